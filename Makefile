@@ -1,0 +1,110 @@
+# From raw files to submissions/<category>.csv. Each rule makes one file, so a run that was stopped goes on where it was.
+#
+#   make demo                       all of it on a sample that the toolkit draws itself
+#   make all CATEGORY=c2            one category, with the competition's files in input/
+#   make every                      all categories of a competition and their one submission
+#   make -n all  ·  make -j4 all  ·  make all SET="net.epochs=1 run.weights=weights"
+
+CATEGORY    ?= c2
+COMPETITION ?= visual_taxonomy
+SET         ?=
+FILE        ?= $(SUBMISSIONS)/$(CATEGORY).csv
+
+# Kaggle has what is needed; elsewhere make sets up .venv, or uses the Python that you name: make PYTHON=python3 all
+PYTHON      ?= $(if $(KAGGLE_KERNEL_RUN_TYPE),python3,.venv/bin/python)
+BASE_PYTHON ?= python3
+READY       := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/ready)
+
+WORKING     := $(or $(working_path),$(if $(KAGGLE_KERNEL_RUN_TYPE),/kaggle/working,$(CURDIR)/working))
+SUBMISSIONS := $(or $(submissions_path),$(if $(KAGGLE_KERNEL_RUN_TYPE),/kaggle/working,$(CURDIR)/submissions))
+INPUT       := $(or $(input_path),$(if $(KAGGLE_KERNEL_RUN_TYPE),/kaggle/input,$(CURDIR)/input))
+export input_path := $(INPUT)
+export working_path := $(WORKING)
+export submissions_path := $(SUBMISSIONS)
+export MAKE_STARTED ?= $(shell date +%s)   # run.time_limit counts from here
+
+W      := $(WORKING)/$(CATEGORY)
+SUBMIT := $(SUBMISSIONS)/$(CATEGORY).csv
+run     = $(PYTHON) scripts/$(1).py $(CATEGORY) $(SET)
+name    = $(basename $(notdir $@))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: all folds images every demo check why test bench setup clean help FORCE
+
+# plan.py prints `target:|prerequisite` and, for files that are not what today's config says, `target:FORCE`: rules as they are.
+# They are read only by the make that planned targets are asked of, and only once its environment is there.
+ifneq ($(filter all folds images $(WORKING)/% $(SUBMISSIONS)/%,$(MAKECMDGOALS)),)
+ifeq ($(wildcard $(READY)),$(READY))
+RULES := $(shell input_path='$(INPUT)' working_path='$(WORKING)' submissions_path='$(SUBMISSIONS)' $(call run,plan) || echo FAILED)
+$(if $(filter FAILED,$(RULES)),$(error stopped: the line above says why))
+$(foreach rule,$(RULES),$(eval $(rule)))
+else
+-include .venv/ready                       # made below; make then starts again
+endif
+endif
+
+all: $(SUBMIT)  ## everything, up to submissions/<CATEGORY>.csv
+folds: $(W)/folds.csv  ## the rows of CATEGORY with their folds
+images: $(W)/images.csv  ## its pictures, checked and cached
+
+$(W)/folds.csv:
+	$(call run,01_split_files)
+
+$(W)/images.csv:
+	$(call run,02_download_images)
+
+$(W)/features/%.npy:
+	$(call run,03_extract_features) --source $*
+
+$(W)/model/net_%.safetensors:
+	$(call run,04_train_fold) --member $(name)
+
+$(W)/model/heads_%.safetensors:
+	$(call run,05_train_attr_heads) --member $(name)
+
+$(W)/pred/%.npz:
+	$(call run,06_infer) --member $*
+
+$(W)/merged.npz:
+	$(call run,08_merge_files)
+
+$(SUBMIT):
+	$(call run,09_post_process)
+
+every: $(READY)  ## all categories of COMPETITION, then its one submission
+	+set -e; for category in $$($(PYTHON) scripts/plan.py $(COMPETITION) --joined); do $(MAKE) all CATEGORY=$$category; done
+	+$(MAKE) all CATEGORY=$(COMPETITION)
+
+demo: $(READY)  ## draw the sample and take it from raw files to checked submissions
+	$(PYTHON) scripts/00_sample_data.py
+	+$(MAKE) every COMPETITION=demo_taxonomy
+	$(PYTHON) scripts/09_post_process.py demo_taxonomy --check $(SUBMISSIONS)/demo_taxonomy.csv
+
+check: $(READY)  ## say what is wrong with FILE as a submission for CATEGORY
+	$(PYTHON) scripts/09_post_process.py $(CATEGORY) --check $(FILE)
+
+why: $(READY)  ## what make all would make, and why
+	@$(call run,plan) --why
+
+test: $(READY)  ## the tests
+	$(PYTHON) -m pytest -q tests
+
+bench: $(READY)  ## how long things take against the way people do them today, as ratios
+	$(PYTHON) tests/bench/bench.py
+
+setup: $(READY)  ## the environment alone
+
+.venv/ready: requirements.txt constraints.txt
+	$(BASE_PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt --constraint constraints.txt
+	touch $@
+
+clean:  ## remove what was made for CATEGORY; never the input
+	rm -rf '$(W)' '$(SUBMIT)' '$(SUBMIT).json'
+
+help:  ## this list
+	@echo "make <target> [CATEGORY=$(CATEGORY)] [COMPETITION=$(COMPETITION)] [SET=\"$(or $(SET),section.key=value ...)\"] [PYTHON=$(PYTHON)]"
+	@echo "  input_path=$(INPUT)  working_path=$(WORKING)  submissions_path=$(SUBMISSIONS)"
+	@echo "  categories: $(notdir $(basename $(wildcard configs/*.py)))"
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,7 @@
+"""c_all: one network for all five categories and their 42 attributes, as the winner had; the masked loss makes it one task.
+
+    make all CATEGORY=c_all
+"""
+from common.config import Config, Net
+
+config = Config(task="attributes", models=("net",), net=Net(epochs=10, head="mlp", head_lr=5e-5))

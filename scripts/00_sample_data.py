@@ -1,0 +1,37 @@
+"""A small catalogue for each competition in its official layout, drawn here: the same bytes for the same seed.
+
+Writes  <input_path>/<folder of each file in common/samples/>/
+        <input_path>/sample.json: what was drawn, written last
+Run     python scripts/00_sample_data.py
+        python scripts/00_sample_data.py --rows 60     training rows per category, for a quick look
+"""
+import argparse
+import json
+from importlib import import_module
+from pathlib import Path
+
+from common import errors, samples
+from common.io import log, replacing
+from common.paths import folder
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, help="training rows per category; a quarter of them are drawn as test rows")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+    top, drawn = folder("input"), {}
+    for name in sorted(p.stem for p in Path(samples.__file__).parent.glob("[!_]*.py")):
+        sample = import_module(f"common.samples.{name}")
+        try:
+            rows = {"rows": {"train": args.rows, "test": args.rows // 4}} if args.rows else {}
+            drawn[sample.FOLDER] = sample.draw(top / sample.FOLDER, args.seed, **rows)
+        except PermissionError:
+            raise errors.Stop(f"cannot write to input_path={top}; name a folder that can be written, e.g. input_path=/kaggle/working/input")
+        log(drew=top / sample.FOLDER, **drawn[sample.FOLDER])
+    with replacing(top / "sample.json") as part:
+        part.write_text(json.dumps(drawn, indent=1))
+
+
+if __name__ == "__main__":
+    errors.run(main)

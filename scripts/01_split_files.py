@@ -1,0 +1,62 @@
+"""Raw csv → one table of rows with their folds, made once and used by every later step.
+
+Reads   <input_path>/<data.folder>/train.csv, test.csv and what the task needs beside them
+Writes  working/<category>/folds.csv: id (train:12, test:12), split, fold (-1 for test), dev (1: picks epochs, is never
+        trained on), image, group, then the targets as text, "" where not labelled
+Run     python scripts/01_split_files.py c2
+"""
+import numpy as np
+
+from common import errors
+from common.cli import start
+from common.io import digest, log
+from common.paths import input_folder
+from common.tasks import load_task
+
+
+def assign_folds(strata: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+    """Fold 0..n_folds-1 of each row (n,): strata (n,) int spread evenly, equal groups (n,) in one fold.
+
+    A stratum with fewer rows than folds joins the others that are too small to be spread.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    values, inverse, counts = np.unique(strata, return_inverse=True, return_counts=True)
+    strata = np.where(counts[inverse] < n_folds, -2, strata)
+    n_groups = len(set(groups))
+    if n_groups < n_folds:
+        raise errors.Stop(f"{n_groups} rows or groups are too few for {n_folds} folds; set data.n_folds={n_groups} or less")
+    if n_groups < len(groups):
+        parts = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(strata, strata, groups)
+    else:
+        parts = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(strata, strata)
+    fold = np.empty(len(strata), int)
+    for k, (_, rows) in enumerate(parts):
+        fold[rows] = k
+    return fold
+
+
+def main(argv=None):
+    job = start(__doc__, argv)
+    config, task = job.config.data, load_task(job.config.task)
+    folder = input_folder(config.folder, config.train)
+    with job.writing(job.paths.folds) as (part, record):
+        rows, files = task.read_rows(config, folder)
+        outputs = task.outputs(rows)
+        train = rows.split == "train"
+        target = task.encode(rows[train], outputs)
+        groups = np.where(rows.group[train] == "", rows.id[train], rows.group[train])
+        strata = task.strata(target)
+        rows.insert(2, "fold", -1)
+        rows.insert(3, "dev", 0)
+        rows.loc[train, "fold"] = assign_folds(strata, groups, config.n_folds, config.seed)
+        if config.dev:
+            rows.loc[train, "dev"] = (assign_folds(strata, groups, round(1 / config.dev), config.seed + 1) == 0).astype(int)
+        rows.to_csv(part, index=False)
+        record |= {"raw": {name: digest(folder / name) for name in files}, "outputs": outputs}
+    log(train=int(train.sum()), test=int((~train).sum()), outputs=len(outputs),
+        classes=sum(map(len, outputs.values())), labelled=float((target >= 0).mean()))
+
+
+if __name__ == "__main__":
+    errors.run(main)

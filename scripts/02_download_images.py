@@ -1,0 +1,69 @@
+"""Every picture of the rows read once, judged, and kept at the size the network needs.
+
+Reads   working/<category>/folds.csv, the pictures it names in <input_path>/<data.folder>/
+Writes  working/<category>/images/<shard>.bin: JPEGs of images.size one after the other, with <shard>.csv; a shard that is
+        there is not made again, so a killed run goes on where it was
+        working/<category>/images.csv: image, status (ok, bad), reason, width, height, shard, offset, bytes
+Run     python scripts/02_download_images.py c2
+"""
+import hashlib
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from common import errors
+from common.cli import start
+from common.images import cached_bytes
+from common.io import log, read_record, replacing, writing
+from common.paths import input_folder
+from common.tables import read_folds
+
+SHARD = 1000  # pictures; what a killed run loses at most
+
+
+def make_shard(names: list[str], shard: int, folder: Path, cache: Path, images, pool) -> pd.DataFrame:
+    """The index of one shard, image by image; pictures are read only when the shard is not there for these names."""
+    key = hashlib.sha256(json.dumps([names, images.model_dump(), str(folder)]).encode()).hexdigest()
+    index, blob = cache / f"{shard:03d}.csv", cache / f"{shard:03d}.bin"
+    if (read_record(index) or {}).get("key") != key or not blob.exists():
+        rows, offset = [], 0
+        index.unlink(missing_ok=True)
+        with replacing(blob) as part, open(part, "wb") as file:
+            missing = (b"", {"status": "bad", "reason": "its name leads out of the folder", "width": 0, "height": 0})
+            for name, (data, row) in zip(names, pool.map(lambda n: cached_bytes(folder / n, images) if n else missing, names)):
+                file.write(data)
+                rows.append({"image": name, **row, "shard": shard, "offset": offset, "bytes": len(data)})
+                offset += len(data)
+        with writing(index, {"key": key}) as part:
+            pd.DataFrame(rows).to_csv(part, index=False)
+    return pd.read_csv(index, keep_default_na=False)
+
+
+def main(argv=None):
+    job = start(__doc__, argv)
+    paths, images = job.paths, job.config.images
+    folder = input_folder(job.config.data.folder, job.config.data.train)
+    with job.writing(paths.images) as (part, record):
+        names = sorted(set(read_folds(paths.folds).image))
+        shards = range(0, len(names), SHARD)
+        with ThreadPoolExecutor(job.config.run.workers or os.cpu_count()) as pool:
+            tables = [make_shard(names[s:s + SHARD], s // SHARD, folder, paths.cache, images, pool)
+                      for s in tqdm(shards, "pictures", unit="k", disable=None)]
+        table = pd.concat(tables, ignore_index=True)
+        table.to_csv(part, index=False)
+        bad = table[table.status == "bad"]
+        if len(bad) == len(table):
+            raise errors.Stop(f"none of {len(table)} pictures can be read in {folder}, e.g. {names[-1]}: {bad.reason.iloc[-1]}; "
+                              "unpack the pictures there, or set data.train_image and data.test_image")
+        record |= {"ok": len(table) - len(bad), "bad": len(bad)}
+    log(pictures=len(table), bad=len(bad))
+    for name, reason in bad[["image", "reason"]].head(10).itertuples(index=False):
+        log(bad=name, reason=reason)
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,22 @@
+"""All attribute heads of a fold trained together on cached features of a frozen network, each keeping its own best epoch.
+
+Reads   working/<category>/folds.csv, features/<source>.npy (n, views, d) or (n, views, d, h, w)
+Writes  working/<category>/model/<member>.safetensors, its record with history and each head's best epoch
+Run     python scripts/05_train_attr_heads.py c2 --member heads_0
+"""
+from common import errors
+from common.cli import start
+from common.models import load_model, split_member
+from common.rows import load_rows
+
+
+def main(argv=None):
+    job = start(__doc__, argv, ("--member", {"default": "heads_0", "help": "heads_<fold>, e.g. %(default)s"}))
+    name, k = split_member(job.args.member)
+    with job.writing(job.paths.model(job.args.member)) as (part, record):
+        record |= load_model(name).fit(job, k, load_rows(job), part)
+    job.paths.checkpoint(job.args.member).unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    errors.run(main)

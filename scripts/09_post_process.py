@@ -1,0 +1,83 @@
+"""Merged predictions → the submission as the organisers want it, checked by their rules.
+
+Reads   working/<category>/folds.csv, merged.npz; the raw test.csv for its order; with config join, those categories' submissions
+Writes  <submissions_path>/<category>.csv, its record with the honest gain of the decoding
+Run     python scripts/09_post_process.py c2
+        python scripts/09_post_process.py c2 --check submissions/c2.csv     only says what is wrong with a file
+"""
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from common import errors
+from common.cli import start
+from common.config import load
+from common.crossfit import cross_fitted
+from common.io import log, read_record
+from common.paths import Paths, input_folder
+from common.rows import load_rows
+from common.tables import read_csv
+from common.tasks import load_task
+
+
+def answers(job, record: dict) -> dict[str, dict[str, str]]:
+    """{test id: {output: class}}, decoded; what the decoding gains on out-of-fold rows goes to the record."""
+    rows, merged = load_rows(job), np.load(job.paths.merged)
+    task, outputs, target, own = rows.task, rows.outputs, rows.target, rows.fold >= 0
+    answer = task.answer(merged["pred"], outputs)
+    record["score"] = record["argmax"] = task.score(answer[own], target[own], outputs)
+    if job.config.post.decode == "offsets":
+        answer, fitted = cross_fitted(partial(task.fit_decode, outputs=outputs), partial(task.apply_decode, outputs=outputs),
+                                      merged["pred"], target, rows.fold)
+        record |= {"score": task.score(answer[own], target[own], outputs), "offsets": fitted.tolist()}
+    record["scores"] = task.table(answer[own], target[own], outputs, merged["pred"][own])
+    log(category=job.paths.category, out_of_fold=record["score"], argmax=record["argmax"], gain_of_decoding=record["score"] - record["argmax"])
+    names = [np.array(classes)[column] for classes, column in zip(outputs.values(), answer.T)]
+    return {i: dict(zip(outputs, row)) for i, *row in zip(rows.id[~own], *(column[~own] for column in names))}
+
+
+def joined(job) -> pd.DataFrame:
+    """The submissions of config.join as one, in the order of test.csv."""
+    tables = [read_csv(Paths(category).submission) for category in job.config.join]
+    test, column = raw_test(job), job.config.data.id
+    table = pd.concat(tables, ignore_index=True)
+    order = dict(zip(test[column], range(len(test))))
+    return table.iloc[np.argsort(table[column].map(order).to_numpy(), kind="stable")]
+
+
+def raw_test(job) -> pd.DataFrame:
+    data = job.config.data
+    return read_csv(input_folder(data.folder, data.test) / data.test, [data.id])
+
+
+def check(job, table: pd.DataFrame, name) -> None:
+    """Stop with what is wrong in a submission of this category; log its number of rows when nothing is."""
+    outputs: dict = {}
+    for category in job.config.join or [job.paths.category]:
+        outputs |= (read_record(Paths(category).folds) or {}).get("outputs", {})
+    if not outputs:
+        raise errors.Stop(f"no {job.paths.folds}; run: python scripts/01_split_files.py {job.paths.category}")
+    data, test = job.config.data, raw_test(job)
+    kept = {c for category in job.config.join for c in load(category).data.categories} or set(data.categories)
+    if kept:
+        test = test[test[data.category_column].isin(kept)]
+    if wrong := load_task(job.config.task).problems(table, test, outputs, data, job.config.post):
+        raise errors.Stop(f"{name} is not a valid submission for {job.paths.category}:\n  " + "\n  ".join(wrong))
+    log(valid=name, rows=len(table))
+
+
+def main(argv=None):
+    job = start(__doc__, argv, ("--check", {"metavar": "FILE", "type": Path}))
+    task, data, post = load_task(job.config.task), job.config.data, job.config.post
+    if job.args.check:
+        return check(job, read_csv(job.args.check), job.args.check)
+    with job.writing(job.paths.submission) as (part, record):
+        table = joined(job) if job.config.join else task.submission(raw_test(job), answers(job, record), data, post)
+        table.to_csv(part, index=False)
+        check(job, read_csv(part), job.paths.submission)
+
+
+if __name__ == "__main__":
+    errors.run(main)

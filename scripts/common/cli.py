@@ -1,0 +1,74 @@
+"""One command line for all scripts: `python scripts/04_train_fold.py c2 --member net_0 net.epochs=1`."""
+import argparse
+import hashlib
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common import graph
+from common.config import Config, load
+from common.errors import Stop
+from common.io import log, writing
+from common.paths import Paths
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a script was asked: a category's config and paths, and the script's own options."""
+    config: Config
+    paths: Paths
+    args: argparse.Namespace
+    overrides: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def writing(self, target: Path, **record):
+        """Yield (part, record): a temporary path that becomes `target`, and its record, which the block may add to.
+
+        Stops before any work when an input is missing or was made with settings that are no longer the config's.
+        """
+        step = graph.step_of(target, self.config, self.paths)
+        self.check(step)
+        full = {"settings": graph.values(self.config, step.settings), "inputs": graph.made(step.needs),
+                "command": step.command, "overrides": self.overrides, **record}
+        with writing(target, full) as part:
+            yield part, full
+        log(wrote=target.relative_to(self.paths.dir) if self.paths.dir in target.parents else target)
+
+    def key(self, target: Path) -> str:
+        """What `target` is made with, settings and inputs, as a hash: unfinished work under another key is not gone on with."""
+        step = graph.step_of(target, self.config, self.paths)
+        made_with = [graph.values(self.config, step.settings), graph.made(step.needs)]
+        return hashlib.sha256(json.dumps(made_with).encode()).hexdigest()
+
+    def check(self, step: graph.Step) -> None:
+        """Stop with the command to run when a file that `step` reads is missing or stale."""
+        inputs: dict = {}
+        for need in step.needs:
+            if self.paths.dir in need.parents:
+                inputs |= self.upstream(need)
+        why = graph.stale(self.config, inputs)
+        if why:
+            first = next(iter(why))
+            overrides = " ".join(self.overrides)
+            name, _, options = inputs[first].command.partition(" ")
+            raise Stop(f"{first} {why[first]}; run: python scripts/{name}.py {options} {overrides}".rstrip())
+
+    def upstream(self, target: Path) -> dict:
+        """The steps that lead to `target`, in order, itself the last."""
+        step = graph.step_of(target, self.config, self.paths)
+        found: dict = {}
+        for need in step.needs:
+            found |= self.upstream(need)
+        return found | {target: step}
+
+
+def start(doc: str, argv=None, *options: tuple[str, dict]) -> Job:
+    """Parse what all scripts take, and the script's own options, each (name, argparse keywords)."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("category", help="a file of configs/, e.g. c2")
+    parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="settings for this run")
+    for name, keywords in options:
+        parser.add_argument(name, **keywords)
+    args = parser.parse_intermixed_args(argv)
+    return Job(load(args.category, args.overrides), Paths(args.category), args, args.overrides)

@@ -1,0 +1,197 @@
+"""The configuration: what can be set, its default, its unit. One section per concept; the defaults are the published system.
+
+A file of configs/ holds one `config = Config(...)` with what differs. `section.key=value` on a command line, or
+`make all SET="section.key=value ..."`, changes a setting for that run. An unknown key, a wrong type or an impossible
+value stops at once. A file is stale when a section it was made with has changed: `run` says how, never what, and is not one.
+"""
+import ast
+import runpy
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from common.errors import Stop
+from common.paths import ROOT
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Augment = Literal["none", "light", "medium", "strong", "seed"]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(Section):
+    """Which rows, which labels, which folds."""
+    folder: str = "visual-taxonomy"   # the competition's folder in input_path
+    train: str = "train.csv"
+    test: str = "test.csv"
+    id: str = "id"                    # column, distinct within train and within test
+    category_column: str = "Category" # column naming each row's category; "" = there is none
+    categories: tuple[str, ...] = ()  # the rows to take: values of category_column; () = all of them
+    labels: tuple[str, ...] = ()      # label columns; () = attr_1 .. attr_k as the table below says
+    attributes: str = "category_attributes.parquet"  # names of each category's attributes (Category, Attribute_list)
+    train_image: str = "train_images/{id:06d}.jpg"   # in the folder; {column} or {column:06d} of the row
+    test_image: str = "test_images/{id:06d}.jpg"
+    group: str = ""                   # column of train.csv whose equal values stay in one fold
+    n_folds: Annotated[int, Field(ge=2)] = 5
+    dev: Share = 0.1                  # share of the rows that picks each member's epoch; never trained on, 0 = the last epoch
+    seed: int = 0
+
+
+class Images(Section):
+    """What a picture must be, and the cache that is made of it."""
+    size: Count = 512                 # pixels, square
+    fit: Literal["squash", "pad"] = "squash"  # to the square: stretch it, or keep the aspect on grey
+    quality: Annotated[int, Field(ge=1, le=100)] = 90  # of the cached JPEG
+    min_side: Count = 8               # pixels; a smaller picture is bad
+    max_megapixels: Positive = 64     # a larger picture is bad
+    convert: bool = False             # take CMYK, 16-bit and the first frame of animated pictures instead of leaving them out
+
+
+class Loss(Section):
+    """Cross-entropy over the labelled cells of a batch, mean over attributes; the means against imbalance."""
+    label_smoothing: Share = 0.0
+    class_weight: NonNegative = 0.0   # weight of a class = frequency^-this: 0 none, .5 root, 1 balanced
+    logit_adjustment: NonNegative = 0.0  # tau: logits + tau log prior while training (Menon et al. 2021); 1 = balanced
+
+
+class Net(Loss):
+    """T1: a backbone trained end to end with a head per attribute."""
+    backbone: str = "convnext_base.fb_in22k_ft_in1k_384"  # any timm name
+    pretrained: bool = True
+    head: Literal["attention", "mlp"] = "attention"  # the seed's, or AvgPool-Linear-LayerNorm-ReLU-Dropout-Linear
+    width: Annotated[int, Field(ge=32, multiple_of=32)] = 512  # of the head
+    size: Annotated[int, Field(ge=0)] = 0  # pixels, square; 0 = images.size
+    rows: Literal["all", "complete"] = "all"  # complete = only rows with no label missing, as the seed did
+    sampling: NonNegative = 0.0       # rows drawn by (frequency of their rarest class)^-this; 0 = each row once an epoch
+    augment: Augment = "seed"
+    epochs: Count = 12
+    batch: Count = 32                 # images per step; a smaller micro-batch that memory forces keeps the step
+    lr: Positive = 1e-5               # peak, of the backbone's last layer
+    head_lr: NonNegative = 5e-5       # peak, of conv and heads; 0 = lr
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0  # lr factor per backbone layer, downwards
+    weight_decay: NonNegative = 0.01
+    schedule: Literal["cosine", "plateau"] = "cosine"  # plateau: halved after 2 epochs without a better score, as the seed did
+    warmup: NonNegative = 0.5         # epochs
+    clip: NonNegative = 1.0           # norm of the gradient; 0 = no clipping
+    ema: Share = 0.0                  # decay of the averaged weights per step; 0 = none
+    mmd: NonNegative = 0.1            # weight of the discrepancy to unlabelled test pictures; 0 = off
+
+
+class Features(Section):
+    """What 03 keeps of a frozen network: pooled (d,) of an encoder, the map (d, h, w) of a trained net's trunk."""
+    encoders: tuple[str, ...] = ("convnext_base.fb_in22k_ft_in1k_384",)  # timm names
+    pretrained: bool = True
+    size: Annotated[int, Field(ge=0)] = 0  # pixels, square; 0 = images.size
+    views: Count = 1                  # 1 the picture, 2 and its mirror image, more: augmented
+    augment: Augment = "seed"         # of views 3 and up
+
+
+class Heads(Loss):
+    """T2: all attribute heads together on cached features, each keeping its own best epoch."""
+    source: Literal["net", "encoders"] = "net"  # trunk of net_<fold> with its heads to go on from, or the encoders' features
+    hidden: Annotated[int, Field(ge=0)] = 512   # of a head on pooled features; 0 = linear
+    dropout: Share = 0.1
+    epochs: Count = 3
+    batch: Count = 64
+    lr: Positive = 1e-3               # peak, cosine to 0
+    weight_decay: NonNegative = 0.01
+
+
+class Knn(Section):
+    """Vote of the nearest training rows in the encoders' space."""
+    k: Count = 10
+    temperature: Positive = 0.05      # a neighbour's weight is exp(cosine / temperature)
+
+
+class Infer(Section):
+    flip: bool = True                 # average with the mirror image
+
+
+class Post(Section):
+    """From merged predictions to the submission."""
+    decode: Literal["argmax", "offsets"] = "offsets"  # offsets: per class, to maximise HM on out-of-fold rows
+    filler: str = "dummy_value"       # of the columns that a category does not use
+
+
+class Run(Section):
+    """How, not what: none of these makes a file stale."""
+    weights: str = ""                 # folder searched for <name>.safetensors or <name>/ before the hub
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    amp: Literal["auto", "bf16", "fp16", "fp32"] = "auto"  # auto: bf16 where it is fast, else fp16, else fp32
+    compile: bool = False             # torch.compile
+    micro_batch: Annotated[int, Field(ge=0)] = 0  # images per forward and backward; 0 = net.batch, halved when memory ends
+    infer_batch: Count = 64
+    workers: Annotated[int, Field(ge=0)] = 0  # threads that decode; 0 = one per core
+    time_limit: NonNegative = 0.0     # hours from the start of make; then stop cleanly with exit code 75; 0 = none
+    save_every: NonNegative = 5.0     # minutes between checkpoints; 0 = every step
+
+
+class Config(Section):
+    task: str                         # a file of common/tasks/
+    models: tuple[str, ...] = ()      # files of common/models/: what is trained, predicted and ensembled
+    join: tuple[str, ...] = ()        # categories whose submissions make this one; then there are no models
+    data: Data = Data()
+    images: Images = Images()
+    net: Net = Net()
+    features: Features = Features()
+    heads: Heads = Heads()
+    knn: Knn = Knn()
+    infer: Infer = Infer()
+    post: Post = Post()
+    run: Run = Run()
+
+
+def categories() -> list[str]:
+    """Every name that `load` knows."""
+    return sorted(file.stem for file in (ROOT / "configs").glob("*.py"))
+
+
+def load(category: str, overrides=()) -> Config:
+    """configs/<category>.py's `config`, then each "section.key=value". Stop on anything that is not a setting."""
+    if category not in categories():
+        raise Stop(f"no config {category!r}; there are: {', '.join(categories())}")
+    try:
+        config = runpy.run_path(str(ROOT / "configs" / f"{category}.py"))["config"]
+        settings = config.model_dump(exclude_unset=True)
+        for item in overrides:
+            put(settings, item)
+        return Config.model_validate(settings)
+    except ValidationError as error:
+        raise Stop("; ".join(explain(e, category) for e in error.errors())) from None
+
+
+def put(settings: dict, item: str) -> None:
+    """Set "section.key=value" in nested dicts; a value is a Python literal, a,b,c for several, or plain text."""
+    key, equals, text = item.partition("=")
+    if not equals or not key:
+        raise Stop(f"{item!r} is not a setting: write section.key=value, e.g. net.epochs=1")
+    *sections, name = key.split(".")
+    for section in sections:
+        settings = settings.setdefault(section, {})
+        if not isinstance(settings, dict):
+            raise Stop(f"{key}: {section} is no section; write section.key=value, e.g. net.epochs=1")
+    settings[name] = parse(text)
+
+
+def parse(text: str):
+    """A Python literal when it is one, a tuple of strings when there are commas, else the text."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return tuple(part.strip() for part in text.split(",") if part.strip()) if "," in text else text
+
+
+def explain(error: dict, category: str) -> str:
+    """One pydantic error as a line: where, what, what there is."""
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] != "extra_forbidden":
+        return f"configs/{category}.py, {where}={error['input']!r}: {error['msg']}"
+    model = Config
+    for part in error["loc"][:-1]:
+        model = model.model_fields[part].annotation
+    return f"configs/{category}.py: there is no setting {where!r}; there are: {', '.join(model.model_fields)}"

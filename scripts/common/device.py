@@ -1,0 +1,70 @@
+"""Where and in which precision to compute: one job at a time on a device, however wide make -j is."""
+import fcntl
+import os
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from common.paths import folder
+
+
+@contextmanager
+def device(run):
+    """Yield a free torch.device and hold it: a GPU, waited for while others use it, or the CPU, one job at a time."""
+    import torch
+
+    gpus = torch.cuda.device_count() if run.device != "cpu" else 0
+    if run.device == "cuda" and not gpus:
+        from common.errors import Stop
+        raise Stop("run.device=cuda, and torch sees no GPU; leave run.device at auto to use the CPU")
+    visible = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(gpus)))).split(",")
+    temp, working = Path(tempfile.gettempdir()), folder("working")
+    working.mkdir(parents=True, exist_ok=True)
+    locks = [temp / f"catalogue-{os.getuid()}-gpu-{visible[k]}.lock" for k in range(gpus)] or [working / ".cpu.lock"]
+    files = [open(lock, "w") for lock in locks]
+    try:
+        k = first_free(files)
+        if gpus:
+            torch.cuda.set_device(k)
+            torch.backends.cudnn.benchmark = True
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        yield torch.device(f"cuda:{k}" if gpus else "cpu")
+    finally:
+        for file in files:
+            file.close()  # and its lock goes with it, also when the process is killed
+
+
+def first_free(files) -> int:
+    """Lock one of the files, the first that nobody holds, and give its number; wait while all are held."""
+    while True:
+        for k, file in enumerate(files):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return k
+            except BlockingIOError:
+                continue
+        time.sleep(0.2)
+
+
+def precision(run, device):
+    """torch dtype to autocast to, None for plain fp32: bf16 where the hardware has it, else fp16 on a GPU, else fp32."""
+    import torch
+
+    if run.amp != "auto":
+        return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[run.amp]
+    if device.type == "cuda":  # a T4 emulates bf16: slower than fp16 and no more exact
+        return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
+    return torch.bfloat16 if getattr(torch.cpu, "_is_avx512_bf16_supported", bool)() else None
+
+
+def autocast(device, dtype):
+    import torch
+
+    return torch.autocast(device.type, dtype, enabled=dtype is not None)
+
+
+def deadline(run) -> float:
+    """Unix time at which to stop cleanly; run.time_limit counts from the start of make, or of this process."""
+    started = float(os.environ.get("MAKE_STARTED") or time.time())
+    return started + 3600 * run.time_limit if run.time_limit else float("inf")

@@ -1,0 +1,30 @@
+"""The one way a script stops: a line for a person, an exit code for Make."""
+import sys
+
+AGAIN = 75  # exit code: stopped cleanly at the time limit, run me again
+
+
+class Stop(Exception):
+    """What is wrong, where, what would be right, and the command to run next. `code` is the exit code."""
+
+    def __init__(self, message: str, code: int = 1):
+        super().__init__(message)
+        self.code = code
+
+
+def run(main) -> None:
+    """Call a script's main; a Stop, Ctrl-C or full disk ends in one line and an exit code, never in a traceback."""
+    try:
+        sys.exit(main())
+    except Stop as stop:
+        print(f"{sys.argv[0].rsplit('/', 1)[-1]}: {stop}", file=sys.stderr)
+        sys.exit(stop.code)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+    except OSError as error:
+        if error.errno != 28:  # ENOSPC
+            raise
+        print(f"the disk is full ({error.filename or 'while writing'}): free some space, then run the same command again; "
+              "nothing half written was left", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,68 @@
+"""What 03 keeps of frozen networks: float16 arrays on disk with the picture names beside them, made part by part."""
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import Stop
+from common.io import log, replacing
+from common.tables import align
+
+
+def names_file(file: Path) -> Path:
+    """The picture names (n,) that the rows of a features file belong to."""
+    return file.with_suffix(".names.npy")
+
+
+class Growing:
+    """An array (n, ...) float16 written in order, in a file beside `file` that a killed run goes on with.
+
+    `done` rows are there already; `add` appends, `finish` moves the whole to where it is wanted.
+    """
+
+    def __init__(self, file: Path, shape: tuple[int, ...], key: str):
+        self.partial, self.progress = file.with_suffix(".partial"), file.with_suffix(".progress")
+        self.key, self.unsaved = key, 0
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.done = self.saved()
+        need = int(np.prod(shape)) * 2
+        if not self.done and need > (free := shutil.disk_usage(file.parent).free):
+            raise Stop(f"{file} needs {need / 1e9:.1f} GB and the disk has {free / 1e9:.1f} GB free; free some, move working_path, "
+                       "or lower images.size or features.views")
+        self.array = np.lib.format.open_memmap(self.partial, "r+" if self.done else "w+", np.float16, shape)
+
+    def saved(self) -> int:
+        """Rows that are on disk for this key; 0 where there are none."""
+        try:
+            state = json.loads(self.progress.read_text())
+            return state["done"] if state["key"] == self.key and self.partial.exists() else 0
+        except (OSError, ValueError):
+            return 0
+
+    def add(self, rows: np.ndarray) -> None:
+        self.array[self.done:self.done + len(rows)] = rows
+        self.done += len(rows)
+        self.unsaved += rows.nbytes
+        if self.unsaved > 2**26:  # 64 MB: seconds of work
+            self.save()
+
+    def save(self) -> None:
+        self.array.flush()
+        with replacing(self.progress) as part:
+            part.write_text(json.dumps({"key": self.key, "done": self.done}))
+        self.unsaved = 0
+
+    def finish(self, file: Path) -> None:
+        self.array.flush()
+        os.replace(self.partial, file)
+        self.progress.unlink(missing_ok=True)
+
+
+def read_features(files: list[Path], images: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """Memory-mapped arrays (n, views, ...) of several encoders, and the row of each of `images` (m,) in them, -1 without."""
+    arrays, names = [np.load(file, mmap_mode="r") for file in files], [np.load(names_file(file)) for file in files]
+    if any(not np.array_equal(names[0], other) for other in names[1:]):
+        raise Stop(f"{files[0].name} and {files[1].name} were made of different pictures; run make again")
+    return arrays, align(names[0], images)

@@ -1,0 +1,120 @@
+"""Which files make a category, what each is made from, and which of them no longer are what today's config says.
+
+This is the only place that knows: Make is told by plan.py, and every script's record is written from the same step.
+"""
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.config import Config
+from common.errors import Stop
+from common.io import digest, read_record
+from common.models import load_model, split_member
+from common.paths import Paths, input_folder
+
+
+@dataclass(frozen=True)
+class Step:
+    """One file: the command that writes it, the files that it reads, the settings that shape it."""
+    target: Path
+    command: str                # e.g. "04_train_fold c2 --member net_0"
+    needs: tuple[Path, ...]
+    settings: tuple[str, ...]   # keys of the config, e.g. "net" or "features.views"
+
+
+def members(config: Config) -> list[str]:
+    """The ensemble's members `<model>_<fold>`, in the order of the config's models."""
+    return [f"{model}_{k}" for model in config.models for k in range(config.data.n_folds)]
+
+
+def steps(config: Config, paths: Paths) -> dict[Path, Step]:
+    """Every file of a category by its path, each after the files that it needs."""
+    found: dict[Path, Step] = {}
+
+    def visit(target: Path):
+        if target not in found:
+            step = step_of(target, config, paths)
+            for need in step.needs:
+                if paths.dir in need.parents:
+                    visit(need)
+            found[target] = step
+
+    visit(paths.submission)
+    return found
+
+
+def step_of(target: Path, config: Config, paths: Paths) -> Step:
+    """How `target` is made; it need not belong to the config's models."""
+    def step(script, needs=(), settings=(), option=""):
+        return Step(target, f"{script} {paths.category} {option}".strip(), tuple(needs), tuple(settings))
+
+    if target == paths.folds:
+        return step("01_split_files", settings=["task", "data"])
+    if target == paths.images:
+        return step("02_download_images", [paths.folds], ["images"])
+    if target == paths.merged:
+        return step("08_merge_files", [paths.folds, *map(paths.pred, members(config))], ["models"])
+    if target == paths.submission:
+        joined = [Paths(category).submission for category in config.join]
+        return step("09_post_process", joined or [paths.folds, paths.merged], ["join", "post"])
+    if target == paths.features(target.stem):
+        nets = [paths.model(target.stem)] if target.stem.startswith("net_") else []
+        settings = [f"features.{key}" for key in ("size", "views", "augment", "pretrained")]
+        return step("03_extract_features", [paths.images, *nets], settings, f"--source {target.stem}")
+    name, k = split_member(target.stem)
+    model, option = load_model(name), f"--member {target.stem}"
+    needs = [paths.folds, *model.inputs(config, paths, k)]
+    if target == paths.model(target.stem):
+        return step(model.FIT, needs, model.SETTINGS, option)
+    return step("06_infer", needs + [paths.model(target.stem)] * bool(model.FIT), model.INFER, option)
+
+
+def values(config: Config, keys) -> dict:
+    """The config's values by key, as they stand in a record."""
+    dump = config.model_dump(mode="json")
+    return {key: dump[key] if "." not in key else dump[key.split(".")[0]][key.split(".")[1]] for key in keys}
+
+
+def made(needs) -> dict:
+    """When each input was made, by folder and name: tells one making of a file from another, wherever it was moved to."""
+    return {"/".join(need.parts[-2:]): (read_record(need) or {}).get("made") for need in needs}
+
+
+def stale(config: Config, graph: dict[Path, Step]) -> dict[Path, str]:
+    """The files to be made, each with the reason: missing, other settings, other inputs, or an input is to be made."""
+    why: dict[Path, str] = {}
+    for target, step in graph.items():
+        record = read_record(target)
+        if record is None:
+            why[target] = "has no record" if target.exists() else "is missing"
+        elif changed := [k for k, v in values(config, step.settings).items() if record["settings"].get(k) != v]:
+            why[target] = f"was made with another {', '.join(changed)}"
+        elif old := [need.name for need in step.needs if need in why]:
+            why[target] = f"comes after {old[0]}"
+        elif record["inputs"] != made(step.needs):
+            why[target] = "was made from other files"
+        elif name := replaced(record, config):
+            why[target] = f"was made from another {name}"
+    return why
+
+
+def replaced(record: dict, config: Config) -> str:
+    """The first raw or weights file that is not the one recorded; "" when all are, or are not there to compare."""
+    known = record.get("raw") or {}
+    try:
+        place = input_folder(config.data.folder, config.data.train) if known else None
+    except Stop:
+        known = {}
+    for name, old in known.items():
+        if not (place / name).exists() or digest(place / name, old)["sha256"] != old["sha256"]:
+            return name
+    for name, old in (record.get("weights") or {}).items():
+        file = weights_file(name, config.run.weights)
+        if file and (old is None or digest(file, old)["sha256"] != old["sha256"]):
+            return f"{name} weights"
+    return ""
+
+
+def weights_file(name: str, place: str) -> Path | None:
+    """<place>/<name>.safetensors or <place>/<name>/model.safetensors; None where neither is (then the hub is asked)."""
+    candidates = [Path(place) / f"{name}.safetensors", Path(place) / name / "model.safetensors"] if place else []
+    return next((file for file in candidates if file.is_file()), None)

@@ -1,0 +1,108 @@
+"""Pictures: read and judged once, kept as JPEGs of the size the network needs, read from there in every epoch.
+
+A picture that cannot be had or trusted is `bad` with its reason; nothing ever takes its place.
+"""
+import io
+import os
+import warnings
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+UNUSUAL = {"CMYK": "CMYK", "YCCK": "CMYK", "I": "16-bit", "I;16": "16-bit", "I;16B": "16-bit", "F": "float"}  # PIL modes
+
+
+def load_picture(file: Path, images):
+    """RGB PIL image of a file. Raises ValueError with the reason when it is missing, broken or not what config `images` takes."""
+    from PIL import Image, ImageOps
+
+    if not file.is_file():
+        raise ValueError("missing")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PIL's own limit on size: ours is below, with a reason
+            picture = Image.open(file)
+            width, height = picture.size
+            if width * height > images.max_megapixels * 1e6:
+                raise ValueError(f"{width}x{height} is over {images.max_megapixels:g} megapixels")
+            if min(width, height) < images.min_side:
+                raise ValueError(f"{width}x{height} is under {images.min_side} pixels")
+            unusual = "animated" if getattr(picture, "n_frames", 1) > 1 else UNUSUAL.get(picture.mode)
+            if unusual and not images.convert:
+                raise ValueError(f"{unusual}; images.convert=true takes it")
+            picture.draft("RGB", (images.size, images.size))  # a JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that is enough
+            if picture.mode.startswith("I"):
+                picture = Image.fromarray((np.asarray(picture) / 257).astype(np.uint8))
+            return ImageOps.exif_transpose(picture).convert("RGB")
+    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:  # what PIL raises on broken bytes
+        raise ValueError(f"broken: {str(error).replace(str(file), file.name)[:80]}") from None
+
+
+def to_square(picture, images):
+    """The picture at images.size squared: stretched, or padded with grey."""
+    from PIL import Image, ImageOps
+
+    square = (images.size, images.size)
+    if images.fit == "pad":
+        return ImageOps.pad(picture, square, Image.Resampling.BICUBIC, color=(128, 128, 128))
+    return picture if picture.size == square else picture.resize(square, Image.Resampling.BICUBIC)
+
+
+def cached_bytes(file: Path, images) -> tuple[bytes, dict]:
+    """JPEG bytes for the cache, empty when the picture is bad, and its row of images.csv: status, reason, width, height."""
+    try:
+        picture = load_picture(file, images)
+        buffer = io.BytesIO()
+        to_square(picture, images).save(buffer, "JPEG", quality=images.quality, subsampling=0 if images.quality >= 90 else 2)
+        return buffer.getvalue(), {"status": "ok", "reason": "", "width": picture.width, "height": picture.height}
+    except ValueError as error:
+        return b"", {"status": "bad", "reason": str(error), "width": 0, "height": 0}
+
+
+class Cache:
+    """The pictures of images.csv by position: `names` (n,), `ok` (n,) bool, read(i) → uint8 (size, size, 3)."""
+
+    def __init__(self, table: Path, folder: Path):
+        self.table = pd.read_csv(table, keep_default_na=False)
+        self.names, self.ok = self.table.image.to_numpy(str), (self.table.status == "ok").to_numpy()
+        self.shards = {s: np.memmap(folder / f"{s:03d}.bin", np.uint8, "r") for s in sorted(set(self.table.shard[self.ok]))}
+        self.where = self.table[["shard", "offset", "bytes"]].to_numpy()
+
+    def read(self, i: int) -> np.ndarray:
+        import cv2
+
+        shard, offset, size = self.where[i]
+        return cv2.imdecode(self.shards[shard][offset:offset + size], cv2.IMREAD_COLOR_RGB)
+
+
+def batches(cache: Cache, groups: list[np.ndarray], workers: int, change=None):
+    """Yield the pictures uint8 (b, size, size, 3) of each group of positions (b,), read ahead by threads.
+
+    change(picture, g, i) augments the i-th picture of group g; since it is told these and nothing else, what comes out is
+    the same whatever the number of workers. Decoders and albumentations release the GIL, so threads do.
+    """
+    import cv2
+
+    cv2.setNumThreads(1)  # one picture per thread: OpenCV's own threads would only fight over the cores
+
+    def one(g: int, i: int) -> np.ndarray:
+        picture = cache.read(groups[g][i])
+        return picture if change is None else change(picture, g, i)
+
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        def submit(g):
+            return [pool.submit(one, g, i) for i in range(len(groups[g]))]
+
+        todo = iter(range(len(groups)))
+        ahead = deque(submit(g) for g in islice(todo, 3))
+        try:
+            while ahead:
+                pictures = np.stack([future.result() for future in ahead.popleft()])
+                ahead.extend(submit(g) for g in islice(todo, 1))
+                yield pictures
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,0 +1,32 @@
+"""A model says how a question is answered; it knows no task. One file each, found by name.
+
+Every file defines
+  FIT          the script that trains it; "" when nothing is trained
+  SETTINGS     the config's sections (or section.key) that shape its fit, and INFER those that shape its predictions
+  inputs(config, paths, k)  the files that member k reads beside folds.csv
+  fit(job, member, file)    train and write the model to `file`; gives what its record adds (scores, history)
+  predict(job, member)      images (n,) and their probabilities (n, k) for the member's rows
+Torch is imported inside functions: Make asks these files what they need before anything runs.
+"""
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from common.errors import Stop
+
+NAMES = sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem != "__init__")
+
+
+def load_model(name: str) -> ModuleType:
+    """The model's module, e.g. "net" for models/net.py."""
+    if name not in NAMES:
+        raise Stop(f"no model {name!r}; there are: {', '.join(NAMES)}")
+    return import_module(f"common.models.{name}")
+
+
+def split_member(member: str) -> tuple[str, int]:
+    """("net", 0) of "net_0"."""
+    name, _, k = member.rpartition("_")
+    if not name or not k.isdigit():
+        raise Stop(f"{member!r} is no member; write <model>_<fold>, e.g. {NAMES[-1]}_0")
+    return name, int(k)

@@ -1,0 +1,64 @@
+"""Every file name of the pipeline, in one place; nothing is created on import.
+
+Environment variables `input_path`, `working_path` and `submissions_path` move the three data folders; unset, they are
+Kaggle's folders in a Kaggle kernel, else those of the repository, whatever the current directory.
+"""
+import os
+from pathlib import Path
+
+from common.errors import Stop
+
+ROOT = Path(__file__).resolve().parents[2]
+KAGGLE = {"input": "/kaggle/input", "working": "/kaggle/working", "submissions": "/kaggle/working"}
+
+
+def folder(name: str) -> Path:
+    """The folder that environment variable `<name>_path` names."""
+    default = KAGGLE[name] if "KAGGLE_KERNEL_RUN_TYPE" in os.environ else ROOT / name
+    return Path(os.environ.get(f"{name}_path") or default)
+
+
+def input_folder(name: str, file: str) -> Path:
+    """The folder `name` of the inputs that holds `file`, under any layout that Kaggle mounts.
+
+    Tried in this order: input_path/name, input_path itself, then one to three folders deeper (competitions/name, owner/name,
+    datasets/owner/name). Raises Stop with what was found instead.
+    """
+    top = folder("input")
+    tried = [top / name, top, *(p for depth in ("*", "*/*", "*/*/*") for p in sorted(top.glob(f"{depth}/{name}")))]
+    for place in tried:
+        if (place / file).is_file():
+            return place
+    there = sorted(str(p.relative_to(top)) for depth in ("*", "*/*") for p in top.glob(depth) if not p.name.startswith("."))
+    more = f" and {len(there) - 20} more" if len(there) > 20 else ""
+    raise Stop(f"no {name}/{file} in input_path={top}; there is: {', '.join(there[:20]) or 'nothing'}{more}. "
+               f"Put the competition's files in {top / name}, or set input_path")
+
+
+def inside(top: Path, name: str) -> Path:
+    """top/name, if that stays inside top: a name from a CSV is untrusted. Raises ValueError otherwise."""
+    if "\0" in name or name.startswith(("/", "\\")) or ".." in Path(name).parts:
+        raise ValueError(f"{name!r} leads out of {top}")
+    return top / name
+
+
+def plain(name: str) -> str:
+    """A model's name as a file name: hf-hub:timm/x becomes hf-hub--timm--x."""
+    return name.replace("/", "--").replace(":", "--")
+
+
+class Paths:
+    """Names of one category's files, in pipeline order; the Makefile uses the same names."""
+
+    def __init__(self, category: str):
+        self.category, self.dir = category, folder("working") / category
+        self.folds = self.dir / "folds.csv"          # id, split, fold, dev, image, labels
+        self.images = self.dir / "images.csv"        # image, status, reason, where in the cache
+        self.cache = self.dir / "images"             # <shard>.bin, <shard>.csv
+        self.merged = self.dir / "merged.npz"        # id (n,), pred (n, k)
+        self.submission = folder("submissions") / f"{category}.csv"
+
+    def features(self, source: str) -> Path: return self.dir / "features" / f"{plain(source)}.npy"
+    def model(self, member: str) -> Path: return self.dir / "model" / f"{member}.safetensors"
+    def checkpoint(self, member: str) -> Path: return self.dir / "checkpoints" / f"{member}.pt"
+    def pred(self, member: str) -> Path: return self.dir / "pred" / f"{member}.npz"

@@ -1,0 +1,62 @@
+"""The rows of a category as arrays, and which of them a member may learn from, select on, and predict."""
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+
+from common.io import read_record
+from common.images import Cache
+from common.tables import align, read_folds
+from common.tasks import load_task
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows of folds.csv: targets (n, a) with -1 where not labelled, and where each one's picture is."""
+    task: ModuleType
+    outputs: dict[str, list[str]]
+    id: np.ndarray        # (n,) "train:12"
+    fold: np.ndarray      # (n,) -1 for test rows
+    dev: np.ndarray       # (n,) bool
+    image: np.ndarray     # (n,) names
+    target: np.ndarray    # (n, a)
+
+    @property
+    def sizes(self) -> list[int]:
+        """Classes of each attribute."""
+        return [len(classes) for classes in self.outputs.values()]
+
+    def fitting(self, k: int, dev: bool) -> np.ndarray:
+        """Row numbers outside fold k with a label: those to learn from, or (dev) those that pick the epoch."""
+        return np.flatnonzero((self.fold >= 0) & (self.fold != k) & (self.dev == dev) & (self.target >= 0).any(1))
+
+    def predicted(self, k: int) -> np.ndarray:
+        """Row numbers that member k predicts: its own fold, which it never saw, and every test row."""
+        return np.flatnonzero((self.fold == k) | (self.fold < 0))
+
+    def prior(self, k: int) -> np.ndarray:
+        """Class frequencies (K,) of all rows outside fold k."""
+        return self.task.priors(self.target[(self.fold >= 0) & (self.fold != k)], self.outputs)
+
+    def hm(self, pred: np.ndarray, rows: np.ndarray) -> list[float]:
+        """HM of each attribute (a,) of probabilities (m, K) for the rows (m,); nan where none of them is labelled."""
+        return [row["hm"] for row in self.task.table(self.task.answer(pred, self.outputs), self.target[rows], self.outputs).values()]
+
+    def score(self, pred: np.ndarray, rows: np.ndarray) -> float:
+        """The competition's score of probabilities (m, K) for the rows (m,)."""
+        return self.task.score(self.task.answer(pred, self.outputs), self.target[rows], self.outputs)
+
+
+def load_rows(job) -> Rows:
+    """The rows of a job's category."""
+    table, task = read_folds(job.paths.folds), load_task(job.config.task)
+    outputs = read_record(job.paths.folds)["outputs"]
+    return Rows(task, outputs, table.id.to_numpy(str), table.fold.to_numpy(), table.dev.to_numpy(bool),
+                table.image.to_numpy(str), task.encode(table, outputs))
+
+
+def load_pictures(job, rows: Rows) -> tuple[Cache, np.ndarray]:
+    """The image cache, and the position of each row's picture in it (n,); -1 where the picture is bad."""
+    cache = Cache(job.paths.images, job.paths.cache)
+    position = align(cache.names, rows.image)
+    return cache, np.where((position >= 0) & cache.ok[position], position, -1)

@@ -1,0 +1,58 @@
+"""csv tables as text: nothing is guessed, so 007 stays 007 and a class called NA or None stays a class."""
+from pathlib import Path
+from string import Formatter
+
+import numpy as np
+import pandas as pd
+
+from common.errors import Stop
+from common.paths import inside
+
+FIXED = ("id", "split", "fold", "dev", "image", "group")  # columns of folds.csv; the others are the task's targets
+
+
+def read_csv(file: Path, columns=()) -> pd.DataFrame:
+    """The table as stripped strings, "" where a cell is empty. Stop when one of `columns` is not there."""
+    try:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    except (ValueError, OSError) as error:
+        raise Stop(f"cannot read {file}: {error}") from None
+    if missing := [c for c in columns if c not in table]:
+        raise Stop(f"{file} has no column {', '.join(missing)}; it has: {', '.join(table)}")
+    return table.apply(lambda column: column.str.strip())
+
+
+def read_folds(file: Path) -> pd.DataFrame:
+    """folds.csv: id, split, fold (-1 for test rows), dev (0 or 1), image, group, and the task's targets as text."""
+    return read_csv(file).astype({"fold": int, "dev": int})
+
+
+def distinct(table: pd.DataFrame, column: str, file: Path) -> None:
+    """Stop when a value of the column stands in two rows, or is empty."""
+    twice = table[column][table[column].duplicated()]
+    if len(twice) or (table[column] == "").any():
+        what = f"{twice.iloc[0]!r} {len(twice) + 1} times" if len(twice) else "an empty cell"
+        raise Stop(f"{file}, column {column}: ids must be distinct, there is {what}")
+
+
+def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:
+    """The pattern filled by each row, e.g. train_images/{id:06d}.jpg; "" where a name would lead out of the folder."""
+    fields = [(name, spec) for _, name, spec, _ in Formatter().parse(pattern) if name]
+    if missing := [name for name, _ in fields if name not in table]:
+        raise Stop(f"image pattern {pattern!r}: no column {missing[0]}; there are: {', '.join(table)}")
+    columns = {name: pd.to_numeric(table[name], errors="coerce").fillna(-1).astype(int) if spec.endswith("d") else table[name]
+               for name, spec in fields}
+    names = [pattern.format(**dict(zip(columns, row))) for row in zip(*columns.values())]
+    return [name if is_inside(folder, name) else "" for name in names]
+
+
+def is_inside(folder: Path, name: str) -> bool:
+    try:
+        return bool(inside(folder, name))
+    except ValueError:
+        return False
+
+
+def align(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Position in ids (n,) of each of wanted (m,); -1 where it is not there. ids are distinct."""
+    return pd.Index(ids).get_indexer(wanted)

@@ -1,0 +1,160 @@
+"""A training loop that survives: exact resume after a kill at any moment, stop in time, memory answered by smaller steps.
+
+All randomness is a function of (seed, epoch, step), never of a generator's history: a run that goes on from a checkpoint
+draws what the uninterrupted one would have drawn, and nothing about generators needs saving.
+"""
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from timm.scheduler import create_scheduler_v2
+from timm.utils import ModelEmaV3
+from tqdm import tqdm
+
+from common.device import autocast, deadline, precision
+from common.errors import AGAIN, Stop
+from common.io import log, replacing
+
+
+def epoch_batches(rows: np.ndarray, batch: int, seed: int, epoch: int, weight: np.ndarray | None = None) -> list[np.ndarray]:
+    """The rows (n,) of an epoch in its own order, cut into batches; weight (n,) draws them with replacement instead."""
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(rows) if weight is None else rng.choice(rows, len(rows), p=weight / weight.sum())
+    return [order[i:i + batch] for i in range(0, len(order), batch)]
+
+
+def save_checkpoint(file: Path, **state) -> None:
+    """Tensors, numbers, strings and containers of them, whole or not at all."""
+    with replacing(file) as part:
+        torch.save(state, part)
+
+
+def load_checkpoint(file: Path, key: str) -> dict:
+    """The state saved under the same key (what it was made with); {} where there is none."""
+    if not file.exists():
+        return {}
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    if state["key"] == key:
+        return state
+    log(checkpoint=file.name, made="with other settings; starting anew")
+    return {}
+
+
+class Trainer:
+    """Trains `net` by `settings` (epochs, batch, clip, ema, schedule, warmup) and keeps the weights of the best epoch.
+
+    parameters: AdamW groups with their lr. checkpoint: where to save to and go on from; key: what the run is made with.
+    """
+
+    def __init__(self, net, parameters, settings, run, device, seed: int, checkpoint: Path, key: str):
+        self.net, self.settings, self.run, self.device, self.seed = net, settings, run, device, seed
+        self.checkpoint, self.key = checkpoint, key
+        self.dtype = precision(run, device)
+        self.forward = torch.compile(net) if run.compile else net
+        self.optimizer = torch.optim.AdamW(parameters)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
+        self.ema = ModelEmaV3(net, decay=settings.ema, use_warmup=True) if settings.ema else None
+        self.micro = run.micro_batch or settings.batch
+        self.saved = time.time()
+
+    @property
+    def averaged(self):
+        """The network to judge and to keep."""
+        return self.ema.module if self.ema else self.net
+
+    def fit(self, rows: np.ndarray, load, loss, evaluate, weight=None) -> tuple[dict, list[dict]]:
+        """Train on row numbers (n,). Gives the best epoch's state dict (CPU) and the history, one entry per epoch.
+
+        load(groups, epoch, first) yields the data of each batch in groups[first:]; loss(forward, data, part, rows, step) the
+        loss of the slice `part` of a batch, as its share of the batch's; evaluate(net) the score, or None to keep the last epoch.
+        """
+        at = self.resume(steps := -(-len(rows) // self.settings.batch))
+        for epoch in range(at["epoch"], self.settings.epochs):
+            groups, started = epoch_batches(rows, self.settings.batch, self.seed, epoch, weight), time.time()
+            self.net.train()
+            bar = tqdm(total=steps, initial=at["step"], desc=f"epoch {epoch + 1}/{self.settings.epochs}", disable=None, leave=False)
+            for data in load(groups, epoch, at["step"]):
+                number = epoch * steps + at["step"]
+                at["loss"] += self.step(loss, data, groups[at["step"]], number)
+                at["step"] += 1
+                self.save_if_due(at)
+                bar.update()
+            bar.close()
+            score = evaluate(self.averaged)
+            at["history"].append({"epoch": epoch + 1, "loss": at["loss"] / steps, "score": score,
+                                  "lr": max(g["lr"] for g in self.optimizer.param_groups), "seconds": round(time.time() - started, 1)})
+            log(**at["history"][-1])
+            if score is None or score > at["best_score"]:
+                at |= {"best_score": -1.0 if score is None else score,
+                       "best": {k: v.detach().cpu().clone() for k, v in self.averaged.state_dict().items()}}
+            if self.settings.schedule == "plateau" and score is not None:
+                self.scheduler.step(epoch + 1, score)
+            at |= {"epoch": epoch + 1, "step": 0, "loss": 0.0}
+            self.save(at)
+        return at["best"], at["history"]
+
+    def step(self, loss, data, rows, number: int) -> float:
+        """One optimizer step; its gradient is the batch's whatever the micro-batch, which is halved when memory ends."""
+        while True:
+            try:
+                self.optimizer.zero_grad(set_to_none=True)
+                torch.manual_seed(self.seed * 1_000_003 + number)
+                total = 0.0
+                for i in range(0, len(rows), self.micro):
+                    with autocast(self.device, self.dtype):
+                        part = loss(self.forward, data, slice(i, i + self.micro), rows, number)
+                    self.scaler.scale(part).backward()
+                    total += float(part.detach())
+                break
+            except torch.OutOfMemoryError:
+                if self.micro == 1:
+                    raise Stop("out of memory with one picture at a time; set a smaller images.size or net.backbone") from None
+                self.micro = min(self.micro, len(rows)) // 2 or 1
+            torch.cuda.empty_cache()
+            log(out_of_memory="yes", micro_batch=self.micro)
+        if not np.isfinite(total) and not self.scaler.is_enabled():  # with a scaler, an overflow only skips the step
+            raise Stop(f"the loss is {total} at step {number}; lower the learning rate, or set run.amp=fp32")
+        if self.settings.schedule == "cosine":
+            self.scheduler.step_update(number)
+        self.scaler.unscale_(self.optimizer)
+        if self.settings.clip:
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.ema:
+            self.ema.update(self.net, step=number)
+        return total
+
+    def resume(self, steps: int) -> dict:
+        """Where the run stands: what the checkpoint says, or the start."""
+        s = self.settings
+        self.scheduler, _ = create_scheduler_v2(
+            self.optimizer, sched=s.schedule, num_epochs=s.epochs, warmup_epochs=s.warmup, warmup_prefix=False, decay_rate=0.5,
+            patience_epochs=2, plateau_mode="max", step_on_epochs=False, updates_per_epoch=steps)
+        state = load_checkpoint(self.checkpoint, self.key)
+        if not state:
+            return {"epoch": 0, "step": 0, "loss": 0.0, "history": [], "best": {}, "best_score": -1.0}
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.scaler.load_state_dict(state["scaler"])
+        if self.ema:
+            self.ema.module.load_state_dict(state["ema"])
+        log(resumed=self.checkpoint.stem, epoch=state["at"]["epoch"], step=state["at"]["step"])
+        return state["at"]
+
+    def save_if_due(self, at: dict) -> None:
+        """Checkpoint every run.save_every minutes; at the time limit, checkpoint and stop."""
+        late = time.time() > deadline(self.run)
+        if late or time.time() - self.saved >= 60 * self.run.save_every:
+            self.save(at)
+        if late:
+            raise Stop(f"time limit of {self.run.time_limit:g} hours reached, {self.checkpoint.name} saved; run the same command again",
+                       AGAIN)
+
+    def save(self, at: dict) -> None:
+        save_checkpoint(self.checkpoint, key=self.key, at=at, net=self.net.state_dict(), optimizer=self.optimizer.state_dict(),
+                        scheduler=self.scheduler.state_dict(), scaler=self.scaler.state_dict(),
+                        ema=self.ema.module.state_dict() if self.ema else {})
+        self.saved = time.time()

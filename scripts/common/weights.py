@@ -1,0 +1,44 @@
+"""Weights on disk: safetensors, loaded strictly."""
+from pathlib import Path
+
+from common.errors import Stop
+
+PREFIXES = ("module.", "_orig_mod.")  # what DistributedDataParallel and torch.compile put before every key
+
+
+def save_weights(module_or_state, file: Path) -> None:
+    """A module's or state dict's tensors as a safetensors file."""
+    from safetensors.torch import save_file
+
+    state = module_or_state if isinstance(module_or_state, dict) else module_or_state.state_dict()
+    save_file({plain_key(k): v.detach().cpu().contiguous() for k, v in state.items()}, file)
+
+
+def read_weights(file: Path) -> dict:
+    """{key: tensor}; Stop when the file is no safetensors file."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return {plain_key(k): v for k, v in load_file(file).items()}
+    except (SafetensorError, OSError) as error:
+        raise Stop(f"cannot read {file}: {error}; remove it and run make again") from None
+
+
+def plain_key(key: str) -> str:
+    """The key without the prefixes of wrappers, also between its parts."""
+    for prefix in PREFIXES:
+        key = key.removeprefix(prefix).replace("." + prefix, ".")
+    return key
+
+
+def load_strict(module, state: dict, source) -> None:
+    """Load every key into the module. Stop listing what is missing, extra or misshaped: nothing is ever left at random."""
+    own = module.state_dict()
+    state = {plain_key(k): v for k, v in state.items()}
+    wrong = [f"missing {k}" for k in own if k not in state] + [f"extra {k}" for k in state if k not in own]
+    wrong += [f"{k} is {tuple(state[k].shape)}, not {tuple(own[k].shape)}" for k in own
+              if k in state and state[k].shape != own[k].shape]
+    if wrong:
+        raise Stop(f"{source} does not fit the network: {'; '.join(wrong[:20])}{f' and {len(wrong) - 20} more' if len(wrong) > 20 else ''}")
+    module.load_state_dict(state, strict=True)

@@ -1,0 +1,29 @@
+"""What Make asks of a config: the files to make, and from what.
+
+Prints  words that are Make rules: target:|prerequisite for each edge, target:FORCE for each file that is stale.
+        Order alone is Make's; whether a file is fresh is read from its record, so that touching a file costs nothing.
+Reads   configs/<category>.py, the records in working/<category>/ and submissions/
+Run     python scripts/plan.py c2            the rules
+        python scripts/plan.py c2 --why      what would be made, and why
+        python scripts/plan.py c2 --joined   the categories that this one joins
+"""
+from common import errors, graph
+from common.cli import start
+
+
+def main(argv=None):
+    flags = [(name, {"action": "store_true"}) for name in ("--why", "--joined")]
+    job = start(__doc__, argv, *flags)
+    if job.args.joined:
+        return print(*job.config.join)
+    steps = graph.steps(job.config, job.paths)
+    stale = graph.stale(job.config, steps)
+    if job.args.why:
+        print(*(f"{target} {why}: {steps[target].command}" for target, why in stale.items()), sep="\n")
+    else:
+        print(*(f"{target}:|{need}" for target, step in steps.items() for need in step.needs if need in steps),
+              *(f"{target}:FORCE" for target in stale))
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -21,7 +21,9 @@ INPUT       := $(or $(input_path),$(if $(KAGGLE_KERNEL_RUN_TYPE),/kaggle/input,$
 export input_path := $(INPUT)
 export working_path := $(WORKING)
 export submissions_path := $(SUBMISSIONS)
-export MAKE_STARTED ?= $(shell date +%s)   # run.time_limit counts from here
+# run.time_limit counts from here, also in the makes that this one starts
+MAKE_STARTED := $(or $(MAKE_STARTED),$(shell date +%s))
+export MAKE_STARTED
 
 W      := $(WORKING)/$(CATEGORY)
 SUBMIT := $(SUBMISSIONS)/$(CATEGORY).csv
@@ -76,8 +78,10 @@ every: $(READY)  ## all categories of COMPETITION, then its one submission
 	+set -e; for category in $$($(PYTHON) scripts/plan.py $(COMPETITION) --joined); do $(MAKE) all CATEGORY=$$category; done
 	+$(MAKE) all CATEGORY=$(COMPETITION)
 
-demo: $(READY)  ## draw the sample and take it from raw files to checked submissions
+$(INPUT)/sample.json: | $(READY)
 	$(PYTHON) scripts/00_sample_data.py
+
+demo: $(READY) $(INPUT)/sample.json  ## draw the sample and take it from raw files to checked submissions
 	+$(MAKE) every COMPETITION=demo_taxonomy
 	$(PYTHON) scripts/09_post_process.py demo_taxonomy --check $(SUBMISSIONS)/demo_taxonomy.csv
 

@@ -7,8 +7,9 @@ from common.config import Config, Data, Features, Heads, Images, Net
 config = Config(
     task="attributes", models=("net", "heads"),
     data=Data(folder="demo_taxonomy", categories=("Tees",), n_folds=3),
-    images=Images(size=96),
-    net=Net(backbone="resnet10t", pretrained=False, width=128, epochs=12, batch=32, lr=1e-3, head_lr=1e-3, augment="light", mmd=0.0),
+    images=Images(size=64),
+    net=Net(backbone="test_resnet", pretrained=False, head="mlp", width=128, augment="none", epochs=20, batch=16, lr=4e-3,
+            head_lr=4e-3, mmd=0.0),
     features=Features(views=2),
-    heads=Heads(epochs=6),
+    heads=Heads(epochs=6, lr=3e-4),
 )

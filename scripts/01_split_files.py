@@ -3,13 +3,16 @@
 Reads   <input_path>/<data.folder>/train.csv, test.csv and what the task needs beside them
 Writes  working/<category>/folds.csv: id (train:12, test:12), split, fold (-1 for test), dev (1: picks epochs, is never
         trained on), image, group, then the targets as text, "" where not labelled
+        Stops at once when weights that a later step starts from cannot be had
 Run     python scripts/01_split_files.py c2
 """
 import numpy as np
 
 from common import errors
 from common.cli import start
+from common.graph import weights_file
 from common.io import digest, log
+from common.models import load_model
 from common.paths import input_folder
 from common.tasks import load_task
 
@@ -36,10 +39,22 @@ def assign_folds(strata: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
     return fold
 
 
+def preflight(config) -> None:
+    """Stop now if weights that a later step starts from are neither in run.weights nor to be had from the hub."""
+    needed = sorted({name for model in config.models for name in load_model(model).weights(config)})
+    for name in needed:
+        if not weights_file(name, config.run.weights):
+            from common.networks import create_backbone
+
+            create_backbone(name, True, config.run.weights)
+    log(weights=", ".join(needed) or "none needed")
+
+
 def main(argv=None):
     job = start(__doc__, argv)
     config, task = job.config.data, load_task(job.config.task)
     folder = input_folder(config.folder, config.train)
+    preflight(job.config)
     with job.writing(job.paths.folds) as (part, record):
         rows, files = task.read_rows(config, folder)
         outputs = task.outputs(rows)

@@ -21,7 +21,7 @@ from common.paths import plain
 def frozen(job, source: str):
     """function (pictures (b, 3, s, s)) → features, the module it belongs to, its input size, the weights for the record."""
     from common.models import load_model, split_member
-    from common.networks import create_backbone
+    from common.networks import create_backbone, stage_means
     from common.rows import load_rows
 
     config = job.config
@@ -32,7 +32,8 @@ def frozen(job, source: str):
     if name is None:
         raise errors.Stop(f"no source {source!r}; there are: net_<fold>, {', '.join(config.features.encoders)} (features.encoders)")
     encoder, weights = create_backbone(name, config.features.pretrained, config.run.weights)
-    return encoder, encoder, encoder, config.features.size or config.images.size, weights
+    network = (lambda x: stage_means(encoder, x)) if config.features.stages else encoder
+    return network, encoder, encoder, config.features.size or config.images.size, weights
 
 
 def view(pictures: np.ndarray, v: int, change, first: int) -> np.ndarray:
@@ -50,7 +51,7 @@ def extract(job, source: str, cache: Cache, good: np.ndarray, where, key: str) -
 
     config, settings = job.config, job.config.features
     network, module, backbone, size, weights = frozen(job, source)
-    module.eval().to(where)
+    module.eval().to(where, memory_format=torch.channels_last)
     change = augmenter(settings.augment if settings.views > 2 else "none", config.images.size, (config.data.seed,))
     out, step = None, config.run.infer_batch
     with torch.inference_mode(), autocast(where, precision(config.run, where)):

@@ -7,13 +7,13 @@ Run     python scripts/04_train_fold.py c2 --member net_0 net.epochs=1
 """
 from common import errors
 from common.cli import start
-from common.models import load_model, split_member
+from common.models import load_model
 from common.rows import load_rows
 
 
 def main(argv=None):
     job = start(__doc__, argv, ("--member", {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"}))
-    name, k = split_member(job.args.member)
+    name, k = job.member
     with job.writing(job.paths.model(job.args.member)) as (part, record):
         record |= load_model(name).fit(job, k, load_rows(job), part)
     job.paths.checkpoint(job.args.member).unlink(missing_ok=True)

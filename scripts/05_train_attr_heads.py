@@ -6,13 +6,13 @@ Run     python scripts/05_train_attr_heads.py c2 --member heads_0
 """
 from common import errors
 from common.cli import start
-from common.models import load_model, split_member
+from common.models import load_model
 from common.rows import load_rows
 
 
 def main(argv=None):
     job = start(__doc__, argv, ("--member", {"default": "heads_0", "help": "heads_<fold>, e.g. %(default)s"}))
-    name, k = split_member(job.args.member)
+    name, k = job.member
     with job.writing(job.paths.model(job.args.member)) as (part, record):
         record |= load_model(name).fit(job, k, load_rows(job), part)
     job.paths.checkpoint(job.args.member).unlink(missing_ok=True)

@@ -10,13 +10,13 @@ import numpy as np
 from common import errors
 from common.cli import start
 from common.io import log
-from common.models import load_model, split_member
+from common.models import load_model
 from common.rows import load_pictures, load_rows
 
 
 def main(argv=None):
     job = start(__doc__, argv, ("--member", {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"}))
-    name, k = split_member(job.args.member)
+    name, k = job.member
     with job.writing(job.paths.pred(job.args.member)) as (part, record):
         rows = load_rows(job)
         _, position = load_pictures(job, rows)

@@ -33,7 +33,9 @@ def answers(job, record: dict) -> dict[str, dict[str, str]]:
                                       merged["pred"], target, rows.fold)
         record |= {"score": task.score(answer[own], target[own], outputs), "offsets": fitted.tolist()}
     record["scores"] = task.table(answer[own], target[own], outputs, merged["pred"][own])
-    log(category=job.paths.category, out_of_fold=record["score"], argmax=record["argmax"], gain_of_decoding=record["score"] - record["argmax"])
+    record["score_at_test_size"] = task.score_at_size(answer[own], target[own], outputs, int((~own).sum()))
+    log(category=job.paths.category, out_of_fold=record["score"], gain_of_decoding=record["score"] - record["argmax"])
+    log(category=job.paths.category, expected_on_test=record["score_at_test_size"], test_rows=int((~own).sum()))
     names = [np.array(classes)[column] for classes, column in zip(outputs.values(), answer.T)]
     return {i: dict(zip(outputs, row)) for i, *row in zip(rows.id[~own], *(column[~own] for column in names))}
 

@@ -10,6 +10,7 @@ from common import graph
 from common.config import Config, load
 from common.errors import Stop
 from common.io import log, writing
+from common.models import load_model, split_member
 from common.paths import Paths
 
 
@@ -20,6 +21,15 @@ class Job:
     paths: Paths
     args: argparse.Namespace
     overrides: list[str] = field(default_factory=list)
+
+    @property
+    def member(self) -> tuple[str, int]:
+        """--member as ("net", 0). Stop when it is none of the category's."""
+        split, members = split_member(self.args.member), graph.members(self.config)
+        load_model(split[0])
+        if self.args.member not in members:
+            raise Stop(f"{self.args.member} is not a member of {self.paths.category}; there are: {', '.join(members)}")
+        return split
 
     @contextmanager
     def writing(self, target: Path, **record):

@@ -8,7 +8,7 @@ import ast
 import runpy
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from common.errors import Stop
 from common.paths import ROOT
@@ -17,6 +17,7 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
 Augment = Literal["none", "light", "medium", "strong", "seed"]
 
 
@@ -31,8 +32,8 @@ class Data(Section):
     test: str = "test.csv"
     id: str = "id"                    # column, distinct within train and within test
     category_column: str = "Category" # column naming each row's category; "" = there is none
-    categories: tuple[str, ...] = ()  # the rows to take: values of category_column; () = all of them
-    labels: tuple[str, ...] = ()      # label columns; () = attr_1 .. attr_k as the table below says
+    categories: Names = ()  # the rows to take: values of category_column; () = all of them
+    labels: Names = ()      # label columns; () = attr_1 .. attr_k as the table below says
     attributes: str = "category_attributes.parquet"  # names of each category's attributes (Category, Attribute_list)
     train_image: str = "train_images/{id:06d}.jpg"   # in the folder; {column} or {column:06d} of the row
     test_image: str = "test_images/{id:06d}.jpg"
@@ -84,9 +85,10 @@ class Net(Loss):
 
 class Features(Section):
     """What 03 keeps of a frozen network: pooled (d,) of an encoder, the map (d, h, w) of a trained net's trunk."""
-    encoders: tuple[str, ...] = ("convnext_base.fb_in22k_ft_in1k_384",)  # timm names
+    encoders: Names = ("convnext_base.fb_in22k_ft_in1k_384",)  # timm names
     pretrained: bool = True
     size: Annotated[int, Field(ge=0)] = 0  # pixels, square; 0 = images.size
+    stages: bool = False              # an encoder's features end with the means of its earlier stages: colour and texture
     views: Count = 1                  # 1 the picture, 2 and its mirror image, more: augmented
     augment: Augment = "seed"         # of views 3 and up
 
@@ -105,7 +107,7 @@ class Heads(Loss):
 class Knn(Section):
     """Vote of the nearest training rows in the encoders' space."""
     k: Count = 10
-    temperature: Positive = 0.05      # a neighbour's weight is exp(cosine / temperature)
+    temperature: Positive = 0.08      # a neighbour's weight is exp(cosine / temperature)
 
 
 class Infer(Section):
@@ -133,8 +135,8 @@ class Run(Section):
 
 class Config(Section):
     task: str                         # a file of common/tasks/
-    models: tuple[str, ...] = ()      # files of common/models/: what is trained, predicted and ensembled
-    join: tuple[str, ...] = ()        # categories whose submissions make this one; then there are no models
+    models: Names = ()      # files of common/models/: what is trained, predicted and ensembled
+    join: Names = ()        # categories whose submissions make this one; then there are no models
     data: Data = Data()
     images: Images = Images()
     net: Net = Net()

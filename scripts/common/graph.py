@@ -58,7 +58,7 @@ def step_of(target: Path, config: Config, paths: Paths) -> Step:
         return step("09_post_process", joined or [paths.folds, paths.merged], ["join", "post"])
     if target == paths.features(target.stem):
         nets = [paths.model(target.stem)] if target.stem.startswith("net_") else []
-        settings = [f"features.{key}" for key in ("size", "views", "augment", "pretrained")]
+        settings = [f"features.{key}" for key in ("size", "stages", "views", "augment", "pretrained")]
         return step("03_extract_features", [paths.images, *nets], settings, f"--source {target.stem}")
     name, k = split_member(target.stem)
     model, option = load_model(name), f"--member {target.stem}"

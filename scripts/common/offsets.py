@@ -1,25 +1,29 @@
-"""Per-class offsets to log probabilities that maximise the HM of micro and macro F1: coordinate ascent, each step exact."""
+"""Per-class offsets to log probabilities that maximise the HM of micro and macro F1: a prior exponent, then exact steps, shrunk."""
 import numpy as np
 
-from common.f1 import hm
+from common.f1 import hm, scores
 
 
-def fit(pred: np.ndarray, target: np.ndarray, passes: int = 3) -> np.ndarray:
+def fit(pred: np.ndarray, target: np.ndarray, support: int = 10, shrink: float = 0.5) -> np.ndarray:
     """Offsets (k,) for pred (n, k) probabilities, target (n,), -1 where not labelled. Zeros where nothing is labelled.
 
-    One class at a time: as its offset grows rows flip to it one by one, from their best other class, so one sort gives
-    the HM after every flip and the best offset exactly. A class without a labelled row keeps 0.
+    First one number for all: -tau log prior, tau by HM. From there one pass over the classes with `support` labelled rows:
+    as a class's offset grows rows flip to it one by one, from their best other class, so one sort gives the HM after every
+    flip and the best offset exactly; of each such step a share `shrink` is taken. On the fashion catalogue, cross-fitted:
+    argmax .663, tau alone .680, three full passes over all classes .677, this .682.
     """
     known = target >= 0
     logp, y = np.log(np.maximum(pred[known], 1e-9)), target[known]
-    offset = np.zeros(pred.shape[1])
-    for _ in range(passes if known.any() else 0):
-        before = offset.copy()
-        for c in np.unique(y):
+    if not len(y):
+        return np.zeros(pred.shape[1])
+    counts = np.bincount(y, minlength=pred.shape[1])
+    prior = np.log((counts + 0.5) / (counts + 0.5).sum())
+    start = max((-tau * prior for tau in np.linspace(0, 1.2, 25)), key=lambda o: scores((logp + o).argmax(1), y, len(o))["hm"])
+    offset = start.copy()
+    for c in np.argsort(-counts):
+        if counts[c] >= support:
             offset[c] = best_offset(logp, y, offset, c)
-        if np.array_equal(before, offset):
-            break
-    return offset - offset.mean()
+    return start + shrink * (offset - start)
 
 
 def best_offset(logp: np.ndarray, y: np.ndarray, offset: np.ndarray, c: int) -> float:

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from timm.scheduler import create_scheduler_v2
-from timm.utils import ModelEmaV3
 from tqdm import tqdm
 
 from common.device import autocast, deadline, precision
@@ -48,11 +46,13 @@ class Trainer:
     """
 
     def __init__(self, net, parameters, settings, run, device, seed: int, checkpoint: Path, key: str):
+        from timm.utils import ModelEmaV3
+
         self.net, self.settings, self.run, self.device, self.seed = net, settings, run, device, seed
         self.checkpoint, self.key = checkpoint, key
-        self.dtype = precision(run, device)
+        self.dtype = precision(run, device, training=True)
         self.forward = torch.compile(net) if run.compile else net
-        self.optimizer = torch.optim.AdamW(parameters)
+        self.optimizer = torch.optim.AdamW(parameters, fused=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
         self.ema = ModelEmaV3(net, decay=settings.ema, use_warmup=True) if settings.ema else None
         self.micro = run.micro_batch or settings.batch
@@ -128,10 +128,12 @@ class Trainer:
 
     def resume(self, steps: int) -> dict:
         """Where the run stands: what the checkpoint says, or the start."""
-        s = self.settings
+        from timm.scheduler import create_scheduler_v2
+
+        s, by_epoch = self.settings, self.settings.schedule == "plateau"
         self.scheduler, _ = create_scheduler_v2(
-            self.optimizer, sched=s.schedule, num_epochs=s.epochs, warmup_epochs=s.warmup, warmup_prefix=False, decay_rate=0.5,
-            patience_epochs=2, plateau_mode="max", step_on_epochs=False, updates_per_epoch=steps)
+            self.optimizer, sched=s.schedule, num_epochs=s.epochs, warmup_epochs=0 if by_epoch else s.warmup, decay_rate=0.5,
+            patience_epochs=2, plateau_mode="max", step_on_epochs=by_epoch, updates_per_epoch=steps)
         state = load_checkpoint(self.checkpoint, self.key)
         if not state:
             return {"epoch": 0, "step": 0, "loss": 0.0, "history": [], "best": {}, "best_score": -1.0}

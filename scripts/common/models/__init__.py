@@ -4,8 +4,9 @@ Every file defines
   FIT          the script that trains it; "" when nothing is trained
   SETTINGS     the config's sections (or section.key) that shape its fit, and INFER those that shape its predictions
   inputs(config, paths, k)  the files that member k reads beside folds.csv
-  fit(job, member, file)    train and write the model to `file`; gives what its record adds (scores, history)
-  predict(job, member)      images (n,) and their probabilities (n, k) for the member's rows
+  weights(config)           names of the pretrained weights that it starts from
+  fit(job, k, rows, file)   train member k and write it to `file`; gives what its record adds (history)
+  predict(job, k, rows, wanted)  probabilities (m, K) for the row numbers `wanted` (m,), all with pictures
 Torch is imported inside functions: Make asks these files what they need before anything runs.
 """
 from importlib import import_module

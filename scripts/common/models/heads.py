@@ -23,6 +23,10 @@ def inputs(config, paths, k):
     return [paths.images, *(paths.features(source) for source in sources(config, k))]
 
 
+def weights(config):
+    return list(config.features.encoders) if config.heads.source == "encoders" and config.features.pretrained else []
+
+
 def fit(job, k: int, rows, file) -> dict:
     """Train heads_<k> outside fold k and write each head's best weights. Gives history and best epochs."""
     import torch
@@ -101,7 +105,7 @@ def train_heads(heads, features, rows, train, dev, settings, views: int, where, 
     from common.training import epoch_batches, load_checkpoint, save_checkpoint
 
     loss = MaskedLoss(rows.sizes, rows.task.priors(rows.target[train], rows.outputs), settings).to(where)
-    optimizer = torch.optim.AdamW(heads.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    optimizer = torch.optim.AdamW(heads.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
     state = load_checkpoint(checkpoint, key) or {"epoch": 0, "best": heads.state_dict(), "score": [-1.0] * len(rows.sizes), "history": []}
     if state["epoch"]:
         heads.load_state_dict(state["heads"])

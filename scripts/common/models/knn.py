@@ -11,6 +11,10 @@ def inputs(config, paths, k):
     return [paths.images, *map(paths.features, config.features.encoders)]
 
 
+def weights(config):
+    return list(config.features.encoders) if config.features.pretrained else []
+
+
 def predict(job, k: int, rows, wanted) -> np.ndarray:
     """Probabilities (m, K) for the rows `wanted` (m,): per attribute the shares of the votes of its knn.k nearest labelled
     rows outside fold k, each with weight exp(cosine / temperature)."""
@@ -32,11 +36,12 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
 
 
 def unit(arrays, row, flip: bool) -> np.ndarray:
-    """Features (m, d) of the rows, all encoders side by side, each encoder's of length 1 after taking its mean off."""
+    """Features (m, d) of the rows, all encoders side by side, each encoder's standardised column by column, then of length 1."""
     parts = []
     for array in arrays:
         x = array[row, :2 if flip else 1].astype(np.float32).mean(1)
-        x = x - array[:4096, 0].astype(np.float32).mean(0)
+        some = array[:4096, 0].astype(np.float32)  # pictures in the order of their names: as good as any
+        x = (x - some.mean(0)) / (some.std(0) + 1e-3)
         parts.append(x / np.linalg.norm(x, axis=1, keepdims=True).clip(1e-9) / len(arrays) ** 0.5)
     return np.concatenate(parts, 1)
 

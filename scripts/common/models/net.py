@@ -13,6 +13,10 @@ def inputs(config, paths, k):
     return [paths.images]
 
 
+def weights(config):
+    return [config.net.backbone] if config.net.pretrained else []
+
+
 def fit(job, k: int, rows, file) -> dict:
     """Train net_<k> outside fold k and write its best weights. Gives history, priors and where the first weights came from."""
     import torch
@@ -55,7 +59,7 @@ def fit(job, k: int, rows, file) -> dict:
             target = torch.as_tensor(rows.target[batch], device=where)
             own, theirs = pictures[:len(batch)][part], pictures[len(batch):][part]
             x = normalised(np.concatenate([own, theirs]), net.backbone, where, size)
-            logits, features = forward(x.contiguous(memory_format=torch.channels_last))
+            logits, features = forward(x)
             total = masked(logits[:len(own)], target[part], (target >= 0).sum(0))
             if settings.mmd:
                 total = total + settings.mmd * mmd(features[:len(own)], features[len(own):]) * len(own) / len(batch)
@@ -71,10 +75,12 @@ def fit(job, k: int, rows, file) -> dict:
 
 def predict(job, k: int, rows, wanted) -> np.ndarray:
     """Probabilities (m, K) for the rows `wanted` (m,), all with pictures."""
+    import torch
+
     config = job.config
     cache, position = load_pictures(job, rows)
     with device(config.run) as where:
-        net = load(job, k, rows).to(where)
+        net = load(job, k, rows).to(where, memory_format=torch.channels_last)
         return predict_pictures(net, cache, position[wanted], rows.sizes, config, where, config.net.size or config.images.size)
 
 
@@ -128,7 +134,7 @@ def predict_pictures(net, cache, positions, sizes, config, where, size: int) -> 
     groups = [positions[i:i + step] for i in range(0, len(positions), step)]
     with torch.inference_mode(), autocast(where, dtype):
         for pictures in tqdm(batches(cache, groups, config.run.workers), "pictures", len(groups), disable=None, leave=False):
-            x = normalised(pictures, net.backbone, where, size).contiguous(memory_format=torch.channels_last)
+            x = normalised(pictures, net.backbone, where, size)
             pred = probabilities(net(x)[0], sizes)
             if config.infer.flip:
                 pred = (pred + probabilities(net(x.flip(3))[0], sizes)) / 2

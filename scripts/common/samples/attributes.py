@@ -6,7 +6,7 @@ pose turns them into pixels. Pictures are drawn at half their size and enlarged:
 import colorsys
 import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import pandas as pd
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from tqdm import tqdm
 
+FOLDER = "demo_taxonomy"  # in input_path
 ROWS = {"train": 900, "test": 240}  # per category
 CATEGORIES = {  # category -> attribute -> (share of the training labels that is missing, {class: share of the rows})
     "Tees": {
@@ -46,12 +47,12 @@ SKINS = [(246, 214, 190), (222, 180, 148), (172, 122, 90), (110, 74, 54), (205, 
 LENGTHS = {"crop": .74, "regular": 1.06, "long": 1.42, "mini": 1.02, "knee length": 1.45, "maxi": 2.02}  # neck to hem
 SLEEVES = {"sleeveless": 0, "short sleeves": .36, "three-quarter sleeves": .70, "long sleeves": 1.04}  # to the cuff
 CUTS = {  # category -> torso as (y, half-width), pixels per unit as shares of the picture's width and height, middle y
-    "Tees": ([(0, .17), (.09, .50), (.44, .42), (.75, .40), (1.5, .45)], (.51, 0), .60),
-    "Dresses": ([(0, .16), (.08, .36), (.36, .30), (.62, .235), (.80, .30)], (0, .40), .92)}
+    "Tees": ([(0, .20), (.09, .50), (.44, .42), (.75, .40), (1.5, .45)], (.51, 0), .60),
+    "Dresses": ([(0, .18), (.08, .36), (.36, .30), (.62, .235), (.80, .30)], (0, .40), .92)}
 SKIRTS = {  # (way from hip, 0, to hem, 1; half-width gained there)
     "a-line": [(0, 0), (1, .38)], "straight": [(0, 0), (1, .02)], "mermaid": [(0, 0), (.62, .01), (1, .30)]}
 NECKS = {  # (x, y) in half-widths of the neck
-    "round": [(np.cos(t), .9 * np.sin(t)) for t in np.linspace(0, np.pi, 20)], "v-neck": [(1, 0), (0, 2.2), (-1, 0)],
+    "round": [(np.cos(t), .75 * np.sin(t)) for t in np.linspace(0, np.pi, 20)], "v-neck": [(1, 0), (0, 2.3), (-1, 0)],
     "square": [(1, 0), (.97, 1.3), (-.97, 1.3), (-1, 0)], "polo": [(1, 0), (0, .8), (-1, 0)]}
 BACKDROPS = [((1, 1), 0), ((1, 2), .2), ((2, 1), .2), ((9, 11), .06), ((60, 3), .05)]  # bumps across, down; strength
 
@@ -62,8 +63,8 @@ def draw(folder: Path, seed: int = 0, rows: dict = ROWS) -> dict:
     half = folder.with_name(folder.name + ".half")  # a killed draw leaves this one, never a half-made folder
     shutil.rmtree(half, ignore_errors=True)
     jobs = write_tables(half, rows, np.random.default_rng([seed, 0]))
-    with ProcessPoolExecutor(min(8, os.cpu_count())) as pool:
-        files = pool.map(partial(draw_file, seed=seed), *zip(*jobs), chunksize=8)
+    with ThreadPoolExecutor(min(8, os.cpu_count())) as pool:  # Pillow and numpy let go of the lock
+        files = pool.map(partial(draw_file, seed=seed), *zip(*jobs))
         megabytes = sum(tqdm(files, "attributes sample", len(jobs), unit="image", mininterval=1))
     spoiled = spoil_files(half, np.random.default_rng([seed, len(jobs) + 1]))
     shutil.rmtree(folder, ignore_errors=True)
@@ -282,7 +283,7 @@ def dress_stage(stage: Stage, category: str, look: dict, rng):
     fabric = weave_fabric(stage, look, colour, contrast, rng)
     for part in parts:
         stage.paint(part, fabric)
-    sew_details(stage, look, neck, colour * .5 if skin is None else skin, colour * .75 + 20, contrast, rng)
+    sew_details(stage, look, neck, colour * .5 if skin is None else skin, colour * .4 + contrast * .6, contrast, rng)
 
 
 def sew_details(stage: Stage, look: dict, neck: float, inside, trim, contrast, rng):
@@ -297,13 +298,13 @@ def sew_details(stage: Stage, look: dict, neck: float, inside, trim, contrast, r
         stage.paint(ring(0, .645, .045, .055), (214, 178, 94))
     hole = np.array(NECKS[look["neck"]]) * neck
     stage.paint(hole, inside)
-    stage.paint(hole, trim, .03)
+    stage.paint(hole, trim, .04)
     if look["neck"] == "polo":
-        stage.paint([(0, .1), (0, .38)], trim, .07)
-        for y in (.17, .25, .33):
+        stage.paint([(0, .1), (0, .42)], trim, .09)
+        for y in (.2, .28, .36):
             stage.paint(ring(0, y, .014, .014), contrast, rim=0)
         for side in (-1, 1):
-            stage.paint([(side * .16, -.06), (side * .24, .06), (side * .1, .2), (0, .1)], trim)
+            stage.paint([(side * .18, -.07), (side * .29, .08), (side * .13, .26), (0, .12)], trim)
 
 
 def take_photo(picture: Image.Image, rng) -> Image.Image:

@@ -7,7 +7,8 @@ Every file defines
   strata(target)                   (n,) int: rows that folds should spread evenly
   blend(pred, target), apply_blend(pred, weights)    models → one prediction, fitted on rows that are labelled
   fit_decode(pred, target, post), decode(pred, fitted)   prediction → answer, fitted likewise
-  score(answer, target)            the competition's score, higher is better; table(...) with its parts
+  score(answer, target)            the competition's score, higher is better; table(...) its parts; score_at_size(..., n) what
+                                   to expect on n rows
   submission(rows, answer, ...)    the table that the organisers want; problems(table, ...) what is wrong with one
 """
 from importlib import import_module

@@ -134,6 +134,16 @@ def score(answer: np.ndarray, target: np.ndarray, outputs: Outputs) -> float:
     return official_mean({name: row["hm"] for name, row in table(answer, target, outputs).items()})
 
 
+def score_at_size(answer: np.ndarray, target: np.ndarray, outputs: Outputs, n: int, draws: int = 20) -> float:
+    """Mean score of random draws of n rows: what to expect of a test set of that size. Macro F1 counts every class that is
+    there as one, and in fewer rows fewer of the rarest classes, the hardest, are there."""
+    if n >= len(target):
+        return score(answer, target, outputs)
+    rng = np.random.default_rng(0)
+    rows = [rng.choice(len(target), n, replace=False) for _ in range(draws)]
+    return float(np.mean([score(answer[r], target[r], outputs) for r in rows]))
+
+
 def official_mean(values: dict[str, float]) -> float:
     """Mean over the attributes "<category>/<name>" of each category, then over categories."""
     known = pd.Series(values, dtype=float).dropna()

@@ -1,0 +1,142 @@
+"""How long a step takes here against the way people do it today, as ratios measured in one run; medians of three.
+
+Run     make bench          about three minutes on two cores
+        python tests/bench/bench.py heads      one of them
+"""
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import numpy as np
+
+ROUNDS = 3
+
+
+def race(today, ours) -> tuple[float, float]:
+    """Median seconds of each, run in turn so that a machine that slows down slows both."""
+    seconds = {today: [], ours: []}
+    for _ in range(ROUNDS):
+        for job in seconds:
+            start = time.perf_counter()
+            job()
+            seconds[job].append(time.perf_counter() - start)
+    return tuple(statistics.median(s) for s in seconds.values())
+
+
+def heads(folder: Path, n: int = 96, attributes: int = 10, epochs: int = 5, size: int = 96):
+    """T2: the backbone per attribute and epoch, as the notebooks do it, against its features kept once and all heads together."""
+    import timm
+    import torch
+
+    from common.config import Heads
+    from common.models.heads import train_heads
+    from common.networks import AttributeNet, HeadSet
+    from common.tasks import attributes as task
+
+    torch.manual_seed(0)
+    sizes, names = [4] * attributes, {f"attr_{a}": list("abcd") for a in range(attributes)}
+    net = AttributeNet(timm.create_model("convnext_atto", num_classes=0), sizes, width=128).eval()
+    pictures, target = torch.randn(n, 3, size, size), np.random.default_rng(0).integers(0, 4, (n, attributes))
+    batches = [np.arange(n)[i:i + 32] for i in range(0, n, 32)]
+
+    def today():
+        for a, head in enumerate(net.heads):
+            optimizer = torch.optim.AdamW(head.parameters(), lr=1e-3)
+            for _ in range(epochs):
+                for rows in batches:
+                    with torch.no_grad():
+                        maps = net.trunk(pictures[rows])
+                    optimizer.zero_grad()
+                    torch.nn.functional.cross_entropy(head(maps), torch.as_tensor(target[rows, a])).backward()
+                    optimizer.step()
+
+    def ours():
+        with torch.inference_mode():
+            maps = np.concatenate([net.trunk(pictures[rows]).half().numpy() for rows in batches])
+        rows = SimpleNamespace(sizes=sizes, outputs=names, target=target, id=np.arange(n), task=task)
+        train_heads(HeadSet(maps.shape[1], sizes, "attention", 128), lambda use, view: maps[use].astype(np.float32), rows, np.arange(n),
+                    np.arange(0), Heads(epochs=epochs, batch=32), 1, torch.device("cpu"), 0, folder / f"{time.time()}.pt", "")
+
+    yield (f"T2, {attributes} attributes, {epochs} epochs", "backbone per attribute and epoch", "features once, all heads together",
+           *race(today, ours), "passes of the backbone: 50 to 1; then the heads themselves")
+
+
+def pictures(folder: Path, n: int = 64):
+    """Reading pictures of 1.7 megapixels at 512 pixels, every epoch, with and without augmentation."""
+    import pandas as pd
+    import torch
+    from PIL import Image
+
+    from common.augment import augmenter, pipeline
+    from common.config import Images
+    from common.images import Cache, batches, cached_bytes
+
+    rng = np.random.default_rng(0)
+    files = [folder / f"{i}.jpg" for i in range(n)]
+    for file in files:
+        small = Image.fromarray(rng.integers(0, 255, (90, 75, 3), np.uint8))
+        Image.fromarray((np.asarray(small.resize((1190, 1430), 3), int) + rng.normal(0, 6, (1430, 1190, 1))).clip(0, 255).astype(np.uint8)
+                        ).save(file, quality=90)
+    rows, blob = [], b""
+    for file in files:
+        data, row = cached_bytes(file, Images())
+        rows.append({"image": file.name, **row, "shard": 0, "offset": len(blob), "bytes": len(data)})
+        blob += data
+    (folder / "000.bin").write_bytes(blob)
+    pd.DataFrame(rows).to_csv(folder / "images.csv", index=False)
+    cache, order = Cache(folder / "images.csv", folder), [np.arange(n)[i:i + 16] for i in range(0, n, 16)]
+
+    class Today(torch.utils.data.Dataset):
+        def __init__(self, change):
+            self.change = change
+
+        def __len__(self):
+            return n
+
+        def __getitem__(self, i):
+            picture = np.asarray(Image.open(files[i]).convert("RGB").resize((512, 512), Image.Resampling.BICUBIC))
+            picture = self.change(image=picture)["image"] if self.change else picture
+            return torch.as_tensor(((picture / np.float32(255) - 0.5) / 0.5).transpose(2, 0, 1))
+
+    def ours(change):
+        for batch in batches(cache, order, 0, change):
+            (torch.as_tensor(batch).permute(0, 3, 1, 2).float() - 127.5) / 127.5
+
+    for name, change, own in (("read 1.7 MP at 512", None, None), ("read and augment", pipeline("seed", 512), augmenter("seed", 512, (0,)))):
+        loader = torch.utils.data.DataLoader(Today(change), 16, num_workers=os.cpu_count(), persistent_workers=True)
+        list(loader)  # the workers are there before the clock runs
+        yield (f"{name}, {n} pictures", "PIL, resize, normalise in a DataLoader", "512-pixel cache, threads", *race(lambda: list(loader), lambda: ours(own)),
+               "20,000/s from memory" if own is None else "the augmentation itself")
+    yield (f"first decode to 512, {n} pictures", "PIL, resize", "PIL draft, resize, JPEG",
+           *race(lambda: [Image.open(f).convert("RGB").resize((512, 512), 3) for f in files], lambda: [cached_bytes(f, Images()) for f in files]),
+           "4.3x with simplejpeg")
+
+
+def start(folder: Path):
+    """What every make waits for: the plan; against importing what the steps need, as scripts do that import at the top."""
+    import subprocess
+
+    scripts = Path(__file__).parents[2] / "scripts"
+    call = lambda *command: subprocess.run([sys.executable, *command], check=True, capture_output=True)
+    yield ("start-up of a command", "import torch, timm", "plan.py c2",
+           *race(lambda: call("-c", "import torch, timm"), lambda: call(scripts / "plan.py", "c2")), "Python itself, 0.02 s")
+
+
+def main(argv=None):
+    wanted = (sys.argv[1:] if argv is None else argv) or ["heads", "pictures", "start"]
+    print(f"| step | today | ours | seconds | ratio | limit |\n|---|---|---|---|---|---|")
+    for name in wanted:
+        with tempfile.TemporaryDirectory() as folder:
+            for step, today, ours, slow, fast, limit in globals()[name](Path(folder)):
+                print(f"| {step} | {today} | {ours} | {slow:.2f} → {fast:.2f} | {slow / fast:.1f}x | {limit} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What all tests share: folders of their own, scripts by name, a catalogue small enough to train on in seconds."""
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+ROOT = Path(__file__).parents[1]
+SCRIPTS = {p.stem[3:]: p.stem for p in (ROOT / "scripts").glob("[0-9][0-9]_*.py")}
+SMALL = ["images.size=32", "net.width=32", "net.epochs=2", "net.batch=16", "net.backbone=test_convnext", "net.augment=none",
+         "heads.epochs=2", "data.n_folds=2", "run.workers=2", "run.save_every=0"]  # settings that train in a second
+
+
+@pytest.fixture
+def script():
+    """script("merge_files") is the module of scripts/08_merge_files.py, whatever its number."""
+    return lambda name: import_module(SCRIPTS[name])
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path, monkeypatch):
+    """Input, working and submissions folders of the test's own."""
+    for name in ("input", "working", "submissions"):
+        monkeypatch.setenv(f"{name}_path", str(tmp_path / name))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    """The toolkit's own sample, 48 training rows per category: drawn once, read by many."""
+    from common.samples import attributes
+
+    folder = tmp_path_factory.mktemp("drawn") / attributes.FOLDER
+    attributes.draw(folder, rows={"train": 48, "test": 12})
+    return folder
+
+
+@pytest.fixture
+def sample(drawn, folders):
+    """The sample as this test's input."""
+    (folders / "input").mkdir()
+    (folders / "input" / drawn.name).symlink_to(drawn)
+    return drawn
+
+
+def write_catalogue(folder: Path, n: int = 60, seed: int = 0) -> pd.DataFrame:
+    """A many-attribute table with pictures of one colour: `tone` can be seen in them, `coin` cannot; a third of it unlabelled."""
+    from PIL import Image
+
+    rng = np.random.default_rng(seed)
+    tone, coin = rng.integers(0, 3, n), rng.integers(0, 2, n)
+    (folder / "images").mkdir(parents=True)
+    for i in range(n):
+        colour = rng.normal([60, 120, 200][tone[i]], 12, (40, 40, 3)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(colour).save(folder / "images" / f"{i}.jpg", quality=95)
+    table = pd.DataFrame({"id": range(n), "tone": np.array(["dark", "mid", "light"])[tone], "coin": np.array(["heads", "tails"])[coin]})
+    table.loc[rng.random(n) < 0.3, "tone"] = ""
+    table.loc[rng.random(n) < 0.3, "coin"] = ""
+    table[:n * 4 // 5].to_csv(folder / "train.csv", index=False)
+    table[n * 4 // 5:][["id"]].to_csv(folder / "test.csv", index=False)
+    return table
+
+
+CATALOGUE = ["data.folder=fashion", "data.labels=tone,coin", "models=net,heads", "net.pretrained=false", "heads.source=net", *SMALL]
+
+
+@pytest.fixture
+def catalogue(folders):
+    """write_catalogue as the input of category fashion, with the settings CATALOGUE."""
+    return write_catalogue(folders / "input" / "fashion")
+
+
+def run_script(name: str, *args, **env) -> subprocess.CompletedProcess:
+    """A script in a process of its own, as a user runs it, from a folder that is not the project's."""
+    return subprocess.run([sys.executable, ROOT / "scripts" / f"{SCRIPTS.get(name, name)}.py", *args], capture_output=True, text=True,
+                          cwd=ROOT.parent, env=os.environ | env)
+
+
+def make(*args) -> subprocess.CompletedProcess:
+    """make with this Python, so that nothing is installed."""
+    return subprocess.run(["make", "-C", ROOT, f"PYTHON={sys.executable}", *args], capture_output=True, text=True)

@@ -1,0 +1,54 @@
+"""Configs: every shipped one loads; a wrong setting stops with one line that says what there is."""
+import pytest
+
+from common import graph
+from common.config import categories, load
+from common.errors import Stop
+from common.models import load_model
+from common.paths import Paths, input_folder, inside
+from common.tasks import load_task
+
+
+@pytest.mark.parametrize("category", categories())
+def test_every_config_loads_and_its_graph_ends_in_the_submission(category):
+    config = load(category)
+    load_task(config.task), [load_model(m) for m in config.models]
+    steps = graph.steps(config, Paths(category))
+    assert list(steps)[-1] == Paths(category).submission
+    assert config.join or len(steps) > len(graph.members(config))
+
+
+@pytest.mark.parametrize("override, says", [
+    ("net.epoch=2", "no setting 'net.epoch'"), ("epochs=2", "no setting 'epochs'"), ("net.epochs=0", "greater than or equal to 1"),
+    ("net.epochs=two", "valid integer"), ("net.lr=-1", "greater than 0"), ("net.head=big", "'attention' or 'mlp'"),
+    ("task.name=x", "task is no section"), ("net.epochs", "is not a setting"), ("data.dev=1", "less than 1")])
+def test_a_wrong_setting_is_named(override, says):
+    with pytest.raises(Stop, match=says):
+        load("c2", [override])
+
+
+def test_overrides_are_typed():
+    config = load("c2", ["net.lr=3e-4", "models=knn,heads", "infer.flip=false", "data.labels=attr_1,", "run.weights=some/folder"])
+    assert (config.net.lr, config.models, config.infer.flip, config.data.labels) == (3e-4, ("knn", "heads"), False, ("attr_1",))
+
+
+def test_an_unknown_category_lists_those_there_are():
+    with pytest.raises(Stop, match="no config 'c9'; there are: c1, c2"):
+        load("c9")
+
+
+def test_input_is_found_where_kaggle_mounts_it(folders):
+    for place in ("visual-taxonomy", "owner/visual-taxonomy", "datasets/owner/visual-taxonomy", "."):
+        folder = folders / "input" / place
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "train.csv").touch()
+        assert (input_folder("visual-taxonomy", "train.csv") / "train.csv").samefile(folder / "train.csv")
+        (folder / "train.csv").unlink()
+    with pytest.raises(Stop, match="there is: datasets, datasets/owner, owner"):
+        input_folder("visual-taxonomy", "train.csv")
+
+
+@pytest.mark.parametrize("name", ["../x.jpg", "/etc/passwd", "a/../../x", "a\0b"])
+def test_a_name_from_a_table_stays_in_its_folder(name, tmp_path):
+    with pytest.raises(ValueError):
+        inside(tmp_path, name)

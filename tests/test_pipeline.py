@@ -1,0 +1,149 @@
+"""The pipeline as a user runs it: make, scripts alone, twice, killed, with mistakes."""
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from common.io import read_record
+from conftest import CATALOGUE, ROOT, SCRIPTS, SMALL, make, run_script, write_catalogue
+
+SET = "SET=" + " ".join(CATALOGUE)
+
+
+@pytest.mark.parametrize("name", sorted(SCRIPTS.values()) + ["plan"])
+def test_every_script_has_a_help_and_runs_from_any_folder(name):
+    done = run_script(name, "--help")
+    assert done.returncode == 0 and "Run     python scripts/" in done.stdout
+
+
+def test_make_alone_is_help():
+    done = make()
+    assert done.returncode == 0 and "make demo" in done.stdout and "categories: c1 c2 c3 c4 c5" in done.stdout
+
+
+def test_the_sample_becomes_one_checked_submission(sample, folders):
+    """make every on the toolkit's own sample, then again: nothing is to be done."""
+    settings = " ".join([*SMALL, "models=net"])
+    done = make("every", "COMPETITION=demo_taxonomy", f"SET={settings}")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    table = pd.read_csv(folders / "submissions/demo_taxonomy.csv", dtype=str, keep_default_na=False)
+    test = pd.read_csv(sample / "test.csv", dtype=str)
+    assert table[["id", "Category"]].equals(test[["id", "Category"]]) and not (table == "").any().any()
+    assert "answered_by_class_frequencies 1" in done.stdout  # the broken test picture
+    assert "ensemble" in done.stdout and "majority" in done.stdout
+    again = make("every", "COMPETITION=demo_taxonomy", f"SET={settings}")
+    assert again.stdout.count("Nothing to be done for 'all'") == 3 and "scripts/0" not in again.stdout.replace("scripts/plan.py", "")
+    checked = run_script("post_process", "demo_taxonomy", "--check", str(folders / "submissions/demo_taxonomy.csv"))
+    assert checked.returncode == 0 and "rows 24" in checked.stdout
+    table.loc[3, "attr_2"] = ""
+    table.to_csv(folders / "bad.csv", index=False)
+    checked = run_script("post_process", "demo_taxonomy", "--check", str(folders / "bad.csv"))
+    assert checked.returncode == 1 and f"attr_2 is empty in 1 rows, e.g. id {table.id[3]}" in checked.stderr
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """write_catalogue and all that make all CATEGORY=fashion makes of it: net and heads, two folds."""
+    top = tmp_path_factory.mktemp("finished")
+    write_catalogue(top / "input/fashion")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("input", "working", "submissions"):
+            patch.setenv(f"{name}_path", str(top / name))
+        done = make("all", "CATEGORY=fashion", SET)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return top
+
+
+def test_what_a_changed_setting_file_or_time_makes_again(finished, folders):
+    shutil.copytree(finished, folders, dirs_exist_ok=True)  # elsewhere, with other times: nothing is to be made again
+    work = folders / "working/fashion"
+    planned = lambda *changes: [line.split("scripts/")[1][:2] for line in make(
+        "-n", "all", "CATEGORY=fashion", SET + " " + " ".join(changes)).stdout.splitlines() if "scripts/0" in line]
+    assert planned() == []
+    assert planned("run.workers=1") == []
+    assert planned("post.decode=argmax") == ["09"]
+    assert planned("heads.epochs=3") == ["05", "06", "05", "06", "08", "09"]
+    assert planned("models=net") == ["08", "09"]
+    assert sorted(planned("net.epochs=3")) == ["03"] * 2 + ["04"] * 2 + ["05"] * 2 + ["06"] * 4 + ["08", "09"]
+    assert len(planned("data.seed=1")) == 14
+    for file in (work / "folds.csv", work / "merged.npz", folders / "input/fashion/train.csv"):
+        os.utime(file)
+    assert planned() == []
+    (work / "model/net_1.safetensors").unlink()
+    assert planned() == ["04", "06", "03", "05", "06", "08", "09"]
+    assert make("all", "CATEGORY=fashion", SET).returncode == 0
+    train = folders / "input/fashion/train.csv"
+    train.write_text(train.read_text().replace("mid", "grey"))
+    assert planned()[0] == "01" and "train.csv" in make("why", "CATEGORY=fashion", SET).stdout
+    assert make("clean", "CATEGORY=fashion", SET).returncode == 0 and not work.exists() and train.exists()
+
+
+def test_out_of_fold_predictions_never_saw_their_rows(catalogue, folders):
+    """Labels that no picture shows are predicted no better than by chance, and those it shows are learnt."""
+    settings = [*CATALOGUE, "net.epochs=12", "net.lr=3e-3", "net.head_lr=3e-3", "net.mmd=0", "models=net", "data.dev=0"]
+    assert make("all", "CATEGORY=fashion", "SET=" + " ".join(settings)).returncode == 0
+    scores = read_record(folders / "working/fashion/merged.npz")["scores"]
+    assert scores["net"]["coin"]["accuracy"] < 0.8
+    assert scores["net"]["tone"]["accuracy"] > scores["majority"]["tone"]["accuracy"] + 0.2
+    folds = pd.read_csv(folders / "working/fashion/folds.csv")
+    for k in range(2):
+        pred = np.load(folders / f"working/fashion/pred/net_{k}.npz")
+        assert set(pred["id"]) == set(folds.id[(folds.fold == k) | (folds.split == "test")])
+
+
+@pytest.mark.parametrize("change, says", [
+    ("doubled", "predicts train:.* twice"), ("foreign", "predicts elsewhere, which is not in folds.csv"), ("missing", "predicted 0 times"),
+    ("nan", "1 predictions are not finite")])
+def test_merge_refuses_what_is_not_whole(script, change, says):
+    from types import SimpleNamespace
+
+    from common.errors import Stop
+
+    rows = SimpleNamespace(id=np.array(["train:1", "train:2", "test:1"]), fold=np.array([0, 1, -1]), sizes=[2])
+    table = lambda *ids: {"id": np.array(ids), "pred": np.full((len(ids), 2), 0.5)}
+    tables = {"net_0": table("train:1", "test:1"), "net_1": table("train:2", "test:1")}
+    assert script("merge_files").merge(tables, rows).tolist() == [[0.5, 0.5]] * 3
+    if change == "nan":
+        tables["net_1"]["pred"][0, 0] = np.nan
+    else:
+        tables["net_1"] = table(*{"doubled": ["train:2", "train:2", "test:1"], "foreign": ["elsewhere"], "missing": ["test:1"]}[change])
+    with pytest.raises(Stop, match=says):
+        script("merge_files").merge(tables, rows)
+
+
+@pytest.mark.parametrize("args, says", [
+    (["04_train_fold", "c2"], "folds.csv is missing; run: python scripts/01_split_files.py c2"),
+    (["01_split_files", "c2"], "no visual-taxonomy/train.csv in input_path="),
+    (["04_train_fold", "c2", "--member", "tree_0"], "no model 'tree'; there are: heads, knn, net"),
+    (["04_train_fold", "c2", "--member", "net"], "'net' is no member"),
+    (["04_train_fold", "c2", "--member", "net_9"], "net_9 is not a member of c2; there are: net_0"),
+    (["01_split_files", "c7"], "no config 'c7'; there are: c1"),
+    (["01_split_files", "c2", "data.fold=1"], "no setting 'data.fold'; there are: folder")])
+def test_a_mistake_is_one_line_and_a_failure(args, says):
+    done = run_script(args[0], *args[1:])
+    assert done.returncode == 1 and says in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_killed_anywhere_make_again_gives_the_same_submission(finished, folders):
+    """SIGKILL of make and all its children at random moments, again and again, until it is done."""
+    command = ["make", "-C", str(ROOT), f"PYTHON={sys.executable}", "all", "CATEGORY=fashion", SET]
+    shutil.copytree(finished / "input", folders / "input")
+    rng, kills = random.Random(0), 0
+    while True:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            assert process.wait(rng.uniform(3, 10 + kills)) == 0
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            kills += 1
+            time.sleep(0.1)
+    assert kills and (folders / "submissions/fashion.csv").read_bytes() == (finished / "submissions/fashion.csv").read_bytes()

@@ -25,7 +25,8 @@ def assign_folds(strata: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     values, inverse, counts = np.unique(strata, return_inverse=True, return_counts=True)
-    strata = np.where(counts[inverse] < n_folds, -2, strata)
+    small = counts[inverse] < n_folds
+    strata = np.where(small, -2 if small.sum() >= n_folds else values[counts.argmax()], strata)
     n_groups = len(set(groups))
     if n_groups < n_folds:
         raise errors.Stop(f"{n_groups} rows or groups are too few for {n_folds} folds; set data.n_folds={n_groups} or less")

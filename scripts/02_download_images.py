@@ -13,12 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from common import errors
 from common.cli import start
 from common.images import cached_bytes
-from common.io import log, read_record, replacing, writing
+from common.io import log, progress, read_record, replacing, writing
 from common.paths import input_folder
 from common.tables import read_folds
 
@@ -52,7 +51,7 @@ def main(argv=None):
         shards = range(0, len(names), SHARD)
         with ThreadPoolExecutor(job.config.run.workers or os.cpu_count()) as pool:
             tables = [make_shard(names[s:s + SHARD], s // SHARD, folder, paths.cache, images, pool)
-                      for s in tqdm(shards, "pictures", unit="k", disable=None)]
+                      for s in progress(shards, "pictures", unit="k")]
         table = pd.concat(tables, ignore_index=True)
         table.to_csv(part, index=False)
         bad = table[table.status == "bad"]

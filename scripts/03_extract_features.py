@@ -6,7 +6,6 @@ Writes  working/<category>/features/<source>.npy float16: (n, views, d) pooled, 
 Run     python scripts/03_extract_features.py c2 --source net_0
 """
 import numpy as np
-from tqdm import tqdm
 
 from common import errors
 from common.augment import augmenter
@@ -14,7 +13,7 @@ from common.cli import start
 from common.device import autocast, device, precision
 from common.features import Growing, names_file
 from common.images import Cache, batches
-from common.io import log, replacing
+from common.io import log, progress, replacing
 from common.paths import plain
 
 
@@ -58,7 +57,7 @@ def extract(job, source: str, cache: Cache, good: np.ndarray, where, key: str) -
         shape = network(normalised(cache.read(good[0])[None], backbone, where, size)).shape[1:]
         out = Growing(job.paths.features(source), (len(good), settings.views, *shape), key)
         groups = [good[i:i + step] for i in range(out.done, len(good), step)]
-        bar = tqdm(total=len(good), initial=out.done, desc=source, unit="img", disable=None)
+        bar = progress(what=source, total=len(good), done=out.done, unit="img")
         for pictures in batches(cache, groups, config.run.workers):
             views = [network(normalised(np.ascontiguousarray(view(pictures, v, change, out.done)), backbone, where, size))
                      for v in range(settings.views)]

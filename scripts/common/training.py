@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from common.device import autocast, deadline, precision
 from common.errors import AGAIN, Stop
-from common.io import log, replacing
+from common.io import log, progress, replacing
 
 
 def epoch_batches(rows: np.ndarray, batch: int, seed: int, epoch: int, weight: np.ndarray | None = None) -> list[np.ndarray]:
@@ -73,7 +72,7 @@ class Trainer:
         for epoch in range(at["epoch"], self.settings.epochs):
             groups, started = epoch_batches(rows, self.settings.batch, self.seed, epoch, weight), time.time()
             self.net.train()
-            bar = tqdm(total=steps, initial=at["step"], desc=f"epoch {epoch + 1}/{self.settings.epochs}", disable=None, leave=False)
+            bar = progress(what=f"epoch {epoch + 1}/{self.settings.epochs}", total=steps, done=at["step"])
             for data in load(groups, epoch, at["step"]):
                 number = epoch * steps + at["step"]
                 at["loss"] += self.step(loss, data, groups[at["step"]], number)
@@ -116,7 +115,7 @@ class Trainer:
         if not np.isfinite(total) and not self.scaler.is_enabled():  # with a scaler, an overflow only skips the step
             raise Stop(f"the loss is {total} at step {number}; lower the learning rate, or set run.amp=fp32")
         if self.settings.schedule == "cosine":
-            self.scheduler.step_update(number)
+            self.scheduler.step_update(number + 1)
         self.scaler.unscale_(self.optimizer)
         if self.settings.clip:
             torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip)
@@ -132,7 +131,7 @@ class Trainer:
 
         s, by_epoch = self.settings, self.settings.schedule == "plateau"
         self.scheduler, _ = create_scheduler_v2(
-            self.optimizer, sched=s.schedule, num_epochs=s.epochs, warmup_epochs=0 if by_epoch else s.warmup, decay_rate=0.5,
+            self.optimizer, sched=s.schedule, num_epochs=s.epochs, warmup_epochs=0 if by_epoch else s.warmup, warmup_lr=0, decay_rate=0.5,
             patience_epochs=2, plateau_mode="max", step_on_epochs=by_epoch, updates_per_epoch=steps)
         state = load_checkpoint(self.checkpoint, self.key)
         if not state:

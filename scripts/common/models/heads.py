@@ -9,7 +9,7 @@ import numpy as np
 
 from common.device import device
 from common.features import read_features
-from common.io import log
+from common.io import log, progress
 
 FIT, SETTINGS, INFER = "05_train_attr_heads", ("heads",), ("infer",)
 
@@ -99,7 +99,6 @@ def train_heads(heads, features, rows, train, dev, settings, views: int, where, 
     features(rows (b,), view (b,) or number) → float32 (b, ...). Goes on from the checkpoint's last epoch.
     """
     import torch
-    from tqdm import tqdm
 
     from common.networks import MaskedLoss
     from common.training import epoch_batches, load_checkpoint, save_checkpoint
@@ -116,7 +115,7 @@ def train_heads(heads, features, rows, train, dev, settings, views: int, where, 
         chosen = np.random.default_rng([seed, epoch, 1]).integers(0, views, len(rows.id))
         heads.train()
         total = 0.0
-        for step, batch in enumerate(tqdm(groups, f"epoch {epoch + 1}/{settings.epochs}", disable=None, leave=False), epoch * len(groups)):
+        for step, batch in enumerate(progress(groups, f"epoch {epoch + 1}/{settings.epochs}"), epoch * len(groups)):
             for group in optimizer.param_groups:
                 group["lr"] = settings.lr * (1 + math.cos(math.pi * step / steps)) / 2
             x = torch.as_tensor(features(batch, chosen[batch]), device=where)

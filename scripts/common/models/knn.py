@@ -3,6 +3,7 @@ import numpy as np
 
 from common.device import device
 from common.features import read_features
+from common.io import progress
 
 FIT, SETTINGS, INFER = "", (), ("knn", "infer")
 
@@ -19,7 +20,6 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
     """Probabilities (m, K) for the rows `wanted` (m,): per attribute the shares of the votes of its knn.k nearest labelled
     rows outside fold k, each with weight exp(cosine / temperature)."""
     import torch
-    from tqdm import tqdm
 
     settings = job.config.knn
     arrays, row = read_features([job.paths.features(e) for e in job.config.features.encoders], rows.image)
@@ -29,7 +29,7 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
         space = torch.as_tensor(unit(arrays, row[known], job.config.infer.flip), device=where)
         queries = torch.as_tensor(unit(arrays, row[wanted], job.config.infer.flip), device=where)
         out = []
-        for part in tqdm(queries.split(1024), "neighbours", disable=None, leave=False):
+        for part in progress(queries.split(1024), "neighbours"):
             cosine = part @ space.T
             out.append(torch.cat([vote(cosine, target[:, a].to(where), size, settings) for a, size in enumerate(rows.sizes)], 1).cpu())
     return torch.cat(out).numpy()

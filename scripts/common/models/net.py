@@ -3,7 +3,7 @@ import numpy as np
 
 from common.device import autocast, device, precision
 from common.images import batches
-from common.io import log
+from common.io import log, progress
 from common.rows import load_pictures
 
 FIT, SETTINGS, INFER = "04_train_fold", ("net",), ("infer",)
@@ -125,7 +125,6 @@ def rarity_weights(rows, train, prior, power: float):
 def predict_pictures(net, cache, positions, sizes, config, where, size: int) -> np.ndarray:
     """Probabilities (m, K) float32 of the pictures at `positions` (m,), averaged with their mirror images when infer.flip."""
     import torch
-    from tqdm import tqdm
 
     from common.networks import normalised, probabilities
 
@@ -133,7 +132,7 @@ def predict_pictures(net, cache, positions, sizes, config, where, size: int) -> 
     step, dtype, out = config.run.infer_batch, precision(config.run, where), []
     groups = [positions[i:i + step] for i in range(0, len(positions), step)]
     with torch.inference_mode(), autocast(where, dtype):
-        for pictures in tqdm(batches(cache, groups, config.run.workers), "pictures", len(groups), disable=None, leave=False):
+        for pictures in progress(batches(cache, groups, config.run.workers), "pictures", len(groups)):
             x = normalised(pictures, net.backbone, where, size)
             pred = probabilities(net(x)[0], sizes)
             if config.infer.flip:

@@ -1,4 +1,5 @@
 """The one way a script stops: a line for a person, an exit code for Make."""
+import errno
 import sys
 
 AGAIN = 75  # exit code: stopped cleanly at the time limit, run me again
@@ -22,9 +23,14 @@ def run(main) -> None:
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
-    except OSError as error:
-        if error.errno != 28:  # ENOSPC
+    except Exception as error:
+        if not disk_full(error):
             raise
-        print(f"the disk is full ({error.filename or 'while writing'}): free some space, then run the same command again; "
-              "nothing half written was left", file=sys.stderr)
+        print(f"the disk is full ({getattr(error, 'filename', None) or 'while writing'}): free some space, then run the same command "
+              "again; nothing half written was left", file=sys.stderr)
         sys.exit(1)
+
+
+def disk_full(error: Exception) -> bool:
+    """Whether writing failed for want of space: the system's error, or what safetensors and torch.save make of it."""
+    return getattr(error, "errno", None) == errno.ENOSPC or any(sign in str(error) for sign in ("os error 28", "inline_container"))

@@ -32,6 +32,9 @@ class Growing:
             raise Stop(f"{file} needs {need / 1e9:.1f} GB and the disk has {free / 1e9:.1f} GB free; free some, move working_path, "
                        "or lower images.size or features.views")
         self.array = np.lib.format.open_memmap(self.partial, "r+" if self.done else "w+", np.float16, shape)
+        if hasattr(os, "posix_fallocate"):  # a disk that fills up must say so here: in a memory map it would be a SIGBUS
+            with open(self.partial, "r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, self.partial.stat().st_size)
 
     def saved(self) -> int:
         """Rows that are on disk for this key; 0 where there are none."""

@@ -5,7 +5,7 @@ from common import graph
 from common.config import categories, load
 from common.errors import Stop
 from common.models import load_model
-from common.paths import Paths, input_folder, inside
+from common.paths import ROOT, Paths, folder, input_folder, inside
 from common.tasks import load_task
 
 
@@ -52,3 +52,13 @@ def test_input_is_found_where_kaggle_mounts_it(folders):
 def test_a_name_from_a_table_stays_in_its_folder(name, tmp_path):
     with pytest.raises(ValueError):
         inside(tmp_path, name)
+
+
+def test_in_a_kaggle_kernel_the_folders_are_kaggles(monkeypatch):
+    for name in ("input", "working", "submissions"):
+        monkeypatch.delenv(f"{name}_path")
+    assert folder("working") == ROOT / "working"
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
+    assert [str(folder(n)) for n in ("input", "working", "submissions")] == ["/kaggle/input", "/kaggle/working", "/kaggle/working"]
+    monkeypatch.setenv("input_path", "/elsewhere")
+    assert str(folder("input")) == "/elsewhere"

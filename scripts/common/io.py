@@ -81,7 +81,7 @@ def progress(iterable=None, what: str = "", total: int | None = None, done: int 
 
     watched = sys.stderr.isatty()
     return tqdm(iterable, what, total, initial=done, unit=unit, leave=not watched, mininterval=0.2 if watched else 30,
-                maxinterval=60, dynamic_ncols=watched)
+                maxinterval=60, delay=0 if watched else 30, dynamic_ncols=watched)
 
 
 def log(**values) -> None:

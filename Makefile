@@ -25,6 +25,8 @@ export submissions_path := $(SUBMISSIONS)
 MAKE_STARTED := $(or $(MAKE_STARTED),$(shell date +%s))
 export MAKE_STARTED
 
+$(if $(word 4,$(WORKING) $(SUBMISSIONS) $(INPUT)),$(error a path with a space in it: \
+  move the project, or set input_path, working_path and submissions_path))
 W      := $(WORKING)/$(CATEGORY)
 SUBMIT := $(SUBMISSIONS)/$(CATEGORY).csv
 run     = $(PYTHON) scripts/$(1).py $(CATEGORY) $(SET)
@@ -32,15 +34,16 @@ name    = $(basename $(notdir $@))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: all folds images every demo check why test bench setup clean help FORCE
+.PHONY: all folds images features train predict merge every demo check why test bench setup clean help FORCE
 
 # plan.py prints `target:|prerequisite` and, for files that are not what today's config says, `target:FORCE`: rules as they are.
 # They are read only by the make that planned targets are asked of, and only once its environment is there.
-ifneq ($(filter all folds images $(WORKING)/% $(SUBMISSIONS)/%,$(MAKECMDGOALS)),)
+ifneq ($(filter all folds images features train predict merge $(WORKING)/% $(SUBMISSIONS)/%,$(MAKECMDGOALS)),)
 ifeq ($(wildcard $(READY)),$(READY))
 RULES := $(shell input_path='$(INPUT)' working_path='$(WORKING)' submissions_path='$(SUBMISSIONS)' $(call run,plan) || echo FAILED)
 $(if $(filter FAILED,$(RULES)),$(error stopped: the line above says why))
 $(foreach rule,$(RULES),$(eval $(rule)))
+FILES := $(sort $(subst |, ,$(subst :, ,$(RULES))))
 else
 -include .venv/ready                       # made below; make then starts again
 endif
@@ -49,6 +52,10 @@ endif
 all: $(SUBMIT)  ## everything, up to submissions/<CATEGORY>.csv
 folds: $(W)/folds.csv  ## the rows of CATEGORY with their folds
 images: $(W)/images.csv  ## its pictures, checked and cached
+features: $(filter $(W)/features/%,$(FILES))  ## features of frozen networks, where its models need them
+train: $(filter $(W)/model/%,$(FILES))  ## all its models
+predict: $(filter $(W)/pred/%,$(FILES))  ## all its members' predictions
+merge: $(W)/merged.npz  ## their ensemble, with the table of out-of-fold scores
 
 $(W)/folds.csv:
 	$(call run,01_split_files)

@@ -120,8 +120,6 @@ def fit_heads(x, target, tmp_path, name):
                            hm=lambda pred, use: [r["hm"] for r in attributes.table(attributes.answer(pred, OUTPUTS), target[use], OUTPUTS).values()])
     torch.manual_seed(0)
     heads = HeadSet(12, [3, 2], "mlp", 32, dropout=0.3)
-    use = np.flatnonzero((target >= 0).any(1))
-    train, dev = use[use < 150], use[use >= 150]
     return train_heads(heads, lambda rows, view: x[rows], rows, np.arange(150), np.arange(150, 200), Heads(epochs=4, batch=16, lr=0.01), 1,
                        torch.device("cpu"), 0, tmp_path / name, "key")[0]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import Stop
-from common.io import log, replacing
+from common.io import replacing
 from common.tables import align
 
 

@@ -131,7 +131,7 @@ def start(folder: Path):
 
 def main(argv=None):
     wanted = (sys.argv[1:] if argv is None else argv) or ["heads", "pictures", "start"]
-    print(f"| step | today | ours | seconds | ratio | limit |\n|---|---|---|---|---|---|")
+    print("| step | today | ours | seconds | ratio | limit |\n|---|---|---|---|---|---|")
     for name in wanted:
         with tempfile.TemporaryDirectory() as folder:
             for step, today, ours, slow, fast, limit in globals()[name](Path(folder)):

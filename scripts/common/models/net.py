@@ -1,6 +1,7 @@
 """net (T1): one image network per fold, trained end to end, an attention head per attribute."""
 import numpy as np
 
+from common.augment import augmenter
 from common.device import autocast, device, precision
 from common.images import batches
 from common.io import log, progress
@@ -21,8 +22,6 @@ def fit(job, k: int, rows, file) -> dict:
     """Train net_<k> outside fold k and write its best weights. Gives history, priors and where the first weights came from."""
     import torch
 
-    from common.augment import augmenter
-    from common.networks import MaskedLoss, mmd, normalised
     from common.training import Trainer
     from common.weights import save_weights
 
@@ -31,46 +30,60 @@ def fit(job, k: int, rows, file) -> dict:
     train, dev = (use[position[use] >= 0] for use in (rows.fitting(k, dev=False), rows.fitting(k, dev=True)))
     if settings.rows == "complete":
         train = train[(rows.target[train] >= 0).all(1)]
-    unlabelled = position[(rows.fold < 0) & (position >= 0)]
-    log(member=f"net_{k}", train=len(train), dev=len(dev), unlabelled=len(unlabelled) if settings.mmd else 0)
-
+    prior = rows.task.priors(rows.target[train], rows.outputs)
     with device(run) as where:
         torch.manual_seed(config.data.seed + k)
         net, source = build(settings, run, rows.sizes, pretrained=settings.pretrained)
         net.to(where, memory_format=torch.channels_last)
-        prior = rows.task.priors(rows.target[train], rows.outputs)
-        masked = MaskedLoss(rows.sizes, prior, settings).to(where)
-        trainer = Trainer(net, groups(net, settings), settings, run, where, config.data.seed * 1000 + k,
+        lesson = Lesson(net, config, k, rows, cache, position, dev, prior, where)
+        log(member=f"net_{k}", train=len(train), dev=len(dev), unlabelled=len(lesson.unlabelled))
+        trainer = Trainer(net, parameter_groups(net, settings), settings, run, where, config.data.seed * 1000 + k,
                           job.paths.checkpoint(f"net_{k}"), job.key(job.paths.model(f"net_{k}")))
-        size = settings.size or config.images.size
-
-        def others(number: int, n: int) -> np.ndarray:
-            """Pictures (n,) of test rows for step `number`, labels unseen."""
-            return np.random.default_rng([config.data.seed, k, number]).choice(unlabelled, n)
-
-        def load(batch_rows, epoch, first):
-            steps = len(batch_rows)
-            groups = [np.concatenate([position[b], others(epoch * steps + g, len(b) if settings.mmd else 0)])
-                      for g, b in enumerate(batch_rows)][first:]
-            change = augmenter(settings.augment, config.images.size, (config.data.seed, k, epoch), first)
-            return batches(cache, groups, run.workers, change)
-
-        def loss(forward, pictures, part, batch, number):
-            target = torch.as_tensor(rows.target[batch], device=where)
-            own, theirs = pictures[:len(batch)][part], pictures[len(batch):][part]
-            x = normalised(np.concatenate([own, theirs]), net.backbone, where, size)
-            logits, features = forward(x)
-            total = masked(logits[:len(own)], target[part], (target >= 0).sum(0))
-            if settings.mmd:
-                total = total + settings.mmd * mmd(features[:len(own)], features[len(own):]) * len(own) / len(batch)
-            return total
-
-        def evaluate(module):
-            return rows.score(predict_pictures(module, cache, position[dev], rows.sizes, config, where, size), dev) if len(dev) else None
-
-        best, history = trainer.fit(train, load, loss, evaluate, rarity_weights(rows, train, prior, settings.sampling))
+        best, history = trainer.fit(train, lesson.load, lesson.loss, lesson.evaluate, rarity_weights(rows, train, prior, settings.sampling))
         save_weights(best, file)
     return {"history": history, "prior": prior.tolist(), "weights": source, "outputs": rows.outputs}
+
+
+class Lesson:
+    """What the trainer asks of T1: the pictures of each batch, its loss, the score on the dev rows."""
+
+    def __init__(self, net, config, k: int, rows, cache, position, dev, prior, where):
+        from common.networks import MaskedLoss
+
+        self.net, self.config, self.k, self.rows, self.cache, self.position, self.dev, self.where = (
+            net, config, k, rows, cache, position, dev, where)
+        self.size = config.net.size or config.images.size
+        self.masked = MaskedLoss(rows.sizes, prior, config.net).to(where)
+        self.unlabelled = position[(rows.fold < 0) & (position >= 0)] if config.net.mmd else position[:0]
+
+    def load(self, groups, epoch: int, first: int):
+        """uint8 pictures of each batch of row numbers in groups[first:], as many of test rows behind them for MMD."""
+        seed, steps = self.config.data.seed, len(groups)
+        wanted = [self.position[group] for group in groups]
+        if len(self.unlabelled):
+            wanted = [np.concatenate([own, np.random.default_rng([seed, self.k, epoch * steps + g]).choice(self.unlabelled, len(own))])
+                      for g, own in enumerate(wanted)]
+        change = augmenter(self.config.net.augment, self.config.images.size, (seed, self.k, epoch), first)
+        return batches(self.cache, wanted[first:], self.config.run.workers, change)
+
+    def loss(self, forward, pictures, part: slice, batch, number: int):
+        """The loss of the slice `part` of a batch of row numbers, as its share of the whole batch's."""
+        import torch
+
+        from common.networks import mmd, normalised
+
+        target = torch.as_tensor(self.rows.target[batch], device=self.where)
+        own, theirs = pictures[:len(batch)][part], pictures[len(batch):][part]
+        logits, features = forward(normalised(np.concatenate([own, theirs]), self.net.backbone, self.where, self.size))
+        total = self.masked(logits[:len(own)], target[part], (target >= 0).sum(0))
+        if len(theirs):
+            total = total + self.config.net.mmd * mmd(features[:len(own)], features[len(own):]) * len(own) / len(batch)
+        return total
+
+    def evaluate(self, net) -> float | None:
+        """The competition's score on the dev rows; None when there are none."""
+        pred = predict_pictures(net, self.cache, self.position[self.dev], self.rows.sizes, self.config, self.where, self.size)
+        return self.rows.score(pred, self.dev) if len(self.dev) else None
 
 
 def predict(job, k: int, rows, wanted) -> np.ndarray:
@@ -102,7 +115,7 @@ def build(settings, run, sizes, pretrained: bool):
     return AttributeNet(backbone, sizes, settings.head, settings.width), source
 
 
-def groups(net, settings) -> list[dict]:
+def parameter_groups(net, settings) -> list[dict]:
     """AdamW groups: the backbone's layers with lr falling by layer_decay, conv and heads at head_lr; no decay on biases and norms."""
     from timm.optim import param_groups_layer_decay, param_groups_weight_decay
 

@@ -34,6 +34,7 @@ name    = $(basename $(notdir $@))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
 .PHONY: all folds images features train predict merge every demo check why test bench setup clean help FORCE
 
 # plan.py prints `target:|prerequisite` and, for files that are not what today's config says, `target:FORCE`: rules as they are.
@@ -90,7 +91,8 @@ $(INPUT)/sample.json: | $(READY)
 
 demo: $(READY) $(INPUT)/sample.json  ## draw the sample and take it from raw files to checked submissions
 	+$(MAKE) every COMPETITION=demo_taxonomy
-	$(PYTHON) scripts/09_post_process.py demo_taxonomy --check $(SUBMISSIONS)/demo_taxonomy.csv
+	$(PYTHON) scripts/09_post_process.py demo_taxonomy --check $(SUBMISSIONS)/demo_taxonomy.csv \
+		--truth $(INPUT)/demo_taxonomy/solution.csv
 
 check: $(READY)  ## say what is wrong with FILE as a submission for CATEGORY
 	$(PYTHON) scripts/09_post_process.py $(CATEGORY) --check $(FILE)

@@ -4,6 +4,7 @@ Reads   working/<category>/folds.csv, merged.npz; the raw test.csv for its order
 Writes  <submissions_path>/<category>.csv, its record with the honest gain of the decoding
 Run     python scripts/09_post_process.py c2
         python scripts/09_post_process.py c2 --check submissions/c2.csv     only says what is wrong with a file
+        python scripts/09_post_process.py c2 --check my.csv --truth labels.csv     and scores it, where you hold labels back
 """
 from functools import partial
 from pathlib import Path
@@ -54,8 +55,8 @@ def raw_test(job) -> pd.DataFrame:
     return read_csv(input_folder(data.folder, data.test) / data.test, [data.id])
 
 
-def check(job, table: pd.DataFrame, name) -> None:
-    """Stop with what is wrong in a submission of this category; log its number of rows when nothing is."""
+def check(job, table: pd.DataFrame, name) -> dict:
+    """Stop with what is wrong in a submission of this category; log its number of rows when nothing is. Gives the outputs."""
     outputs: dict = {}
     for category in job.config.join or [job.paths.category]:
         outputs |= (read_record(Paths(category).folds) or {}).get("outputs", {})
@@ -68,13 +69,23 @@ def check(job, table: pd.DataFrame, name) -> None:
     if wrong := load_task(job.config.task).problems(table, test, outputs, data, job.config.post):
         raise errors.Stop(f"{name} is not a valid submission for {job.paths.category}:\n  " + "\n  ".join(wrong))
     log(valid=name, rows=len(table))
+    return outputs
+
+
+def score(job, table: pd.DataFrame, truth: pd.DataFrame, outputs: dict) -> float:
+    """The competition's score of a submission against labels in the organisers' columns, joined by id."""
+    task, data = load_task(job.config.task), job.config.data
+    truth = truth.set_index(data.id).reindex(table[data.id]).fillna("").reset_index()
+    return task.score(task.encode_table(table, outputs, data), task.encode_table(truth, outputs, data), outputs)
 
 
 def main(argv=None):
-    job = start(__doc__, argv, ("--check", {"metavar": "FILE", "type": Path}))
+    job = start(__doc__, argv, ("--check", {"metavar": "FILE", "type": Path}), ("--truth", {"metavar": "FILE", "type": Path}))
     task, data, post = load_task(job.config.task), job.config.data, job.config.post
     if job.args.check:
-        return check(job, read_csv(job.args.check), job.args.check)
+        table = read_csv(job.args.check)
+        outputs = check(job, table, job.args.check)
+        return job.args.truth and log(score=score(job, table, read_csv(job.args.truth, list(table)), outputs), against=job.args.truth)
     with job.writing(job.paths.submission) as (part, record):
         table = joined(job) if job.config.join else task.submission(raw_test(job), answers(job, record), data, post)
         table.to_csv(part, index=False)

@@ -70,6 +70,15 @@ def encode(rows: pd.DataFrame, outputs: Outputs) -> np.ndarray:
     return np.stack([pd.Index(classes).get_indexer(rows[name]) for name, classes in outputs.items()], axis=1).astype(np.int64)
 
 
+def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
+    """Class numbers (n, a) of a table in the organisers' columns, a submission or labels; -1 where a cell is none of the classes."""
+    def column(name):
+        category, _, label = name.rpartition("/")
+        return np.where(table[data.category_column] == category, table[label], "") if category else table[label]
+
+    return encode(pd.DataFrame({name: column(name) for name in outputs}), outputs)
+
+
 def strata(target: np.ndarray) -> np.ndarray:
     """Each row's rarest label (n,), -1 where it has none: spread evenly over folds, it spreads the rare classes of every
     attribute; the frequent ones spread by themselves."""

@@ -18,15 +18,18 @@ READY       := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/ready)
 WORKING     := $(or $(working_path),$(if $(KAGGLE_KERNEL_RUN_TYPE),/kaggle/working,$(CURDIR)/working))
 SUBMISSIONS := $(or $(submissions_path),$(if $(KAGGLE_KERNEL_RUN_TYPE),/kaggle/working,$(CURDIR)/submissions))
 INPUT       := $(or $(input_path),$(if $(KAGGLE_KERNEL_RUN_TYPE),/kaggle/input,$(CURDIR)/input))
-export input_path := $(INPUT)
-export working_path := $(WORKING)
-export submissions_path := $(SUBMISSIONS)
 # run.time_limit counts from here, also in the makes that this one starts
 MAKE_STARTED := $(or $(MAKE_STARTED),$(shell date +%s))
 export MAKE_STARTED
 
 $(if $(word 4,$(WORKING) $(SUBMISSIONS) $(INPUT)),$(error a path with a space in it: \
   move the project, or set input_path, working_path and submissions_path))
+override WORKING := $(abspath $(WORKING))
+override SUBMISSIONS := $(abspath $(SUBMISSIONS))
+override INPUT := $(abspath $(INPUT))
+export input_path := $(INPUT)
+export working_path := $(WORKING)
+export submissions_path := $(SUBMISSIONS)
 W      := $(WORKING)/$(CATEGORY)
 SUBMIT := $(SUBMISSIONS)/$(CATEGORY).csv
 run     = $(PYTHON) scripts/$(1).py $(CATEGORY) $(SET)
@@ -46,7 +49,8 @@ $(if $(filter FAILED,$(RULES)),$(error stopped: the line above says why))
 $(foreach rule,$(RULES),$(eval $(rule)))
 FILES := $(sort $(subst |, ,$(subst :, ,$(RULES))))
 else
--include .venv/ready                       # made below; make then starts again
+$(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),$(error no .venv yet: make setup, then make -n))
+include .venv/ready                        # made below; make then starts again
 endif
 endif
 
@@ -114,6 +118,7 @@ setup: $(READY)  ## the environment alone
 	touch $@
 
 clean:  ## remove what was made for CATEGORY; never the input
+	$(if $(filter $(CATEGORY),$(notdir $(basename $(wildcard configs/*.py)))),,$(error no config '$(CATEGORY)'))
 	rm -rf '$(W)' '$(SUBMIT)' '$(SUBMIT).json'
 
 help:  ## this list

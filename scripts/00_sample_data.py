@@ -21,13 +21,11 @@ def main(argv=None):
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     top, drawn = folder("input"), {}
+    (top / "sample.json").unlink(missing_ok=True)  # make must not take a sample that is being drawn for one that is there
     for name in sorted(p.stem for p in Path(samples.__file__).parent.glob("[!_]*.py")):
         sample = import_module(f"common.samples.{name}")
-        try:
-            rows = {"rows": {"train": args.rows, "test": args.rows // 4}} if args.rows else {}
-            drawn[sample.FOLDER] = sample.draw(top / sample.FOLDER, args.seed, **rows)
-        except PermissionError:
-            raise errors.Stop(f"cannot write to input_path={top}; name a folder that can be written, e.g. input_path=/kaggle/working/input")
+        rows = {"rows": {"train": args.rows, "test": args.rows // 4}} if args.rows else {}
+        drawn[sample.FOLDER] = sample.draw(top / sample.FOLDER, args.seed, **rows)
         log(drew=top / sample.FOLDER, **drawn[sample.FOLDER])
     with replacing(top / "sample.json") as part:
         part.write_text(json.dumps(drawn, indent=1))

@@ -17,7 +17,7 @@ from common.paths import input_folder
 from common.tasks import load_task
 
 
-def assign_folds(strata: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+def assign_folds(strata: np.ndarray, groups: np.ndarray, n_folds: int, seed: int, setting: str = "data.n_folds") -> np.ndarray:
     """Fold 0..n_folds-1 of each row (n,): strata (n,) int spread evenly, equal groups (n,) in one fold.
 
     A stratum with fewer rows than folds joins the others that are too small to be spread.
@@ -29,7 +29,7 @@ def assign_folds(strata: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
     strata = np.where(small, -2 if small.sum() >= n_folds else values[counts.argmax()], strata)
     n_groups = len(set(groups))
     if n_groups < n_folds:
-        raise errors.Stop(f"{n_groups} rows or groups are too few for {n_folds} folds; set data.n_folds={n_groups} or less")
+        raise errors.Stop(f"{n_groups} rows or groups are too few to be cut in {n_folds}, as {setting} has it")
     if n_groups < len(groups):
         parts = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(strata, strata, groups)
     else:
@@ -67,7 +67,7 @@ def main(argv=None):
         rows.insert(3, "dev", 0)
         rows.loc[train, "fold"] = assign_folds(strata, groups, config.n_folds, config.seed)
         if config.dev:
-            rows.loc[train, "dev"] = (assign_folds(strata, groups, round(1 / config.dev), config.seed + 1) == 0).astype(int)
+            rows.loc[train, "dev"] = (assign_folds(strata, groups, round(1 / config.dev), config.seed + 1, "data.dev") == 0).astype(int)
         rows.to_csv(part, index=False)
         record |= {"raw": {name: digest(folder / name) for name in files}, "outputs": outputs}
     log(train=int(train.sum()), test=int((~train).sum()), outputs=len(outputs),

@@ -16,6 +16,7 @@ import pandas as pd
 
 from common import errors
 from common.cli import start
+from common.device import stop_in_time
 from common.images import cached_bytes
 from common.io import log, progress, read_record, replacing, writing
 from common.paths import input_folder
@@ -24,13 +25,15 @@ from common.tables import read_folds
 SHARD = 1000  # pictures; what a killed run loses at most
 
 
-def make_shard(names: list[str], shard: int, folder: Path, cache: Path, images, pool) -> pd.DataFrame:
-    """The index of one shard, image by image; pictures are read only when the shard is not there for these names."""
-    key = hashlib.sha256(json.dumps([names, images.model_dump(), str(folder)]).encode()).hexdigest()
-    index, blob = cache / f"{shard:03d}.csv", cache / f"{shard:03d}.bin"
+def make_shard(names: list[str], shard: int, folder: Path, paths, images, pool) -> pd.DataFrame:
+    """The index of one shard, image by image; pictures are read only when the shard is not there for these files."""
+    sizes = [file.stat().st_size if name and (file := folder / name).is_file() else None for name in names]
+    key = hashlib.sha256(json.dumps([names, sizes, images.model_dump()]).encode()).hexdigest()
+    index, blob = paths.cache / f"{shard:03d}.csv", paths.cache / f"{shard:03d}.bin"
     if (read_record(index) or {}).get("key") != key or not blob.exists():
         rows, offset = [], 0
-        index.unlink(missing_ok=True)
+        for old in (paths.images, index):  # they speak of the bytes that are now replaced
+            old.unlink(missing_ok=True)
         with replacing(blob) as part, open(part, "wb") as file:
             missing = (b"", {"status": "bad", "reason": "its name leads out of the folder", "width": 0, "height": 0})
             for name, (data, row) in zip(names, pool.map(lambda n: cached_bytes(folder / n, images) if n else missing, names)):
@@ -39,7 +42,7 @@ def make_shard(names: list[str], shard: int, folder: Path, cache: Path, images, 
                 offset += len(data)
         with writing(index, {"key": key}) as part:
             pd.DataFrame(rows).to_csv(part, index=False)
-    return pd.read_csv(index, keep_default_na=False)
+    return pd.read_csv(index, keep_default_na=False, dtype={"image": str})
 
 
 def main(argv=None):
@@ -50,8 +53,10 @@ def main(argv=None):
         names = sorted(set(read_folds(paths.folds).image))
         shards = range(0, len(names), SHARD)
         with ThreadPoolExecutor(job.config.run.workers or os.cpu_count()) as pool:
-            tables = [make_shard(names[s:s + SHARD], s // SHARD, folder, paths.cache, images, pool)
-                      for s in progress(shards, "pictures", unit="k")]
+            tables = []
+            for s in progress(shards, "pictures", unit="k"):
+                tables.append(make_shard(names[s:s + SHARD], s // SHARD, folder, paths, images, pool))
+                stop_in_time(job.config.run)
         table = pd.concat(tables, ignore_index=True)
         table.to_csv(part, index=False)
         bad = table[table.status == "bad"]

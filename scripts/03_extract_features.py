@@ -5,12 +5,14 @@ Writes  working/<category>/features/<source>.npy float16: (n, views, d) pooled, 
         <source>.names.npy: the n pictures
 Run     python scripts/03_extract_features.py c2 --source net_0
 """
+import time
+
 import numpy as np
 
 from common import errors
 from common.augment import augmenter
 from common.cli import start
-from common.device import autocast, device, precision
+from common.device import autocast, deadline, device, precision, stop_in_time
 from common.features import Growing, names_file
 from common.images import Cache, batches
 from common.io import log, progress, replacing
@@ -30,9 +32,10 @@ def frozen(job, source: str):
     name = next((e for e in config.features.encoders if plain(e) == plain(source)), None)
     if name is None:
         raise errors.Stop(f"no source {source!r}; there are: net_<fold>, {', '.join(config.features.encoders)} (features.encoders)")
-    encoder, weights = create_backbone(name, config.features.pretrained, config.run.weights)
+    size = config.features.size or config.images.size
+    encoder, weights = create_backbone(name, config.features.pretrained, config.run.weights, size)
     network = (lambda x: stage_means(encoder, x)) if config.features.stages else encoder
-    return network, encoder, encoder, config.features.size or config.images.size, weights
+    return network, encoder, encoder, size, weights
 
 
 def view(pictures: np.ndarray, v: int, change, first: int) -> np.ndarray:
@@ -63,6 +66,9 @@ def extract(job, source: str, cache: Cache, good: np.ndarray, where, key: str) -
                      for v in range(settings.views)]
             out.add(torch.stack(views, 1).half().cpu().numpy())
             bar.update(len(pictures))
+            if time.time() > deadline(config.run):
+                out.save()
+                stop_in_time(config.run)
     return out, weights
 
 

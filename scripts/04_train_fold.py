@@ -13,7 +13,7 @@ from common.rows import load_rows
 
 def main(argv=None):
     job = start(__doc__, argv, ("--member", {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"}))
-    name, k = job.member
+    name, k = job.member("04_train_fold")
     with job.writing(job.paths.model(job.args.member)) as (part, record):
         record |= load_model(name).fit(job, k, load_rows(job), part)
     job.paths.checkpoint(job.args.member).unlink(missing_ok=True)

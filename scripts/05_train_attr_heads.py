@@ -12,7 +12,7 @@ from common.rows import load_rows
 
 def main(argv=None):
     job = start(__doc__, argv, ("--member", {"default": "heads_0", "help": "heads_<fold>, e.g. %(default)s"}))
-    name, k = job.member
+    name, k = job.member("05_train_attr_heads")
     with job.writing(job.paths.model(job.args.member)) as (part, record):
         record |= load_model(name).fit(job, k, load_rows(job), part)
     job.paths.checkpoint(job.args.member).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from common import errors
 from common.cli import start
+from common.device import stop_in_time
 from common.io import log
 from common.models import load_model
 from common.rows import load_pictures, load_rows
@@ -16,7 +17,8 @@ from common.rows import load_pictures, load_rows
 
 def main(argv=None):
     job = start(__doc__, argv, ("--member", {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"}))
-    name, k = job.member
+    name, k = job.member()
+    stop_in_time(job.config.run)
     with job.writing(job.paths.pred(job.args.member)) as (part, record):
         rows = load_rows(job)
         _, position = load_pictures(job, rows)
@@ -27,6 +29,7 @@ def main(argv=None):
         own = rows.fold[wanted] == k
         record |= {"score": rows.score(pred[own], wanted[own]), "rows": len(wanted), "without_picture": int((~seen).sum())}
         np.savez(part, id=rows.id[wanted], pred=pred, bad=~seen)
+    load_model(name).done(job, k)
     log(member=job.args.member, out_of_fold=record["score"], rows=len(wanted), answered_by_class_frequencies=int((~seen).sum()))
 
 

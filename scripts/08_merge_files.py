@@ -56,7 +56,8 @@ def main(argv=None):
     with job.writing(job.paths.merged) as (part, record):
         rows, config = load_rows(job), job.config
         task, outputs, own = rows.task, rows.outputs, rows.fold >= 0
-        preds = {model: merge({m: dict(np.load(job.paths.pred(m))) for m in graph.members(config) if m.rpartition("_")[0] == model}, rows)
+        tables = {member: dict(np.load(job.paths.pred(member))) for member in graph.members(config)}
+        preds = {model: merge({m: table for m, table in tables.items() if m.rpartition("_")[0] == model}, rows)
                  for model in config.models}
         stacked = np.stack(list(preds.values()))
         ensemble, weights = cross_fitted(partial(task.fit_blend, outputs=outputs), partial(task.apply_blend, outputs=outputs),
@@ -64,7 +65,8 @@ def main(argv=None):
         majority = np.stack([rows.prior(k) for k in range(config.data.n_folds)])[rows.fold]
         scores = {name: task.table(task.answer(pred[own], outputs), rows.target[own], outputs, pred[own])
                   for name, pred in {"majority": majority, **preds, "ensemble": ensemble}.items()}
-        record |= {"scores": scores, "weights_of_models": dict(zip(config.models, weights.tolist()))}
+        blind = set().union(*(table["id"][table["bad"]] for table in tables.values()))
+        record |= {"scores": scores, "answered_by_class_frequencies": sorted(blind), "weights_of_models": dict(zip(config.models, weights.tolist()))}
         np.savez(part, id=rows.id, pred=ensemble.astype(np.float32))
     show(scores, task)
     for model, weight in zip(config.models, weights):

@@ -36,6 +36,8 @@ def answers(job, record: dict) -> dict[str, dict[str, str]]:
     record["scores"] = task.table(answer[own], target[own], outputs, merged["pred"][own])
     record["score_at_test_size"] = task.score_at_size(answer[own], target[own], outputs, int((~own).sum()))
     log(category=job.paths.category, out_of_fold=record["score"], gain_of_decoding=record["score"] - record["argmax"])
+    blind = [i for i in read_record(job.paths.merged)["answered_by_class_frequencies"] if i.startswith("test:")]
+    log(category=job.paths.category, test_rows_without_picture=len(blind), answered_by_class_frequencies=", ".join(blind[:5]) or "none")
     log(category=job.paths.category, expected_on_test=record["score_at_test_size"], test_rows=int((~own).sum()))
     names = [np.array(classes)[column] for classes, column in zip(outputs.values(), answer.T)]
     return {i: dict(zip(outputs, row)) for i, *row in zip(rows.id[~own], *(column[~own] for column in names))}
@@ -43,6 +45,9 @@ def answers(job, record: dict) -> dict[str, dict[str, str]]:
 
 def joined(job) -> pd.DataFrame:
     """The submissions of config.join as one, in the order of test.csv."""
+    for category in job.config.join:
+        if not Paths(category).submission.exists():
+            raise errors.Stop(f"no {Paths(category).submission}; run: make every COMPETITION={job.paths.category}")
     tables = [read_csv(Paths(category).submission) for category in job.config.join]
     test, column = raw_test(job), job.config.data.id
     table = pd.concat(tables, ignore_index=True)
@@ -59,9 +64,7 @@ def check(job, table: pd.DataFrame, name) -> dict:
     """Stop with what is wrong in a submission of this category; log its number of rows when nothing is. Gives the outputs."""
     outputs: dict = {}
     for category in job.config.join or [job.paths.category]:
-        outputs |= (read_record(Paths(category).folds) or {}).get("outputs", {})
-    if not outputs:
-        raise errors.Stop(f"no {job.paths.folds}; run: python scripts/01_split_files.py {job.paths.category}")
+        outputs |= outputs_of(category)
     data, test = job.config.data, raw_test(job)
     kept = {c for category in job.config.join for c in load(category).data.categories} or set(data.categories)
     if kept:
@@ -70,6 +73,15 @@ def check(job, table: pd.DataFrame, name) -> dict:
         raise errors.Stop(f"{name} is not a valid submission for {job.paths.category}:\n  " + "\n  ".join(wrong))
     log(valid=name, rows=len(table))
     return outputs
+
+
+def outputs_of(category: str) -> dict:
+    """What there is to answer in a category: as 01 found it, else from the raw files."""
+    record, config = read_record(Paths(category).folds), load(category)
+    if record:
+        return record["outputs"]
+    task = load_task(config.task)
+    return task.outputs(task.read_rows(config.data, input_folder(config.data.folder, config.data.train))[0])
 
 
 def score(job, table: pd.DataFrame, truth: pd.DataFrame, outputs: dict) -> float:

@@ -21,7 +21,7 @@ def main(argv=None):
     if job.args.why:
         print(*(f"{target} {why}: {steps[target].command}" for target, why in stale.items()), sep="\n")
     else:
-        print(*(f"{target}:|{need}" for target, step in steps.items() for need in step.needs if need in steps),
+        print(*(f"{target}:|{need}" for target, step in steps.items() for need in step.needs if need in stale or need.exists()),
               *(f"{target}:FORCE" for target in stale))
 
 

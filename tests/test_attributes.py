@@ -98,7 +98,7 @@ def test_folds_spread_rare_classes_and_keep_groups_together(script):
     groups = np.repeat(np.arange(50), 2)
     fold = assign(strata, groups, 4, 0)
     assert all(len(set(fold[groups == g])) == 1 for g in range(50)) and (assign(strata, groups, 4, 0) == fold).all()
-    with pytest.raises(Stop, match="3 rows or groups are too few for 4 folds"):
+    with pytest.raises(Stop, match="3 rows or groups are too few to be cut in 4"):
         assign(strata[:3], np.arange(3), 4, 0)
 
 
@@ -137,6 +137,25 @@ def test_wrong_tables_are_named(tmp_path, data, says):
     write_official(tmp_path)
     with pytest.raises(Stop, match=says):
         attributes.read_rows(data, tmp_path)
+
+
+@pytest.mark.parametrize("ids, says", [(["0", "a1", "2"], "id is 'a1' in row 3"), (["0", "12.7", "2"], "id is '12.7'"), (["0", "0", "2"], "'0' 2 times")])
+def test_ids_that_would_name_another_picture_stop(tmp_path, ids, says):
+    write_official(tmp_path)
+    train = pd.read_csv(tmp_path / "train.csv", dtype=str)
+    train.assign(id=ids).to_csv(tmp_path / "train.csv", index=False)
+    with pytest.raises(Stop, match=says):
+        attributes.read_rows(DATA, tmp_path)
+
+
+def test_a_missing_label_column_and_a_broken_attribute_table_are_named(tmp_path):
+    write_official(tmp_path)
+    pd.read_csv(tmp_path / "train.csv", dtype=str).drop(columns="attr_2").to_csv(tmp_path / "train.csv", index=False)
+    with pytest.raises(Stop, match="train.csv has no column attr_2"):
+        attributes.read_rows(DATA, tmp_path)
+    (tmp_path / "category_attributes.parquet").write_text("no parquet")
+    with pytest.raises(Stop, match="cannot read Category and No_of_attribute"):
+        attributes.read_rows(DATA, tmp_path)
 
 
 def test_all_categories_in_one_are_outputs_of_their_own(tmp_path):

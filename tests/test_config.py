@@ -1,8 +1,9 @@
 """Configs: every shipped one loads; a wrong setting stops with one line that says what there is."""
 import pytest
+from pydantic import ValidationError
 
 from common import graph
-from common.config import categories, load
+from common.config import Net, categories, explain, load
 from common.errors import Stop
 from common.models import load_model
 from common.paths import ROOT, Paths, folder, input_folder, inside
@@ -21,10 +22,18 @@ def test_every_config_loads_and_its_graph_ends_in_the_submission(category):
 @pytest.mark.parametrize("override, says", [
     ("net.epoch=2", "no setting 'net.epoch'"), ("epochs=2", "no setting 'epochs'"), ("net.epochs=0", "greater than or equal to 1"),
     ("net.epochs=two", "valid integer"), ("net.lr=-1", "greater than 0"), ("net.head=big", "'attention' or 'mlp'"),
-    ("task.name=x", "task is no section"), ("net.epochs", "is not a setting"), ("data.dev=1", "less than 1")])
+    ("task.name=x", "task is no section"), ("net.epochs", "is not a setting"), ("data.dev=1", "less than or equal to 0.5"),
+    ("net.mmd=-1", "greater than or equal to 0"), ("models=", "exactly one of models and join"), ("join=c1", "exactly one of models and join")])
 def test_a_wrong_setting_is_named(override, says):
     with pytest.raises(Stop, match=says):
         load("c2", [override])
+
+
+def test_a_wrong_setting_in_a_config_file_is_named_with_its_own_section():
+    with pytest.raises(ValidationError) as error:
+        Net(epoch=2)
+    says = explain(error.value.errors()[0], "c2", error.value.title)
+    assert "no setting 'epoch'" in says and "epochs" in says and "models" not in says
 
 
 def test_overrides_are_typed():

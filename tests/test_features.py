@@ -28,7 +28,8 @@ def test_growing_starts_anew_under_another_key(tmp_path):
     first = Growing(tmp_path / "x.npy", (4, 2, 3), "key")
     first.add(rows(4, 1))
     first.save()
-    assert Growing(tmp_path / "x.npy", (4, 2, 3), "other").done == 0
+    assert Growing(tmp_path / "x.npy", (4, 2, 3), "other").done == 0  # and overwrites: it dies before it saved
+    assert Growing(tmp_path / "x.npy", (4, 2, 3), "key").done == 0
 
 
 def test_what_does_not_fit_the_disk_says_so_before_it_starts(tmp_path):

@@ -39,11 +39,11 @@ def test_every_kind_of_bad_picture_is_named(tmp_path):
 
 def test_unusual_pictures_are_taken_when_asked(tmp_path):
     bad_files(tmp_path)
-    whole = np.asarray(load_picture(tmp_path / "whole.jpg", SIZE), int)
+    whole = np.asarray(load_picture(tmp_path / "whole.jpg", SIZE)[0], int)
     for name in ("cmyk.jpg", "animated.gif"):
-        got = np.asarray(load_picture(tmp_path / name, Images(convert=True)), int)
+        got = np.asarray(load_picture(tmp_path / name, Images(convert=True))[0], int)
         assert got.shape == whole.shape and abs(got - whole).mean() < 8
-    deep = np.asarray(load_picture(tmp_path / "deep.png", Images(convert=True)))
+    deep = np.asarray(load_picture(tmp_path / "deep.png", Images(convert=True))[0])
     assert (deep[..., 0] == noise(50, 40)).all()
 
 
@@ -51,7 +51,7 @@ def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(noise(20, 60, 3)).save(tmp_path / "turned.jpg", exif=exif)
-    assert load_picture(tmp_path / "turned.jpg", SIZE).size == (20, 60)
+    assert load_picture(tmp_path / "turned.jpg", SIZE)[0].size == (20, 60)
 
 
 def test_02_lists_the_bad_and_caches_the_good(catalogue, folders):

@@ -68,6 +68,13 @@ def test_mmd_is_zero_for_equal_samples_grows_with_a_shift_and_has_a_gradient():
     assert x.grad.abs().max() > 1e-4
 
 
+def test_mmd_is_exact_in_half_precision_too():
+    torch.manual_seed(0)
+    x, y = torch.randn(32, 256) * 8, torch.randn(32, 256) * 8 + 1
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.allclose(mmd(x, y), mmd(x.double(), y.double()).float(), rtol=1e-3)
+
+
 def test_normalisation_is_the_backbones():
     net = timm.create_model("test_convnext", num_classes=0)
     cfg = net.pretrained_cfg
@@ -101,6 +108,14 @@ def test_weights_come_from_a_folder_and_their_absence_is_told(tmp_path, monkeypa
     save_weights(net, tmp_path / "test_convnext.safetensors")
     loaded, source = create_backbone("test_convnext", True, str(tmp_path))
     assert torch.equal(loaded.stem[0].weight, net.stem[0].weight) and source["test_convnext"]["sha256"]
+    whole = read_weights(tmp_path / "test_convnext.safetensors")
+    save_weights({k.replace("stages.3", "stages.9"): v for k, v in whole.items()}, tmp_path / "test_convnext.safetensors")
+    with pytest.raises(Stop, match="does not fit the network: missing stages.3"):
+        create_backbone("test_convnext", True, str(tmp_path))
+    with pytest.raises(Stop, match="is no folder"):
+        create_backbone("test_convnext", True, str(tmp_path / "typo"))
+    with pytest.raises(Stop, match="takes pictures of 160 pixels, not 512"):
+        create_backbone("test_vit", False, "", 512)
     with pytest.raises(Stop, match="no backbone test_vit: looked for test_vit.safetensors in run.weights="):
         create_backbone("test_vit", True, str(tmp_path))
     with pytest.raises(Stop, match="no backbone resnet_of_mine"):

@@ -69,8 +69,10 @@ def test_what_a_changed_setting_file_or_time_makes_again(finished, folders):
     assert planned() == []
     assert planned("run.workers=1") == []
     assert planned("post.decode=argmax") == ["09"]
-    assert planned("heads.epochs=3") == ["05", "06", "05", "06", "08", "09"]
+    assert planned("heads.epochs=3") == ["03", "05", "06", "03", "05", "06", "08", "09"]  # the spent features are needed again
     assert planned("models=net") == ["08", "09"]
+    assert not list((work / "features").glob("*.npy"))  # spent: the heads were their only readers, and nothing misses them
+    assert sorted(planned("infer.flip=false")) == ["03"] * 2 + ["06"] * 4 + ["08", "09"]
     assert sorted(planned("net.epochs=3")) == ["03"] * 2 + ["04"] * 2 + ["05"] * 2 + ["06"] * 4 + ["08", "09"]
     assert len(planned("data.seed=1")) == 14
     for file in (work / "folds.csv", work / "merged.npz", folders / "input/fashion/train.csv"):
@@ -99,6 +101,47 @@ def test_out_of_fold_predictions_never_saw_their_rows(catalogue, folders):
         assert set(pred["id"]) == set(folds.id[(folds.fold == k) | (folds.split == "test")])
 
 
+def test_heads_and_neighbours_on_encoders_learn_what_pictures_show(catalogue, folders, script, capsys):
+    """knn and heads on two frozen encoders with stages and three views, in one process: random weights see brightness too."""
+    settings = [*CATALOGUE, "models=knn,heads", "heads.source=encoders", "features.encoders=test_resnet,test_convnext", "knn.k=3",
+                "features.pretrained=false", "features.stages=true", "features.views=3", "features.augment=light", "heads.epochs=12",
+                "heads.lr=3e-3", "data.n_folds=2"]
+    for name, *options in (["split_files"], ["download_images"], *(["extract_features", "--source", e] for e in ("test_resnet", "test_convnext")),
+                           *(["train_attr_heads", "--member", f"heads_{k}"] for k in range(2)),
+                           *(["infer", "--member", f"{model}_{k}"] for model in ("knn", "heads") for k in range(2)),
+                           ["merge_files"], ["post_process"]):
+        script(name).main(["fashion", *options, *settings])
+    scores = read_record(folders / "working/fashion/merged.npz")["scores"]
+    assert min(scores[m]["tone"]["accuracy"] for m in ("knn", "heads", "ensemble")) > 0.8 > scores["majority"]["tone"]["accuracy"] + 0.3
+    assert np.load(folders / "working/fashion/features/test_resnet.npy").shape[:2] == (60, 3)
+    script("post_process").main(["fashion", *settings, "--check", str(folders / "submissions/fashion.csv")])
+    assert "valid" in capsys.readouterr().out
+
+
+def test_no_member_learns_from_or_chooses_by_the_rows_it_predicts():
+    """The rows of a member, on a table of 3 folds with dev rows, unlabelled rows and test rows."""
+    from common.rows import Rows
+    from common.tasks import attributes
+
+    rng = np.random.default_rng(0)
+    n, fold = 90, np.repeat([0, 1, 2, -1, 0, 1], 15)
+    target = np.where((fold < 0)[:, None], -1, rng.integers(-1, 2, (n, 2)))
+    rows = Rows(attributes, {"x": ["a", "b"], "y": ["a", "b"]}, np.arange(n).astype(str), fold, rng.random(n) < 0.2, np.arange(n), target)
+    for k in range(3):
+        train, dev, own = set(rows.fitting(k, False)), set(rows.fitting(k, True)), set(np.flatnonzero(fold == k))
+        assert train and dev and not train & dev and not (train | dev) & set(rows.predicted(k))
+        assert set(rows.predicted(k)) == own | set(np.flatnonzero(fold < 0))
+        others = target[(fold >= 0) & (fold != k), 0]
+        assert rows.prior(k)[1] == pytest.approx((others == 1).sum() / (others >= 0).sum())
+
+
+def test_a_path_with_a_slash_at_its_end_is_the_same_path(finished, folders):
+    shutil.copytree(finished, folders, dirs_exist_ok=True)
+    done = subprocess.run(["make", "-C", ROOT, f"PYTHON={sys.executable}", "-n", "all", "CATEGORY=fashion", SET], capture_output=True, text=True,
+                          env=os.environ | {f"{n}_path": f"{folders / n}/" for n in ("input", "working", "submissions")})
+    assert "Nothing to be done" in done.stdout
+
+
 @pytest.mark.parametrize("change, says", [
     ("doubled", "predicts train:.* twice"), ("foreign", "predicts elsewhere, which is not in folds.csv"), ("missing", "predicted 0 times"),
     ("nan", "1 predictions are not finite")])
@@ -123,6 +166,7 @@ def test_merge_refuses_what_is_not_whole(script, change, says):
     (["04_train_fold", "c2"], "folds.csv is missing; run: python scripts/01_split_files.py c2"),
     (["01_split_files", "c2"], "no visual-taxonomy/train.csv in input_path="),
     (["04_train_fold", "c2", "--member", "tree_0"], "no model 'tree'; there are: heads, knn, net"),
+    (["05_train_attr_heads", "c2", "--member", "net_0"], "run: python scripts/04_train_fold.py c2 --member net_0"),
     (["04_train_fold", "c2", "--member", "net"], "'net' is no member"),
     (["04_train_fold", "c2", "--member", "net_9"], "net_9 is not a member of c2; there are: net_0"),
     (["01_split_files", "c7"], "no config 'c7'; there are: c1"),

@@ -27,8 +27,7 @@ def tiny_trainer(tmp_path, **settings):
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1))
     settings = Net(batch=8, epochs=3, ema=0.9, **settings)
-    run = settings_run = Run(amp="fp32", save_every=0)
-    return training.Trainer(net, [{"params": net.parameters(), "lr": 0.01}], settings, settings_run or run, torch.device("cpu"), 1,
+    return training.Trainer(net, [{"params": net.parameters(), "lr": 0.01}], settings, Run(amp="fp32", save_every=0), torch.device("cpu"), 1,
                             tmp_path / "x.pt", "key")
 
 
@@ -58,6 +57,34 @@ def test_resumed_equals_uninterrupted_at_every_step(tmp_path, stop_at, schedule)
     resumed, again = run_trainer(tiny_trainer(tmp_path / "b", schedule=schedule))
     assert all(torch.equal(whole[k], resumed[k]) for k in whole)
     assert [h | {"seconds": 0} for h in history] == [h | {"seconds": 0} for h in again]
+
+
+def test_the_plateau_is_remembered(tmp_path):
+    """The lr halves after two epochs without a better score, also when every epoch is a process of its own."""
+    scores = iter([0.5, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4])
+    rates = []
+    for _ in range(8):
+        trainer = tiny_trainer(tmp_path, schedule="plateau")
+        trainer.resume(1)
+        state = training.load_checkpoint(tmp_path / "x.pt", "key")
+        trainer.scheduler.step(next(scores))
+        rates.append(trainer.optimizer.param_groups[0]["lr"])
+        trainer.save(state.get("at", {"epoch": 0, "step": 0}))
+    assert rates == [0.01] * 3 + [0.005] * 3 + [0.0025] * 2
+
+
+def test_a_checkpoint_that_cannot_be_read_starts_anew(tmp_path):
+    (tmp_path / "x.pt").write_bytes(b"PK half")
+    assert training.load_checkpoint(tmp_path / "x.pt", "key") == {}
+
+
+def test_fp16_that_overflows_in_every_step_stops(tmp_path):
+    trainer = tiny_trainer(tmp_path)
+    trainer.scaler = torch.amp.GradScaler("cpu")
+    trainer.resume(1)
+    with pytest.raises(Stop, match="every step overflows in fp16"):
+        for number in range(100):
+            trainer.step(lambda forward, data, part, rows, n: forward(torch.ones(8, 4)).sum() * float("inf"), None, np.arange(8), number)
 
 
 def test_a_checkpoint_of_other_settings_is_not_gone_on_with(tmp_path):
@@ -121,7 +148,7 @@ def fit_heads(x, target, tmp_path, name):
     torch.manual_seed(0)
     heads = HeadSet(12, [3, 2], "mlp", 32, dropout=0.3)
     return train_heads(heads, lambda rows, view: x[rows], rows, np.arange(150), np.arange(150, 200), Heads(epochs=4, batch=16, lr=0.01), 1,
-                       torch.device("cpu"), 0, tmp_path / name, "key")[0]
+                       torch.device("cpu"), 0, tmp_path / name, "key", Run())[0]
 
 
 def test_heads_together_equal_each_alone_on_its_labelled_rows(tmp_path):

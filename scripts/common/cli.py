@@ -9,7 +9,7 @@ from pathlib import Path
 from common import graph
 from common.config import Config, load
 from common.errors import Stop
-from common.io import log, writing
+from common.io import log, read_record, writing
 from common.models import load_model, split_member
 from common.paths import Paths
 
@@ -22,13 +22,15 @@ class Job:
     args: argparse.Namespace
     overrides: list[str] = field(default_factory=list)
 
-    @property
-    def member(self) -> tuple[str, int]:
-        """--member as ("net", 0). Stop when it is none of the category's."""
+    def member(self, script: str = "") -> tuple[str, int]:
+        """--member as ("net", 0). Stop when it is none of the category's, or another script than this one trains it."""
         split, members = split_member(self.args.member), graph.members(self.config)
-        load_model(split[0])
+        fit = load_model(split[0]).FIT
         if self.args.member not in members:
             raise Stop(f"{self.args.member} is not a member of {self.paths.category}; there are: {', '.join(members)}")
+        if script and fit != script:
+            how = f"run: python scripts/{fit}.py {self.paths.category} --member {self.args.member}" if fit else "nothing trains it"
+            raise Stop(f"{self.args.member} is not trained by {script}; {how}")
         return split
 
     @contextmanager
@@ -39,8 +41,10 @@ class Job:
         """
         step = graph.step_of(target, self.config, self.paths)
         self.check(step)
-        full = {"settings": graph.values(self.config, step.settings), "inputs": graph.made(step.needs),
-                "command": step.command, "overrides": self.overrides, **record}
+        made_with = {"settings": graph.values(self.config, step.settings), "inputs": graph.made(step.needs)}
+        before = read_record(target) or {}
+        again = before.get("spent") and all(before[key] == value for key, value in made_with.items())
+        full = made_with | ({"made": before["made"]} if again else {}) | {"command": step.command, "overrides": self.overrides, **record}
         with writing(target, full) as part:
             yield part, full
         log(wrote=target.relative_to(self.paths.dir) if self.paths.dir in target.parents else target)
@@ -57,7 +61,7 @@ class Job:
         for need in step.needs:
             if self.paths.dir in need.parents:
                 inputs |= self.upstream(need)
-        why = graph.stale(self.config, inputs)
+        why = graph.stale(self.config, inputs, step)
         if why:
             first = next(iter(why))
             overrides = " ".join(self.overrides)

@@ -8,7 +8,7 @@ import ast
 import runpy
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from common.errors import Stop
 from common.paths import ROOT
@@ -17,7 +17,7 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
+Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: tuple(filter(None, [value])) if isinstance(value, str) else value)]
 Augment = Literal["none", "light", "medium", "strong", "seed"]
 
 
@@ -39,7 +39,7 @@ class Data(Section):
     test_image: str = "test_images/{id:06d}.jpg"
     group: str = ""                   # column of train.csv whose equal values stay in one fold
     n_folds: Annotated[int, Field(ge=2)] = 5
-    dev: Share = 0.1                  # share of the rows that picks each member's epoch; never trained on, 0 = the last epoch
+    dev: Annotated[float, Field(ge=0, le=0.5)] = 0.1                  # share of the rows that picks each member's epoch; never trained on, 0 = the last epoch
     seed: int = 0
 
 
@@ -96,8 +96,8 @@ class Features(Section):
 class Heads(Loss):
     """T2: all attribute heads together on cached features, each keeping its own best epoch."""
     source: Literal["net", "encoders"] = "net"  # trunk of net_<fold> with its heads to go on from, or the encoders' features
-    hidden: Annotated[int, Field(ge=0)] = 512   # of a head on pooled features; 0 = linear
-    dropout: Share = 0.1
+    hidden: Annotated[int, Field(ge=0)] = 512   # of a new head on encoders' features; 0 = linear
+    dropout: Share = 0.1              # likewise; the heads of a net keep their own
     epochs: Count = 3
     batch: Count = 64
     lr: Positive = 1e-3               # peak, cosine to 0
@@ -147,6 +147,12 @@ class Config(Section):
     post: Post = Post()
     run: Run = Run()
 
+    @model_validator(mode="after")
+    def models_or_join(self):
+        if bool(self.models) == bool(self.join):
+            raise ValueError("a category has models, or it joins others: set exactly one of models and join")
+        return self
+
 
 def categories() -> list[str]:
     """Every name that `load` knows."""
@@ -164,7 +170,9 @@ def load(category: str, overrides=()) -> Config:
             put(settings, item)
         return Config.model_validate(settings)
     except ValidationError as error:
-        raise Stop("; ".join(explain(e, category) for e in error.errors())) from None
+        raise Stop("; ".join(explain(e, category, error.title) for e in error.errors())) from None
+    except KeyError:
+        raise Stop(f"configs/{category}.py defines no `config`; write config = Config(...)") from None
 
 
 def put(settings: dict, item: str) -> None:
@@ -188,12 +196,12 @@ def parse(text: str):
         return tuple(part.strip() for part in text.split(",") if part.strip()) if "," in text else text
 
 
-def explain(error: dict, category: str) -> str:
-    """One pydantic error as a line: where, what, what there is."""
+def explain(error: dict, category: str, section: str) -> str:
+    """One pydantic error of a section (Config, Net, ...) as a line: where, what, what there is."""
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] != "extra_forbidden":
-        return f"configs/{category}.py, {where}={error['input']!r}: {error['msg']}"
-    model = Config
+        return f"configs/{category}.py, {where or section}={error['input']!r}: {error['msg']}"
+    model = {c.__name__: c for c in [*Section.__subclasses__(), *Loss.__subclasses__()]}[section]
     for part in error["loc"][:-1]:
         model = model.model_fields[part].annotation
     return f"configs/{category}.py: there is no setting {where!r}; there are: {', '.join(model.model_fields)}"

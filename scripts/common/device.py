@@ -1,11 +1,14 @@
 """Where and in which precision to compute: one job at a time on a device, however wide make -j is."""
 import fcntl
+import itertools
 import os
 import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from common.errors import AGAIN, Stop
+from common.io import log
 from common.paths import folder
 
 
@@ -16,7 +19,6 @@ def device(run):
 
     gpus = torch.cuda.device_count() if run.device != "cpu" else 0
     if run.device == "cuda" and not gpus:
-        from common.errors import Stop
         raise Stop("run.device=cuda, and torch sees no GPU; leave run.device at auto to use the CPU")
     visible = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(gpus)))).split(",")
     temp, working = Path(tempfile.gettempdir()), folder("working")
@@ -37,13 +39,15 @@ def device(run):
 
 def first_free(files) -> int:
     """Lock one of the files, the first that nobody holds, and give its number; wait while all are held."""
-    while True:
+    for attempt in itertools.count():
         for k, file in enumerate(files):
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return k
             except BlockingIOError:
                 continue
+        if attempt == 5:
+            log(waiting="another job uses the device")
         time.sleep(0.2)
 
 
@@ -65,6 +69,12 @@ def autocast(device, dtype):
     import torch
 
     return torch.autocast(device.type, dtype, enabled=dtype is not None)
+
+
+def stop_in_time(run) -> None:
+    """Stop, to be run again, when run.time_limit has come; what was saved before is gone on with."""
+    if time.time() > deadline(run):
+        raise Stop(f"the time limit of {run.time_limit:g} hours has come; run the same command again, it goes on from here", AGAIN)
 
 
 def deadline(run) -> float:

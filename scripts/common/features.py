@@ -31,10 +31,16 @@ class Growing:
         if not self.done and need > (free := shutil.disk_usage(file.parent).free):
             raise Stop(f"{file} needs {need / 1e9:.1f} GB and the disk has {free / 1e9:.1f} GB free; free some, move working_path, "
                        "or lower images.size or features.views")
+        if not self.done:
+            self.progress.unlink(missing_ok=True)  # it speaks of the file that is now overwritten
         self.array = np.lib.format.open_memmap(self.partial, "r+" if self.done else "w+", np.float16, shape)
         if hasattr(os, "posix_fallocate"):  # a disk that fills up must say so here: in a memory map it would be a SIGBUS
-            with open(self.partial, "r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, self.partial.stat().st_size)
+            try:
+                with open(self.partial, "r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, self.partial.stat().st_size)
+            except OSError:
+                self.partial.unlink()
+                raise
 
     def saved(self) -> int:
         """Rows that are on disk for this key; 0 where there are none."""

@@ -79,8 +79,11 @@ def made(needs) -> dict:
     return {"/".join(need.parts[-2:]): (read_record(need) or {}).get("made") for need in needs}
 
 
-def stale(config: Config, graph: dict[Path, Step]) -> dict[Path, str]:
-    """The files to be made, each with the reason: missing, other settings, other inputs, or an input is to be made."""
+def stale(config: Config, graph: dict[Path, Step], reader: Step | None = None) -> dict[Path, str]:
+    """The files to be made, each with the reason: missing, other settings, other inputs, or an input is to be made.
+
+    A spent file, removed by the last that read it, is made again only for a reader that is to be made, or for `reader`.
+    """
     why: dict[Path, str] = {}
     for target, step in graph.items():
         record = read_record(target)
@@ -90,10 +93,14 @@ def stale(config: Config, graph: dict[Path, Step]) -> dict[Path, str]:
             why[target] = f"was made with another {', '.join(changed)}"
         elif old := [need.name for need in step.needs if need in why]:
             why[target] = f"comes after {old[0]}"
-        elif record["inputs"] != made(step.needs):
+        elif list(record["inputs"].items()) != list(made(step.needs).items()):  # in order: encoders stand side by side
             why[target] = "was made from other files"
         elif name := replaced(record, config):
             why[target] = f"was made from another {name}"
+    for step in [graph[target] for target in why] + [reader] * bool(reader):
+        for need in step.needs:
+            if need in graph and need not in why and not need.exists():
+                why[need] = f"is needed again for {step.target.name}"
     return why
 
 
@@ -109,12 +116,14 @@ def replaced(record: dict, config: Config) -> str:
             return name
     for name, old in (record.get("weights") or {}).items():
         file = weights_file(name, config.run.weights)
-        if file and (old is None or digest(file, old)["sha256"] != old["sha256"]):
+        if file and old and digest(file, old)["sha256"] != old["sha256"]:
             return f"{name} weights"
     return ""
 
 
 def weights_file(name: str, place: str) -> Path | None:
     """<place>/<name>.safetensors or <place>/<name>/model.safetensors; None where neither is (then the hub is asked)."""
+    if place and not Path(place).is_dir():
+        raise Stop(f"run.weights={place} is no folder; name the one that holds {name}.safetensors")
     candidates = [Path(place) / f"{name}.safetensors", Path(place) / name / "model.safetensors"] if place else []
     return next((file for file in candidates if file.is_file()), None)

@@ -13,11 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from common.errors import Stop
+
 UNUSUAL = {"CMYK": "CMYK", "YCCK": "CMYK", "I": "16-bit", "I;16": "16-bit", "I;16B": "16-bit", "F": "float"}  # PIL modes
 
 
-def load_picture(file: Path, images):
-    """RGB PIL image of a file. Raises ValueError with the reason when it is missing, broken or not what config `images` takes."""
+def load_picture(file: Path, images) -> tuple:
+    """RGB PIL image of a file, and its width and height there. Raises ValueError with the reason when it is missing, broken or
+    not what config `images` takes."""
     from PIL import Image, ImageOps
 
     if not file.is_file():
@@ -31,14 +34,17 @@ def load_picture(file: Path, images):
                 raise ValueError(f"{width}x{height} is over {images.max_megapixels:g} megapixels")
             if min(width, height) < images.min_side:
                 raise ValueError(f"{width}x{height} is under {images.min_side} pixels")
-            unusual = "animated" if getattr(picture, "n_frames", 1) > 1 else UNUSUAL.get(picture.mode)
+            frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)  # a phone's JPEG with a preview behind it
+            unusual = "animated" if frames > 1 else UNUSUAL.get(picture.mode)
             if unusual and not images.convert:
                 raise ValueError(f"{unusual}; images.convert=true takes it")
             picture.draft("RGB", (images.size, images.size))  # a JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that is enough
             if picture.mode.startswith("I"):
                 picture = Image.fromarray((np.asarray(picture) / 257).astype(np.uint8))
-            return ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:  # what PIL raises on broken bytes
+            return ImageOps.exif_transpose(picture).convert("RGB"), (width, height)
+    except Exception as error:  # broken bytes make PIL raise anything: OSError, SyntaxError, TypeError, struct.error, ...
+        if type(error) is ValueError:
+            raise
         raise ValueError(f"broken: {str(error).replace(str(file), file.name)[:80]}") from None
 
 
@@ -55,10 +61,10 @@ def to_square(picture, images):
 def cached_bytes(file: Path, images) -> tuple[bytes, dict]:
     """JPEG bytes for the cache, empty when the picture is bad, and its row of images.csv: status, reason, width, height."""
     try:
-        picture = load_picture(file, images)
+        picture, (width, height) = load_picture(file, images)
         buffer = io.BytesIO()
         to_square(picture, images).save(buffer, "JPEG", quality=images.quality, subsampling=0 if images.quality >= 90 else 2)
-        return buffer.getvalue(), {"status": "ok", "reason": "", "width": picture.width, "height": picture.height}
+        return buffer.getvalue(), {"status": "ok", "reason": "", "width": width, "height": height}
     except ValueError as error:
         return b"", {"status": "bad", "reason": str(error), "width": 0, "height": 0}
 
@@ -67,7 +73,7 @@ class Cache:
     """The pictures of images.csv by position: `names` (n,), `ok` (n,) bool, read(i) → uint8 (size, size, 3)."""
 
     def __init__(self, table: Path, folder: Path):
-        self.table = pd.read_csv(table, keep_default_na=False)
+        self.table, self.folder = pd.read_csv(table, keep_default_na=False, dtype={"image": str}), folder
         self.names, self.ok = self.table.image.to_numpy(str), (self.table.status == "ok").to_numpy()
         self.shards = {s: np.memmap(folder / f"{s:03d}.bin", np.uint8, "r") for s in sorted(set(self.table.shard[self.ok]))}
         self.where = self.table[["shard", "offset", "bytes"]].to_numpy()
@@ -76,7 +82,10 @@ class Cache:
         import cv2
 
         shard, offset, size = self.where[i]
-        return cv2.imdecode(self.shards[shard][offset:offset + size], cv2.IMREAD_COLOR_RGB)
+        picture = cv2.imdecode(self.shards[shard][offset:offset + size], cv2.IMREAD_COLOR_RGB)
+        if picture is None:
+            raise Stop(f"{self.names[i]} is not where images.csv says; remove {self.folder} and run make again")
+        return picture
 
 
 def batches(cache: Cache, groups: list[np.ndarray], workers: int, change=None):

@@ -17,11 +17,20 @@ def record_path(path: Path) -> Path:
 
 
 def read_record(path: Path) -> dict | None:
-    """How `path` was made; None when it is missing, has no record, or the record is not readable."""
+    """How `path` was made; None when it is missing (and not spent), has no record, or the record is not readable."""
     try:
-        return json.loads(record_path(path).read_text()) if path.exists() else None
+        record = json.loads(record_path(path).read_text())
     except (OSError, ValueError):
         return None
+    return record if record.get("spent") or path.exists() else None
+
+
+def spend(path: Path) -> None:
+    """Remove a large file that nobody needs any more; its record stays, so that what was made from it stays fresh."""
+    record = read_record(path)
+    with replacing(record_path(path)) as part:
+        part.write_text(json.dumps(record | {"spent": True}, indent=1))
+    path.unlink(missing_ok=True)
 
 
 @contextmanager

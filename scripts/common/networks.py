@@ -8,6 +8,7 @@ from torch import nn
 from common.errors import Stop
 from common.graph import weights_file
 from common.io import digest
+from common.weights import load_strict, read_weights
 
 
 class AttentionHead(nn.Module):
@@ -105,21 +106,29 @@ def pool(backbone: nn.Module, features):
     return (norm(pooled) if norm is not None else pooled).flatten(1)
 
 
-def create_backbone(name: str, pretrained: bool, place: str):
+def create_backbone(name: str, pretrained: bool, place: str, size: int = 0):
     """A timm model without classifier, and for its record {name: digest of the weights file}, {name: None} from the hub, {}
-    for random weights. A file in `place` wins, and then nothing calls home. Stop when neither has it.
+    for random weights. A file in `place` wins, is loaded strictly, and nothing calls home. Stop when neither has it, or when
+    the model cannot take pictures of `size` pixels.
     """
     import timm
 
-    file = weights_file(name, place)
+    file = weights_file(name, place) if pretrained else None
     try:
-        local = {"pretrained_cfg_overlay": {"file": str(file)}} if pretrained and file else {}
-        source = {name: digest(file) if file else None} if pretrained else {}
-        return timm.create_model(name, pretrained=pretrained, num_classes=0, **local), source
+        model = timm.create_model(name, pretrained=pretrained and not file)  # whole, since timm loads loosely without its classifier
     except Exception as error:  # timm, the hub, its HTTP client and torch each raise their own
         what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise Stop(f"no backbone {name}: looked for {name}.safetensors in run.weights={place or '(not set)'}, then asked the hub: "
                    f"{what}. Set run.weights to a folder that has it, or pretrained=false to start from random weights") from None
+    cfg = model.pretrained_cfg
+    model.reset_classifier(0)
+    if size and cfg.get("fixed_input_size") and size != cfg["input_size"][-1]:
+        raise Stop(f"{name} takes pictures of {cfg['input_size'][-1]} pixels, not {size}; set net.size or features.size to that")
+    if file:
+        heads = cfg["classifier"] if isinstance(cfg["classifier"], (tuple, list)) else [cfg["classifier"]]
+        state = {k: v for k, v in read_weights(file).items() if not k.startswith(tuple(f"{head}." for head in heads))}
+        load_strict(model, state, file)
+    return model, {name: digest(file) if file else None} if pretrained else {}
 
 
 def normalised(pictures, backbone, device, size: int):
@@ -168,12 +177,12 @@ def mmd(x, y):
     MMD² = mean k(x,x) + mean k(y,y) − 2 mean k(x,y) (Gretton et al. 2012); 0 for equal samples. The bandwidth follows the
     median distance of the pooled sample, without a gradient of its own.
     """
-    both = torch.cat([x, y]).float()
-    square = (both @ both.T)
-    norm = square.diagonal()
-    distance = (norm[:, None] + norm[None] - 2 * square).clamp(min=0)
-    median = distance.detach().flatten().median().clamp(min=1e-12)
-    kernel = sum(torch.exp(-distance / (median * scale)) for scale in (0.125, 0.25, 0.5, 1, 2, 4)) / 6
+    with torch.autocast(x.device.type, enabled=False):  # half precision would cancel in |x|² + |y|² - 2xy
+        both = torch.cat([x, y]).float()
+        norm = both.square().sum(1)
+        distance = (norm[:, None] + norm[None] - 2 * both @ both.T).clamp(min=0)
+        median = distance.detach().flatten().median().clamp(min=1e-12)
+        kernel = sum(torch.exp(-distance / (median * scale)) for scale in (0.125, 0.25, 0.5, 1, 2, 4)) / 6
     n = len(x)
     return kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()
 

@@ -14,7 +14,7 @@ def fit(pred: np.ndarray, target: np.ndarray, support: int = 10, shrink: float =
     """
     known = target >= 0
     logp, y = np.log(np.maximum(pred[known], 1e-9)), target[known]
-    if not len(y):
+    if not len(y) or pred.shape[1] == 1:
         return np.zeros(pred.shape[1])
     counts = np.bincount(y, minlength=pred.shape[1])
     prior = np.log((counts + 0.5) / (counts + 0.5).sum())

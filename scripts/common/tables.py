@@ -14,7 +14,7 @@ FIXED = ("id", "split", "fold", "dev", "image", "group")  # columns of folds.csv
 def read_csv(file: Path, columns=()) -> pd.DataFrame:
     """The table as stripped strings, "" where a cell is empty. Stop when one of `columns` is not there."""
     try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+        table = pd.read_csv(file, dtype=str, keep_default_na=False, index_col=False)
     except (ValueError, OSError) as error:
         raise Stop(f"cannot read {file}: {error}") from None
     if missing := [c for c in columns if c not in table]:
@@ -31,7 +31,7 @@ def distinct(table: pd.DataFrame, column: str, file: Path) -> None:
     """Stop when a value of the column stands in two rows, or is empty."""
     twice = table[column][table[column].duplicated()]
     if len(twice) or (table[column] == "").any():
-        what = f"{twice.iloc[0]!r} {len(twice) + 1} times" if len(twice) else "an empty cell"
+        what = f"{twice.iloc[0]!r} {(table[column] == twice.iloc[0]).sum()} times" if len(twice) else "an empty cell"
         raise Stop(f"{file}, column {column}: ids must be distinct, there is {what}")
 
 
@@ -40,10 +40,18 @@ def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:
     fields = [(name, spec) for _, name, spec, _ in Formatter().parse(pattern) if name]
     if missing := [name for name, _ in fields if name not in table]:
         raise Stop(f"image pattern {pattern!r}: no column {missing[0]}; there are: {', '.join(table)}")
-    columns = {name: pd.to_numeric(table[name], errors="coerce").fillna(-1).astype(int) if spec.endswith("d") else table[name]
-               for name, spec in fields}
+    columns = {name: whole_numbers(table[name], pattern) if spec.endswith("d") else table[name] for name, spec in fields}
     names = [pattern.format(**dict(zip(columns, row))) for row in zip(*columns.values())]
     return [name if is_inside(folder, name) else "" for name in names]
+
+
+def whole_numbers(column: pd.Series, pattern: str) -> list[int]:
+    """The column as numbers. Stop at the first cell that is none."""
+    wrong = column[~column.str.fullmatch(r"\d+")]
+    if len(wrong):
+        raise Stop(f"image pattern {pattern!r} needs whole numbers, and {column.name} is {wrong.iloc[0]!r} in row {wrong.index[0] + 2}; "
+                   f"write {{{column.name}}} for names that are text")
+    return column.map(int).tolist()
 
 
 def is_inside(folder: Path, name: str) -> bool:

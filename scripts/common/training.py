@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from common.device import autocast, deadline, precision
-from common.errors import AGAIN, Stop
+from common.device import autocast, deadline, precision, stop_in_time
+from common.errors import Stop
 from common.io import log, progress, replacing
 
 
@@ -31,7 +31,11 @@ def load_checkpoint(file: Path, key: str) -> dict:
     """The state saved under the same key (what it was made with); {} where there is none."""
     if not file.exists():
         return {}
-    state = torch.load(file, map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, ValueError) as error:
+        log(checkpoint=file.name, unreadable=f"{type(error).__name__}; starting anew")
+        return {}
     if state["key"] == key:
         return state
     log(checkpoint=file.name, made="with other settings; starting anew")
@@ -88,7 +92,7 @@ class Trainer:
                 at |= {"best_score": -1.0 if score is None else score,
                        "best": {k: v.detach().cpu().clone() for k, v in self.averaged.state_dict().items()}}
             if self.settings.schedule == "plateau" and score is not None:
-                self.scheduler.step(epoch + 1, score)
+                self.scheduler.step(score)
             at |= {"epoch": epoch + 1, "step": 0, "loss": 0.0}
             self.save(at)
         return at["best"], at["history"]
@@ -115,31 +119,33 @@ class Trainer:
         if not np.isfinite(total) and not self.scaler.is_enabled():  # with a scaler, an overflow only skips the step
             raise Stop(f"the loss is {total} at step {number}; lower the learning rate, or set run.amp=fp32")
         if self.settings.schedule == "cosine":
-            self.scheduler.step_update(number + 1)
+            self.scheduler.step_update(number + 0.5)  # neither the first nor the last step is at 0
         self.scaler.unscale_(self.optimizer)
         if self.settings.clip:
             torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        if self.scaler.is_enabled() and self.scaler.get_scale() < 1e-3:
+            raise Stop(f"every step overflows in fp16 (step {number}); lower the learning rate, or set run.amp=fp32")
         if self.ema:
             self.ema.update(self.net, step=number)
         return total
 
     def resume(self, steps: int) -> dict:
         """Where the run stands: what the checkpoint says, or the start."""
-        from timm.scheduler import create_scheduler_v2
+        from timm.scheduler import CosineLRScheduler
 
-        s, by_epoch = self.settings, self.settings.schedule == "plateau"
-        self.scheduler, _ = create_scheduler_v2(
-            self.optimizer, sched=s.schedule, num_epochs=s.epochs, warmup_epochs=0 if by_epoch else s.warmup, warmup_lr=0, decay_rate=0.5,
-            patience_epochs=2, plateau_mode="max", step_on_epochs=by_epoch, updates_per_epoch=steps)
+        s = self.settings
+        self.scheduler = (torch.optim.lr_scheduler.ReduceLROnPlateau(self.optimizer, "max", factor=0.5, patience=2) if s.schedule == "plateau"
+                          else CosineLRScheduler(self.optimizer, s.epochs * steps, warmup_t=s.warmup * steps, t_in_epochs=False))
         state = load_checkpoint(self.checkpoint, self.key)
         if not state:
             return {"epoch": 0, "step": 0, "loss": 0.0, "history": [], "best": {}, "best_score": -1.0}
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
-        self.scaler.load_state_dict(state["scaler"])
+        if state["scaler"] and self.scaler.is_enabled():  # another GPU may train in another precision
+            self.scaler.load_state_dict(state["scaler"])
         if self.ema:
             self.ema.module.load_state_dict(state["ema"])
         log(resumed=self.checkpoint.stem, epoch=state["at"]["epoch"], step=state["at"]["step"])
@@ -147,12 +153,9 @@ class Trainer:
 
     def save_if_due(self, at: dict) -> None:
         """Checkpoint every run.save_every minutes; at the time limit, checkpoint and stop."""
-        late = time.time() > deadline(self.run)
-        if late or time.time() - self.saved >= 60 * self.run.save_every:
+        if time.time() > deadline(self.run) or time.time() - self.saved >= 60 * self.run.save_every:
             self.save(at)
-        if late:
-            raise Stop(f"time limit of {self.run.time_limit:g} hours reached, {self.checkpoint.name} saved; run the same command again",
-                       AGAIN)
+        stop_in_time(self.run)
 
     def save(self, at: dict) -> None:
         save_checkpoint(self.checkpoint, key=self.key, at=at, net=self.net.state_dict(), optimizer=self.optimizer.state_dict(),

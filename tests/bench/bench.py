@@ -35,7 +35,7 @@ def heads(folder: Path, n: int = 96, attributes: int = 10, epochs: int = 5, size
     import timm
     import torch
 
-    from common.config import Heads
+    from common.config import Heads, Run
     from common.models.heads import train_heads
     from common.networks import AttributeNet, HeadSet
     from common.tasks import attributes as task
@@ -62,7 +62,7 @@ def heads(folder: Path, n: int = 96, attributes: int = 10, epochs: int = 5, size
             maps = np.concatenate([net.trunk(pictures[rows]).half().numpy() for rows in batches])
         rows = SimpleNamespace(sizes=sizes, outputs=names, target=target, id=np.arange(n), task=task)
         train_heads(HeadSet(maps.shape[1], sizes, "attention", 128), lambda use, view: maps[use].astype(np.float32), rows, np.arange(n),
-                    np.arange(0), Heads(epochs=epochs, batch=32), 1, torch.device("cpu"), 0, folder / f"{time.time()}.pt", "")
+                    np.arange(0), Heads(epochs=epochs, batch=32), 1, torch.device("cpu"), 0, folder / f"{time.time()}.pt", "", Run())
 
     yield (f"T2, {attributes} attributes, {epochs} epochs", "backbone per attribute and epoch", "features once, all heads together",
            *race(today, ours), "passes of the backbone: 50 to 1; then the heads themselves")

@@ -7,6 +7,7 @@ Every file defines
   weights(config)           names of the pretrained weights that it starts from
   fit(job, k, rows, file)   train member k and write it to `file`; gives what its record adds (history)
   predict(job, k, rows, wanted)  probabilities (m, K) for the row numbers `wanted` (m,), all with pictures
+  done(job, k)              after the predictions are written: clear away what only they needed
 Torch is imported inside functions: Make asks these files what they need before anything runs.
 """
 from importlib import import_module

@@ -12,6 +12,10 @@ def inputs(config, paths, k):
     return [paths.images, *map(paths.features, config.features.encoders)]
 
 
+def done(job, k):
+    """Nothing to clear away."""
+
+
 def weights(config):
     return list(config.features.encoders) if config.features.pretrained else []
 

@@ -3,6 +3,7 @@ import numpy as np
 
 from common.augment import augmenter
 from common.device import autocast, device, precision
+from common.errors import Stop
 from common.images import batches
 from common.io import log, progress
 from common.rows import load_pictures
@@ -12,6 +13,10 @@ FIT, SETTINGS, INFER = "04_train_fold", ("net",), ("infer",)
 
 def inputs(config, paths, k):
     return [paths.images]
+
+
+def done(job, k):
+    """Nothing to clear away."""
 
 
 def weights(config):
@@ -30,10 +35,12 @@ def fit(job, k: int, rows, file) -> dict:
     train, dev = (use[position[use] >= 0] for use in (rows.fitting(k, dev=False), rows.fitting(k, dev=True)))
     if settings.rows == "complete":
         train = train[(rows.target[train] >= 0).all(1)]
+    if not len(train):
+        raise Stop(f"net_{k} has no row to train on; with net.rows=complete no row has every label: set net.rows=all")
     prior = rows.task.priors(rows.target[train], rows.outputs)
     with device(run) as where:
         torch.manual_seed(config.data.seed + k)
-        net, source = build(settings, run, rows.sizes, pretrained=settings.pretrained)
+        net, source = build(config, rows.sizes, pretrained=settings.pretrained)
         net.to(where, memory_format=torch.channels_last)
         lesson = Lesson(net, config, k, rows, cache, position, dev, prior, where)
         log(member=f"net_{k}", train=len(train), dev=len(dev), unlabelled=len(lesson.unlabelled))
@@ -102,16 +109,17 @@ def load(job, k: int, rows):
     from common.weights import load_strict, read_weights
 
     file = job.paths.model(f"net_{k}")
-    net, _ = build(job.config.net, job.config.run, rows.sizes, pretrained=False)
+    net, _ = build(job.config, rows.sizes, pretrained=False)
     load_strict(net, read_weights(file), file)
     return net.eval()
 
 
-def build(settings, run, sizes, pretrained: bool):
+def build(config, sizes, pretrained: bool):
     """An AttributeNet, and the weights it starts from by name, for the record."""
     from common.networks import AttributeNet, create_backbone
 
-    backbone, source = create_backbone(settings.backbone, pretrained, run.weights)
+    settings = config.net
+    backbone, source = create_backbone(settings.backbone, pretrained, config.run.weights, settings.size or config.images.size)
     return AttributeNet(backbone, sizes, settings.head, settings.width), source
 
 

@@ -26,6 +26,8 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
     test = read_csv(folder / data.test, [data.id, *category])
     wanted = list(data.categories) or (sorted(set(train[data.category_column])) if category else [""])
     labels = {name: data.labels for name in wanted} if data.labels else label_columns(folder / data.attributes, wanted)
+    if absent := sorted({c for columns in labels.values() for c in columns} - set(train)):
+        raise Stop(f"{folder / data.train} has no column {', '.join(absent)}; it has: {', '.join(train)}")
     parts = []
     for split, table, pattern in (("train", train, data.train_image), ("test", test, data.test_image)):
         distinct(table, data.id, folder / getattr(data, split))
@@ -49,7 +51,10 @@ def label_columns(file, categories) -> dict[str, list[str]]:
     """{category: [attr_1 .. attr_k]} as the organisers' table of attributes says."""
     if not file.exists():
         raise Stop(f"no {file}: put it there, or name the label columns in data.labels")
-    table = pd.read_parquet(file)
+    try:
+        table = pd.read_parquet(file, columns=["Category", "No_of_attribute"])
+    except Exception as error:  # pyarrow has its own, for files that are no parquet and for missing columns
+        raise Stop(f"cannot read Category and No_of_attribute from {file}: {' '.join(str(error).split())[:150]}") from None
     counts = dict(zip(table.Category.str.strip(), table.No_of_attribute))
     if unknown := [c for c in categories if c not in counts]:
         raise Stop(f"data.categories: {unknown[0]!r} is not in {file}; there are: {', '.join(counts)}")

@@ -136,7 +136,7 @@ class Run(Section):
 class Config(Section):
     task: str                         # a file of common/tasks/
     models: Names = ()      # files of common/models/: what is trained, predicted and ensembled
-    join: Names = ()        # categories whose submissions make this one; then there are no models
+    join: Names = ()        # categories whose submissions make this one; then models are theirs
     data: Data = Data()
     images: Images = Images()
     net: Net = Net()
@@ -149,8 +149,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def models_or_join(self):
-        if bool(self.models) == bool(self.join):
-            raise ValueError("a category has models, or it joins others: set exactly one of models and join")
+        if not self.models and not self.join:
+            raise ValueError("a category has models, or it joins others: set models or join")
         return self
 
 

@@ -10,8 +10,6 @@ from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 
-os.umask(UMASK := os.umask(0))
-
 
 def record_path(path: Path) -> Path:
     """The record of `path`: <name>.json beside it."""
@@ -46,7 +44,6 @@ def replacing(path: Path):
     part = path.with_name(f".{os.getpid()}.{path.name}")  # same suffix: numpy looks at it
     try:
         yield part
-        part.chmod(0o666 & ~UMASK)  # safetensors makes its files private
         with open(part, "rb") as file:
             os.fsync(file.fileno())  # a pulled plug must not leave a name without its bytes
         os.replace(part, path)

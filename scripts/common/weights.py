@@ -12,6 +12,7 @@ def save_weights(module_or_state, file: Path) -> None:
 
     state = module_or_state if isinstance(module_or_state, dict) else module_or_state.state_dict()
     save_file({plain_key(k): v.detach().cpu().contiguous() for k, v in state.items()}, file)
+    file.chmod(0o644)  # safetensors makes its files private
 
 
 def read_weights(file: Path) -> dict:

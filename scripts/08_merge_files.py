@@ -12,7 +12,7 @@ import numpy as np
 from common import errors, graph
 from common.cli import start
 from common.crossfit import cross_fitted
-from common.io import log
+from common.io import log, log_table
 from common.rows import Rows, load_rows
 from common.tables import align
 
@@ -41,16 +41,6 @@ def merge(tables: dict[str, dict], rows: Rows) -> np.ndarray:
     return total / count[:, None]
 
 
-def show(scores: dict[str, dict], task) -> None:
-    """A line per attribute, a column per model: out-of-fold HM, and the official mean below."""
-    names = list(scores)
-    width = max(map(len, next(iter(scores.values())))) + 2
-    print("out-of-fold HM".ljust(width), *(name.rjust(9) for name in names))
-    for output in next(iter(scores.values())):
-        print(output.ljust(width), *(f"{scores[name][output]['hm']:9.4f}" for name in names))
-    print("official mean".ljust(width), *(f"{task.official_mean({o: r['hm'] for o, r in scores[n].items()}):9.4f}" for n in names), flush=True)
-
-
 def main(argv=None):
     job = start(__doc__, argv)
     with job.writing(job.paths.merged) as (part, record):
@@ -63,12 +53,16 @@ def main(argv=None):
         ensemble, weights = cross_fitted(partial(task.fit_blend, outputs=outputs), partial(task.apply_blend, outputs=outputs),
                                          stacked, rows.target, rows.fold)
         majority = np.stack([rows.prior(k) for k in range(config.data.n_folds)])[rows.fold]
-        scores = {name: task.table(task.answer(pred[own], outputs), rows.target[own], outputs, pred[own])
-                  for name, pred in {"majority": majority, **preds, "ensemble": ensemble}.items()}
+        judged = {"majority": majority, **preds, "ensemble": ensemble}
+        answers = {name: task.answer(pred[own], outputs) for name, pred in judged.items()}
+        scores = {name: task.table(answers[name], rows.target[own], outputs, pred[own]) for name, pred in judged.items()}
+        at_size = [task.score_at_size(answer, rows.target[own], outputs, int((~own).sum())) for answer in answers.values()]
         blind = set().union(*(table["id"][table["bad"]] for table in tables.values()))
-        record |= {"scores": scores, "answered_by_class_frequencies": sorted(blind), "weights_of_models": dict(zip(config.models, weights.tolist()))}
+        record |= {"scores": scores, "at_test_size": dict(zip(scores, at_size)), "answered_by_class_frequencies": sorted(blind), "weights_of_models": dict(zip(config.models, weights.tolist()))}
         np.savez(part, id=rows.id, pred=ensemble.astype(np.float32))
-    show(scores, task)
+    hm = {output: [scores[name][output]["hm"] for name in scores] for output in outputs}
+    official = [task.official_mean({output: row["hm"] for output, row in table.items()}) for table in scores.values()]
+    log_table("out-of-fold HM", list(scores), hm | {"official mean": official, f"on {(~own).sum()} rows, as test has": at_size})
     for model, weight in zip(config.models, weights):
         log(model=model, mean_weight=float(weight.mean()))
 

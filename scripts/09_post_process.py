@@ -16,7 +16,7 @@ from common import errors
 from common.cli import start
 from common.config import load
 from common.crossfit import cross_fitted
-from common.io import log, read_record
+from common.io import log, log_table, read_record
 from common.paths import Paths, input_folder
 from common.rows import load_rows
 from common.tables import read_csv
@@ -33,7 +33,9 @@ def answers(job, record: dict) -> dict[str, dict[str, str]]:
         answer, fitted = cross_fitted(partial(task.fit_decode, outputs=outputs), partial(task.apply_decode, outputs=outputs),
                                       merged["pred"], target, rows.fold)
         record |= {"score": task.score(answer[own], target[own], outputs), "offsets": fitted.tolist()}
-    record["scores"] = task.table(answer[own], target[own], outputs, merged["pred"][own])
+    record["scores"] = table = task.table(answer[own], target[own], outputs, merged["pred"][own])
+    average = np.nanmean([list(row.values()) for row in table.values()], axis=0)
+    log_table("out-of-fold", list(next(iter(table.values()))), {name: list(row.values()) for name, row in table.items()} | {"average": average})
     record["score_at_test_size"] = task.score_at_size(answer[own], target[own], outputs, int((~own).sum()))
     log(category=job.paths.category, out_of_fold=record["score"], gain_of_decoding=record["score"] - record["argmax"])
     blind = [i for i in read_record(job.paths.merged)["answered_by_class_frequencies"] if i.startswith("test:")]

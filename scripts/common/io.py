@@ -97,3 +97,11 @@ def log(**values) -> None:
     """One line of `key value` pairs, the same on a terminal and in a notebook."""
     text = (f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items())
     print(time.strftime("%H:%M:%S"), *text, flush=True)
+
+
+def log_table(title: str, columns: list[str], rows: dict[str, list[float]]) -> None:
+    """Numbers with 4 decimals in aligned columns, a row per name."""
+    width = max(map(len, [title, *rows])) + 2
+    print(title.ljust(width), *(column.rjust(12) for column in columns))
+    for name, values in rows.items():
+        print(name.ljust(width), *(f"{value:12.4f}" for value in values), flush=True)

@@ -30,13 +30,14 @@ override INPUT := $(abspath $(INPUT))
 export input_path := $(INPUT)
 export working_path := $(WORKING)
 export submissions_path := $(SUBMISSIONS)
+WRONG := $(filter category competition set data.% images.% net.% features.% heads.% knn.% infer.% post.% run.%,$(.VARIABLES))
+$(if $(WRONG),$(error $(firstword $(WRONG)) is no variable of make: settings go into SET="section.key=value", the rest in capitals))
 W      := $(WORKING)/$(CATEGORY)
 SUBMIT := $(SUBMISSIONS)/$(CATEGORY).csv
 run     = $(PYTHON) scripts/$(1).py $(CATEGORY) $(SET)
 name    = $(basename $(notdir $@))
 
 .DEFAULT_GOAL := help
-.DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 .PHONY: all folds images features train predict merge every demo check why test bench setup clean help FORCE
 
@@ -48,6 +49,7 @@ RULES := $(shell input_path='$(INPUT)' working_path='$(WORKING)' submissions_pat
 $(if $(filter FAILED,$(RULES)),$(error stopped: the line above says why))
 $(foreach rule,$(RULES),$(eval $(rule)))
 FILES := $(sort $(subst |, ,$(subst :, ,$(RULES))))
+.PRECIOUS: $(FILES)                        # a file that is there is whole: an interrupted make must not delete it
 else
 $(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),$(error no .venv yet: make setup, then make -n))
 include .venv/ready                        # made below; make then starts again
@@ -99,7 +101,7 @@ demo: $(READY) $(INPUT)/sample.json  ## draw the sample and take it from raw fil
 		--truth $(INPUT)/demo_taxonomy/solution.csv
 
 check: $(READY)  ## say what is wrong with FILE as a submission for CATEGORY
-	$(PYTHON) scripts/09_post_process.py $(CATEGORY) --check $(FILE)
+	$(call run,09_post_process) --check '$(FILE)'
 
 why: $(READY)  ## what make all would make, and why
 	@$(call run,plan) --why
@@ -118,6 +120,7 @@ setup: $(READY)  ## the environment alone
 	touch $@
 
 clean:  ## remove what was made for CATEGORY; never the input
+	$(if $(filter command environment,$(firstword $(origin CATEGORY))),,$(error which? make clean CATEGORY=$(CATEGORY)))
 	$(if $(filter $(CATEGORY),$(notdir $(basename $(wildcard configs/*.py)))),,$(error no config '$(CATEGORY)'))
 	rm -rf '$(W)' '$(SUBMIT)' '$(SUBMIT).json'
 

@@ -1,4 +1,4 @@
-"""The sample's tees: a small network from random weights, heads on its frozen trunk; what c1 to c5 do, in a minute.
+"""The sample's tees: a small network from random weights, heads on its frozen trunk; what c1 to c5 do, in minutes.
 
     make demo
 """

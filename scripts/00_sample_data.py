@@ -20,6 +20,8 @@ def main(argv=None):
     parser.add_argument("--rows", type=int, help="training rows per category; a quarter of them are drawn as test rows")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
+    if args.rows is not None and args.rows < 8:
+        raise errors.Stop(f"--rows {args.rows} is too few to have every kind of fault in; give 8 or more")
     top, drawn = folder("input"), {}
     (top / "sample.json").unlink(missing_ok=True)  # make must not take a sample that is being drawn for one that is there
     for name in sorted(p.stem for p in Path(samples.__file__).parent.glob("[!_]*.py")):

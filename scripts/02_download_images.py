@@ -18,6 +18,7 @@ from common import errors
 from common.cli import start
 from common.device import stop_in_time
 from common.images import cached_bytes
+from common.graph import size_of
 from common.io import log, progress, read_record, replacing, writing
 from common.paths import input_folder
 from common.tables import read_folds
@@ -27,8 +28,7 @@ SHARD = 1000  # pictures; what a killed run loses at most
 
 def make_shard(names: list[str], shard: int, folder: Path, paths, images, pool) -> pd.DataFrame:
     """The index of one shard, image by image; pictures are read only when the shard is not there for these files."""
-    sizes = [file.stat().st_size if name and (file := folder / name).is_file() else None for name in names]
-    key = hashlib.sha256(json.dumps([names, sizes, images.model_dump()]).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps([names, [size_of(folder, name) for name in names], images.model_dump()]).encode()).hexdigest()
     index, blob = paths.cache / f"{shard:03d}.csv", paths.cache / f"{shard:03d}.bin"
     if (read_record(index) or {}).get("key") != key or not blob.exists():
         rows, offset = [], 0
@@ -50,7 +50,8 @@ def main(argv=None):
     paths, images = job.paths, job.config.images
     folder = input_folder(job.config.data.folder, job.config.data.train)
     with job.writing(paths.images) as (part, record):
-        names = sorted(set(read_folds(paths.folds).image))
+        rows = read_folds(paths.folds)
+        names = sorted(set(rows.image))
         shards = range(0, len(names), SHARD)
         with ThreadPoolExecutor(job.config.run.workers or os.cpu_count()) as pool:
             tables = []
@@ -60,11 +61,13 @@ def main(argv=None):
         table = pd.concat(tables, ignore_index=True)
         table.to_csv(part, index=False)
         bad = table[table.status == "bad"]
-        if len(bad) == len(table):
-            raise errors.Stop(f"none of {len(table)} pictures can be read in {folder}, e.g. {names[-1]}: {bad.reason.iloc[-1]}; "
-                              "unpack the pictures there, or set data.train_image and data.test_image")
-        record |= {"ok": len(table) - len(bad), "bad": len(bad)}
-    log(pictures=len(table), bad=len(bad))
+        for split, images_of in rows.groupby("split").image:
+            if images_of.isin(bad.image).all():
+                reason = bad.set_index("image").reason[images_of.iloc[-1]]
+                raise errors.Stop(f"none of {len(images_of)} {split} pictures can be read in {folder}, e.g. {images_of.iloc[-1]!r}: {reason}; "
+                                  f"unpack the pictures there, or set data.{split}_image")
+        record |= {"ok": len(table) - len(bad), "bad": {name: size_of(folder, name) for name in bad.image}}
+    log(pictures=len(table), bad=len(bad), rows_without_picture=int(rows.image.isin(bad.image).sum()))
     for name, reason in bad[["image", "reason"]].head(10).itertuples(index=False):
         log(bad=name, reason=reason)
 

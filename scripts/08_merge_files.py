@@ -12,7 +12,7 @@ import numpy as np
 from common import errors, graph
 from common.cli import start
 from common.crossfit import cross_fitted
-from common.io import log, log_table
+from common.io import load_npz, log, log_table
 from common.rows import Rows, load_rows
 from common.tables import align
 
@@ -46,7 +46,7 @@ def main(argv=None):
     with job.writing(job.paths.merged) as (part, record):
         rows, config = load_rows(job), job.config
         task, outputs, own = rows.task, rows.outputs, rows.fold >= 0
-        tables = {member: dict(np.load(job.paths.pred(member))) for member in graph.members(config)}
+        tables = {member: load_npz(job.paths.pred(member)) for member in graph.members(config)}
         preds = {model: merge({m: table for m, table in tables.items() if m.rpartition("_")[0] == model}, rows)
                  for model in config.models}
         stacked = np.stack(list(preds.values()))

@@ -16,7 +16,7 @@ from common import errors
 from common.cli import start
 from common.config import load
 from common.crossfit import cross_fitted
-from common.io import log, log_table, read_record
+from common.io import load_npz, log, log_table, read_record
 from common.paths import Paths, input_folder
 from common.rows import load_rows
 from common.tables import read_csv
@@ -25,7 +25,7 @@ from common.tasks import load_task
 
 def answers(job, record: dict) -> dict[str, dict[str, str]]:
     """{test id: {output: class}}, decoded; what the decoding gains on out-of-fold rows goes to the record."""
-    rows, merged = load_rows(job), np.load(job.paths.merged)
+    rows, merged = load_rows(job), load_npz(job.paths.merged)
     task, outputs, target, own = rows.task, rows.outputs, rows.target, rows.fold >= 0
     answer = task.answer(merged["pred"], outputs)
     record["score"] = record["argmax"] = task.score(answer[own], target[own], outputs)
@@ -94,7 +94,9 @@ def score(job, table: pd.DataFrame, truth: pd.DataFrame, outputs: dict) -> float
 
 
 def main(argv=None):
-    job = start(__doc__, argv, ("--check", {"metavar": "FILE", "type": Path}), ("--truth", {"metavar": "FILE", "type": Path}))
+    job = start(__doc__, argv, ("--check", {"metavar": "FILE", "type": Path}), ("--truth", {"metavar": "FILE", "type": Path}), joins=True)
+    if job.args.truth and not job.args.check:
+        raise errors.Stop("--truth FILE scores what --check FILE names; give both")
     task, data, post = load_task(job.config.task), job.config.data, job.config.post
     if job.args.check:
         table = read_csv(job.args.check)

@@ -7,20 +7,25 @@ Run     python scripts/plan.py c2            the rules
         python scripts/plan.py c2 --why      what would be made, and why
         python scripts/plan.py c2 --joined   the categories that this one joins
 """
+import sys
+
 from common import errors, graph
 from common.cli import start
 
 
 def main(argv=None):
     flags = [(name, {"action": "store_true"}) for name in ("--why", "--joined")]
-    job = start(__doc__, argv, *flags)
+    job = start(__doc__, argv, *flags, joins=True)
     if job.args.joined:
         return print(*job.config.join)
     steps = graph.steps(job.config, job.paths)
     stale = graph.stale(job.config, steps)
     if job.args.why:
-        print(*(f"{target} {why}: {steps[target].command}" for target, why in stale.items()), sep="\n")
+        print(*(f"{target} {why}: {steps[target].command}" for target, why in stale.items()) or ["nothing: all files are as today's config says"], sep="\n")
     else:
+        for target, why in stale.items():
+            if target.exists() and why.startswith("was made"):  # before an hour's work is replaced
+                print(f"{target} {why}: it will be made again", file=sys.stderr)
         print(*(f"{target}:|{need}" for target, step in steps.items() for need in step.needs if need in stale or need.exists()),
               *(f"{target}:FORCE" for target in stale))
 

@@ -10,7 +10,7 @@ README = (ROOT / "README.md").read_text()
 def test_every_make_target_named_exists():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     code = re.findall(r"```.*?```", README, re.S) + re.findall(r"`[^`\n]+`", re.sub(r"```.*?```", "", README, flags=re.S))
-    named = set(re.findall(r"\bmake (?:-\S+ )*(?:toolkit )?([a-z]+)\b", " ".join(code)))
+    named = set(re.findall(r"(?:^|`|!| )make (?:-\S+ )*(?:toolkit )?([a-z]+)\b", "\n".join(code), re.M))
     assert {"demo", "test", "all", "every"} <= named and not named - targets
 
 

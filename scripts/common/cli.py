@@ -77,12 +77,16 @@ class Job:
         return found | {target: step}
 
 
-def start(doc: str, argv=None, *options: tuple[str, dict]) -> Job:
-    """Parse what all scripts take, and the script's own options, each (name, argparse keywords)."""
+def start(doc: str, argv=None, *options: tuple[str, dict], joins: bool = False) -> Job:
+    """Parse what all scripts take, and the script's own options, each (name, argparse keywords); joins: a category that joins
+    others has something for this script to do."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("category", help="a file of configs/, e.g. c2")
     parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="settings for this run")
     for name, keywords in options:
         parser.add_argument(name, **keywords)
     args = parser.parse_intermixed_args(argv)
-    return Job(load(args.category, args.overrides), Paths(args.category), args, args.overrides)
+    config = load(args.category, args.overrides)
+    if config.join and not joins:
+        raise Stop(f"{args.category} joins {', '.join(config.join)} and has no rows of its own; run: make every COMPETITION={args.category}")
+    return Job(config, Paths(args.category), args, args.overrides)

@@ -40,7 +40,13 @@ class Data(Section):
     group: str = ""                   # column of train.csv whose equal values stay in one fold
     n_folds: Annotated[int, Field(ge=2)] = 5
     dev: Annotated[float, Field(ge=0, le=0.5)] = 0.1                  # share of the rows that picks each member's epoch; never trained on, 0 = the last epoch
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+    @model_validator(mode="after")
+    def column_of_categories(self):
+        if self.categories and not self.category_column:
+            raise ValueError("data.categories are values of data.category_column, and that is empty: set both or neither")
+        return self
 
 
 class Images(Section):

@@ -74,6 +74,17 @@ def values(config: Config, keys) -> dict:
     return {key: dump[key] if "." not in key else dump[key.split(".")[0]][key.split(".")[1]] for key in keys}
 
 
+def differences(old: dict, new: dict, prefix: str = "") -> str:
+    """"net.epochs=30, not 12, ..." for the settings of `new` that were others in `old`; "" when none was."""
+    found = []
+    for key, value in new.items():
+        if isinstance(value, dict) and isinstance(old.get(key), dict):
+            found.append(differences(old[key], value, f"{prefix}{key}."))
+        elif old.get(key) != value:
+            found.append(f"{prefix}{key}={old.get(key)}, not {value}")
+    return ", ".join(filter(None, found))
+
+
 def made(needs) -> dict:
     """When each input was made, by folder and name: tells one making of a file from another, wherever it was moved to."""
     return {"/".join(need.parts[-2:]): (read_record(need) or {}).get("made") for need in needs}
@@ -87,10 +98,12 @@ def stale(config: Config, graph: dict[Path, Step], reader: Step | None = None) -
     why: dict[Path, str] = {}
     for target, step in graph.items():
         record = read_record(target)
-        if record is None:
+        if record is None or not {"settings", "inputs"} <= record.keys():
             why[target] = "has no record" if target.exists() else "is missing"
-        elif changed := [k for k, v in values(config, step.settings).items() if record["settings"].get(k) != v]:
-            why[target] = f"was made with another {', '.join(changed)}"
+        elif target.exists() and record.get("bytes") != target.stat().st_size:
+            why[target] = "is damaged: it has another size than was written"
+        elif changed := differences(record["settings"], values(config, step.settings)):
+            why[target] = f"was made with {changed}"
         elif old := [need.name for need in step.needs if need in why]:
             why[target] = f"comes after {old[0]}"
         elif list(record["inputs"].items()) != list(made(step.needs).items()):  # in order: encoders stand side by side
@@ -106,14 +119,16 @@ def stale(config: Config, graph: dict[Path, Step], reader: Step | None = None) -
 
 def replaced(record: dict, config: Config) -> str:
     """The first raw or weights file that is not the one recorded; "" when all are, or are not there to compare."""
-    known = record.get("raw") or {}
     try:
-        place = input_folder(config.data.folder, config.data.train) if known else None
+        place = input_folder(config.data.folder, config.data.train) if record.get("raw") or record.get("bad") else None
     except Stop:
-        known = {}
-    for name, old in known.items():
+        return ""
+    for name, old in (record.get("raw") or {}).items():
         if not (place / name).exists() or digest(place / name, old)["sha256"] != old["sha256"]:
             return name
+    for name, size in (record.get("bad") or {}).items():  # a picture that could not be read, and now perhaps can
+        if size_of(place, name) != size:
+            return f"{name}, which could not be read"
     for name, old in (record.get("weights") or {}).items():
         file = weights_file(name, config.run.weights)
         if file and old and digest(file, old)["sha256"] != old["sha256"]:
@@ -121,9 +136,15 @@ def replaced(record: dict, config: Config) -> str:
     return ""
 
 
+def size_of(folder: Path, name: str) -> int | None:
+    """Bytes of a picture; None where there is none, or where its name led out of the folder."""
+    return (folder / name).stat().st_size if name and (folder / name).is_file() else None
+
+
 def weights_file(name: str, place: str) -> Path | None:
     """<place>/<name>.safetensors or <place>/<name>/model.safetensors; None where neither is (then the hub is asked)."""
-    if place and not Path(place).is_dir():
+    top = Path(place).expanduser()
+    if place and not top.is_dir():
         raise Stop(f"run.weights={place} is no folder; name the one that holds {name}.safetensors")
-    candidates = [Path(place) / f"{name}.safetensors", Path(place) / name / "model.safetensors"] if place else []
+    candidates = [top / f"{name}.safetensors", top / name / "model.safetensors"] if place else []
     return next((file for file in candidates if file.is_file()), None)

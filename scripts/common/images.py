@@ -75,16 +75,20 @@ class Cache:
     def __init__(self, table: Path, folder: Path):
         self.table, self.folder = pd.read_csv(table, keep_default_na=False, dtype={"image": str}), folder
         self.names, self.ok = self.table.image.to_numpy(str), (self.table.status == "ok").to_numpy()
-        self.shards = {s: np.memmap(folder / f"{s:03d}.bin", np.uint8, "r") for s in sorted(set(self.table.shard[self.ok]))}
+        try:
+            self.shards = {s: np.memmap(folder / f"{s:03d}.bin", np.uint8, "r") for s in sorted(set(self.table.shard[self.ok]))}
+        except (OSError, ValueError) as error:
+            raise Stop(f"the cache {folder} is not whole ({error}); remove {table} and run make again") from None
         self.where = self.table[["shard", "offset", "bytes"]].to_numpy()
 
     def read(self, i: int) -> np.ndarray:
         import cv2
 
         shard, offset, size = self.where[i]
-        picture = cv2.imdecode(self.shards[shard][offset:offset + size], cv2.IMREAD_COLOR_RGB)
+        data = self.shards[shard][offset:offset + size]
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) == size else None
         if picture is None:
-            raise Stop(f"{self.names[i]} is not where images.csv says; remove {self.folder} and run make again")
+            raise Stop(f"{self.names[i]} is not where images.csv says; remove images.csv and {self.folder}, and run make again")
         return picture
 
 

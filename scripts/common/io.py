@@ -10,6 +10,10 @@ from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
+
+from common.errors import Stop
+
 
 def record_path(path: Path) -> Path:
     """The record of `path`: <name>.json beside it."""
@@ -22,7 +26,16 @@ def read_record(path: Path) -> dict | None:
         record = json.loads(record_path(path).read_text())
     except (OSError, ValueError):
         return None
-    return record if record.get("spent") or path.exists() else None
+    return record if isinstance(record, dict) and (record.get("spent") or path.exists()) else None
+
+
+def load_npz(path: Path) -> dict:
+    """The arrays of an .npz file by name. Stop when it cannot be read."""
+    try:
+        with np.load(path) as arrays:
+            return dict(arrays)
+    except Exception as error:  # zipfile, zlib and numpy have one each for broken bytes
+        raise Stop(f"cannot read {path}: {error}; remove it and run make again") from None
 
 
 def spend(path: Path) -> None:
@@ -62,7 +75,7 @@ def writing(path: Path, record: dict):
     with replacing(path) as part:
         yield part
         made = datetime.now(timezone.utc).isoformat(timespec="microseconds")  # tells one making from another
-        record = {"made": made, "seconds": round(time.time() - start, 1), **record, "versions": versions()}
+        record = {"made": made, "seconds": round(time.time() - start, 1), **record, "bytes": part.stat().st_size, "versions": versions()}
         path.unlink(missing_ok=True)
         with replacing(record_path(path)) as file:
             file.write_text(json.dumps(record, indent=1, default=str))

@@ -1,5 +1,6 @@
 """The networks: a timm trunk, the seed's attention head per attribute, plain heads on pooled features, and their losses."""
 import math
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -114,12 +115,14 @@ def create_backbone(name: str, pretrained: bool, place: str, size: int = 0):
     import timm
 
     file = weights_file(name, place) if pretrained else None
+    if pretrained and place and not file:
+        raise Stop(f"no {name}.safetensors in run.weights={place}; there are: "
+                   f"{', '.join(sorted(p.name for p in Path(place).expanduser().iterdir())) or 'no files'}. Put it there, or leave run.weights empty: the hub is asked then")
     try:
         model = timm.create_model(name, pretrained=pretrained and not file)  # whole, since timm loads loosely without its classifier
     except Exception as error:  # timm, the hub, its HTTP client and torch each raise their own
         what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise Stop(f"no backbone {name}: looked for {name}.safetensors in run.weights={place or '(not set)'}, then asked the hub: "
-                   f"{what}. Set run.weights to a folder that has it, or pretrained=false to start from random weights") from None
+        raise Stop(f"no backbone {name}: asked timm and the hub: {what}. Set run.weights to a folder that has it, or pretrained=false to start from random weights") from None
     cfg = model.pretrained_cfg
     model.reset_classifier(0)
     if size and cfg.get("fixed_input_size") and size != cfg["input_size"][-1]:

@@ -1,4 +1,6 @@
 """csv tables as text: nothing is guessed, so 007 stays 007 and a class called NA or None stays a class."""
+import re
+import warnings
 from pathlib import Path
 from string import Formatter
 
@@ -14,9 +16,11 @@ FIXED = ("id", "split", "fold", "dev", "image", "group")  # columns of folds.csv
 def read_csv(file: Path, columns=()) -> pd.DataFrame:
     """The table as stripped strings, "" where a cell is empty. Stop when one of `columns` is not there."""
     try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False, index_col=False)
-    except (ValueError, OSError) as error:
-        raise Stop(f"cannot read {file}: {error}") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with more cells than there are columns
+            table = pd.read_csv(file, dtype=str, keep_default_na=False, index_col=False)
+    except (ValueError, OSError, pd.errors.ParserWarning) as error:
+        raise Stop(f"cannot read {file}: {' '.join(str(error).split())}") from None
     if missing := [c for c in columns if c not in table]:
         raise Stop(f"{file} has no column {', '.join(missing)}; it has: {', '.join(table)}")
     return table.apply(lambda column: column.str.strip())
@@ -37,7 +41,12 @@ def distinct(table: pd.DataFrame, column: str, file: Path) -> None:
 
 def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:
     """The pattern filled by each row, e.g. train_images/{id:06d}.jpg; "" where a name would lead out of the folder."""
-    fields = [(name, spec) for _, name, spec, _ in Formatter().parse(pattern) if name]
+    try:
+        fields = [(name, spec) for _, name, spec, _ in Formatter().parse(pattern) if name is not None]
+    except ValueError as error:
+        raise Stop(f"image pattern {pattern!r}: {error}; write e.g. images/{{id}}.jpg") from None
+    if not fields or any(spec and not re.fullmatch(r"0?\d*d", spec) for _, spec in fields):
+        raise Stop(f"image pattern {pattern!r} must name columns: write e.g. images/{{id}}.jpg or images/{{id:06d}}.jpg")
     if missing := [name for name, _ in fields if name not in table]:
         raise Stop(f"image pattern {pattern!r}: no column {missing[0]}; there are: {', '.join(table)}")
     columns = {name: whole_numbers(table[name], pattern) if spec.endswith("d") else table[name] for name, spec in fields}

@@ -36,7 +36,8 @@ def fit(job, k: int, rows, file) -> dict:
     if settings.rows == "complete":
         train = train[(rows.target[train] >= 0).all(1)]
     if not len(train):
-        raise Stop(f"net_{k} has no row to train on; with net.rows=complete no row has every label: set net.rows=all")
+        raise Stop(f"net_{k} has no row to train on: none with a picture has {'every label, as net.rows=complete wants' if settings.rows == 'complete' else 'a label'}; "
+                   f"look at {job.paths.images}")
     prior = rows.task.priors(rows.target[train], rows.outputs)
     with device(run) as where:
         torch.manual_seed(config.data.seed + k)

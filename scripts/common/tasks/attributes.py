@@ -28,6 +28,11 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
     labels = {name: data.labels for name in wanted} if data.labels else label_columns(folder / data.attributes, wanted)
     if absent := sorted({c for columns in labels.values() for c in columns} - set(train)):
         raise Stop(f"{folder / data.train} has no column {', '.join(absent)}; it has: {', '.join(train)}")
+    every = [c for columns in labels.values() for c in columns]
+    if wrong := {*FIXED, data.id} & {*every} if not category else set():
+        raise Stop(f"data.labels: {', '.join(sorted(wrong))} is the name of a column that folds.csv needs; rename it in {folder / data.train}")
+    if not category and len(set(every)) < len(every):
+        raise Stop("data.labels names a column twice")
     parts = []
     for split, table, pattern in (("train", train, data.train_image), ("test", test, data.test_image)):
         distinct(table, data.id, folder / getattr(data, split))
@@ -135,7 +140,7 @@ def apply_blend(pred: np.ndarray, weights: np.ndarray, outputs: Outputs) -> np.n
 
 def fit_decode(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:
     """Offsets (k,) to log probabilities that maximise each attribute's HM on the labelled rows."""
-    return np.concatenate([offsets.fit(pred[:, s], target[:, a]) for a, s in enumerate(slices(outputs))])
+    return np.concatenate([offsets.fit_if_worth(pred[:, s], target[:, a]) for a, s in enumerate(slices(outputs))])
 
 
 def apply_decode(pred: np.ndarray, fitted: np.ndarray, outputs: Outputs) -> np.ndarray:

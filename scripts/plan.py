@@ -21,7 +21,8 @@ def main(argv=None):
     steps = graph.steps(job.config, job.paths)
     stale = graph.stale(job.config, steps)
     if job.args.why:
-        print(*(f"{target} {why}: {steps[target].command}" for target, why in stale.items()) or ["nothing: all files are as today's config says"], sep="\n")
+        lines = [f"{target} {why}: {steps[target].command}" for target, why in stale.items()]
+        print(*lines or ["nothing: all files are as today's config says"], sep="\n")
     else:
         for target, why in stale.items():
             if target.exists() and why.startswith("was made"):  # before an hour's work is replaced

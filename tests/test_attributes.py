@@ -69,6 +69,15 @@ def test_offsets_gain_where_classes_are_rare_also_on_rows_they_were_not_fitted_o
     assert not offsets.fit(pred, np.full(4000, -1)).any()
 
 
+def test_offsets_that_lose_on_the_other_half_are_not_taken():
+    rng = np.random.default_rng(1)
+    worth = [offsets.fit_if_worth(rng.dirichlet([20, 20, 20], 40), rng.integers(0, 3, 40)) for _ in range(20)]  # nothing to learn
+    assert sum(not w.any() for w in worth) >= 8
+    pred, target = np.tile([0.8, 0.2], (200, 1)) + rng.uniform(-0.1, 0.1, (200, 1)) * [1, -1], np.arange(200) % 2
+    pred[target == 1] -= np.array([0.15, -0.15])
+    assert offsets.fit_if_worth(pred, target).any()
+
+
 def test_blending_finds_the_better_model_and_sums_to_one():
     rng = np.random.default_rng(0)
     target = rng.integers(0, 2, (500, 1))

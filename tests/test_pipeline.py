@@ -135,6 +135,35 @@ def test_no_member_learns_from_or_chooses_by_the_rows_it_predicts():
         assert rows.prior(k)[1] == pytest.approx((others == 1).sum() / (others >= 0).sum())
 
 
+def test_what_is_damaged_or_mended_is_made_again(finished, folders):
+    shutil.copytree(finished, folders, dirs_exist_ok=True)
+    work, images = folders / "working/fashion", folders / "input/fashion/images"
+    why = lambda: make("why", "CATEGORY=fashion", SET).stdout
+    assert "nothing: all files are as today's config says" in why()
+    for file in (work / "folds.csv", work / "pred/net_0.npz", folders / "submissions/fashion.csv"):
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-9])
+        assert f"{file} is damaged" in why()
+        file.write_bytes(whole)
+    for record in ("{}", "[]", '{"settings":'):
+        (work / "merged.npz.json").write_text(record)
+        assert "merged.npz has no record" in why()
+    shutil.copy(finished / "working/fashion/merged.npz.json", work)
+    images.joinpath("3.jpg").unlink()  # read before, so nothing is missed; now it is read again without it
+    (work / "images.csv").unlink()
+    assert "bad 1" in run_script("download_images", "fashion", *CATALOGUE).stdout
+    shutil.copy(finished / "input/fashion/images/3.jpg", images)
+    assert "was made from another images/3.jpg, which could not be read" in why()
+
+
+@pytest.mark.parametrize("args, says", [
+    (["all", "category=c2"], "category is no variable of make"), (["all", "net.epochs=2"], "net.epochs is no variable of make"),
+    (["clean"], "which? make clean CATEGORY=c2"), (["all", "CATEGORY=c9"], "no config 'c9'")])
+def test_make_refuses_what_it_would_not_mean(args, says):
+    done = make("-n", *args)
+    assert done.returncode == 2 and says in done.stderr
+
+
 def test_a_path_with_a_slash_at_its_end_is_the_same_path(finished, folders):
     shutil.copytree(finished, folders, dirs_exist_ok=True)
     done = subprocess.run(["make", "-C", ROOT, f"PYTHON={sys.executable}", "-n", "all", "CATEGORY=fashion", SET], capture_output=True, text=True,

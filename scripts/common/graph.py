@@ -100,7 +100,7 @@ def stale(config: Config, graph: dict[Path, Step], reader: Step | None = None) -
         record = read_record(target)
         if record is None or not {"settings", "inputs"} <= record.keys():
             why[target] = "has no record" if target.exists() else "is missing"
-        elif target.exists() and record.get("bytes") != target.stat().st_size:
+        elif target.exists() and record.get("bytes", size := target.stat().st_size) != size:
             why[target] = "is damaged: it has another size than was written"
         elif changed := differences(record["settings"], values(config, step.settings)):
             why[target] = f"was made with {changed}"

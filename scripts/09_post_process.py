@@ -79,8 +79,8 @@ def check(job, table: pd.DataFrame, name) -> dict:
 
 def outputs_of(category: str) -> dict:
     """What there is to answer in a category: as 01 found it, else from the raw files."""
-    record, config = read_record(Paths(category).folds), load(category)
-    if record:
+    record, config = read_record(Paths(category).folds) or {}, load(category)
+    if "outputs" in record:
         return record["outputs"]
     task = load_task(config.task)
     return task.outputs(task.read_rows(config.data, input_folder(config.data.folder, config.data.train))[0])

@@ -54,6 +54,8 @@ def test_class_weights_and_logit_adjustment():
     prior = np.array([0.8, 0.2])
     loss = MaskedLoss([2], prior, Heads(class_weight=1.0))
     assert torch.allclose(loss.weight, torch.tensor([0.625, 2.5]))  # mean over rows: .8 * .625 + .2 * 2.5 = 1
+    absent = MaskedLoss([3], np.array([0.8, 0.2, 0.0]), Heads(class_weight=1.0, label_smoothing=0.1))
+    assert torch.allclose(absent.weight, torch.tensor([0.625, 2.5, 0.0]))
     adjusted = MaskedLoss([2], prior, Heads(logit_adjustment=1.0)).of(0, torch.zeros(1, 2), torch.tensor([1]))
     assert adjusted == pytest.approx(-np.log(0.2), abs=1e-5)
 

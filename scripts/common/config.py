@@ -128,7 +128,7 @@ class Post(Section):
 
 class Run(Section):
     """How, not what: none of these makes a file stale."""
-    weights: str = ""                 # folder searched for <name>.safetensors or <name>/ before the hub
+    weights: str = ""                 # folder of <name>.safetensors or <name>/model.safetensors, asked instead of the hub
     device: Literal["auto", "cpu", "cuda"] = "auto"
     amp: Literal["auto", "bf16", "fp16", "fp32"] = "auto"  # auto: bf16 where it is fast, else fp16, else fp32
     compile: bool = False             # torch.compile
@@ -140,6 +140,7 @@ class Run(Section):
 
 
 class Config(Section):
+    """All that a category is made with."""
     task: str                         # a file of common/tasks/
     models: Names = ()      # files of common/models/: what is trained, predicted and ensembled
     join: Names = ()        # categories whose submissions make this one; then models are theirs

@@ -118,7 +118,7 @@ def stale(config: Config, graph: dict[Path, Step], reader: Step | None = None) -
 
 
 def replaced(record: dict, config: Config) -> str:
-    """The first raw or weights file that is not the one recorded; "" when all are, or are not there to compare."""
+    """The first raw file, bad picture or weights file that is not as recorded; "" when all are, or are not there to compare."""
     try:
         place = input_folder(config.data.folder, config.data.train) if record.get("raw") or record.get("bad") else None
     except Stop:
@@ -142,7 +142,8 @@ def size_of(folder: Path, name: str) -> int | None:
 
 
 def weights_file(name: str, place: str) -> Path | None:
-    """<place>/<name>.safetensors or <place>/<name>/model.safetensors; None where neither is (then the hub is asked)."""
+    """<place>/<name>.safetensors or <place>/<name>/model.safetensors; None where neither is. Stop when
+    `place` is no folder."""
     top = Path(place).expanduser()
     if place and not top.is_dir():
         raise Stop(f"run.weights={place} is no folder; name the one that holds {name}.safetensors")

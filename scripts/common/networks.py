@@ -157,7 +157,9 @@ class MaskedLoss(nn.Module):
         self.sizes, self.smoothing = sizes, settings.label_smoothing
         prior = torch.as_tensor(prior, dtype=torch.float32).clamp(min=1e-6)
         self.register_buffer("adjust", settings.logit_adjustment * prior.log())
-        weights = [p.pow(-settings.class_weight) / p.pow(1 - settings.class_weight).sum() for p in prior.split(sizes)]
+        there = (prior > 1e-6).float()  # a class that no training row has gets no weight: smoothing would multiply it
+        weights = [t * p.pow(-settings.class_weight) / (t * p.pow(1 - settings.class_weight)).sum()
+                   for p, t in zip(prior.split(sizes), there.split(sizes))] if settings.class_weight else [torch.ones_like(prior)]
         self.register_buffer("weight", torch.cat(weights))  # so that the mean weight of a row is 1
 
     def of(self, a: int, logits, target):

@@ -70,6 +70,18 @@ def heads(folder: Path, n: int = 64, attributes: int = 10, epochs: int = 5, size
            *race(today, ours), "passes of the backbone: 50 to 1; then the heads themselves")
 
 
+def photographs(folder: Path, n: int) -> list[Path]:
+    """n JPEGs of 1190x1430 pixels, smooth with sensor noise, as photographs are."""
+    from PIL import Image
+
+    rng, files = np.random.default_rng(0), [folder / f"{i}.jpg" for i in range(n)]
+    for file in files:
+        small = Image.fromarray(rng.integers(0, 255, (90, 75, 3), np.uint8))
+        noisy = np.asarray(small.resize((1190, 1430), 3), int) + rng.normal(0, 6, (1430, 1190, 1))
+        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(file, quality=90)
+    return files
+
+
 def pictures(folder: Path, n: int = 64):
     """Reading pictures of 1.7 megapixels at 512 pixels, every epoch, with and without augmentation."""
     import pandas as pd
@@ -80,12 +92,7 @@ def pictures(folder: Path, n: int = 64):
     from common.config import Images
     from common.images import Cache, batches, cached_bytes
 
-    rng = np.random.default_rng(0)
-    files = [folder / f"{i}.jpg" for i in range(n)]
-    for file in files:
-        small = Image.fromarray(rng.integers(0, 255, (90, 75, 3), np.uint8))
-        Image.fromarray((np.asarray(small.resize((1190, 1430), 3), int) + rng.normal(0, 6, (1430, 1190, 1))).clip(0, 255).astype(np.uint8)
-                        ).save(file, quality=90)
+    files = photographs(folder, n)
     rows, blob = [], b""
     for file in files:
         data, row = cached_bytes(file, Images())

@@ -30,7 +30,7 @@ override INPUT := $(abspath $(INPUT))
 export input_path := $(INPUT)
 export working_path := $(WORKING)
 export submissions_path := $(SUBMISSIONS)
-WRONG := $(filter category competition set data.% images.% net.% features.% heads.% knn.% infer.% post.% run.%,$(.VARIABLES))
+WRONG := $(filter category competition set data.% images.% net.% features.% heads.% knn.% encode.% fusion.% clip.% text.% words.% table.% ridge.% mlp.% stack.% infer.% post.% run.%,$(.VARIABLES))
 $(if $(WRONG),$(error $(firstword $(WRONG)) is no variable of make: settings go into SET="section.key=value", the rest in capitals))
 W      := $(WORKING)/$(CATEGORY)
 SUBMIT := $(SUBMISSIONS)/$(CATEGORY).csv
@@ -70,10 +70,10 @@ $(W)/folds.csv:
 $(W)/images.csv:
 	$(call run,02_download_images)
 
-$(W)/features/%.npy:
+$(W)/features/%.npy $(W)/features/%.npz:
 	$(call run,03_extract_features) --source $*
 
-$(W)/model/net_%.safetensors:
+$(W)/model/%.safetensors:
 	$(call run,04_train_fold) --member $(name)
 
 $(W)/model/heads_%.safetensors:
@@ -81,6 +81,9 @@ $(W)/model/heads_%.safetensors:
 
 $(W)/pred/%.npz:
 	$(call run,06_infer) --member $*
+
+$(W)/pred/stack_0.npz:
+	$(call run,07_stack)
 
 $(W)/merged.npz:
 	$(call run,08_merge_files)

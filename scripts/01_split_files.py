@@ -2,7 +2,7 @@
 
 Reads   <input_path>/<data.folder>/train.csv, test.csv and what the task needs beside them
 Writes  working/<category>/folds.csv: id (train:12, test:12), split, fold (-1 for test), dev (1: picks epochs, is never
-        trained on), image, group, then the targets as text, "" where not labelled
+        trained on), image, group, text where rows have one, then the targets as text, "" where not labelled
         Stops at once when weights that a later step starts from cannot be had
 Run     python scripts/01_split_files.py c2
 """
@@ -10,11 +10,11 @@ import numpy as np
 
 from common import errors
 from common.cli import start
-from common.graph import weights_file
 from common.io import digest, log
-from common.models import load_model
+from common.models import NAMES, load_model
 from common.paths import input_folder
 from common.tasks import load_task
+from common.weights import require_weights
 
 
 def assign_folds(strata: np.ndarray, groups: np.ndarray, n_folds: int, seed: int, setting: str = "data.n_folds") -> np.ndarray:
@@ -41,13 +41,16 @@ def assign_folds(strata: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
 
 
 def preflight(config) -> None:
-    """Stop now if weights that a later step starts from are neither in run.weights nor to be had from the hub."""
-    needed = sorted({name for model in config.models for name in load_model(model).weights(config)})
+    """Stop now if a model cannot answer what the task asks, or starts from weights that are neither in run.weights nor on the hub."""
+    asks, models = load_task(config.task).ASKS, {name: load_model(name) for name in config.models}
+    if wrong := [name for name, model in models.items() if asks not in model.ANSWERS]:
+        fit = [name for name in NAMES if asks in load_model(name).ANSWERS]
+        raise errors.Stop(f"model {wrong[0]} cannot answer the task {config.task}, which asks for a {asks}; these can: {', '.join(fit)}")
+    if not config.data.train_image and (blind := [name for name, model in models.items() if model.PICTURES]):
+        raise errors.Stop(f"model {blind[0]} needs pictures and data.train_image is empty; write e.g. data.train_image=images/{{id}}.jpg")
+    needed = sorted({name for model in models.values() for name in model.weights(config)})
     for name in needed:
-        if not weights_file(name, config.run.weights):
-            from common.networks import create_backbone
-
-            create_backbone(name, True, config.run.weights)
+        require_weights(name, config.run.weights)
     log(weights=", ".join(needed) or "none needed")
 
 
@@ -71,7 +74,7 @@ def main(argv=None):
         rows.to_csv(part, index=False)
         record |= {"raw": {name: digest(folder / name) for name in files}, "outputs": outputs}
     log(train=int(train.sum()), test=int((~train).sum()), outputs=len(outputs),
-        classes=sum(map(len, outputs.values())), labelled=float((target >= 0).mean()))
+        columns=sum(task.sizes(outputs)), labelled=float((target >= 0).mean()))
 
 
 if __name__ == "__main__":

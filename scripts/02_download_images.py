@@ -49,6 +49,8 @@ def main(argv=None):
     job = start(__doc__, argv)
     paths, images = job.paths, job.config.images
     folder = input_folder(job.config.data.folder, job.config.data.train)
+    if not job.config.data.train_image:
+        raise errors.Stop(f"data.train_image is empty: {paths.category} has no pictures; write e.g. data.train_image=images/{{id}}.jpg")
     with job.writing(paths.images) as (part, record):
         rows = read_folds(paths.folds)
         names = sorted(set(rows.image))

@@ -1,90 +1,66 @@
-"""A frozen network's features of every good picture, once: a pretrained encoder's, or the trunk of a trained net's.
+"""Features that are made once: a frozen network's of every picture or text, a trained net's maps, the words of every text.
 
-Reads   working/<category>/images.csv and the cache; model/net_<fold>.safetensors for --source net_<fold>
-Writes  working/<category>/features/<source>.npy float16: (n, views, d) pooled, of a net the map (n, views, d, h, w);
-        <source>.names.npy: the n pictures
+Reads   working/<category>/folds.csv, images.csv and the cache, model/net_<fold>.safetensors: what the source needs of them
+Writes  working/<category>/features/<source>.npy float16 and <source>.names.npy, the n pictures or ids it holds:
+          net_<fold>           (n, views, d, h, w) maps of its trunk
+          <timm encoder>       (n, views, d) pooled
+          text:<encoder>, image:<encoder>, joint:<encoder>  (n, d) pooled or (n, tokens, d), of a transformers model
+        features/words.npz: the texts' n-grams, sparse
+        A killed run goes on where it was
 Run     python scripts/03_extract_features.py c2 --source net_0
+        python scripts/03_extract_features.py price_v2 --source text:google/embeddinggemma-300m
 """
 import time
 
 import numpy as np
 
 from common import errors
-from common.augment import augmenter
 from common.cli import start
-from common.device import autocast, deadline, device, precision, stop_in_time
+from common.device import deadline, device, stop_in_time
 from common.features import Growing, names_file
-from common.images import Cache, batches
 from common.io import log, progress, replacing
 from common.paths import plain
+from common.sources import open_source
 
 
-def frozen(job, source: str):
-    """function (pictures (b, 3, s, s)) → features, the module it belongs to, its input size, the weights for the record."""
-    from common.models import load_model, split_member
-    from common.networks import create_backbone, stage_means
+def write_dense(job, stem: str) -> None:
+    """features/<stem>.npy and its names, going on where an earlier run stopped."""
+    target = job.paths.features(stem)
+    with job.writing(target) as (part, record):
+        with device(job.config.run) as where:
+            source = open_source(job, stem, where)
+            out = Growing(target, (len(source.names), *source.shape), job.key(target))
+            bar = progress(what=stem, total=len(source.names), done=out.done, unit="row")
+            for block in source.stream(out.done):
+                out.add(block.half().cpu().numpy())
+                bar.update(len(block))
+                if time.time() > deadline(job.config.run):
+                    out.save()
+                    stop_in_time(job.config.run)
+        with replacing(names_file(target)) as names:
+            np.save(names, source.names)
+        out.finish(part)
+        record |= source.record | {"shape": out.array.shape}
+    log(source=stem, rows=len(source.names), shape=out.array.shape)
+
+
+def write_words(job) -> None:
+    """features/words.npz: the texts' n-grams."""
+    from scipy import sparse
+
     from common.rows import load_rows
+    from common.words import count_words
 
-    config = job.config
-    if source.startswith("net_"):
-        net = load_model("net").load(job, split_member(source)[1], load_rows(job))
-        return net.trunk, net, net.backbone, config.net.size or config.images.size, {}
-    name = next((e for e in config.features.encoders if plain(e) == plain(source)), None)
-    if name is None:
-        raise errors.Stop(f"no source {source!r}; there are: net_<fold>, {', '.join(config.features.encoders)} (features.encoders)")
-    size = config.features.size or config.images.size
-    encoder, weights = create_backbone(name, config.features.pretrained, config.run.weights, size)
-    network = (lambda x: stage_means(encoder, x)) if config.features.stages else encoder
-    return network, encoder, encoder, size, weights
-
-
-def view(pictures: np.ndarray, v: int, change, first: int) -> np.ndarray:
-    """View v of pictures (b, s, s, 3): 0 as they are, 1 mirrored, 2 and up augmented by their place in the table."""
-    if v == 0:
-        return pictures
-    return pictures[:, :, ::-1] if v == 1 else np.stack([change(p, v, first + i) for i, p in enumerate(pictures)])
-
-
-def extract(job, source: str, cache: Cache, good: np.ndarray, where, key: str) -> tuple[Growing, dict]:
-    """All features of the pictures at `good` (n,), going on where an earlier run stopped."""
-    import torch
-
-    from common.networks import normalised
-
-    config, settings = job.config, job.config.features
-    network, module, backbone, size, weights = frozen(job, source)
-    module.eval().to(where, memory_format=torch.channels_last)
-    change = augmenter(settings.augment if settings.views > 2 else "none", config.images.size, (config.data.seed,))
-    out, step = None, config.run.infer_batch
-    with torch.inference_mode(), autocast(where, precision(config.run, where)):
-        shape = network(normalised(cache.read(good[0])[None], backbone, where, size)).shape[1:]
-        out = Growing(job.paths.features(source), (len(good), settings.views, *shape), key)
-        groups = [good[i:i + step] for i in range(out.done, len(good), step)]
-        bar = progress(what=source, total=len(good), done=out.done, unit="img")
-        for pictures in batches(cache, groups, config.run.workers):
-            views = [network(normalised(np.ascontiguousarray(view(pictures, v, change, out.done)), backbone, where, size))
-                     for v in range(settings.views)]
-            out.add(torch.stack(views, 1).half().cpu().numpy())
-            bar.update(len(pictures))
-            if time.time() > deadline(config.run):
-                out.save()
-                stop_in_time(config.run)
-    return out, weights
+    with job.writing(job.paths.words) as (part, record):
+        matrix = count_words(load_rows(job).text, job.config.words)
+        sparse.save_npz(part, matrix)
+    log(source="words", rows=matrix.shape[0], columns=matrix.shape[1], filled=matrix.nnz)
 
 
 def main(argv=None):
-    job = start(__doc__, argv, ("--source", {"required": True, "help": "net_<fold>, or one of features.encoders"}))
-    target = job.paths.features(job.args.source)
-    with job.writing(target) as (part, record):
-        cache = Cache(job.paths.images, job.paths.cache)
-        good = np.flatnonzero(cache.ok)
-        with device(job.config.run) as where:
-            out, record["weights"] = extract(job, job.args.source, cache, good, where, job.key(target))
-        with replacing(names_file(target)) as names:
-            np.save(names, cache.names[good])
-        out.finish(part)
-        record["shape"] = out.array.shape
-    log(source=job.args.source, pictures=len(good), shape=out.array.shape)
+    job = start(__doc__, argv, ("--source", {"required": True, "help": "as above; with words for the n-grams"}))
+    stem = plain(job.args.source)
+    return write_words(job) if stem == "words" else write_dense(job, stem)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import pandas as pd
 
 from common import errors
 from common.cli import start
-from common.config import load
+from common.settings import load
 from common.crossfit import cross_fitted
 from common.io import load_npz, log, log_table, read_record
 from common.paths import Paths, input_folder
@@ -23,26 +23,25 @@ from common.tables import read_csv
 from common.tasks import load_task
 
 
-def answers(job, record: dict) -> dict[str, dict[str, str]]:
-    """{test id: {output: class}}, decoded; what the decoding gains on out-of-fold rows goes to the record."""
+def answers(job, record: dict) -> pd.DataFrame:
+    """The test rows' answers, decoded, a column per output, ids as index; what the decoding gains on out-of-fold rows goes to the record."""
     rows, merged = load_rows(job), load_npz(job.paths.merged)
     task, outputs, target, own = rows.task, rows.outputs, rows.target, rows.fold >= 0
     answer = task.answer(merged["pred"], outputs)
-    record["score"] = record["argmax"] = task.score(answer[own], target[own], outputs)
-    if job.config.post.decode == "offsets":
+    record["score"] = record["plain"] = task.score(answer[own], target[own], outputs)
+    if job.config.post.decode == "fitted":
         answer, fitted = cross_fitted(partial(task.fit_decode, outputs=outputs), partial(task.apply_decode, outputs=outputs),
                                       merged["pred"], target, rows.fold)
-        record |= {"score": task.score(answer[own], target[own], outputs), "offsets": fitted.tolist()}
+        record |= {"score": task.score(answer[own], target[own], outputs), "fitted": fitted.tolist()}
     record["scores"] = table = task.table(answer[own], target[own], outputs, merged["pred"][own])
-    average = np.nanmean([list(row.values()) for row in table.values()], axis=0)
-    log_table("out-of-fold", list(next(iter(table.values()))), {name: list(row.values()) for name, row in table.items()} | {"average": average})
+    lines = {name: list(row.values()) for name, row in table.items()}
+    log_table("out-of-fold", list(next(iter(table.values()))), lines | ({"average": np.nanmean(list(lines.values()), axis=0)} if len(lines) > 1 else {}))
     record["score_at_test_size"] = task.score_at_size(answer[own], target[own], outputs, int((~own).sum()))
-    log(category=job.paths.category, out_of_fold=record["score"], gain_of_decoding=record["score"] - record["argmax"])
-    blind = [i for i in read_record(job.paths.merged)["answered_by_class_frequencies"] if i.startswith("test:")]
-    log(category=job.paths.category, test_rows_without_picture=len(blind), answered_by_class_frequencies=", ".join(blind[:5]) or "none")
+    log(category=job.paths.category, out_of_fold=record["score"], gain_of_decoding=(record["score"] - record["plain"]) * (1 if task.MODE == "max" else -1))
+    blind = [i for i in read_record(job.paths.merged)["without_picture"] if i.startswith("test:")]
+    log(category=job.paths.category, test_rows_without_picture=len(blind), answered_by_what_is_commonest=", ".join(blind[:5]) or "none")
     log(category=job.paths.category, expected_on_test=record["score_at_test_size"], test_rows=int((~own).sum()))
-    names = [np.array(classes)[column] for classes, column in zip(outputs.values(), answer.T)]
-    return {i: dict(zip(outputs, row)) for i, *row in zip(rows.id[~own], *(column[~own] for column in names))}
+    return task.spell(answer[~own], outputs).set_index(rows.id[~own])
 
 
 def joined(job) -> pd.DataFrame:

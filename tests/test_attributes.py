@@ -175,7 +175,7 @@ def test_all_categories_in_one_are_outputs_of_their_own(tmp_path):
 
 
 TEST = table(id=["7", "0"], Category=["Sarees", "Sarees"])
-LABELS = {"test:0": {"Sarees/attr_1": "a", "Sarees/attr_2": "no"}, "test:7": {"Sarees/attr_1": "c", "Sarees/attr_2": "yes"}}
+LABELS = pd.DataFrame.from_dict({"test:0": {"Sarees/attr_1": "a", "Sarees/attr_2": "no"}, "test:7": {"Sarees/attr_1": "c", "Sarees/attr_2": "yes"}}, orient="index")
 
 
 def test_the_submission_has_the_official_columns_in_the_order_of_test():

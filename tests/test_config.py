@@ -3,7 +3,8 @@ import pytest
 from pydantic import ValidationError
 
 from common import graph
-from common.config import Net, categories, explain, load
+from common.config import Net
+from common.settings import categories, explain, load
 from common.errors import Stop
 from common.models import load_model
 from common.paths import ROOT, Paths, folder, input_folder, inside

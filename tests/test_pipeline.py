@@ -36,7 +36,7 @@ def test_the_sample_becomes_one_checked_submission(sample, folders):
     table = pd.read_csv(folders / "submissions/demo_taxonomy.csv", dtype=str, keep_default_na=False)
     test = pd.read_csv(sample / "test.csv", dtype=str)
     assert table[["id", "Category"]].equals(test[["id", "Category"]]) and not (table == "").any().any()
-    assert "answered_by_class_frequencies 1" in done.stdout  # the broken test picture
+    assert "without_picture 1" in done.stdout  # the broken test picture
     assert "ensemble" in done.stdout and "majority" in done.stdout
     again = make("every", "COMPETITION=demo_taxonomy", f"SET={settings}")
     assert again.stdout.count("Nothing to be done for 'all'") == 3 and "scripts/0" not in again.stdout.replace("scripts/plan.py", "")
@@ -68,7 +68,7 @@ def test_what_a_changed_setting_file_or_time_makes_again(finished, folders):
         "-n", "all", "CATEGORY=fashion", SET + " " + " ".join(changes)).stdout.splitlines() if "scripts/0" in line]
     assert planned() == []
     assert planned("run.workers=1") == []
-    assert planned("post.decode=argmax") == ["09"]
+    assert planned("post.decode=plain") == ["09"]
     assert planned("heads.epochs=3") == ["03", "05", "06", "03", "05", "06", "08", "09"]  # the spent features are needed again
     assert planned("models=net") == ["08", "09"]
     assert not list((work / "features").glob("*.npy"))  # spent: the heads were their only readers, and nothing misses them
@@ -174,21 +174,22 @@ def test_a_path_with_a_slash_at_its_end_is_the_same_path(finished, folders):
 @pytest.mark.parametrize("change, says", [
     ("doubled", "predicts train:.* twice"), ("foreign", "predicts elsewhere, which is not in folds.csv"), ("missing", "predicted 0 times"),
     ("nan", "1 predictions are not finite")])
-def test_merge_refuses_what_is_not_whole(script, change, says):
+def test_merge_refuses_what_is_not_whole(change, says):
     from types import SimpleNamespace
 
     from common.errors import Stop
+    from common.merging import merge
 
     rows = SimpleNamespace(id=np.array(["train:1", "train:2", "test:1"]), fold=np.array([0, 1, -1]), sizes=[2])
     table = lambda *ids: {"id": np.array(ids), "pred": np.full((len(ids), 2), 0.5)}
     tables = {"net_0": table("train:1", "test:1"), "net_1": table("train:2", "test:1")}
-    assert script("merge_files").merge(tables, rows).tolist() == [[0.5, 0.5]] * 3
+    assert merge(tables, rows).tolist() == [[0.5, 0.5]] * 3
     if change == "nan":
         tables["net_1"]["pred"][0, 0] = np.nan
     else:
         tables["net_1"] = table(*{"doubled": ["train:2", "train:2", "test:1"], "foreign": ["elsewhere"], "missing": ["test:1"]}[change])
     with pytest.raises(Stop, match=says):
-        script("merge_files").merge(tables, rows)
+        merge(tables, rows)
 
 
 @pytest.mark.parametrize("args, says", [

@@ -1,7 +1,8 @@
 """The README's commands exist: targets, scripts, settings, categories."""
 import re
 
-from common.config import Config, categories, load
+from common.config import Config
+from common.settings import categories, load
 from conftest import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common import graph
-from common.config import Config, load
+from common.config import Config
+from common.settings import load
 from common.errors import Stop
 from common.io import log, read_record, writing
 from common.models import load_model, split_member

@@ -1,17 +1,11 @@
-"""The configuration: what can be set, its default, its unit. One section per concept; the defaults are the published system.
+"""The configuration: what can be set, its default, its unit. One section per concept; the defaults are the published systems.
 
-A file of configs/ holds one `config = Config(...)` with what differs. `section.key=value` on a command line, or
-`make all SET="section.key=value ..."`, changes a setting for that run. An unknown key, a wrong type or an impossible
-value stops at once. A file is stale when a section it was made with has changed: `run` says how, never what, and is not one.
+A file of configs/ holds one `config = Config(...)` with what differs. A file is stale when a section it was made with has
+changed: `run` says how, never what, and is not one.
 """
-import ast
-import runpy
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-
-from common.errors import Stop
-from common.paths import ROOT
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -33,9 +27,10 @@ class Data(Section):
     id: str = "id"                    # column, distinct within train and within test
     category_column: str = "Category" # column naming each row's category; "" = there is none
     categories: Names = ()  # the rows to take: values of category_column; () = all of them
-    labels: Names = ()      # label columns; () = attr_1 .. attr_k as the table below says
+    labels: Names = ()      # label columns; () = attr_1 .. attr_k as the table below says; of a price, its one column
+    text: Names = ()        # columns of text, one below the other; () = rows have none
     attributes: str = "category_attributes.parquet"  # names of each category's attributes (Category, Attribute_list)
-    train_image: str = "train_images/{id:06d}.jpg"   # in the folder; {column} or {column:06d} of the row
+    train_image: str = "train_images/{id:06d}.jpg"   # in the folder; {column} or {column:06d} of the row; "" = rows have no picture
     test_image: str = "test_images/{id:06d}.jpg"
     group: str = ""                   # column of train.csv whose equal values stay in one fold
     n_folds: Annotated[int, Field(ge=2)] = 5
@@ -66,7 +61,23 @@ class Loss(Section):
     logit_adjustment: NonNegative = 0.0  # tau: logits + tau log prior while training (Menon et al. 2021); 1 = balanced
 
 
-class Net(Loss):
+class Training(Section):
+    """What every network that is trained end to end is trained by."""
+    epochs: Count = 12
+    batch: Count = 32                 # rows per step; a smaller micro-batch that memory forces keeps the step
+    lr: Positive = 1e-5               # peak, of the backbone's last layer
+    head_lr: NonNegative = 5e-5       # peak, of what is new on the backbone; 0 = lr
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0  # lr factor per backbone layer, downwards
+    weight_decay: NonNegative = 0.01
+    schedule: Literal["cosine", "plateau", "restarts"] = "cosine"  # plateau: halved after 2 epochs without a better score
+    cycle: Count = 20                 # epochs of the first cycle of restarts; each next one is twice as long (Loshchilov & Hutter 2017)
+    warmup: NonNegative = 0.5         # epochs of cosine
+    clip: NonNegative = 1.0           # norm of the gradient; 0 = no clipping
+    ema: Share = 0.0                  # decay of the averaged weights per step; 0 = none
+    patience: Annotated[int, Field(ge=0)] = 0  # stop after so many epochs without a better score on the dev rows; 0 = never
+
+
+class Net(Loss, Training):
     """T1: a backbone trained end to end with a head per attribute."""
     backbone: str = "convnext_base.fb_in22k_ft_in1k_384"  # any timm name
     pretrained: bool = True
@@ -76,16 +87,6 @@ class Net(Loss):
     rows: Literal["all", "complete"] = "all"  # complete = only rows with no label missing, as the seed did
     sampling: NonNegative = 0.0       # rows drawn by (frequency of their rarest class)^-this; 0 = each row once an epoch
     augment: Augment = "seed"
-    epochs: Count = 12
-    batch: Count = 32                 # images per step; a smaller micro-batch that memory forces keeps the step
-    lr: Positive = 1e-5               # peak, of the backbone's last layer
-    head_lr: NonNegative = 5e-5       # peak, of conv and heads; 0 = lr
-    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0  # lr factor per backbone layer, downwards
-    weight_decay: NonNegative = 0.01
-    schedule: Literal["cosine", "plateau"] = "cosine"  # plateau: halved after 2 epochs without a better score, as the seed did
-    warmup: NonNegative = 0.5         # epochs
-    clip: NonNegative = 1.0           # norm of the gradient; 0 = no clipping
-    ema: Share = 0.0                  # decay of the averaged weights per step; 0 = none
     mmd: NonNegative = 0.1            # weight of the discrepancy to unlabelled test pictures; 0 = off
 
 
@@ -116,13 +117,73 @@ class Knn(Section):
     temperature: Positive = 0.08      # a neighbour's weight is exp(cosine / temperature)
 
 
+class Encode(Section):
+    """What 03 keeps of an encoder of texts, of pictures, or of both together (joint)."""
+    tokens: Count = 1                 # of a row's features: 1 = pooled (d,), more = at most so many tokens (tokens, d)
+    max_length: Count = 512           # tokens of a text that are read
+    prompt: str = ""                  # before every text; "" = the encoder's own
+
+
+class Fusion(Training):
+    """V2: picture and text attend to each other over cached features, residual MLPs, one number. Its defaults are the seed's."""
+    image: str = "google/siglip-base-patch16-224"  # directory or hub name; joint:<name> = its state after text and picture
+    text: str = "google/embeddinggemma-300m"       # likewise
+    width: Count = 512                # of both sides after projection
+    heads: Count = 8
+    hidden: Count = 2048              # of the residual MLPs
+    blocks: Count = 2
+    dropout: Share = 0.1
+    attention_dropout: Share = 0.05
+    beta: Positive = 0.1              # of SmoothL1 on log1p
+    epochs: Count = 60                # 20 + 40: two cycles
+    batch: Count = 150
+    lr: Positive = 4e-5
+    weight_decay: NonNegative = 1e-8
+    schedule: Literal["cosine", "plateau", "restarts"] = "restarts"
+
+
+class Clip(Training):
+    """V1: CLIP trained in its last layers, tokens of either side attending to the other's, wide and deep head."""
+    model: str = "openai/clip-vit-base-patch32"
+    layers: Count = 1                 # of either encoder that are trained, from its end, with the projections
+    width: Count = 512                # of the wide layer and of the deep blocks
+    blocks: Count = 2                 # of the deep side
+    dropout: Share = 0.1
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.5  # loss = (1 - alpha) Huber + alpha SMAPE / 200, SMAPE on prices
+    target: Literal["log", "standard"] = "log"  # Huber on log1p, or on the price less its mean in standard deviations
+    epochs: Count = 10
+    batch: Count = 64
+    lr: Positive = 1e-7               # of CLIP's last layers
+    head_lr: NonNegative = 1e-5
+
+
+class Text(Training):
+    """A text encoder fine-tuned end to end on log1p of the price."""
+    model: str = "microsoft/deberta-v3-base"
+    max_length: Count = 192           # tokens
+    quantities: bool = True           # parsed quantities beside the text, at the head
+    dropout: Share = 0.0
+    beta: Positive = 0.1              # of SmoothL1 on log1p
+    epochs: Count = 4
+    lr: Positive = 2e-5
+    head_lr: NonNegative = 1e-3
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 0.9
+    warmup: NonNegative = 0.2
+
+
+class Stack(Section):
+    """LightGBM over the other models' out-of-fold predictions and those of tables from elsewhere."""
+    train: str = ""                   # table in data.folder of out-of-fold predictions of training rows (id, columns); "" = none
+    test: str = ""                    # the same columns for the test rows
+
+
 class Infer(Section):
     flip: bool = True                 # average with the mirror image
 
 
 class Post(Section):
     """From merged predictions to the submission."""
-    decode: Literal["argmax", "offsets"] = "offsets"  # offsets: per class, to maximise HM on out-of-fold rows
+    decode: Literal["plain", "fitted"] = "fitted"  # fitted on out-of-fold rows: offsets per class for HM, a shift for SMAPE
     filler: str = "dummy_value"       # of the columns that a category does not use
 
 
@@ -132,7 +193,7 @@ class Run(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     amp: Literal["auto", "bf16", "fp16", "fp32"] = "auto"  # auto: bf16 where it is fast, else fp16, else fp32
     compile: bool = False             # torch.compile
-    micro_batch: Annotated[int, Field(ge=0)] = 0  # images per forward and backward; 0 = net.batch, halved when memory ends
+    micro_batch: Annotated[int, Field(ge=0)] = 0  # rows per forward and backward; 0 = the batch, halved when memory ends
     infer_batch: Count = 64
     workers: Annotated[int, Field(ge=0)] = 0  # threads that decode; 0 = one per core
     time_limit: NonNegative = 0.0     # hours from the start of make; then stop cleanly with exit code 75; 0 = none
@@ -150,6 +211,11 @@ class Config(Section):
     features: Features = Features()
     heads: Heads = Heads()
     knn: Knn = Knn()
+    encode: Encode = Encode()
+    fusion: Fusion = Fusion()
+    clip: Clip = Clip()
+    text: Text = Text()
+    stack: Stack = Stack()
     infer: Infer = Infer()
     post: Post = Post()
     run: Run = Run()
@@ -159,56 +225,3 @@ class Config(Section):
         if not self.models and not self.join:
             raise ValueError("a category has models, or it joins others: set models or join")
         return self
-
-
-def categories() -> list[str]:
-    """Every name that `load` knows."""
-    return sorted(file.stem for file in (ROOT / "configs").glob("*.py"))
-
-
-def load(category: str, overrides=()) -> Config:
-    """configs/<category>.py's `config`, then each "section.key=value". Stop on anything that is not a setting."""
-    if category not in categories():
-        raise Stop(f"no config {category!r}; there are: {', '.join(categories())}")
-    try:
-        config = runpy.run_path(str(ROOT / "configs" / f"{category}.py"))["config"]
-        settings = config.model_dump(exclude_unset=True)
-        for item in overrides:
-            put(settings, item)
-        return Config.model_validate(settings)
-    except ValidationError as error:
-        raise Stop("; ".join(explain(e, category, error.title) for e in error.errors())) from None
-    except KeyError:
-        raise Stop(f"configs/{category}.py defines no `config`; write config = Config(...)") from None
-
-
-def put(settings: dict, item: str) -> None:
-    """Set "section.key=value" in nested dicts; a value is a Python literal, a,b,c for several, or plain text."""
-    key, equals, text = item.partition("=")
-    if not equals or not key:
-        raise Stop(f"{item!r} is not a setting: write section.key=value, e.g. net.epochs=1")
-    *sections, name = key.split(".")
-    for section in sections:
-        settings = settings.setdefault(section, {})
-        if not isinstance(settings, dict):
-            raise Stop(f"{key}: {section} is no section; write section.key=value, e.g. net.epochs=1")
-    settings[name] = parse(text)
-
-
-def parse(text: str):
-    """A Python literal when it is one, a tuple of strings when there are commas, else the text."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return tuple(part.strip() for part in text.split(",") if part.strip()) if "," in text else text
-
-
-def explain(error: dict, category: str, section: str) -> str:
-    """One pydantic error of a section (Config, Net, ...) as a line: where, what, what there is."""
-    where = ".".join(str(part) for part in error["loc"])
-    if error["type"] != "extra_forbidden":
-        return f"configs/{category}.py, {where or section}={error['input']!r}: {error['msg']}"
-    model = {c.__name__: c for c in [*Section.__subclasses__(), *Loss.__subclasses__()]}[section]
-    for part in error["loc"][:-1]:
-        model = model.model_fields[part].annotation
-    return f"configs/{category}.py: there is no setting {where!r}; there are: {', '.join(model.model_fields)}"

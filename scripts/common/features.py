@@ -75,3 +75,31 @@ def read_features(files: list[Path], images: np.ndarray) -> tuple[list[np.ndarra
     if any(not np.array_equal(names[0], other) for other in names[1:]):
         raise Stop(f"{files[0].name} and {files[1].name} were made of different pictures; run make again")
     return arrays, align(names[0], images)
+
+
+class Side:
+    """One side's features of every row, looked up by number: on the GPU where they fit, else in the memory map.
+
+    keys (n,): each row's name in the file. file None: a side that no row has. d: features of a token; missing: rows without.
+    """
+
+    def __init__(self, file: Path | None, keys: np.ndarray, where):
+        import torch
+
+        self.where, self.row, self.d = where, np.full(len(keys), -1), 1
+        if file:
+            array = np.load(file, mmap_mode="c")
+            self.row, self.d, self.array = align(np.load(names_file(file)), keys), array.shape[-1], torch.from_numpy(array)
+            if where.type == "cuda" and array.nbytes < torch.cuda.mem_get_info()[0] / 2:
+                self.array = self.array.to(where)
+        self.missing = int((self.row < 0).sum())
+
+    def take(self, use: np.ndarray):
+        """Tokens (b, t, d) float32 of the rows (b,), all zero where a row has none."""
+        import torch
+
+        if self.missing == len(self.row):
+            return torch.zeros(len(use), 1, self.d, device=self.where)
+        row = torch.as_tensor(self.row[use])
+        found = self.array[row.clamp(min=0).to(self.array.device)].to(self.where).float().view(len(use), -1, self.d)
+        return found * (row >= 0).to(self.where)[:, None, None]

@@ -10,6 +10,13 @@ from common.errors import Stop
 from common.io import digest, read_record
 from common.models import load_model, split_member
 from common.paths import Paths, input_folder
+from common.weights import weights_file
+
+
+# What features are made of and shaped by, by the first word of the source's name; any other is a timm encoder, or a net's trunk.
+PICTURES = (("images",), tuple(f"features.{key}" for key in ("size", "stages", "views", "augment", "pretrained")))
+SOURCES = {"text": (("folds",), ("encode",)), "image": (("images",), ("encode",)), "joint": (("folds", "images"), ("encode",)),
+           "words": (("folds",), ("words",))}
 
 
 @dataclass(frozen=True)
@@ -22,8 +29,9 @@ class Step:
 
 
 def members(config: Config) -> list[str]:
-    """The ensemble's members `<model>_<fold>`, in the order of the config's models."""
-    return [f"{model}_{k}" for model in config.models for k in range(config.data.n_folds)]
+    """The ensemble's members `<model>_<fold>`, in the order of the config's models; of a stack there is one, for all folds."""
+    return [f"{model}_{k}" for model in config.models
+            for k in range(1 if load_model(model).PREDICT == "07_stack" else config.data.n_folds)]
 
 
 def steps(config: Config, paths: Paths) -> dict[Path, Step]:
@@ -56,16 +64,16 @@ def step_of(target: Path, config: Config, paths: Paths) -> Step:
     if target == paths.submission:
         joined = [Paths(category).submission for category in config.join]
         return step("09_post_process", joined or [paths.folds, paths.merged], ["join", "post"])
-    if target == paths.features(target.stem):
+    if target.parent == paths.features("").parent:
+        reads, settings = SOURCES.get(target.stem.partition("--")[0], PICTURES)
         nets = [paths.model(target.stem)] if target.stem.startswith("net_") else []
-        settings = [f"features.{key}" for key in ("size", "stages", "views", "augment", "pretrained")]
-        return step("03_extract_features", [paths.images, *nets], settings, f"--source {target.stem}")
+        return step("03_extract_features", [*(getattr(paths, name) for name in reads), *nets], settings, f"--source {target.stem}")
     name, k = split_member(target.stem)
     model, option = load_model(name), f"--member {target.stem}"
     needs = [paths.folds, *model.inputs(config, paths, k)]
     if target == paths.model(target.stem):
         return step(model.FIT, needs, model.SETTINGS, option)
-    return step("06_infer", needs + [paths.model(target.stem)] * bool(model.FIT), model.INFER, option)
+    return step(model.PREDICT, needs + [paths.model(target.stem)] * bool(model.FIT), model.INFER, option)
 
 
 def values(config: Config, keys) -> dict:
@@ -139,13 +147,3 @@ def replaced(record: dict, config: Config) -> str:
 def size_of(folder: Path, name: str) -> int | None:
     """Bytes of a picture; None where there is none, or where its name led out of the folder."""
     return (folder / name).stat().st_size if name and (folder / name).is_file() else None
-
-
-def weights_file(name: str, place: str) -> Path | None:
-    """<place>/<name>.safetensors or <place>/<name>/model.safetensors; None where neither is. Stop when
-    `place` is no folder."""
-    top = Path(place).expanduser()
-    if place and not top.is_dir():
-        raise Stop(f"run.weights={place} is no folder; name the one that holds {name}.safetensors")
-    candidates = [top / f"{name}.safetensors", top / name / "model.safetensors"] if place else []
-    return next((file for file in candidates if file.is_file()), None)

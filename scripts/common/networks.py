@@ -7,9 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from common.errors import Stop
-from common.graph import weights_file
 from common.io import digest
-from common.weights import load_strict, read_weights
+from common.weights import load_strict, read_weights, weights_file
 
 
 class AttentionHead(nn.Module):

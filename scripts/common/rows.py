@@ -12,19 +12,20 @@ from common.tasks import load_task
 
 @dataclass(frozen=True)
 class Rows:
-    """All rows of folds.csv: targets (n, a) with -1 where not labelled, and where each one's picture is."""
+    """All rows of folds.csv: targets (n, a) with -1 where not labelled, what each one reads and where its picture is."""
     task: ModuleType
-    outputs: dict[str, list[str]]
+    outputs: dict[str, list]
     id: np.ndarray        # (n,) "train:12"
     fold: np.ndarray      # (n,) -1 for test rows
     dev: np.ndarray       # (n,) bool
     image: np.ndarray     # (n,) names
     target: np.ndarray    # (n, a)
+    text: np.ndarray | None = None  # (n,) str; None where rows have none
 
     @property
     def sizes(self) -> list[int]:
-        """Classes of each attribute."""
-        return [len(classes) for classes in self.outputs.values()]
+        """Columns of each output in a prediction: an attribute's classes, 1 of a number."""
+        return self.task.sizes(self.outputs)
 
     def fitting(self, k: int, dev: bool) -> np.ndarray:
         """Row numbers outside fold k with a label: those to learn from, or (dev) those that pick the epoch."""
@@ -35,7 +36,7 @@ class Rows:
         return np.flatnonzero((self.fold == k) | (self.fold < 0))
 
     def prior(self, k: int) -> np.ndarray:
-        """Class frequencies (K,) of all rows outside fold k."""
+        """What is answered without looking (K,): class frequencies or the median of all rows outside fold k."""
         return self.task.priors(self.target[(self.fold >= 0) & (self.fold != k)], self.outputs)
 
     def hm(self, pred: np.ndarray, rows: np.ndarray) -> list[float]:
@@ -43,7 +44,7 @@ class Rows:
         return [row["hm"] for row in self.task.table(self.task.answer(pred, self.outputs), self.target[rows], self.outputs).values()]
 
     def score(self, pred: np.ndarray, rows: np.ndarray) -> float:
-        """The competition's score of probabilities (m, K) for the rows (m,)."""
+        """The competition's score of predictions (m, K) for the rows (m,)."""
         return self.task.score(self.task.answer(pred, self.outputs), self.target[rows], self.outputs)
 
 
@@ -52,7 +53,7 @@ def load_rows(job) -> Rows:
     table, task = read_folds(job.paths.folds), load_task(job.config.task)
     outputs = read_record(job.paths.folds)["outputs"]
     return Rows(task, outputs, table.id.to_numpy(str), table.fold.to_numpy(), table.dev.to_numpy(bool),
-                table.image.to_numpy(str), task.encode(table, outputs))
+                table.image.to_numpy(str), task.encode(table, outputs), table.text.to_numpy(object) if "text" in table else None)
 
 
 def load_pictures(job, rows: Rows) -> tuple[Cache, np.ndarray]:

@@ -10,7 +10,7 @@ import pandas as pd
 from common.errors import Stop
 from common.paths import inside
 
-FIXED = ("id", "split", "fold", "dev", "image", "group")  # columns of folds.csv; the others are the task's targets
+FIXED = ("id", "split", "fold", "dev", "image", "group", "text")  # columns of folds.csv; the others are the task's targets
 
 
 def read_csv(file: Path, columns=()) -> pd.DataFrame:
@@ -27,7 +27,7 @@ def read_csv(file: Path, columns=()) -> pd.DataFrame:
 
 
 def read_folds(file: Path) -> pd.DataFrame:
-    """folds.csv: id, split, fold (-1 for test rows), dev (0 or 1), image, group, and the task's targets as text."""
+    """folds.csv: id, split, fold (-1 for test rows), dev (0 or 1), image, group, text where rows have one, the targets as text."""
     return read_csv(file).astype({"fold": int, "dev": int})
 
 
@@ -37,6 +37,13 @@ def distinct(table: pd.DataFrame, column: str, file: Path) -> None:
     if len(twice) or (table[column] == "").any():
         what = f"{twice.iloc[0]!r} {(table[column] == twice.iloc[0]).sum()} times" if len(twice) else "an empty cell"
         raise Stop(f"{file}, column {column}: ids must be distinct, there is {what}")
+
+
+def id_problems(ids: pd.Series, wanted: pd.Series, column: str) -> list[str]:
+    """What is doubled, foreign or missing among a submission's ids, a line each; each of `wanted` must be there once."""
+    twice, foreign, missing = ids[ids.duplicated()], ids[~ids.isin(wanted)], wanted[~wanted.isin(ids)]
+    return [f"{what}: {len(rows)} rows, e.g. {column} {rows.iloc[0]}" for what, rows in (
+        ("doubled", twice), ("not in test.csv", foreign), ("missing", missing)) if len(rows)]
 
 
 def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:

@@ -21,6 +21,23 @@ def epoch_batches(rows: np.ndarray, batch: int, seed: int, epoch: int, weight: n
     return [order[i:i + batch] for i in range(0, len(order), batch)]
 
 
+def length_batches(rows: np.ndarray, batch: int, seed: int, epoch: int, length: np.ndarray) -> list[np.ndarray]:
+    """Batches of rows of about the same length (by row number), in random order: shuffled, sorted within each 50 batches, cut."""
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(rows)
+    pools = [order[i:i + 50 * batch] for i in range(0, len(order), 50 * batch)]
+    order = np.concatenate([pool[np.argsort(length[pool], kind="stable")] for pool in pools])
+    cut = [order[i:i + batch] for i in range(0, len(order), batch)]
+    return [cut[i] for i in rng.permutation(len(cut))]
+
+
+def decay_groups(module, lr: float, weight_decay: float) -> list[dict]:
+    """AdamW groups of a module's trained parameters at `lr`; no decay on biases and norms."""
+    from timm.optim import param_groups_weight_decay
+
+    return [group | {"lr": lr} for group in param_groups_weight_decay(module, weight_decay) if group["params"]]
+
+
 def save_checkpoint(file: Path, **state) -> None:
     """Tensors, numbers, strings and containers of them, whole or not at all."""
     with replacing(file) as part:
@@ -43,15 +60,17 @@ def load_checkpoint(file: Path, key: str) -> dict:
 
 
 class Trainer:
-    """Trains `net` by `settings` (epochs, batch, clip, ema, schedule, warmup) and keeps the weights of the best epoch.
+    """Trains `net` by `settings` (config section Training) and keeps the weights of the best epoch.
 
-    parameters: AdamW groups with their lr. checkpoint: where to save to and go on from; key: what the run is made with.
+    parameters: AdamW groups with their lr. checkpoint: where to save to and go on from; key: what the run is made with; mode:
+    whether the best score is the "max" or the "min"; order(rows, batch, seed, epoch): an epoch's batches, shuffled by default.
     """
 
-    def __init__(self, net, parameters, settings, run, device, seed: int, checkpoint: Path, key: str):
+    def __init__(self, net, parameters, settings, run, device, seed: int, checkpoint: Path, key: str, mode: str = "max", order=epoch_batches):
         from timm.utils import ModelEmaV3
 
         self.net, self.settings, self.run, self.device, self.seed = net, settings, run, device, seed
+        self.mode, self.order = mode, order
         self.checkpoint, self.key = checkpoint, key
         self.dtype = precision(run, device, training=True)
         self.forward = torch.compile(net) if run.compile else net
@@ -66,7 +85,7 @@ class Trainer:
         """The network to judge and to keep."""
         return self.ema.module if self.ema else self.net
 
-    def fit(self, rows: np.ndarray, load, loss, evaluate, weight=None) -> tuple[dict, list[dict]]:
+    def fit(self, rows: np.ndarray, load, loss, evaluate) -> tuple[dict, list[dict]]:
         """Train on row numbers (n,). Gives the best epoch's state dict (CPU) and the history, one entry per epoch.
 
         load(groups, epoch, first) yields the data of each batch in groups[first:]; loss(forward, data, part, rows, step) the
@@ -74,7 +93,10 @@ class Trainer:
         """
         at = self.resume(steps := -(-len(rows) // self.settings.batch))
         for epoch in range(at["epoch"], self.settings.epochs):
-            groups, started = epoch_batches(rows, self.settings.batch, self.seed, epoch, weight), time.time()
+            if 0 < self.settings.patience <= at["epoch"] - at["best_epoch"]:
+                log(stopped=f"no better score in {self.settings.patience} epochs", best_epoch=at["best_epoch"])
+                break
+            groups, started = self.order(rows, self.settings.batch, self.seed, epoch), time.time()
             self.net.train()
             bar = progress(what=f"epoch {epoch + 1}/{self.settings.epochs}", total=steps, done=at["step"])
             for data in load(groups, epoch, at["step"]):
@@ -88,14 +110,18 @@ class Trainer:
             at["history"].append({"epoch": epoch + 1, "loss": at["loss"] / steps, "score": score,
                                   "lr": max(g["lr"] for g in self.optimizer.param_groups), "seconds": round(time.time() - started, 1)})
             log(**at["history"][-1])
-            if score is None or score > at["best_score"]:
-                at |= {"best_score": -1.0 if score is None else score,
+            if self.better(score, at["best_score"]):
+                at |= {"best_score": score, "best_epoch": epoch + 1,
                        "best": {k: v.detach().cpu().clone() for k, v in self.averaged.state_dict().items()}}
             if self.settings.schedule == "plateau" and score is not None:
                 self.scheduler.step(score)
             at |= {"epoch": epoch + 1, "step": 0, "loss": 0.0}
             self.save(at)
         return at["best"], at["history"]
+
+    def better(self, score: float | None, best: float | None) -> bool:
+        """Whether an epoch is to be kept: the first, one without a score, one with a better score."""
+        return score is None or best is None or (score > best if self.mode == "max" else score < best)
 
     def step(self, loss, data, rows, number: int) -> float:
         """One optimizer step; its gradient is the batch's whatever the micro-batch, which is halved when memory ends."""
@@ -118,7 +144,7 @@ class Trainer:
             log(out_of_memory="yes", micro_batch=self.micro)
         if not np.isfinite(total) and not self.scaler.is_enabled():  # with a scaler, an overflow only skips the step
             raise Stop(f"the loss is {total} at step {number}; lower the learning rate, or set run.amp=fp32")
-        if self.settings.schedule == "cosine":
+        if self.settings.schedule != "plateau":
             self.scheduler.step_update(number + 0.5)  # neither the first nor the last step is at 0
         self.scaler.unscale_(self.optimizer)
         if self.settings.clip:
@@ -133,14 +159,10 @@ class Trainer:
 
     def resume(self, steps: int) -> dict:
         """Where the run stands: what the checkpoint says, or the start."""
-        from timm.scheduler import CosineLRScheduler
-
-        s = self.settings
-        self.scheduler = (torch.optim.lr_scheduler.ReduceLROnPlateau(self.optimizer, "max", factor=0.5, patience=2) if s.schedule == "plateau"
-                          else CosineLRScheduler(self.optimizer, s.epochs * steps, warmup_t=s.warmup * steps, t_in_epochs=False))
+        self.scheduler = self.schedule(steps)
         state = load_checkpoint(self.checkpoint, self.key)
         if not state:
-            return {"epoch": 0, "step": 0, "loss": 0.0, "history": [], "best": {}, "best_score": -1.0}
+            return {"epoch": 0, "step": 0, "loss": 0.0, "history": [], "best": {}, "best_score": None, "best_epoch": 0}
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
@@ -150,6 +172,17 @@ class Trainer:
             self.ema.module.load_state_dict(state["ema"])
         log(resumed=self.checkpoint.stem, epoch=state["at"]["epoch"], step=state["at"]["step"])
         return state["at"]
+
+    def schedule(self, steps: int):
+        """The learning rate's way over epochs of `steps` steps."""
+        from timm.scheduler import CosineLRScheduler
+
+        s = self.settings
+        if s.schedule == "plateau":
+            return torch.optim.lr_scheduler.ReduceLROnPlateau(self.optimizer, self.mode, factor=0.5, patience=2)
+        if s.schedule == "restarts":  # from the top again after cycle, 2 cycle, 4 cycle ... epochs
+            return CosineLRScheduler(self.optimizer, s.cycle * steps, cycle_mul=2.0, cycle_limit=30, t_in_epochs=False)
+        return CosineLRScheduler(self.optimizer, s.epochs * steps, warmup_t=s.warmup * steps, t_in_epochs=False)
 
     def save_if_due(self, at: dict) -> None:
         """Checkpoint every run.save_every minutes; at the time limit, checkpoint and stop."""

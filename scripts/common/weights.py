@@ -1,9 +1,37 @@
-"""Weights on disk: safetensors, loaded strictly."""
+"""Weights on disk: found, and loaded strictly from safetensors."""
 from pathlib import Path
 
 from common.errors import Stop
 
 PREFIXES = ("module.", "_orig_mod.")  # what DistributedDataParallel and torch.compile put before every key
+
+
+def weights_file(name: str, place: str) -> Path | None:
+    """The weights `name` in the folder `place` (run.weights): <name>.safetensors, or model.safetensors in the folder <name> or
+    in one called like the name's last part; or in `name` itself where that is a folder. None where there is none of them.
+
+    Stop when `place` is no folder.
+    """
+    top = Path(place).expanduser()
+    if place and not top.is_dir():
+        raise Stop(f"run.weights={place} is no folder; name the one that holds {name}.safetensors")
+    candidates = [Path(name).expanduser() / "model.safetensors"]
+    if place:
+        candidates += [top / f"{name}.safetensors", top / name / "model.safetensors", top / name.rpartition("/")[2] / "model.safetensors"]
+    return next((file for file in candidates if file.is_file()), None)
+
+
+def require_weights(name: str, place: str) -> None:
+    """Stop when weights are neither in `place` nor to be had from the hub; name: a timm backbone, or <side>:<transformers model>."""
+    side, _, rest = name.partition(":")
+    if side in ("text", "image", "joint"):
+        from common.encoders import locate
+
+        locate(rest, place)
+    elif not weights_file(name, place):
+        from common.networks import create_backbone
+
+        create_backbone(name, True, place)
 
 
 def save_weights(module_or_state, file: Path) -> None:

@@ -12,7 +12,8 @@ from common.errors import Stop
 from common.features import names_file, read_features
 from common.io import log, progress, spend
 
-FIT, SETTINGS, INFER = "05_train_attr_heads", ("heads",), ("infer",)
+FIT, SETTINGS, PREDICT, INFER = "05_train_attr_heads", ("heads",), "06_infer", ("infer",)
+ANSWERS, PICTURES = ("classes",), True
 
 
 def sources(config, k: int) -> list[str]:

@@ -5,7 +5,8 @@ from common.device import device
 from common.features import read_features
 from common.io import progress
 
-FIT, SETTINGS, INFER = "", (), ("knn", "infer")
+FIT, SETTINGS, PREDICT, INFER = "", (), "06_infer", ("knn", "infer")
+ANSWERS, PICTURES = ("classes",), True
 
 
 def inputs(config, paths, k):

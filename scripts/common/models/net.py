@@ -1,4 +1,6 @@
 """net (T1): one image network per fold, trained end to end, an attention head per attribute."""
+from functools import partial
+
 import numpy as np
 
 from common.augment import augmenter
@@ -8,7 +10,8 @@ from common.images import batches
 from common.io import log, progress
 from common.rows import load_pictures
 
-FIT, SETTINGS, INFER = "04_train_fold", ("net",), ("infer",)
+FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("net",), "06_infer", ("infer",)
+ANSWERS, PICTURES = ("classes",), True
 
 
 def inputs(config, paths, k):
@@ -27,7 +30,7 @@ def fit(job, k: int, rows, file) -> dict:
     """Train net_<k> outside fold k and write its best weights. Gives history, priors and where the first weights came from."""
     import torch
 
-    from common.training import Trainer
+    from common.training import Trainer, epoch_batches
     from common.weights import save_weights
 
     config, settings, run = job.config, job.config.net, job.config.run
@@ -46,8 +49,9 @@ def fit(job, k: int, rows, file) -> dict:
         lesson = Lesson(net, config, k, rows, cache, position, dev, prior, where)
         log(member=f"net_{k}", train=len(train), dev=len(dev), unlabelled=len(lesson.unlabelled))
         trainer = Trainer(net, parameter_groups(net, settings), settings, run, where, config.data.seed * 1000 + k,
-                          job.paths.checkpoint(f"net_{k}"), job.key(job.paths.model(f"net_{k}")))
-        best, history = trainer.fit(train, lesson.load, lesson.loss, lesson.evaluate, rarity_weights(rows, train, prior, settings.sampling))
+                          job.paths.checkpoint(f"net_{k}"), job.key(job.paths.model(f"net_{k}")), rows.task.MODE,
+                          partial(epoch_batches, weight=rarity_weights(rows, train, prior, settings.sampling)))
+        best, history = trainer.fit(train, lesson.load, lesson.loss, lesson.evaluate)
         save_weights(best, file)
     return {"history": history, "prior": prior.tolist(), "weights": source, "outputs": rows.outputs}
 

@@ -9,8 +9,9 @@ import pandas as pd
 
 from common import f1, offsets
 from common.errors import Stop
-from common.tables import FIXED, distinct, image_names, read_csv
+from common.tables import FIXED, distinct, id_problems, image_names, read_csv
 
+ASKS, MODE, SCORE, BASELINE = "classes", "max", "hm", "majority"
 Outputs = dict[str, list[str]]
 
 
@@ -75,6 +76,11 @@ def outputs(rows: pd.DataFrame) -> Outputs:
     return found
 
 
+def sizes(outputs: Outputs) -> list[int]:
+    """Columns of each attribute in a prediction: its classes."""
+    return [len(classes) for classes in outputs.values()]
+
+
 def encode(rows: pd.DataFrame, outputs: Outputs) -> np.ndarray:
     """Class numbers (n, a) int64 of the rows' labels, -1 where not labelled."""
     return np.stack([pd.Index(classes).get_indexer(rows[name]) for name, classes in outputs.items()], axis=1).astype(np.int64)
@@ -102,8 +108,7 @@ def strata(target: np.ndarray) -> np.ndarray:
 
 def slices(outputs: Outputs) -> list[slice]:
     """The columns of each attribute in a prediction."""
-    ends = np.cumsum([len(classes) for classes in outputs.values()])
-    return [slice(end - len(classes), end) for end, classes in zip(ends, outputs.values())]
+    return [slice(end - size, end) for end, size in zip(np.cumsum(sizes(outputs)), sizes(outputs))]
 
 
 def priors(target: np.ndarray, outputs: Outputs) -> np.ndarray:
@@ -134,8 +139,7 @@ def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndar
 
 def apply_blend(pred: np.ndarray, weights: np.ndarray, outputs: Outputs) -> np.ndarray:
     """Weighted mean (n, k) of models' predictions (m, n, k)."""
-    widths = [len(classes) for classes in outputs.values()]
-    return np.einsum("mnk,mk->nk", pred, np.repeat(weights, widths, axis=1))
+    return np.einsum("mnk,mk->nk", pred, np.repeat(weights, sizes(outputs), axis=1))
 
 
 def fit_decode(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:
@@ -181,14 +185,19 @@ def table(answer: np.ndarray, target: np.ndarray, outputs: Outputs, pred: np.nda
     return found
 
 
-def submission(test: pd.DataFrame, labels: dict[str, dict[str, str]], data, post) -> pd.DataFrame:
+def spell(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
+    """The answers (n, a) as classes by name, a column per attribute."""
+    return pd.DataFrame({name: np.array(classes)[column] for (name, classes), column in zip(outputs.items(), answer.T)})
+
+
+def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.DataFrame:
     """The organisers' table, in the order of test.csv.
 
-    test: the raw test.csv. labels {"test:12": {attribute: class}}. With categories: id, Category, len, attr_1 .. attr_10,
-    the columns that a category does not use filled with post.filler; else id and the label columns.
+    test: the raw test.csv. answers: `spell`'s table with the rows' ids as its index. With categories: id, Category, len,
+    attr_1 .. attr_10, the columns that a category does not use filled with post.filler; else id and the label columns.
     """
-    mine = test[("test:" + test[data.id]).isin(labels)]
-    found = [labels["test:" + i] for i in mine[data.id]]
+    mine = test[("test:" + test[data.id]).isin(answers.index)]
+    found = answers.reindex("test:" + mine[data.id]).to_dict("records")
     if not data.category_column:
         return pd.DataFrame({data.id: mine[data.id].tolist()} | {c: [row[c] for row in found] for c in data.labels})
     short = [{name.rpartition("/")[2]: label for name, label in row.items() if name.startswith(category + "/")}
@@ -212,10 +221,8 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
     columns = [data.id, *([category, "len"] if category else []), *official_columns(data)]
     if list(table) != columns:
         return [f"columns are {','.join(table)}; they must be {','.join(columns)}"]
-    ids, wanted = table[data.id], set(test[data.id])
-    twice, foreign, missing = ids[ids.duplicated()], ids[~ids.isin(wanted)], sorted(wanted - set(ids))
-    found = [f"{what}: {len(rows)} rows, e.g. {data.id} {rows[0]}" for what, rows in (
-        ("doubled", list(twice)), ("not in test.csv", list(foreign)), ("missing", missing)) if rows]
+    ids = table[data.id]
+    found = id_problems(ids, test[data.id], data.id)
     for column in columns[1:]:
         if len(empty := ids[table[column].str.strip() == ""]):
             found.append(f"{column} is empty in {len(empty)} rows, e.g. {data.id} {empty.iloc[0]}")

@@ -1,0 +1,125 @@
+"""text: a text encoder fine-tuned end to end on log1p of the price, parsed quantities beside it at the head; one per fold."""
+import numpy as np
+
+from common.device import autocast, device, precision
+from common.io import log, progress
+from common.quantities import quantities
+
+FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("text",), "06_infer", ()
+ANSWERS, PICTURES = ("number",), False
+
+
+def inputs(config, paths, k):
+    return []
+
+
+def weights(config):
+    return [f"text:{config.text.model}"]
+
+
+def done(job, k):
+    """Nothing to clear away."""
+
+
+class Reader:
+    """The rows as the network reads them: token ids and standardised quantities, on the device batch by batch."""
+
+    def __init__(self, job, rows, where, use: np.ndarray):
+        from common.encoders import load_tokenizer
+
+        settings = job.config.text
+        self.where, self.tokenizer = where, load_tokenizer(settings.model, job.config.run.weights)
+        texts = [rows.text[i] for i in use]
+        ids = self.tokenizer(texts, truncation=True, max_length=settings.max_length, verbose=False)["input_ids"]
+        self.ids = dict(zip(use.tolist(), ids))
+        self.length = np.zeros(len(rows.id), int)
+        self.length[use] = [len(i) for i in ids]
+        self.numbers = numbers(rows.text) if settings.quantities else np.zeros((len(rows.id), 0), np.float32)
+
+    def take(self, use: np.ndarray) -> tuple:
+        """Token ids and mask (b, t), quantities (b, q)."""
+        import torch
+
+        batch = self.tokenizer.pad({"input_ids": [self.ids[i] for i in use.tolist()]}, return_tensors="pt")
+        return batch["input_ids"].to(self.where), batch["attention_mask"].to(self.where), torch.as_tensor(self.numbers[use], device=self.where)
+
+
+def numbers(texts) -> np.ndarray:
+    """Quantities (n, 2 q) of the texts as a network takes them: standardised, cut at ±4, 0 and a flag where not there.
+
+    The moments are those of all rows: they need no label.
+    """
+    values, _ = quantities(texts)
+    known = np.isfinite(values)
+    mean, std = np.nanmean(np.where(known, values, np.nan), 0), np.nanstd(np.where(known, values, np.nan), 0)
+    scaled = np.where(known, (values - mean) / np.maximum(std, 1e-3), 0).clip(-4, 4)
+    return np.nan_to_num(np.concatenate([scaled, known], 1)).astype(np.float32)
+
+
+def fit(job, k: int, rows, file) -> dict:
+    """Train text_<k> on the rows outside fold k and write its best weights. Gives the history."""
+    from functools import partial
+
+    import torch
+
+    from common.training import Trainer, length_batches
+    from common.weights import save_weights
+
+    settings, run, seed = job.config.text, job.config.run, job.config.data.seed
+    train, dev = rows.fitting(k, dev=False), rows.fitting(k, dev=True)
+    target = torch.as_tensor(rows.target[:, 0], dtype=torch.float32)
+    with device(run) as where:
+        torch.manual_seed(seed + k)
+        reader = Reader(job, rows, where, np.concatenate([train, dev]))
+        net, weights = build(job, reader, pretrained=True)
+        net.to(where)
+        with torch.no_grad():
+            net.head.bias.fill_(float(np.median(rows.target[train])))
+        log(member=f"text_{k}", train=len(train), dev=len(dev), tokens=float(reader.length[train].mean()))
+
+        def load(groups, epoch, first):
+            for group in groups[first:]:
+                yield *reader.take(group), target[group].to(where)
+
+        def loss(forward, data, part, batch, step):
+            ids, mask, extra, wanted = (x[part] for x in data)
+            return torch.nn.functional.smooth_l1_loss(forward(ids, mask, extra)[:, 0].float(), wanted, beta=settings.beta, reduction="sum") / len(batch)
+
+        trainer = Trainer(net, net.groups(settings), settings, run, where, seed * 1000 + k, job.paths.checkpoint(f"text_{k}"),
+                          job.key(job.paths.model(f"text_{k}")), rows.task.MODE, partial(length_batches, length=reader.length))
+        best, history = trainer.fit(train, load, loss, lambda net: rows.score(answers(net, reader, dev, run, where), dev) if len(dev) else None)
+        save_weights(best, file)
+    return {"history": history, "weights": weights}
+
+
+def predict(job, k: int, rows, wanted) -> np.ndarray:
+    """log1p prices (m, 1) of the rows `wanted` (m,)."""
+    from common.weights import load_strict, read_weights
+
+    file = job.paths.model(f"text_{k}")
+    with device(job.config.run) as where:
+        reader = Reader(job, rows, where, wanted)
+        net, _ = build(job, reader, pretrained=False)
+        load_strict(net, read_weights(file), file)
+        return answers(net.to(where), reader, wanted, job.config.run, where)
+
+
+def build(job, reader: Reader, pretrained: bool):
+    """A TextNet, and its first weights by name for the record."""
+    from common.text_network import TextNet
+    from common.encoders import load_text_model
+
+    model, weights = load_text_model(job.config.text.model, job.config.run.weights, pretrained)
+    return TextNet(model, reader.numbers.shape[1], job.config.text.dropout), weights
+
+
+def answers(net, reader: Reader, use, run, where, batch: int = 64) -> np.ndarray:
+    """log1p prices (m, 1) float32 of row numbers `use` (m,), read longest first."""
+    import torch
+
+    net.eval()
+    order, out = use[np.argsort(-reader.length[use], kind="stable")], np.zeros((len(reader.length), 1), np.float32)
+    with torch.inference_mode(), autocast(where, precision(run, where)):
+        for i in progress(range(0, len(order), batch), "texts"):
+            out[order[i:i + batch]] = net(*reader.take(order[i:i + batch])).float().cpu().numpy()
+    return out[use]

@@ -5,7 +5,7 @@ import pytest
 
 from common.config import Data, Post
 from common.errors import Stop
-from common.smape import best_shift, smape, smape_loss
+from common.smape import best_shift, shift_if_worth, smape, smape_loss
 from common.tasks import price
 
 DATA = Data(folder="shop", id="sample_id", category_column="", labels=("price",), text=("name", "about"), train_image="", test_image="")
@@ -34,7 +34,15 @@ def test_the_shift_finds_a_bias_and_leaves_what_is_right():
     rng = np.random.default_rng(0)
     target = np.log1p(rng.lognormal(2.5, 0.9, 4000))
     assert best_shift(target - 0.1, target) == pytest.approx(0.1, abs=0.01)
-    assert best_shift(target, target) == 0
+    assert best_shift(target, target) == shift_if_worth(target, target) == 0
+    assert shift_if_worth(target - 0.1, target) == pytest.approx(0.1, abs=0.01)
+
+
+def test_a_shift_found_in_noise_is_not_taken():
+    rng = np.random.default_rng(0)
+    target = np.log1p(rng.lognormal(2.5, 0.9, (40, 60)))
+    shifts = [(best_shift(p, t), shift_if_worth(p, t)) for p, t in zip(target + rng.normal(0, 0.7, target.shape), target)]
+    assert sum(found != 0 for found, _ in shifts) > 30 and sum(taken != 0 for _, taken in shifts) < 20
 
 
 def write_shop(folder, **columns):

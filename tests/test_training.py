@@ -23,12 +23,12 @@ from conftest import CATALOGUE, ROOT, run_script
 OUTPUTS = {"x": ["a", "b", "c"], "y": ["a", "b"]}
 
 
-def tiny_trainer(tmp_path, **settings):
+def tiny_trainer(tmp_path, mode="max", **settings):
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1))
-    settings = Net(batch=8, epochs=3, ema=0.9, **settings)
+    settings = Net(**{"batch": 8, "epochs": 3, "ema": 0.9, "cycle": 1} | settings)
     return training.Trainer(net, [{"params": net.parameters(), "lr": 0.01}], settings, Run(amp="fp32", save_every=0), torch.device("cpu"), 1,
-                            tmp_path / "x.pt", "key")
+                            tmp_path / "x.pt", "key", mode)
 
 
 def run_trainer(trainer, stop_at=None, micro=None):
@@ -49,7 +49,7 @@ def run_trainer(trainer, stop_at=None, micro=None):
 
 
 @pytest.mark.parametrize("stop_at", [0, 1, 3, 4, 7, 11])
-@pytest.mark.parametrize("schedule", ["cosine", "plateau"])
+@pytest.mark.parametrize("schedule", ["cosine", "plateau", "restarts"])
 def test_resumed_equals_uninterrupted_at_every_step(tmp_path, stop_at, schedule):
     whole, history = run_trainer(tiny_trainer(tmp_path / "a", schedule=schedule))
     with pytest.raises(KeyboardInterrupt):
@@ -71,6 +71,46 @@ def test_the_plateau_is_remembered(tmp_path):
         rates.append(trainer.optimizer.param_groups[0]["lr"])
         trainer.save(state.get("at", {"epoch": 0, "step": 0}))
     assert rates == [0.01] * 3 + [0.005] * 3 + [0.0025] * 2
+
+
+def test_restarts_begin_anew_after_one_two_and_four_cycles(tmp_path):
+    trainer = tiny_trainer(tmp_path, schedule="restarts", cycle=2)
+    trainer.resume(steps=10)
+    rates = []
+    for step in range(140):
+        trainer.scheduler.step_update(step)
+        rates.append(trainer.optimizer.param_groups[0]["lr"])
+    assert [i for i in range(140) if rates[i] == 0.01] == [0, 20, 60]
+    assert rates[19] < 1e-4 and rates[40] == pytest.approx(0.005) and rates[30] < rates[21]
+
+
+@pytest.mark.parametrize("mode, best", [("max", 2), ("min", 1)])
+def test_patience_stops_after_the_best_epoch_by_its_own_mode_also_when_resumed(tmp_path, mode, best):
+    scores = [0.5, 0.9, 0.6, 0.2, 0.3, 0.4, 0.5, 0.6]
+    load, loss = (lambda groups, epoch, first: iter(groups[first:])), lambda forward, data, part, rows, step: forward(torch.ones(2, 4)).square().mean()
+
+    def fit(trainer):
+        return trainer.fit(np.arange(8), load, loss, lambda net: scores[len(read.get("at", {"history": []})["history"])])
+
+    for _ in range(2):  # the second finds that it is done
+        read = {}
+        trainer = tiny_trainer(tmp_path, mode, epochs=8, patience=2)
+        save = trainer.save
+        trainer.save = lambda at: (save(at), read.update(at=at))
+        history = fit(trainer)[1]
+        assert len(history) == best + 2 and [h["score"] for h in history] == scores[:best + 2]
+
+
+def test_length_batches_hold_every_row_once_and_waste_little(tmp_path):
+    rng = np.random.default_rng(0)
+    rows, length = rng.permutation(1000)[:700], rng.integers(5, 200, 1000)
+    groups = training.length_batches(rows, 16, 0, 1, length)
+    assert sorted(np.concatenate(groups)) == sorted(rows) and len(groups) == 44
+    padded = sum(len(g) * length[g].max() for g in groups)
+    assert padded < 1.06 * length[rows].sum() < sum(len(g) * length[g].max() for g in training.epoch_batches(rows, 16, 0, 1))
+    again, other = training.length_batches(rows, 16, 0, 1, length), training.length_batches(rows, 16, 0, 2, length)
+    assert all(map(np.array_equal, groups, again)) and not all(map(np.array_equal, groups, other))
+    assert np.corrcoef(range(44), [length[g].mean() for g in groups])[0, 1] < 0.5  # in no order of length
 
 
 def test_a_checkpoint_that_cannot_be_read_starts_anew(tmp_path):

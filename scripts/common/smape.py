@@ -17,6 +17,17 @@ def best_shift(pred: np.ndarray, target: np.ndarray) -> float:
     return float(grid[worth.argmin()])
 
 
+def shift_if_worth(pred: np.ndarray, target: np.ndarray) -> float:
+    """best_shift where the shift of either half of the rows (n,) makes SMAPE less on the other half; else 0."""
+    def loses(own, other):
+        shift = best_shift(pred[own], target[own])
+        truth = np.expm1(target[other])
+        return smape(np.expm1(np.maximum(pred[other] + shift, 0)), truth) >= smape(np.expm1(pred[other]), truth)
+
+    halves = slice(0, None, 2), slice(1, None, 2)
+    return 0.0 if len(pred) < 4 or any(loses(own, other) for own, other in (halves, halves[::-1])) else best_shift(pred, target)
+
+
 def smape_loss(price, truth):
     """Sum over rows of |p - a| / (|a| + |p|), SMAPE / 200, of torch tensors (b,) of prices; 200 tanh(|log p - log a| / 2) for p > 0.
 

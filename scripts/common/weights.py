@@ -25,9 +25,9 @@ def require_weights(name: str, place: str) -> None:
     """Stop when weights are neither in `place` nor to be had from the hub; name: a timm backbone, or <side>:<transformers model>."""
     side, _, rest = name.partition(":")
     if side in ("text", "image", "joint"):
-        from common.encoders import locate
+        from common.encoders import find
 
-        locate(rest, place)
+        find(rest, place)
     elif not weights_file(name, place):
         from common.networks import create_backbone
 

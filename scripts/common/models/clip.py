@@ -29,9 +29,9 @@ class Reader:
         self.cache, self.position = load_pictures(job, rows)
         self.clip, self.processor, self.where, self.workers = clip, processor, where, job.config.run.workers
         length = clip.config.text_config.max_position_embeddings
-        tokens = tokenizer([text or " " for text in rows.text], padding="max_length", truncation=True, max_length=length, return_tensors="np")
-        self.ids = tokens["input_ids"]
-        self.mask = tokens["attention_mask"] if "attention_mask" in tokens else np.ones_like(self.ids)
+        tokens = tokenizer([text.lower() or " " for text in rows.text], padding="max_length", truncation=True, max_length=length,
+                           return_attention_mask=True, return_tensors="np")
+        self.ids, self.mask = tokens["input_ids"], tokens["attention_mask"]
         self.has_text = np.array([bool(text) for text in rows.text])
 
     def load(self, groups):
@@ -45,7 +45,7 @@ class Reader:
         """What the network takes, on the device; a missing picture is grey, and flagged."""
         import torch
 
-        from common.encoders import normalised_for
+        from common.encoders import image_input
 
         found, has_image, *rest = data
         place = np.cumsum(has_image) - 1
@@ -53,7 +53,7 @@ class Reader:
         size = self.clip.config.vision_config.image_size
         pixels = torch.zeros(len(own), 3, size, size, device=self.where)
         if own.any():
-            pixels[torch.as_tensor(own, device=self.where)] = normalised_for(self.processor, found[place[part][own]], self.where)
+            pixels[torch.as_tensor(own, device=self.where)] = image_input(self.processor, found[place[part][own]], self.where)["pixel_values"]
         ids, mask, has_text = (torch.as_tensor(x[part], device=self.where) for x in rest)
         return pixels, torch.as_tensor(own, device=self.where), ids, mask, has_text
 
@@ -136,7 +136,7 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
 def build(job, rows, where, pretrained: bool):
     """A ClipFusion on the device, its Reader, and its first weights by name for the record."""
     from common.cross_attention import ClipFusion
-    from common.encoders import load_clip
+    from common.finetune import load_clip
 
     settings = job.config.clip
     clip, processor, tokenizer, weights = load_clip(settings.model, job.config.run.weights, pretrained)

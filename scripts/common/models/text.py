@@ -24,11 +24,8 @@ def done(job, k):
 class Reader:
     """The rows as the network reads them: token ids and standardised quantities, on the device batch by batch."""
 
-    def __init__(self, job, rows, where, use: np.ndarray):
-        from common.encoders import load_tokenizer
-
-        settings = job.config.text
-        self.where, self.tokenizer = where, load_tokenizer(settings.model, job.config.run.weights)
+    def __init__(self, tokenizer, settings, rows, where, use: np.ndarray):
+        self.where, self.tokenizer = where, tokenizer
         texts = [rows.text[i] for i in use]
         ids = self.tokenizer(texts, truncation=True, max_length=settings.max_length, verbose=False)["input_ids"]
         self.ids = dict(zip(use.tolist(), ids))
@@ -70,9 +67,7 @@ def fit(job, k: int, rows, file) -> dict:
     target = torch.as_tensor(rows.target[:, 0], dtype=torch.float32)
     with device(run) as where:
         torch.manual_seed(seed + k)
-        reader = Reader(job, rows, where, np.concatenate([train, dev]))
-        net, weights = build(job, reader, pretrained=True)
-        net.to(where)
+        net, reader, weights = build(job, rows, where, np.concatenate([train, dev]), pretrained=True)
         with torch.no_grad():
             net.head.bias.fill_(float(np.median(rows.target[train])))
         log(member=f"text_{k}", train=len(train), dev=len(dev), tokens=float(reader.length[train].mean()))
@@ -98,19 +93,20 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
 
     file = job.paths.model(f"text_{k}")
     with device(job.config.run) as where:
-        reader = Reader(job, rows, where, wanted)
-        net, _ = build(job, reader, pretrained=False)
+        net, reader, _ = build(job, rows, where, wanted, pretrained=False)
         load_strict(net, read_weights(file), file)
-        return answers(net.to(where), reader, wanted, job.config.run, where)
+        return answers(net, reader, wanted, job.config.run, where)
 
 
-def build(job, reader: Reader, pretrained: bool):
-    """A TextNet, and its first weights by name for the record."""
+def build(job, rows, where, use, pretrained: bool):
+    """A TextNet on the device, a Reader of the rows `use`, and the first weights by name for the record."""
+    from common.finetune import load_text_model
     from common.text_network import TextNet
-    from common.encoders import load_text_model
 
-    model, weights = load_text_model(job.config.text.model, job.config.run.weights, pretrained)
-    return TextNet(model, reader.numbers.shape[1], job.config.text.dropout), weights
+    settings = job.config.text
+    model, tokenizer, weights = load_text_model(settings.model, job.config.run.weights, pretrained)
+    reader = Reader(tokenizer, settings, rows, where, use)
+    return TextNet(model, reader.numbers.shape[1], settings.dropout).to(where), reader, weights
 
 
 def answers(net, reader: Reader, use, run, where, batch: int = 64) -> np.ndarray:

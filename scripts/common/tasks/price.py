@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from common.errors import Stop
-from common.smape import best_shift, smape
+from common.smape import shift_if_worth, smape
 from common.tables import distinct, id_problems, image_names, read_csv
 
 ASKS, MODE, SCORE, BASELINE = "number", "min", "smape", "median"
@@ -107,9 +107,9 @@ def apply_blend(pred: np.ndarray, weights: np.ndarray, outputs: Outputs) -> np.n
 
 
 def fit_decode(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:
-    """The shift (1,) of log1p prices that makes SMAPE least on the known rows."""
+    """The shift (1,) of log1p prices that makes SMAPE least on the known rows; 0 where it would lose on rows it was not fitted on."""
     known = target[:, 0] >= 0
-    return np.array([best_shift(pred[known, 0], target[known, 0])])
+    return np.array([shift_if_worth(pred[known, 0], target[known, 0])])
 
 
 def apply_decode(pred: np.ndarray, fitted: np.ndarray, outputs: Outputs) -> np.ndarray:

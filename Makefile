@@ -30,7 +30,7 @@ override INPUT := $(abspath $(INPUT))
 export input_path := $(INPUT)
 export working_path := $(WORKING)
 export submissions_path := $(SUBMISSIONS)
-WRONG := $(filter category competition set data.% images.% net.% features.% heads.% knn.% encode.% fusion.% clip.% text.% words.% table.% ridge.% mlp.% stack.% infer.% post.% run.%,$(.VARIABLES))
+WRONG := $(filter category competition set data.% images.% net.% features.% heads.% knn.% encode.% fusion.% clip.% text.% words.% table.% svr.% ridge.% mlp.% stack.% infer.% post.% run.%,$(.VARIABLES))
 $(if $(WRONG),$(error $(firstword $(WRONG)) is no variable of make: settings go into SET="section.key=value", the rest in capitals))
 W      := $(WORKING)/$(CATEGORY)
 SUBMIT := $(SUBMISSIONS)/$(CATEGORY).csv

@@ -6,7 +6,7 @@
 from common.config import Config, Data, Images
 
 config = Config(
-    task="price", models=("ridge", "mlp", "table", "stack"),
+    task="price", models=("ridge", "mlp", "svr", "table", "stack"),
     data=Data(folder="flipkart", id="uniq_id", category_column="", labels=("discounted_price",), n_folds=10,
               text=("product_name", "brand", "product_category_tree", "description", "product_specifications"),
               train_image="images/{image}", test_image="images/{image}"),

@@ -6,6 +6,6 @@
 from common.config import Config, Data
 
 config = Config(
-    task="price", models=("ridge", "mlp", "table", "stack"),
+    task="price", models=("ridge", "mlp", "svr", "table", "stack"),
     data=Data(folder="price", id="sample_id", category_column="", labels=("price",), text=("catalog_content",), train_image="", test_image=""),
 )

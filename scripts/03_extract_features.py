@@ -5,8 +5,8 @@ Writes  working/<category>/features/<source>.npy float16 and <source>.names.npy,
           net_<fold>           (n, views, d, h, w) maps of its trunk
           <timm encoder>       (n, views, d) pooled
           text:<encoder>, image:<encoder>, joint:<encoder>  (n, d) pooled or (n, tokens, d), of a transformers model
-        features/words.npz: the texts' n-grams, sparse
-        A killed run goes on where it was
+        features/words.npz, the texts' n-grams; near.npz, each row's nearest training rows; table_<fold>.npy, what the table reads
+        A network's features go on where a killed run was
 Run     python scripts/03_extract_features.py c2 --source net_0
         python scripts/03_extract_features.py price_v2 --source text:google/embeddinggemma-300m
 """
@@ -19,8 +19,13 @@ from common.cli import start
 from common.device import deadline, device, stop_in_time
 from common.features import Growing, names_file
 from common.io import log, progress, replacing
+from common.models import load_model
 from common.paths import plain
+from common.rows import load_rows
 from common.sources import open_source
+from common.spaces import save_nearest
+from common.tables import digests
+from common.words import count_words, save_words
 
 
 def write_dense(job, stem: str) -> None:
@@ -44,23 +49,46 @@ def write_dense(job, stem: str) -> None:
     log(source=stem, rows=len(source.names), shape=out.array.shape)
 
 
-def write_words(job) -> None:
-    """features/words.npz: the texts' n-grams."""
-    from scipy import sparse
-
-    from common.rows import load_rows
-    from common.words import count_words
-
+def write_words(job, rows) -> None:
+    """features/words.npz: n-grams of the texts and their space."""
     with job.writing(job.paths.words) as (part, record):
-        matrix = count_words(load_rows(job).text, job.config.words)
-        sparse.save_npz(part, matrix)
-    log(source="words", rows=matrix.shape[0], columns=matrix.shape[1], filled=matrix.nnz)
+        words = count_words(rows.text, job.config.words)
+        save_words(words, rows.id, part)
+        record["shape"] = {block: matrix.shape for block, matrix in words.items()}
+    log(source="words", rows=len(rows.id), **{block: matrix.shape[1] for block, matrix in words.items()})
+
+
+def write_near(job, rows) -> None:
+    """features/near.npz: the nearest training rows of every row, in each space."""
+    with job.writing(job.paths.near) as (part, record):
+        record["spaces"] = save_nearest(job, rows, part)
+    log(source="near", rows=len(rows.id), spaces=", ".join(record["spaces"]))
+
+
+def write_columns(job, rows, k: int) -> None:
+    """features/table_<k>.npy: the columns that table_<k> reads."""
+    target = job.paths.features(f"table_{k}")
+    with job.writing(target) as (part, record):
+        values, record["columns"] = load_model("table").columns(job, k, rows)
+        record["raw"] = digests(job.config.data, job.config.table)
+        with replacing(names_file(target)) as names:
+            np.save(names, rows.id)
+        np.save(part, values)
+    log(source=f"table_{k}", rows=len(values), columns=values.shape[1])
 
 
 def main(argv=None):
-    job = start(__doc__, argv, ("--source", {"required": True, "help": "as above; with words for the n-grams"}))
+    job = start(__doc__, argv, ("--source", {"required": True, "help": "one of the above, e.g. words, net_0, text:<encoder>"}))
     stem = plain(job.args.source)
-    return write_words(job) if stem == "words" else write_dense(job, stem)
+    kind, _, k = stem.rpartition("_")
+    if stem not in ("words", "near") and (kind != "table" or not k.isdigit()):
+        return write_dense(job, stem)
+    rows = load_rows(job)
+    if rows.text is None or not rows.text.any():
+        raise errors.Stop(f"{job.paths.category} has no text; name its columns in data.text")
+    if kind == "table":
+        return write_columns(job, rows, int(k))
+    return write_words(job, rows) if stem == "words" else write_near(job, rows)
 
 
 if __name__ == "__main__":

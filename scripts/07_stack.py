@@ -1,8 +1,55 @@
 """LightGBM over the other models' out-of-fold predictions, and over tables of predictions from elsewhere: the second level.
 
 Reads   working/<category>/folds.csv, pred/<member>.npz of every other model; stack.train and stack.test in the data folder
-Writes  working/<category>/pred/stack_0.npz: id (n,), pred (n, 1) of every row: a training row's by a stacker fitted on the other
-        folds, a test row's by one fitted on all. Its record holds the leak check and the scores of NNLS and ridge beside it
-        Stops when a column knows too much: a member that saw its own rows, a label under another name
+Writes  working/<category>/pred/stack_0.npz: id (n,), pred (n, 1) of every row: a training row's by a stack fitted on the other
+        folds, a test row's by one fitted on all. Its record holds every column's score, NNLS's and ridge's beside it
+        Stops when a column knows too much: a member that saw its own rows, a price under another name
 Run     python scripts/07_stack.py price
 """
+import numpy as np
+
+from common import errors
+from common.cli import start
+from common.crossfit import cross_fitted
+from common.io import log, log_table
+from common.models import load_model
+from common.rows import load_rows
+from common.smape import smape
+from common.stacking import FLOOR, PARTS, second_level, suspicions
+from common.tables import digests
+
+
+def leak_check(x, names, y, fold, trusted) -> None:
+    """Stop when a column of logs x (n, k) knows more of y (n,) than out-of-fold predictions do."""
+    if unknown := set(trusted) - set(names):
+        raise errors.Stop(f"stack.trust: no column {', '.join(sorted(unknown))}; there are: {', '.join(names)}")
+    found = {name: what for name, what in suspicions(x, names, y, fold).items() if name not in trusted}
+    if found:
+        raise errors.Stop("these columns know too much to be out-of-fold predictions:\n  " + "\n  ".join(
+            f"{name}: {'; '.join(what)}" for name, what in found.items())
+            + f"\n  leave them out, or where you know why and it is honest: stack.trust={','.join(found)}")
+
+
+def main(argv=None):
+    job = start(__doc__, argv)
+    if "stack" not in job.config.models:
+        raise errors.Stop(f"{job.paths.category} has no stack; its models are: {', '.join(job.config.models)}")
+    with job.writing(job.paths.pred("stack_0")) as (part, record):
+        rows, settings = load_rows(job), job.config.stack
+        prices, names = load_model("stack").columns(job, rows)
+        x, target = np.log(np.maximum(prices, FLOOR)), rows.target[:, 0]
+        known = (rows.fold >= 0) & (target >= 0)
+        y = np.log(np.maximum(np.expm1(target), FLOOR))
+        leak_check(x[known], names, y[known], rows.fold[known], settings.trust)
+        made, _ = cross_fitted(lambda x, t: (x[t[:, 0] >= 0], np.log(np.maximum(np.expm1(t[t[:, 0] >= 0, 0]), FLOOR))),
+                               lambda z, learnt: second_level(*learnt, z, job.config.data.seed), x, rows.target, rows.fold)
+        columns = {**dict(zip(names, prices.T)), "geometric mean": np.exp(x.mean(1)), **dict(zip(PARTS, np.exp(made).T))}
+        record |= {"scores": {name: smape(column[known], np.expm1(target[known])) for name, column in columns.items()},
+                   "raw": digests(job.config.data, settings)}
+        np.savez(part, id=rows.id, pred=np.log1p(columns["stack"])[:, None], bad=np.zeros(len(rows.id), bool))
+    log_table("out-of-fold", [rows.task.SCORE], {name: [score] for name, score in record["scores"].items()})
+    log(member="stack_0", out_of_fold=record["scores"]["stack"], columns=len(names), rows=len(rows.id))
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -37,7 +37,7 @@ def answers(job, record: dict) -> pd.DataFrame:
     lines = {name: list(row.values()) for name, row in table.items()}
     log_table("out-of-fold", list(next(iter(table.values()))), lines | ({"average": np.nanmean(list(lines.values()), axis=0)} if len(lines) > 1 else {}))
     record["score_at_test_size"] = task.score_at_size(answer[own], target[own], outputs, int((~own).sum()))
-    log(category=job.paths.category, out_of_fold=record["score"], gain_of_decoding=(record["score"] - record["plain"]) * (1 if task.MODE == "max" else -1))
+    log(category=job.paths.category, out_of_fold=record["score"], gain_of_decoding=0.0 + (record["score"] - record["plain"]) * (1 if task.MODE == "max" else -1))
     blind = [i for i in read_record(job.paths.merged)["without_picture"] if i.startswith("test:")]
     log(category=job.paths.category, test_rows_without_picture=len(blind), answered_by_what_is_commonest=", ".join(blind[:5]) or "none")
     log(category=job.paths.category, expected_on_test=record["score_at_test_size"], test_rows=int((~own).sum()))

@@ -97,7 +97,7 @@ def test_the_submission_is_in_the_order_of_test_and_every_price_is_written_in_fu
 
 @pytest.mark.parametrize("change, says", [
     (lambda t: t[["price", "sample_id"]], "columns are price,sample_id"), (lambda t: t[:2], "missing: 1 rows, e.g. sample_id 3"),
-    (lambda t: pd.concat([t, t[:1]]), "doubled: 1 rows, e.g. sample_id 7"), (lambda t: t.assign(sample_id=["7", "1", "9"]), "not in test.csv"),
+    (lambda t: pd.concat([t, t[:1]]), "doubled: 1 rows, e.g. sample_id 7"), (lambda t: t.assign(sample_id=["7", "1", "9"]), "not asked for"),
     (lambda t: t.assign(price=["1", "0", "2"]), "price is '0' at sample_id 1"), (lambda t: t.assign(price=["1", "", "2"]), "price is ''"),
     (lambda t: t.assign(price=["1", "nan", "2"]), "price is 'nan'"), (lambda t: t.assign(price=["1", "inf", "-2"]), "and 1 more rows")])
 def test_what_is_wrong_with_a_submission_is_said(change, says):

@@ -171,10 +171,54 @@ class Text(Training):
     warmup: NonNegative = 0.2
 
 
+class Words(Section):
+    """The n-grams of texts that ridge, mlp and table read."""
+    min_rows: Count = 2               # that a word of a name is in; of whole texts and characters one more
+    columns: Count = 100_000          # of each block, the most frequent
+    space: Count = 128                # singular directions of each, for neighbours
+
+
+class Ridge(Section):
+    """A linear model on n-grams and binned quantities."""
+    alpha: Positive = 2.0
+
+
+class Mlp(Training):
+    """A small network on n-grams and binned quantities."""
+    width: Count = 128                # of the words' embeddings
+    hidden: Count = 64
+    seeds: Count = 2                  # networks per fold, averaged
+    epochs: Count = 4
+    batch: Count = 128
+    lr: Positive = 1e-2
+    weight_decay: NonNegative = 0.0
+    ema: Share = 0.0
+
+
+class Svr(Section):
+    """Support vectors on words, quantities and embeddings."""
+    rows: Count = 15_000              # trained on at most; minutes grow with its square
+    c: Positive = 3.0
+    gamma: Positive = 0.5             # of the Gaussian kernel
+
+
+class Table(Section):
+    """LightGBM on quantities, namesakes, neighbours and a ridge."""
+    encoder: str = ""                 # of texts, to find neighbours among; a directory or hub name; "" = none
+    image: str = ""                   # of pictures, likewise
+    train: str = ""                   # table in data.folder of numeric columns of the training rows (id, columns); "" = none
+    test: str = ""                    # the same columns of the test rows
+    rounds: Count = 400
+    leaves: Annotated[int, Field(ge=2)] = 31
+    lr: Positive = 0.05
+    seeds: Count = 3                  # models per fold, averaged
+
+
 class Stack(Section):
     """LightGBM over the other models' out-of-fold predictions and those of tables from elsewhere."""
     train: str = ""                   # table in data.folder of out-of-fold predictions of training rows (id, columns); "" = none
     test: str = ""                    # the same columns for the test rows
+    trust: Names = ()                 # columns that the leak check takes for too good, and you know why
 
 
 class Infer(Section):
@@ -215,6 +259,11 @@ class Config(Section):
     fusion: Fusion = Fusion()
     clip: Clip = Clip()
     text: Text = Text()
+    words: Words = Words()
+    ridge: Ridge = Ridge()
+    mlp: Mlp = Mlp()
+    svr: Svr = Svr()
+    table: Table = Table()
     stack: Stack = Stack()
     infer: Infer = Infer()
     post: Post = Post()

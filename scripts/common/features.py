@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import Stop
-from common.io import replacing
+from common.io import read_record, replacing
 from common.tables import align
 
 
@@ -75,6 +75,13 @@ def read_features(files: list[Path], images: np.ndarray) -> tuple[list[np.ndarra
     if any(not np.array_equal(names[0], other) for other in names[1:]):
         raise Stop(f"{files[0].name} and {files[1].name} were made of different pictures; run make again")
     return arrays, align(names[0], images)
+
+
+def read_columns(file: Path, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Columns (n, c) float32 of the rows `ids` (n,), and their names, as 03 wrote them. Stop when the file is of other rows."""
+    if not np.array_equal(np.load(names_file(file)), ids):
+        raise Stop(f"{file} is of other rows than folds.csv; remove it and run make again")
+    return np.load(file), read_record(file)["columns"]
 
 
 class Side:

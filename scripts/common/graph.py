@@ -2,6 +2,7 @@
 
 This is the only place that knows: Make is told by plan.py, and every script's record is written from the same step.
 """
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from common.weights import weights_file
 # What features are made of and shaped by, by the first word of the source's name; any other is a timm encoder, or a net's trunk.
 PICTURES = (("images",), tuple(f"features.{key}" for key in ("size", "stages", "views", "augment", "pretrained")))
 SOURCES = {"text": (("folds",), ("encode",)), "image": (("images",), ("encode",)), "joint": (("folds", "images"), ("encode",)),
-           "words": (("folds",), ("words",))}
+           "words": (("folds",), ("words",)),
+           "table": (("folds", "words", "near"), ("ridge", "table.train", "table.test"))}
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,11 @@ def step_of(target: Path, config: Config, paths: Paths) -> Step:
     if target == paths.submission:
         joined = [Paths(category).submission for category in config.join]
         return step("09_post_process", joined or [paths.folds, paths.merged], ["join", "post"])
+    if target == paths.near:
+        return step("03_extract_features", [paths.folds, paths.words, *map(paths.features, load_model("table").weights(config))],
+                    ["table.encoder", "table.image"], "--source near")
     if target.parent == paths.features("").parent:
-        reads, settings = SOURCES.get(target.stem.partition("--")[0], PICTURES)
+        reads, settings = SOURCES.get(re.split("--|_(?=[0-9]+$)", target.stem)[0], PICTURES)
         nets = [paths.model(target.stem)] if target.stem.startswith("net_") else []
         return step("03_extract_features", [*(getattr(paths, name) for name in reads), *nets], settings, f"--source {target.stem}")
     name, k = split_member(target.stem)

@@ -114,7 +114,8 @@ def batches(cache: Cache, groups: list[np.ndarray], workers: int, change=None):
         ahead = deque(submit(g) for g in islice(todo, 3))
         try:
             while ahead:
-                pictures = np.stack([future.result() for future in ahead.popleft()])
+                found = [future.result() for future in ahead.popleft()]
+                pictures = np.stack(found) if found else np.zeros((0, 1, 1, 3), np.uint8)
                 ahead.extend(submit(g) for g in islice(todo, 1))
                 yield pictures
         finally:

@@ -56,6 +56,7 @@ class Paths:
         self.images = self.dir / "images.csv"        # image, status, reason, where in the cache
         self.cache = self.dir / "images"             # <shard>.bin, <shard>.csv
         self.words = self.dir / "features" / "words.npz"  # n-grams of the texts, sparse (n, v)
+        self.near = self.dir / "features" / "near.npz"    # the nearest training rows of every row
         self.merged = self.dir / "merged.npz"        # id (n,), pred (n, k)
         self.submission = folder("submissions") / f"{category}.csv"
 

@@ -31,6 +31,10 @@ class Rows:
         """Row numbers outside fold k with a label: those to learn from, or (dev) those that pick the epoch."""
         return np.flatnonzero((self.fold >= 0) & (self.fold != k) & (self.dev == dev) & (self.target >= 0).any(1))
 
+    def labelled(self, k: int) -> np.ndarray:
+        """All labelled row numbers outside fold k, for models that keep no row back to pick an epoch."""
+        return np.sort(np.concatenate([self.fitting(k, dev=False), self.fitting(k, dev=True)]))
+
     def predicted(self, k: int) -> np.ndarray:
         """Row numbers that member k predicts: its own fold, which it never saw, and every test row."""
         return np.flatnonzero((self.fold == k) | (self.fold < 0))

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from common.errors import Stop
-from common.paths import inside
+from common.io import digest
+from common.paths import input_folder, inside
 
 FIXED = ("id", "split", "fold", "dev", "image", "group", "text")  # columns of folds.csv; the others are the task's targets
 
@@ -39,11 +40,44 @@ def distinct(table: pd.DataFrame, column: str, file: Path) -> None:
         raise Stop(f"{file}, column {column}: ids must be distinct, there is {what}")
 
 
+def read_numbers(data, files, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Numbers (n, c) that tables in the data folder hold for the rows `ids` (n,) "train:12", nan where a cell is empty, and
+    the columns' names: those that files.train and files.test (config) share, but the ids, labels and texts. (n, 0) without.
+
+    Stop when a row is missing, doubled or foreign, or a cell is no number.
+    """
+    if not files.train and not files.test:
+        return np.zeros((len(ids), 0)), []
+    parts, folder = [], input_folder(data.folder, data.train)
+    for split, name in (("train", files.train), ("test", files.test)):
+        if not name:
+            raise Stop(f"tables come in pairs: the one of the {split} rows is not named")
+        table, wanted = read_csv(folder / name, [data.id]), pd.Series(ids[np.char.startswith(ids, split + ":")]).str.partition(":")[2]
+        if wrong := id_problems(table[data.id], wanted, data.id):
+            raise Stop(f"{folder / name} has other rows than folds.csv: {'; '.join(wrong)}")
+        parts.append(table.set_index(split + ":" + table[data.id]))
+    names = [c for c in parts[0] if c in parts[1] and c not in (data.id, *data.labels, *data.text)]
+    if not names:
+        raise Stop(f"{files.train} and {files.test} have no column in common beside {data.id}; they have: {', '.join(parts[0])}; {', '.join(parts[1])}")
+    table = pd.concat([part[names] for part in parts]).loc[ids]
+    numbers = table.apply(pd.to_numeric, errors="coerce")
+    if (wrong := numbers.isna() & (table != "")).any(axis=None):
+        row, column = np.argwhere(wrong.to_numpy())[0]
+        raise Stop(f"{files.train}, {files.test}: {names[column]} is {table.iat[row, column]!r} at {ids[row]}; it must be a number")
+    return numbers.to_numpy(float), names
+
+
+def digests(data, files) -> dict:
+    """{name: digest} of the tables that files.train and files.test name, for the record of what is made of them."""
+    names = [name for name in (files.train, files.test) if name]
+    return {name: digest(input_folder(data.folder, data.train) / name) for name in names}
+
+
 def id_problems(ids: pd.Series, wanted: pd.Series, column: str) -> list[str]:
     """What is doubled, foreign or missing among a submission's ids, a line each; each of `wanted` must be there once."""
     twice, foreign, missing = ids[ids.duplicated()], ids[~ids.isin(wanted)], wanted[~wanted.isin(ids)]
     return [f"{what}: {len(rows)} rows, e.g. {column} {rows.iloc[0]}" for what, rows in (
-        ("doubled", twice), ("not in test.csv", foreign), ("missing", missing)) if len(rows)]
+        ("doubled", twice), ("not asked for", foreign), ("missing", missing)) if len(rows)]
 
 
 def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:

@@ -15,9 +15,10 @@ def weights_file(name: str, place: str) -> Path | None:
     top = Path(place).expanduser()
     if place and not top.is_dir():
         raise Stop(f"run.weights={place} is no folder; name the one that holds {name}.safetensors")
-    candidates = [Path(name).expanduser() / "model.safetensors"]
+    candidates = [Path(name).expanduser() / "model.safetensors", *([Path(f"{name}.safetensors")] if name.startswith("/") else [])]
     if place:
         candidates += [top / f"{name}.safetensors", top / name / "model.safetensors", top / name.rpartition("/")[2] / "model.safetensors"]
+    candidates += [file.with_suffix(".bin") for file in candidates]  # of older repositories: <name> is then .../pytorch_model
     return next((file for file in candidates if file.is_file()), None)
 
 
@@ -25,7 +26,7 @@ def require_weights(name: str, place: str) -> None:
     """Stop when weights are neither in `place` nor to be had from the hub; name: a timm backbone, or <side>:<transformers model>."""
     side, _, rest = name.partition(":")
     if side in ("text", "image", "joint"):
-        from common.encoders import find
+        from common.encoders_files import find
 
         find(rest, place)
     elif not weights_file(name, place):

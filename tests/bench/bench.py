@@ -1,6 +1,6 @@
 """How long a step takes here against the way people do it today, as ratios measured in one run; medians of three.
 
-Run     make bench          about three minutes on two cores
+Run     make bench          about five minutes on two cores
         python tests/bench/bench.py heads      one of them
 """
 import contextlib
@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import numpy as np
+from price import boosting, encode, fusion
 
 ROUNDS = 3
 
@@ -32,7 +33,7 @@ def race(today, ours) -> tuple[float, float]:
     return tuple(statistics.median(s) for s in seconds.values())
 
 
-def heads(folder: Path, n: int = 64, attributes: int = 10, epochs: int = 5, size: int = 224):
+def heads(folder: Path, race, n: int = 64, attributes: int = 10, epochs: int = 5, size: int = 224):
     """T2: the backbone per attribute and epoch, as the notebooks do it, against its features kept once and all heads together."""
     import timm
     import torch
@@ -82,7 +83,7 @@ def photographs(folder: Path, n: int) -> list[Path]:
     return files
 
 
-def pictures(folder: Path, n: int = 64):
+def pictures(folder: Path, race, n: int = 64):
     """Reading pictures of 1.7 megapixels at 512 pixels, every epoch, with and without augmentation."""
     import pandas as pd
     import torch
@@ -128,7 +129,7 @@ def pictures(folder: Path, n: int = 64):
            "4.3x with simplejpeg")
 
 
-def start(folder: Path):
+def start(folder: Path, race):
     """What every make waits for: the plan; against importing what the steps need, as scripts do that import at the top."""
     import subprocess
 
@@ -139,11 +140,11 @@ def start(folder: Path):
 
 
 def main(argv=None):
-    wanted = (sys.argv[1:] if argv is None else argv) or ["heads", "pictures", "start"]
+    wanted = (sys.argv[1:] if argv is None else argv) or ["heads", "pictures", "encode", "fusion", "boosting", "start"]
     print("| step | today | ours | seconds | ratio | limit |\n|---|---|---|---|---|---|")
     for name in wanted:
         with tempfile.TemporaryDirectory() as folder:
-            for step, today, ours, slow, fast, limit in globals()[name](Path(folder)):
+            for step, today, ours, slow, fast, limit in globals()[name](Path(folder), race):
                 print(f"| {step} | {today} | {ours} | {slow:.2f} → {fast:.2f} | {slow / fast:.1f}x | {limit} |", flush=True)
 
 

@@ -45,7 +45,7 @@ class Reader:
         """What the network takes, on the device; a missing picture is grey, and flagged."""
         import torch
 
-        from common.encoders import image_input
+        from common.encoders import on_device
 
         found, has_image, *rest = data
         place = np.cumsum(has_image) - 1
@@ -53,7 +53,8 @@ class Reader:
         size = self.clip.config.vision_config.image_size
         pixels = torch.zeros(len(own), 3, size, size, device=self.where)
         if own.any():
-            pixels[torch.as_tensor(own, device=self.where)] = image_input(self.processor, found[place[part][own]], self.where)["pixel_values"]
+            pixels[torch.as_tensor(own, device=self.where)] = self.processor(
+                images=on_device(found[place[part][own]], self.where), device=self.where, return_tensors="pt")["pixel_values"].to(self.where)
         ids, mask, has_text = (torch.as_tensor(x[part], device=self.where) for x in rest)
         return pixels, torch.as_tensor(own, device=self.where), ids, mask, has_text
 

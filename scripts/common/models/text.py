@@ -3,7 +3,7 @@ import numpy as np
 
 from common.device import autocast, device, precision
 from common.io import log, progress
-from common.quantities import quantities
+from common.quantities import quantities, scaled
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("text",), "06_infer", ()
 ANSWERS, PICTURES = ("number",), False
@@ -31,7 +31,7 @@ class Reader:
         self.ids = dict(zip(use.tolist(), ids))
         self.length = np.zeros(len(rows.id), int)
         self.length[use] = [len(i) for i in ids]
-        self.numbers = numbers(rows.text) if settings.quantities else np.zeros((len(rows.id), 0), np.float32)
+        self.numbers = scaled(quantities(rows.text)[0]) if settings.quantities else np.zeros((len(rows.id), 0), np.float32)
 
     def take(self, use: np.ndarray) -> tuple:
         """Token ids and mask (b, t), quantities (b, q)."""
@@ -39,18 +39,6 @@ class Reader:
 
         batch = self.tokenizer.pad({"input_ids": [self.ids[i] for i in use.tolist()]}, return_tensors="pt")
         return batch["input_ids"].to(self.where), batch["attention_mask"].to(self.where), torch.as_tensor(self.numbers[use], device=self.where)
-
-
-def numbers(texts) -> np.ndarray:
-    """Quantities (n, 2 q) of the texts as a network takes them: standardised, cut at ±4, 0 and a flag where not there.
-
-    The moments are those of all rows: they need no label.
-    """
-    values, _ = quantities(texts)
-    known = np.isfinite(values)
-    mean, std = np.nanmean(np.where(known, values, np.nan), 0), np.nanstd(np.where(known, values, np.nan), 0)
-    scaled = np.where(known, (values - mean) / np.maximum(std, 1e-3), 0).clip(-4, 4)
-    return np.nan_to_num(np.concatenate([scaled, known], 1)).astype(np.float32)
 
 
 def fit(job, k: int, rows, file) -> dict:

@@ -1,0 +1,74 @@
+"""What a row's neighbours and namesakes cost: columns made of other rows' targets, never of its own or of its fold's."""
+from typing import Callable
+
+import numpy as np
+
+from common.io import progress
+
+
+def nested(encode: Callable, fold: np.ndarray, known: np.ndarray, k: int) -> np.ndarray:
+    """Columns (n, c) of encode(from rows, for rows) for all rows, as member k may know them.
+
+    A training row's are made of the rows outside its own fold and outside fold k; those of fold k and of test rows, fold -1,
+    of all rows outside fold k. known (n,) bool: rows with a target.
+    """
+    train = np.flatnonzero((fold >= 0) & (fold != k))
+    use = train[known[train]]
+    out = None
+    for f in [*np.unique(fold[train]), None]:
+        source = use[fold[use] != f] if f is not None else use
+        rows = train[fold[train] == f] if f is not None else np.flatnonzero((fold < 0) | (fold == k))
+        part = encode(source, rows)
+        out = np.zeros((len(fold), part.shape[1]), np.float32) if out is None else out
+        out[rows] = part
+    return out
+
+
+def namesakes(key: np.ndarray, target: np.ndarray, smooth: float = 5.0) -> Callable:
+    """encode for `nested`: the mean target of the rows with the same key (n,), less the mean of all, drawn to 0 by `smooth`
+    rows, and their number. (Micci-Barreca 2001)"""
+    _, code = np.unique(key, return_inverse=True)
+    size = code.max() + 1
+
+    def encode(source, rows):
+        mean = target[source].mean()
+        count = np.bincount(code[source], minlength=size)
+        total = np.bincount(code[source], target[source] - mean, size)
+        return np.column_stack([total[code[rows]] / (count[code[rows]] + smooth), count[code[rows]]])
+
+    return encode
+
+
+def nearest(space: np.ndarray, train: np.ndarray, top: int = 64, chunk: int = 1024) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest training rows of every row in a space (n, d) of unit rows, once for all folds: row numbers and cosines
+    (n, top), nearest first. No label is in them; whose target may be looked at is for `neighbours` to say."""
+    base, top, at, near = space[train].T.copy(), min(top, len(train)), [], []
+    for i in progress(range(0, len(space), chunk), "nearest"):
+        cosine = space[i:i + chunk] @ base
+        found = np.argpartition(-cosine, top - 1, axis=1)[:, :top]
+        found = np.take_along_axis(found, np.argsort(-np.take_along_axis(cosine, found, 1), axis=1, kind="stable"), 1)
+        at.append(train[found])
+        near.append(np.take_along_axis(cosine, found, 1))
+    return np.concatenate(at).astype(np.int32), np.concatenate(near).astype(np.float32)
+
+
+def neighbours(at: np.ndarray, cosine: np.ndarray, target: np.ndarray, ks=(1, 4, 12), power: int = 12) -> Callable:
+    """encode for `nested`, of what `nearest` found: mean target of the nearest 1, 4, 12 rows that may be looked at, weighted by
+    cosine^power; the cosine of the nearest and the mean of the nearest 4; the deviation of the targets of the nearest 12."""
+    def encode(source, rows):
+        allowed = np.zeros(len(target), bool)
+        allowed[source] = True
+        may = allowed[at[rows]]
+        order = np.argsort(~may, axis=1, kind="stable")[:, :max(ks)]  # those that may, nearest first
+        may, near = np.take_along_axis(may, order, 1), np.take_along_axis(cosine[rows], order, 1).clip(1e-3)
+        found = np.where(may, target[np.take_along_axis(at[rows], order, 1)], target[source].mean())
+        weight = np.where(may, near ** power, 1e-12)
+        means = [(found[:, :k] * weight[:, :k]).sum(1) / weight[:, :k].sum(1) for k in ks]
+        return np.column_stack([*means, near[:, 0], near[:, :4].mean(1), found.std(1)])
+
+    return encode
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    """Rows (n, d) of length 1; a row of zeros stays."""
+    return x / np.linalg.norm(x, axis=1, keepdims=True).clip(1e-9)

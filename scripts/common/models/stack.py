@@ -1,0 +1,45 @@
+"""stack: the second level, over the other models' out-of-fold predictions and over tables of predictions from elsewhere."""
+import numpy as np
+
+from common.io import load_npz
+from common.merging import merge
+from common.tables import read_numbers
+
+FIT, SETTINGS, PREDICT, INFER = "", (), "07_stack", ("models", "stack")
+ANSWERS, PICTURES = ("number",), False
+
+
+def inputs(config, paths, k):
+    return [paths.pred(f"{model}_{fold}") for model in config.models if model != "stack" for fold in range(config.data.n_folds)]
+
+
+def weights(config):
+    return []
+
+
+def done(job, k):
+    """Nothing to clear away."""
+
+
+def columns(job, rows) -> tuple[np.ndarray, list[str]]:
+    """Predicted prices (n, m) of all rows and whose they are: every other model's, then those of stack.train and stack.test.
+
+    A model's for a training row is its out-of-fold one, for a test row the mean of its folds'. Stop on a price that is none.
+    """
+    from common.errors import Stop
+
+    found, names = [], [model for model in job.config.models if model != "stack"]
+    for model in names:
+        members = {f"{model}_{k}": load_npz(job.paths.pred(f"{model}_{k}")) for k in range(job.config.data.n_folds)}
+        found.append(np.expm1(merge(members, rows)))
+    more, columns_of = read_numbers(job.config.data, job.config.stack, rows.id)
+    wrong = np.argwhere(~(more > 0))
+    if len(wrong):
+        row, column = wrong[0]
+        raise Stop(f"{columns_of[column]} is {more[row, column]} at {rows.id[row]} and {len(wrong) - 1} more cells of the stack's tables; "
+                   "a predicted price is a positive number")
+    prices, names = np.concatenate([*found, more], 1), [*names, *columns_of]
+    if prices.shape[1] < 2:
+        raise Stop(f"a stack needs two columns of predictions or more, and there are {prices.shape[1]}: name other models before it, "
+                   "or tables in stack.train and stack.test")
+    return prices, names

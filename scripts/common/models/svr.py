@@ -1,0 +1,61 @@
+"""svr: support vectors in the space of words, quantities and embeddings; one per fold. For thousands of rows, not for hundreds
+of thousands: its time grows with their square."""
+import numpy as np
+
+from common.io import log
+from common.quantities import quantities, scaled
+from common.spaces import NUMBERS, encoders, spaces
+
+FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("svr",), "06_infer", ()
+ANSWERS, PICTURES = ("number",), False
+
+
+def inputs(config, paths, k):
+    return [paths.words, *map(paths.features, encoders(config))]
+
+
+def weights(config):
+    return encoders(config)
+
+
+def done(job, k):
+    """Nothing to clear away."""
+
+
+def columns(job, rows) -> np.ndarray:
+    """All spaces of the rows side by side (n, d); with embeddings there, the words weigh less."""
+    found = spaces(job, rows)
+    words = found.pop("words") * (0.7 if found else 1.0)
+    return np.concatenate([words, *found.values(), NUMBERS * scaled(quantities(rows.text)[0])], 1)
+
+
+def fit(job, k: int, rows, file) -> dict:
+    """Fit svr_<k> on the labelled rows outside fold k, on a random svr.rows of them where there are more."""
+    import torch
+    from sklearn.svm import SVR
+
+    from common.weights import save_weights
+
+    settings, train = job.config.svr, rows.labelled(k)
+    if len(train) > settings.rows:
+        train = np.sort(np.random.default_rng([job.config.data.seed, k]).choice(train, settings.rows, replace=False))
+    log(member=f"svr_{k}", train=len(train))
+    x = columns(job, rows)[train]
+    model = SVR(C=settings.c, gamma=settings.gamma, epsilon=0.1, cache_size=1000).fit(x, rows.target[train, 0])
+    save_weights({name: torch.as_tensor(np.ascontiguousarray(value)) for name, value in (
+        ("vectors", model.support_vectors_), ("weight", model.dual_coef_[0]), ("bias", model.intercept_))}, file)
+    return {"rows": len(train), "vectors": len(model.support_)}
+
+
+def predict(job, k: int, rows, wanted) -> np.ndarray:
+    """log1p prices (m, 1) of the rows `wanted` (m,)."""
+    from common.weights import read_weights
+
+    state = {name: value.numpy() for name, value in read_weights(job.paths.model(f"svr_{k}")).items()}
+    x, size = columns(job, rows)[wanted], (state["vectors"] ** 2).sum(1)
+    out = [np.zeros(0)]
+    for i in range(0, len(x), 1024):
+        part = x[i:i + 1024]
+        distance = (part ** 2).sum(1)[:, None] + size - 2 * part @ state["vectors"].T
+        out.append(np.exp(-job.config.svr.gamma * np.maximum(distance, 0)) @ state["weight"] + state["bias"])
+    return np.concatenate(out)[:, None]

@@ -1,0 +1,40 @@
+"""Spaces in which rows lie beside what they resemble: words and quantities, and the embeddings of encoders."""
+import numpy as np
+
+from common.encodings import nearest, unit
+from common.features import read_features
+from common.quantities import quantities, scaled
+from common.words import read_words
+
+NUMBERS = 0.1  # weight of scaled quantities beside a space of length 1: two alike in words and not in size are not alike in price
+
+
+def encoders(config) -> list[str]:
+    """Sources of the embeddings that config section table names."""
+    return [f"{side}:{name}" for side, name in (("text", config.table.encoder), ("image", config.table.image)) if name]
+
+
+def spaces(job, rows) -> dict[str, np.ndarray]:
+    """{name: (n, d) float32}: the words' singular directions, and each encoder's embeddings; 0 where a row has none."""
+    found = {"words": read_words(job.paths.words, rows.id)["space"]}
+    for source in encoders(job.config):
+        (array,), row = read_features([job.paths.features(source)], rows.image if source.startswith("image:") else rows.id)
+        x = np.asarray(array, np.float32).reshape(len(array), -1)
+        found[source] = unit(np.where(row[:, None] >= 0, x[row], 0))
+    return found
+
+
+def save_nearest(job, rows, file) -> list[str]:
+    """The nearest training rows of every row in each space, with quantities beside it: <space>.at and <space>.cosine (n, 64).
+    Gives the spaces' names."""
+    beside = NUMBERS * scaled(quantities(rows.text)[0])
+    train, found = np.flatnonzero((rows.fold >= 0) & (rows.target[:, 0] >= 0)), {}
+    for name, space in spaces(job, rows).items():
+        found[f"{name}.at"], found[f"{name}.cosine"] = nearest(unit(np.concatenate([space, beside], 1)), train)
+    np.savez(file, id=rows.id, **found)
+    return list(spaces_in(found))
+
+
+def spaces_in(arrays: dict) -> list[str]:
+    """The names of the spaces that save_nearest wrote."""
+    return [key.removesuffix(".at") for key in arrays if key.endswith(".at")]

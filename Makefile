@@ -100,8 +100,9 @@ $(INPUT)/sample.json: | $(READY)
 
 demo: $(READY) $(INPUT)/sample.json  ## draw the sample and take it from raw files to checked submissions
 	+$(MAKE) every COMPETITION=demo_taxonomy
-	$(PYTHON) scripts/09_post_process.py demo_taxonomy --check $(SUBMISSIONS)/demo_taxonomy.csv \
-		--truth $(INPUT)/demo_taxonomy/solution.csv
+	+$(MAKE) all CATEGORY=demo_price
+	set -e; for category in demo_taxonomy demo_price; do $(PYTHON) scripts/09_post_process.py $$category \
+		--check $(SUBMISSIONS)/$$category.csv --truth $(INPUT)/$$category/solution.csv; done
 
 check: $(READY)  ## say what is wrong with FILE as a submission for CATEGORY
 	$(call run,09_post_process) --check '$(FILE)'

@@ -89,7 +89,7 @@ def score(job, table: pd.DataFrame, truth: pd.DataFrame, outputs: dict) -> float
     """The competition's score of a submission against labels in the organisers' columns, joined by id."""
     task, data = load_task(job.config.task), job.config.data
     truth = truth.set_index(data.id).reindex(table[data.id]).fillna("").reset_index()
-    return task.score(task.encode_table(table, outputs, data), task.encode_table(truth, outputs, data), outputs)
+    return task.score(task.read_answers(table, outputs, data), task.encode_table(truth, outputs, data), outputs)
 
 
 def main(argv=None):

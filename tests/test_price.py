@@ -93,6 +93,8 @@ def test_the_submission_is_in_the_order_of_test_and_every_price_is_written_in_fu
     made = price.submission(TEST, spelled, DATA, Post())
     assert made.to_csv(index=False) == "sample_id,price\n7,2.0\n1,7.25\n3,0.30000000000000004\n"
     assert price.problems(made.astype(str), TEST, {}, DATA, Post()) == []
+    truth = pd.DataFrame({"sample_id": ["7", "1", "3"], "price": ["1.0", "7.25", ""]})
+    assert price.score(price.read_answers(made.astype(str), {}, DATA), price.encode_table(truth, {}, DATA), {}) == pytest.approx((200 / 3) / 2)
 
 
 @pytest.mark.parametrize("change, says", [

@@ -100,3 +100,11 @@ def test_names_and_brands():
     assert item_names(texts) == ["La Victoria Green Taco, 12 oz", "Dr. Pepper | Soda", "NatureBest, 5 oz", "5 Hour", "Ben & Jerry's Ice", ""]
     assert brands(texts).tolist() == ["la victoria", "dr. pepper", "naturebest", "", "ben &", ""]
     assert brands(texts, words=3).tolist()[4] == "ben & jerry's"
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("Towel\nBuy it online for Rs.1,499 only", 1499), ("Mug, ₹ 250", 250), ("Tea $4.99 a box", 4.99), ("Hours 24, first 100", None), ("Mrs. 5", None)])
+def test_an_amount_of_money_is_read(text, expected):
+    values, names = quantities([text])
+    found = values[0, names.index("money")]
+    assert np.isnan(found) if expected is None else found == pytest.approx(expected)

@@ -126,7 +126,7 @@ class Encode(Section):
 
 class Fusion(Training):
     """V2: picture and text attend to each other over cached features, residual MLPs, one number. Its defaults are the seed's."""
-    image: str = "google/siglip-base-patch16-224"  # directory or hub name; joint:<name> = its state after text and picture
+    image: str = "google/siglip-base-patch16-224"  # directory or hub name; timm:<name>; joint:<name> = after text and picture
     text: str = "google/embeddinggemma-300m"       # likewise
     width: Count = 512                # of both sides after projection
     heads: Count = 8
@@ -205,7 +205,7 @@ class Svr(Section):
 class Table(Section):
     """LightGBM on quantities, namesakes, neighbours and a ridge."""
     encoder: str = ""                 # of texts, to find neighbours among; a directory or hub name; "" = none
-    image: str = ""                   # of pictures, likewise
+    image: str = ""                   # of pictures, likewise; timm:<name> = a timm encoder
     train: str = ""                   # table in data.folder of numeric columns of the training rows (id, columns); "" = none
     test: str = ""                    # the same columns of the test rows
     rounds: Count = 400

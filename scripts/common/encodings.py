@@ -10,17 +10,17 @@ def nested(encode: Callable, fold: np.ndarray, known: np.ndarray, k: int) -> np.
     """Columns (n, c) of encode(from rows, for rows) for all rows, as member k may know them.
 
     A training row's are made of the rows outside its own fold and outside fold k; those of fold k and of test rows, fold -1,
-    of all rows outside fold k. known (n,) bool: rows with a target.
+    of all rows outside fold k. known (n,) bool: rows with a target. Of three folds or fewer each is halved for this.
     """
     train = np.flatnonzero((fold >= 0) & (fold != k))
-    use = train[known[train]]
-    out = None
-    for f in [*np.unique(fold[train]), None]:
-        source = use[fold[use] != f] if f is not None else use
-        rows = train[fold[train] == f] if f is not None else np.flatnonzero((fold < 0) | (fold == k))
-        part = encode(source, rows)
-        out = np.zeros((len(fold), part.shape[1]), np.float32) if out is None else out
-        out[rows] = part
+    use, out = train[known[train]], None
+    part = fold if len(np.unique(fold[train])) > 2 else 2 * fold + np.arange(len(fold)) % 2
+    for f in [*np.unique(part[train]), None]:
+        source = use[part[use] != f] if f is not None else use
+        rows = train[part[train] == f] if f is not None else np.flatnonzero((fold < 0) | (fold == k))
+        found = encode(source, rows)
+        out = np.zeros((len(fold), found.shape[1]), np.float32) if out is None else out
+        out[rows] = found
     return out
 
 

@@ -77,6 +77,16 @@ def read_features(files: list[Path], images: np.ndarray) -> tuple[list[np.ndarra
     return arrays, align(names[0], images)
 
 
+def full_name(side: str, name: str) -> str:
+    """A source's name with its side, e.g. "image:google/siglip-base-patch16-224"; joint:<name> and timm:<name> have theirs."""
+    return name if name.startswith(("joint:", "timm:")) else f"{side}:{name}"
+
+
+def keys(source: str, rows) -> np.ndarray:
+    """What the rows (n,) are named by in the features of a source: their pictures, or their ids."""
+    return rows.image if source.startswith(("image:", "timm:")) else rows.id
+
+
 def read_columns(file: Path, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Columns (n, c) float32 of the rows `ids` (n,), and their names, as 03 wrote them. Stop when the file is of other rows."""
     if not np.array_equal(np.load(names_file(file)), ids):

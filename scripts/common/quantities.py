@@ -25,12 +25,13 @@ TABLE = {name: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for name, patte
     "pack": r"\b(?:pack|packs|case|set|box|bundle|lot|pk|carton|combo)(?: of |[- ]{1,2}of |\s*[-:(]\s*)(\d{1,4})\b"
             r"|\b(\d{1,4})[ -]?(?:packs?|pk|per (?:case|pack|box)|/ ?(?:case|carton|box|pack|cs))\b"
             r"|(?<![\d.])(\d{1,4}) ?[x×] ?(?=\d*\.?\d+[ -]?(?:" + HELD + r")\b)",
+    "money": r"(?:\bRs\.?|\bINR|\bUSD|\bEUR|[$₹€£]) ?" + NUMBER,
     "bullet": r"^Bullet Point",
     "description": r"^Product Description:",
 }.items()}
 START = 800  # characters of a text in which sizes and packs are looked for: what follows speaks of servings and recipes
 KINDS = list(UNITS.values())
-FACTS = ("value", *(f"value_{d}" for d in DIMENSIONS), "pack", *(f"size_{d}" for d in DIMENSIONS), "sizes")
+FACTS = ("value", *(f"value_{d}" for d in DIMENSIONS), "pack", *(f"size_{d}" for d in DIMENSIONS), "sizes", "money")
 STATISTICS = ("name_length", "name_words", "name_digits", "name_capitals", "name_commas", "text_length", "text_words", "text_digits",
               "text_lines", "bullets", "described")
 
@@ -65,6 +66,8 @@ def facts(name: str, text: str) -> dict[str, float]:
             found[f"value_{dimension}"] = found["value"] * factor
     if pack := TABLE["pack"].search(name) or TABLE["pack"].search(text, 0, START):
         found["pack"] = float(pack[pack.lastindex])
+    if money := TABLE["money"].search(text):
+        found["money"] = number(money[1])
     said = sizes(name)
     found["sizes"] = float(len(said))
     for dimension, amount in sizes(text[:START])[::-1] + said[::-1]:  # backwards: what is written last here is what the name says first
@@ -84,7 +87,8 @@ def quantities(texts) -> tuple[np.ndarray, list[str]]:
     """Numbers (n, q) float32 in n catalogue texts, NaN where a text does not have one, and the names of the q columns.
 
     FACTS: the "Value:" line, as it stands and by its "Unit:" line in grams, millilitres, pieces (n) or centimetres; the pack
-    ("Pack of 6", "6-pack", "6 x 8 oz"); the first size of each dimension in the name, else in the text; how many the name has.
+    ("Pack of 6", "6-pack", "6 x 8 oz"); the first size of each dimension in the name, else in the text; how many the name has;
+    the first amount of money.
     From them: total_* (Value, else size × pack), each_* (total / pack), amount (grams or millilitres of all of it), amount_each
     and stated (size × pack, whatever Value says: the two disagree when "Value: 1, Unit: Count"). Then STATISTICS.
     """

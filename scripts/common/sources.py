@@ -26,11 +26,12 @@ def open_source(job, stem: str, where) -> Source:
     from common.models import load_model
 
     side, _, rest = stem.partition("--")
-    if side in ("text", "image", "joint") and rest:
+    if side in ("text", "image", "joint", "timm") and rest:
         names = {plain(name): name for model in job.config.models for name in load_model(model).weights(job.config)}
         if stem not in names:
             raise Stop(f"no source {stem!r} in {job.paths.category}; there are: {', '.join(names.values()) or 'none'}")
-        return encoded(job, side, names[stem].partition(":")[2], where)
+        name = names[stem].partition(":")[2]
+        return pictured(job, name, where) if side == "timm" else encoded(job, side, name, where)
     return pictured(job, stem, where)
 
 
@@ -107,7 +108,8 @@ def frozen(job, source: str):
     if source.startswith("net_"):
         net = load_model("net").load(job, split_member(source)[1], load_rows(job))
         return net.trunk, net, net.backbone, config.net.size or config.images.size, {}
-    name = next((e for e in config.features.encoders if plain(e) == plain(source)), None)
+    known = [*config.features.encoders, *(name.removeprefix("timm:") for model in config.models for name in load_model(model).weights(config))]
+    name = next((encoder for encoder in known if plain(encoder) == plain(source)), None)
     if name is None:
         raise Stop(f"no source {source!r}; there are: net_<fold>, {', '.join(config.features.encoders)} (features.encoders)")
     size = config.features.size or config.images.size

@@ -2,7 +2,7 @@
 import numpy as np
 
 from common.encodings import nearest, unit
-from common.features import read_features
+from common.features import full_name, keys, read_features
 from common.quantities import quantities, scaled
 from common.words import read_words
 
@@ -11,14 +11,14 @@ NUMBERS = 0.1  # weight of scaled quantities beside a space of length 1: two ali
 
 def encoders(config) -> list[str]:
     """Sources of the embeddings that config section table names."""
-    return [f"{side}:{name}" for side, name in (("text", config.table.encoder), ("image", config.table.image)) if name]
+    return [full_name(side, name) for side, name in (("text", config.table.encoder), ("image", config.table.image)) if name]
 
 
 def spaces(job, rows) -> dict[str, np.ndarray]:
     """{name: (n, d) float32}: the words' singular directions, and each encoder's embeddings; 0 where a row has none."""
     found = {"words": read_words(job.paths.words, rows.id)["space"]}
     for source in encoders(job.config):
-        (array,), row = read_features([job.paths.features(source)], rows.image if source.startswith("image:") else rows.id)
+        (array,), row = read_features([job.paths.features(source)], keys(source, rows))
         x = np.asarray(array, np.float32).reshape(len(array), -1)
         found[source] = unit(np.where(row[:, None] >= 0, x[row], 0))
     return found

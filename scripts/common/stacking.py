@@ -2,7 +2,7 @@
 200 tanh(|d| / 2), d = log p - log a: a robust, bounded error, so every part here is fitted to it rather than to squares."""
 import numpy as np
 
-PARTS = ("nnls", "ridge", "linear", "boost", "forest", "stack")  # columns of second_level; stack is the one to take
+PARTS = ("nnls of all", "ridge of all", "linear of all", "boosted", "forest", "stack")  # what second_level gives; the last is to be taken
 FLOOR = 0.05  # the log of a price below says nothing more
 TREES = {"feature_fraction": 0.8, "bagging_fraction": 0.8, "bagging_freq": 1, "verbose": -1, "deterministic": True, "force_col_wise": True}
 

@@ -1,6 +1,8 @@
 """Weights on disk: found, and loaded strictly from safetensors."""
 from pathlib import Path
 
+import numpy as np
+
 from common.errors import Stop
 
 PREFIXES = ("module.", "_orig_mod.")  # what DistributedDataParallel and torch.compile put before every key
@@ -23,16 +25,17 @@ def weights_file(name: str, place: str) -> Path | None:
 
 
 def require_weights(name: str, place: str) -> None:
-    """Stop when weights are neither in `place` nor to be had from the hub; name: a timm backbone, or <side>:<transformers model>."""
-    side, _, rest = name.partition(":")
+    """Stop when weights are neither in `place` nor to be had from the hub; name: a timm backbone, timm:<backbone>, or
+    <side>:<transformers model>."""
+    side, _, rest = name.removeprefix("timm:").partition(":")
     if side in ("text", "image", "joint"):
         from common.encoders_files import find
 
         find(rest, place)
-    elif not weights_file(name, place):
+    elif not weights_file(name.removeprefix("timm:"), place):
         from common.networks import create_backbone
 
-        create_backbone(name, True, place)
+        create_backbone(name.removeprefix("timm:"), True, place)
 
 
 def save_weights(module_or_state, file: Path) -> None:
@@ -51,6 +54,25 @@ def read_weights(file: Path) -> dict:
 
     try:
         return {plain_key(k): v for k, v in load_file(file).items()}
+    except (SafetensorError, OSError) as error:
+        raise Stop(f"cannot read {file}: {error}; remove it and run make again") from None
+
+
+def save_arrays(arrays: dict, file: Path) -> None:
+    """Named numpy arrays as a safetensors file: for models without torch, which takes seconds to import."""
+    from safetensors.numpy import save_file
+
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, file)
+    file.chmod(0o644)
+
+
+def read_arrays(file: Path) -> dict:
+    """{name: array} of save_arrays; Stop when the file is no safetensors file."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(file)
     except (SafetensorError, OSError) as error:
         raise Stop(f"cannot read {file}: {error}; remove it and run make again") from None
 

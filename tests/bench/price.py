@@ -89,3 +89,19 @@ def fusion(folder: Path, race, n: int = 6000):
            *race(lambda: list(load_today()), lambda: list(load_ours())), "a copy of the rows")
     yield (f"V2, one epoch of {n} rows", "Dataset, DataLoader", "indexed memory map", *race(lambda: train(load_today), lambda: train(load_ours)),
            "the arithmetic on these cores; a GPU's share of it is a hundredth")
+
+
+def boosting(folder: Path, race, n: int = 40_000, columns: int = 46):
+    """The table's LightGBM on n rows: its defaults at 400 rounds, against the settings that the table uses."""
+    import lightgbm
+
+    from common.config import Table
+    from common.models.table import parameters
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(n, columns)).astype(np.float32)
+    y = x[:, :5].sum(1) + np.abs(x[:, 5]) + rng.normal(size=n)
+    defaults = {"objective": "l1", "learning_rate": 0.05, "verbose": -1}
+    fit = lambda settings: lightgbm.train(settings, lightgbm.Dataset(x, y), Table().rounds)
+    yield (f"LightGBM, {n} rows, {columns} columns, {Table().rounds} rounds", "defaults, 255 bins", "extra trees, 127 bins, 40 % of the columns a tree",
+           *race(lambda: fit(defaults), lambda: fit(parameters(Table(), 0))), "quantized gradients fail with extra trees (LightGBM 4.7)")

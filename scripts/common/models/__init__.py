@@ -7,8 +7,8 @@ Every file defines
   PICTURES     whether it can say nothing of a row without a picture
   SETTINGS     the config's sections (or section.key) that shape its fit, and INFER those that shape its predictions
   inputs(config, paths, k)  the files that member k reads beside folds.csv
-  weights(config)           names of the pretrained weights that it starts from: a timm backbone, or <side>:<transformers model>,
-                            side text, image or joint
+  weights(config)           names of the pretrained weights that it starts from: a timm backbone, timm:<backbone>, or
+                            <side>:<transformers model> with side text, image or joint
   fit(job, k, rows, file)   train member k and write it to `file`; gives what its record adds (history)
   predict(job, k, rows, wanted)  predictions (m, K) for the row numbers `wanted` (m,): probabilities, or log1p of a price
   done(job, k)              after the predictions are written: clear away what only they needed

@@ -2,7 +2,7 @@
 import numpy as np
 
 from common.device import autocast, device, precision
-from common.features import Side
+from common.features import Side, full_name, keys
 from common.io import log
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("fusion",), "06_infer", ()
@@ -12,7 +12,7 @@ ANSWERS, PICTURES = ("number",), False
 def sources(settings) -> dict[str, str]:
     """{side: source of its features}, e.g. {"image": "image:google/siglip-base-patch16-224"}; a side set to "" is left out."""
     found = {"image": settings.image, "text": settings.text}
-    return {side: name if name.startswith("joint:") else f"{side}:{name}" for side, name in found.items() if name}
+    return {side: full_name(side, name) for side, name in found.items() if name}
 
 
 def inputs(config, paths, k):
@@ -30,8 +30,7 @@ def done(job, k):
 def sides(job, rows, where) -> list[Side]:
     """The features of picture and of text, for every row."""
     found = [sources(job.config.fusion).get(side, "") for side in ("image", "text")]
-    return [Side(job.paths.features(source) if source else None, rows.image if source.startswith("image:") else rows.id, where)
-            for source in found]
+    return [Side(job.paths.features(source) if source else None, keys(source, rows), where) for source in found]
 
 
 def fit(job, k: int, rows, file) -> dict:

@@ -2,6 +2,7 @@
 import numpy as np
 
 from common.quantities import quantities
+from common.weights import read_arrays, save_arrays
 from common.words import binned, read_words
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("ridge",), "06_infer", ()
@@ -38,19 +39,13 @@ def solve(x, target: np.ndarray, alpha: float) -> tuple[np.ndarray, float]:
 
 def fit(job, k: int, rows, file) -> dict:
     """Fit ridge_<k> on all labelled rows outside fold k and write its weights."""
-    import torch
-
-    from common.weights import save_weights
-
     train = rows.labelled(k)
     coefficients, mean = solve(columns(job, rows)[train], rows.target[train, 0], job.config.ridge.alpha)
-    save_weights({"weight": torch.as_tensor(coefficients), "bias": torch.tensor([mean])}, file)
+    save_arrays({"weight": coefficients, "bias": np.array([mean])}, file)
     return {"rows": len(train)}
 
 
 def predict(job, k: int, rows, wanted) -> np.ndarray:
     """log1p prices (m, 1) of the rows `wanted` (m,)."""
-    from common.weights import read_weights
-
-    state = read_weights(job.paths.model(f"ridge_{k}"))
-    return (columns(job, rows)[wanted] @ state["weight"].numpy() + state["bias"].numpy())[:, None]
+    state = read_arrays(job.paths.model(f"ridge_{k}"))
+    return (columns(job, rows)[wanted] @ state["weight"] + state["bias"])[:, None]

@@ -5,6 +5,7 @@ import numpy as np
 from common.io import log
 from common.quantities import quantities, scaled
 from common.spaces import NUMBERS, encoders, spaces
+from common.weights import read_arrays, save_arrays
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("svr",), "06_infer", ()
 ANSWERS, PICTURES = ("number",), False
@@ -31,10 +32,7 @@ def columns(job, rows) -> np.ndarray:
 
 def fit(job, k: int, rows, file) -> dict:
     """Fit svr_<k> on the labelled rows outside fold k, on a random svr.rows of them where there are more."""
-    import torch
     from sklearn.svm import SVR
-
-    from common.weights import save_weights
 
     settings, train = job.config.svr, rows.labelled(k)
     if len(train) > settings.rows:
@@ -42,16 +40,13 @@ def fit(job, k: int, rows, file) -> dict:
     log(member=f"svr_{k}", train=len(train))
     x = columns(job, rows)[train]
     model = SVR(C=settings.c, gamma=settings.gamma, epsilon=0.1, cache_size=1000).fit(x, rows.target[train, 0])
-    save_weights({name: torch.as_tensor(np.ascontiguousarray(value)) for name, value in (
-        ("vectors", model.support_vectors_), ("weight", model.dual_coef_[0]), ("bias", model.intercept_))}, file)
+    save_arrays({"vectors": model.support_vectors_, "weight": model.dual_coef_[0], "bias": model.intercept_}, file)
     return {"rows": len(train), "vectors": len(model.support_)}
 
 
 def predict(job, k: int, rows, wanted) -> np.ndarray:
     """log1p prices (m, 1) of the rows `wanted` (m,)."""
-    from common.weights import read_weights
-
-    state = {name: value.numpy() for name, value in read_weights(job.paths.model(f"svr_{k}")).items()}
+    state = read_arrays(job.paths.model(f"svr_{k}"))
     x, size = columns(job, rows)[wanted], (state["vectors"] ** 2).sum(1)
     out = [np.zeros(0)]
     for i in range(0, len(x), 1024):

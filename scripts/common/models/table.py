@@ -12,6 +12,7 @@ from common.models import ridge
 from common.quantities import brands, item_names, quantities
 from common.spaces import encoders, spaces_in
 from common.tables import read_numbers
+from common.weights import read_arrays, save_arrays
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("table",), "06_infer", ()
 ANSWERS, PICTURES = ("number",), False
@@ -71,9 +72,6 @@ def parameters(settings, seed: int) -> dict:
 def fit(job, k: int, rows, file) -> dict:
     """Train table_<k>, table.seeds boosters on all labelled rows outside fold k. Gives each column's share of the gain."""
     import lightgbm
-    import torch
-
-    from common.weights import save_weights
 
     settings, train = job.config.table, rows.labelled(k)
     x, names = read_columns(job.paths.features(f"table_{k}"), rows.id)
@@ -81,8 +79,7 @@ def fit(job, k: int, rows, file) -> dict:
     data = lightgbm.Dataset(x[train], rows.target[train, 0], free_raw_data=False)
     boosters = [lightgbm.train(parameters(settings, job.config.data.seed * 1000 + i), data, settings.rounds)
                 for i in progress(range(settings.seeds), "boosters")]
-    save_weights({f"booster_{i}": torch.frombuffer(bytearray(booster.model_to_string().encode()), dtype=torch.uint8)
-                  for i, booster in enumerate(boosters)}, file)
+    save_arrays({f"booster_{i}": np.frombuffer(booster.model_to_string().encode(), np.uint8) for i, booster in enumerate(boosters)}, file)
     gain = sum(booster.feature_importance("gain") for booster in boosters)
     return {"gain": dict(sorted(zip(names, (gain / max(gain.sum(), 1e-9)).round(4).tolist()), key=lambda item: -item[1]))}
 
@@ -91,9 +88,7 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
     """log1p prices (m, 1) of the rows `wanted` (m,): the mean over the boosters."""
     import lightgbm
 
-    from common.weights import read_weights
-
     x, _ = read_columns(job.paths.features(f"table_{k}"), rows.id)
-    state = read_weights(job.paths.model(f"table_{k}"))
-    boosters = [lightgbm.Booster(model_str=bytes(text.numpy()).decode()) for text in state.values()]
+    state = read_arrays(job.paths.model(f"table_{k}"))
+    boosters = [lightgbm.Booster(model_str=text.tobytes().decode()) for text in state.values()]
     return np.mean([booster.predict(x[wanted]) for booster in boosters], 0)[:, None]

@@ -1,15 +1,21 @@
 """A task says what is asked and how an answer is judged; it knows numpy and pandas, and no model. One file each, found by name.
 
 Every file defines
-  read_rows(data, folder)          raw files → rows: id, image, split and the targets' columns
-  outputs(rows, data)              what there is to predict: {output: [classes]}
-  encode(rows, outputs)            targets (n, a) int, -1 where not labelled
+  ASKS       what a model must answer: "classes" or "number";  MODE  whether the best score is the "max" or the "min"
+  SCORE      the score's name in `table`;  BASELINE  the name of what `priors` answers without looking
+  read_rows(data, folder)          raw files → rows: id, image, split, text where they have one, and the targets' columns
+  outputs(rows)                    what there is to predict: {output: [classes]}, {price: [lowest, highest]}
+  sizes(outputs)                   columns of each output in a prediction
+  encode(rows, outputs)            targets (n, a), -1 where not labelled; encode_table(table, ...) those of a table of labels
   strata(target)                   (n,) int: rows that folds should spread evenly
-  blend(pred, target), apply_blend(pred, weights)    models → one prediction, fitted on rows that are labelled
-  fit_decode(pred, target, post), decode(pred, fitted)   prediction → answer, fitted likewise
-  score(answer, target)            the competition's score, higher is better; table(...) its parts; score_at_size(..., n) what
-                                   to expect on n rows
-  submission(rows, answer, ...)    the table that the organisers want; problems(table, ...) what is wrong with one
+  priors(target, outputs)          (k,) what is predicted without looking
+  fit_blend(pred, target, outputs), apply_blend(pred, weights, outputs)     models → one prediction, fitted on labelled rows
+  answer(pred, outputs)            prediction → answer; with fit_decode(pred, target, outputs) and apply_decode(pred, fitted, outputs)
+                                   likewise, fitted
+  score(answer, target, outputs)   the competition's score; table(...) its parts, official_mean(parts) it again; score_at_size(..., n)
+                                   what to expect on n rows
+  spell(answer, outputs)           the answers as a submission writes them; read_answers(table, ...) the way back
+  submission(test, answers, ...)   the table that the organisers want; problems(table, ...) what is wrong with one
 """
 from importlib import import_module
 from pathlib import Path

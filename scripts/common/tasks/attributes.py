@@ -95,6 +95,11 @@ def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
     return encode(pd.DataFrame({name: column(name) for name in outputs}), outputs)
 
 
+def read_answers(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
+    """Class numbers (n, a) of a submission."""
+    return encode_table(table, outputs, data)
+
+
 def strata(target: np.ndarray) -> np.ndarray:
     """Each row's rarest label (n,), -1 where it has none: spread evenly over folds, it spreads the rare classes of every
     attribute; the frequent ones spread by themselves."""

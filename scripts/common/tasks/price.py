@@ -68,6 +68,11 @@ def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
     return log_prices(table[data.labels[0]])
 
 
+def read_answers(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
+    """Prices (n, 1) of a submission."""
+    return pd.to_numeric(table[data.labels[0]]).to_numpy(float)[:, None]
+
+
 def log_prices(text: pd.Series) -> np.ndarray:
     """log1p (n, 1) of numbers written as text, -1 where there is none or it is not positive."""
     number = pd.to_numeric(text, errors="coerce").to_numpy(float)

@@ -39,7 +39,8 @@ def answers(job, record: dict) -> pd.DataFrame:
     record["score_at_test_size"] = task.score_at_size(answer[own], target[own], outputs, int((~own).sum()))
     log(category=job.paths.category, out_of_fold=record["score"], gain_of_decoding=0.0 + (record["score"] - record["plain"]) * (1 if task.MODE == "max" else -1))
     blind = [i for i in read_record(job.paths.merged)["without_picture"] if i.startswith("test:")]
-    log(category=job.paths.category, test_rows_without_picture=len(blind), answered_by_what_is_commonest=", ".join(blind[:5]) or "none")
+    if job.config.data.train_image:
+        log(category=job.paths.category, test_rows_without_picture=len(blind), answered_by_what_is_commonest=", ".join(blind[:5]) or "none")
     log(category=job.paths.category, expected_on_test=record["score_at_test_size"], test_rows=int((~own).sum()))
     return task.spell(answer[~own], outputs).set_index(rows.id[~own])
 

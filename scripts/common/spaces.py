@@ -3,7 +3,7 @@ import numpy as np
 
 from common.encodings import nearest, unit
 from common.features import full_name, keys, read_features
-from common.quantities import quantities, scaled
+from common.quantities import scaled
 from common.words import read_words
 
 NUMBERS = 0.1  # weight of scaled quantities beside a space of length 1: two alike in words and not in size are not alike in price
@@ -15,8 +15,10 @@ def encoders(config) -> list[str]:
 
 
 def spaces(job, rows) -> dict[str, np.ndarray]:
-    """{name: (n, d) float32}: the words' singular directions, and each encoder's embeddings; 0 where a row has none."""
-    found = {"words": read_words(job.paths.words, rows.id)["space"]}
+    """{name: (n, d) float32}: the words' singular directions, each encoder's embeddings, 0 where a row has none; and "numbers",
+    scaled quantities at the weight that they have beside a space."""
+    words = read_words(job.paths.words, rows.id)
+    found = {"words": words["space"], "numbers": NUMBERS * scaled(words["numbers"])}
     for source in encoders(job.config):
         (array,), row = read_features([job.paths.features(source)], keys(source, rows))
         x = np.asarray(array, np.float32).reshape(len(array), -1)
@@ -27,9 +29,9 @@ def spaces(job, rows) -> dict[str, np.ndarray]:
 def save_nearest(job, rows, file) -> list[str]:
     """The nearest training rows of every row in each space, with quantities beside it: <space>.at and <space>.cosine (n, 64).
     Gives the spaces' names."""
-    beside = NUMBERS * scaled(quantities(rows.text)[0])
-    train, found = np.flatnonzero((rows.fold >= 0) & (rows.target[:, 0] >= 0)), {}
-    for name, space in spaces(job, rows).items():
+    train, found, every = np.flatnonzero((rows.fold >= 0) & (rows.target[:, 0] >= 0)), {}, spaces(job, rows)
+    beside = every.pop("numbers")
+    for name, space in every.items():
         found[f"{name}.at"], found[f"{name}.cosine"] = nearest(unit(np.concatenate([space, beside], 1)), train)
     np.savez(file, id=rows.id, **found)
     return list(spaces_in(found))

@@ -1,10 +1,10 @@
-"""The words of texts as sparse columns, and a dense space of them: what linear models, small networks and neighbours read."""
+"""The words and quantities of texts: sparse columns, and a dense space, that linear models, networks and neighbours read."""
 import re
 from pathlib import Path
 
 import numpy as np
 
-from common.quantities import item_names, scaled
+from common.quantities import item_names, quantities, scaled
 
 HEADINGS = re.compile(r"^(Item Name|Bullet Point ?\d*|Product Description|Value|Unit):", re.MULTILINE)
 BLOCKS = ("name", "text", "chars")
@@ -12,7 +12,8 @@ BLOCKS = ("name", "text", "chars")
 
 def count_words(texts, settings) -> dict:
     """TF-IDF of n texts {block: sparse (n, v) float32}: words and pairs of words of the name, of the whole text, and the name's
-    character n-grams; and "space" (n, d) float32, the first settings.space singular directions of text and of chars each.
+    character n-grams; "space" (n, d) float32, the first settings.space singular directions of text and of chars each; and
+    "numbers" (n, q) float32, the texts' quantities.
 
     They are counted over all rows, test rows too: no label is in them. settings: config section Words.
     """
@@ -31,13 +32,13 @@ def count_words(texts, settings) -> dict:
         d = min(settings.space, found[block].shape[1] - 1)
         part = TruncatedSVD(d, n_iter=3, random_state=0).fit_transform(found[block])
         parts.append(part / np.linalg.norm(part, axis=1, keepdims=True).clip(1e-9))
-    return found | {"space": np.concatenate(parts, 1).astype(np.float32)}
+    return found | {"space": np.concatenate(parts, 1).astype(np.float32), "numbers": quantities(texts)[0]}
 
 
 def save_words(words: dict, ids: np.ndarray, file: Path) -> None:
     """The blocks and the ids (n,) of their rows, as plain arrays."""
     arrays = {f"{block}.{part}": getattr(words[block], part) for block in BLOCKS for part in ("data", "indices", "indptr", "shape")}
-    np.savez(file, id=ids, space=words["space"], **arrays)
+    np.savez(file, id=ids, space=words["space"], numbers=words["numbers"], **arrays)
 
 
 def read_words(file: Path, ids: np.ndarray) -> dict:
@@ -51,7 +52,8 @@ def read_words(file: Path, ids: np.ndarray) -> dict:
     if not np.array_equal(arrays["id"], ids):
         raise Stop(f"{file} is of other rows than folds.csv; remove it and run make again")
     parts = lambda block: [arrays[f"{block}.{part}"] for part in ("data", "indices", "indptr")]
-    return {block: csr_matrix(tuple(parts(block)), tuple(arrays[f"{block}.shape"])) for block in BLOCKS} | {"space": arrays["space"]}
+    return {block: csr_matrix(tuple(parts(block)), tuple(arrays[f"{block}.shape"])) for block in BLOCKS} | {
+        name: arrays[name] for name in ("space", "numbers")}
 
 
 def binned(values: np.ndarray, weight: float, bins: int = 20):

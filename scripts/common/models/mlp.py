@@ -3,7 +3,6 @@ import numpy as np
 
 from common.device import device
 from common.io import log
-from common.quantities import quantities
 from common.words import binned, read_words
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("mlp",), "06_infer", ()
@@ -27,7 +26,7 @@ def columns(job, rows):
     from scipy import sparse
 
     words = read_words(job.paths.words, rows.id)
-    return sparse.hstack([words["name"], words["text"], words["name"].sign() * 0.15, binned(quantities(rows.text)[0], 0.3)]).tocsr()
+    return sparse.hstack([words["name"], words["text"], words["name"].sign() * 0.15, binned(words["numbers"], 0.3)]).tocsr()
 
 
 def build(v: int, settings):

@@ -1,7 +1,6 @@
 """ridge: a linear model of log1p price on n-grams and binned quantities; one per fold."""
 import numpy as np
 
-from common.quantities import quantities
 from common.weights import read_arrays, save_arrays
 from common.words import binned, read_words
 
@@ -26,7 +25,7 @@ def columns(job, rows):
     from scipy import sparse
 
     words = read_words(job.paths.words, rows.id)
-    return sparse.hstack([words["name"], words["text"], words["chars"], binned(quantities(rows.text)[0], 0.09)]).tocsr()
+    return sparse.hstack([words["name"], words["text"], words["chars"], binned(words["numbers"], 0.09)]).tocsr()
 
 
 def solve(x, target: np.ndarray, alpha: float) -> tuple[np.ndarray, float]:

@@ -3,8 +3,7 @@ of thousands: its time grows with their square."""
 import numpy as np
 
 from common.io import log
-from common.quantities import quantities, scaled
-from common.spaces import NUMBERS, encoders, spaces
+from common.spaces import encoders, spaces
 from common.weights import read_arrays, save_arrays
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("svr",), "06_infer", ()
@@ -26,8 +25,8 @@ def done(job, k):
 def columns(job, rows) -> np.ndarray:
     """All spaces of the rows side by side (n, d); with embeddings there, the words weigh less."""
     found = spaces(job, rows)
-    words = found.pop("words") * (0.7 if found else 1.0)
-    return np.concatenate([words, *found.values(), NUMBERS * scaled(quantities(rows.text)[0])], 1)
+    found["words"] = found["words"] * (1.0 if len(found) == 2 else 0.7)
+    return np.concatenate(list(found.values()), 1)
 
 
 def fit(job, k: int, rows, file) -> dict:

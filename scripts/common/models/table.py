@@ -13,6 +13,7 @@ from common.quantities import brands, item_names, quantities
 from common.spaces import encoders, spaces_in
 from common.tables import read_numbers
 from common.weights import read_arrays, save_arrays
+from common.words import read_words
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("table",), "06_infer", ()
 ANSWERS, PICTURES = ("number",), False
@@ -36,7 +37,7 @@ def columns(job, k: int, rows) -> tuple[np.ndarray, list[str]]:
     if not np.array_equal(near["id"], rows.id):
         raise Stop(f"{job.paths.near} is of other rows than folds.csv; remove it and run make again")
     target, known = rows.target[:, 0], rows.target[:, 0] >= 0
-    values, names = quantities(rows.text)
+    values, names = read_words(job.paths.words, rows.id)["numbers"], quantities([])[1]
     more, more_names = read_numbers(config.data, config.table, rows.id)
     x = ridge.columns(job, rows)
     made = {f"brand {words}": namesakes(brands(rows.text, words), target) for words in (1, 2, 3)}

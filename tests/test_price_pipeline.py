@@ -166,3 +166,40 @@ def test_a_stack_over_tables_from_elsewhere_and_what_is_wrong_with_them(script, 
             run_stack()
     write(lambda t: t.assign(m1=t.price * 1.001) if "price" in t else t)
     run_stack("stack.trust=m1")
+
+
+def test_embeddings_of_texts_and_pictures_join_the_table(script, input_of, weights, folders):
+    """A sentence encoder and a timm encoder, by setting; rows without a picture have a place too."""
+    input_of("true")
+    tiny.minilm(weights / "minilm")
+    settings = ["table.encoder=minilm", f"run.weights={weights}", "models=svr,table,stack"]
+    with pytest.raises(Exception, match="test_resnet"):
+        script("split_files").main(["price", "data.folder=demo_price", *settings, "table.image=timm:test_resnet", "data.train_image=images/{sample_id}.jpg"])
+    found = scores(run(script, "price", ("svr", "table", "stack"), ("text:minilm", *TABLE), *settings))
+    assert found["table"] < found["median"] - 5
+    columns = read_record(folders / "working/price/features/table_0.npy")["columns"]
+    assert "near words 0" in columns and "near text:minilm 0" in columns
+
+
+@pytest.mark.parametrize("settings, sources", [
+    (["fusion.image="], ["text:google/embeddinggemma-300m"]),
+    (["fusion.text=", "encode.tokens=4"], ["image:google/siglip-base-patch16-224"]),
+    (["fusion.image=timm:test_resnet", "features.pretrained=false", "fusion.patience=1", "data.dev=0"], ["timm:test_resnet", "text:google/embeddinggemma-300m"])],
+    ids=["text alone", "picture alone", "timm"])
+def test_fusion_with_one_side_or_a_timm_encoder(script, input_of, weights, settings, sources, request):
+    input_of("true")
+    if "timm" in request.node.callspec.id:  # its random weights, saved as a user's download would be
+        import timm
+
+        from common.weights import save_weights
+
+        save_weights(timm.create_model("test_resnet", pretrained=False), weights / "test_resnet.safetensors")
+    found = scores(run(script, "price_v2", ("fusion",), sources, f"run.weights={weights}", "fusion.epochs=3", "fusion.lr=1e-3", *settings, pictures=True))
+    assert np.isfinite(found["fusion"])
+
+
+@pytest.mark.parametrize("settings", [["clip.target=standard", "clip.alpha=1"], ["clip.model=google/siglip-base-patch16-224", "clip.alpha=0"]])
+def test_v1_with_another_target_loss_or_encoder(script, input_of, weights, settings):
+    input_of("true")
+    found = scores(run(script, "price_v1", ("clip",), (), f"run.weights={weights}", "clip.epochs=2", "clip.width=16", "clip.head_lr=1e-3", *settings, pictures=True))
+    assert found["clip"] < 120

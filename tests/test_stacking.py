@@ -61,7 +61,7 @@ def test_honest_columns_are_not_suspected(columns):
     (lambda x, y, fold: np.where(fold == 2, x + 0.4 * (y - x), x), "a fold was trained on"),
     (lambda x, y, fold: np.where(np.arange(len(y)) % 12 == 0, y, x), "it has seen the price"),
     (lambda x, y, fold: np.where(np.arange(len(y)) < 900, x + 0.6 * (y - x), x), "rows at one end were trained on"),
-    (lambda x, y, fold: y + np.random.default_rng(0).normal(0, 0.25, len(y)), "too good to be true")])
+    (lambda x, y, fold: y + np.random.default_rng(0).normal(0, 0.15, len(y)), "too good to be true")])
 def test_a_column_that_knows_too_much_is_named(columns, leak, says):
     x, y, fold = columns
     x = x.copy()

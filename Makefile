@@ -95,7 +95,8 @@ every: $(READY)  ## all categories of COMPETITION, then its one submission
 	+set -e; for category in $$($(PYTHON) scripts/plan.py $(COMPETITION) --joined); do $(MAKE) all CATEGORY=$$category; done
 	+$(MAKE) all CATEGORY=$(COMPETITION)
 
-$(INPUT)/sample.json: | $(READY)
+# FORCE where an earlier version drew less
+$(INPUT)/sample.json: $(if $(wildcard $(INPUT)/demo_price/train.csv),,FORCE) | $(READY)
 	$(PYTHON) scripts/00_sample_data.py
 
 demo: $(READY) $(INPUT)/sample.json  ## draw the sample and take it from raw files to checked submissions

@@ -46,6 +46,8 @@ def preflight(config) -> None:
     if wrong := [name for name, model in models.items() if asks not in model.ANSWERS]:
         fit = [name for name in NAMES if asks in load_model(name).ANSWERS]
         raise errors.Stop(f"model {wrong[0]} cannot answer the task {config.task}, which asks for a {asks}; these can: {', '.join(fit)}")
+    if not config.data.text and (readers := [name for name, model in models.items() if model.TEXTS]):
+        raise errors.Stop(f"model {readers[0]} reads texts and data.text is empty; name their columns, e.g. data.text=title,description")
     if not config.data.train_image and (blind := [name for name, model in models.items() if model.PICTURES]):
         raise errors.Stop(f"model {blind[0]} needs pictures and data.train_image is empty; write e.g. data.train_image=images/{{id}}.jpg")
     needed = sorted({name for model in models.values() for name in model.weights(config)})

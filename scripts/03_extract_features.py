@@ -42,6 +42,7 @@ def write_dense(job, stem: str) -> None:
                 if time.time() > deadline(job.config.run):
                     out.save()
                     stop_in_time(job.config.run)
+        target.unlink(missing_ok=True)  # before its names become another file's
         with replacing(names_file(target)) as names:
             np.save(names, source.names)
         out.finish(part)
@@ -71,9 +72,10 @@ def write_columns(job, rows, k: int) -> None:
     with job.writing(target) as (part, record):
         values, record["columns"] = load_model("table").columns(job, k, rows)
         record["raw"] = digests(job.config.data, job.config.table)
+        np.save(part, values)
+        target.unlink(missing_ok=True)
         with replacing(names_file(target)) as names:
             np.save(names, rows.id)
-        np.save(part, values)
     log(source=f"table_{k}", rows=len(values), columns=values.shape[1])
 
 

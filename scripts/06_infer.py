@@ -30,7 +30,8 @@ def main(argv=None):
         own = rows.fold[wanted] == k
         record |= {"score": rows.score(pred[own], wanted[own]), "rows": len(wanted), "without_picture": int((~seen).sum())}
         np.savez(part, id=rows.id[wanted], pred=pred, bad=~seen)
-    model.done(job, k)
+    if hasattr(model, "done"):
+        model.done(job, k)
     log(member=job.args.member, out_of_fold=record["score"], rows=len(wanted), without_picture=int((~seen).sum()))
 
 

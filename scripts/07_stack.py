@@ -12,22 +12,24 @@ from common import errors
 from common.cli import start
 from common.crossfit import cross_fitted
 from common.io import log, log_table
-from common.models import load_model
+from common.models import NAMES, load_model
 from common.rows import load_rows
 from common.smape import smape
-from common.stacking import FLOOR, PARTS, second_level, suspicions
+from common.stacking import PARTS, second_level, suspicions
 from common.tables import digests
 
 
-def leak_check(x, names, y, fold, trusted) -> None:
-    """Stop when a column of logs x (n, k) knows more of y (n,) than out-of-fold predictions do."""
-    if unknown := set(trusted) - set(names):
+def leak_check(x, names, y, fold, foreign, trusted) -> None:
+    """Stop when a column of logs x (n, k) knows more of y (n,) than out-of-fold predictions do. What is trusted may know the
+    price; that it saw a fold, or one end of the table, is never taken."""
+    if unknown := set(trusted) - set(names) - set(NAMES):
         raise errors.Stop(f"stack.trust: no column {', '.join(sorted(unknown))}; there are: {', '.join(names)}")
-    found = {name: what for name, what in suspicions(x, names, y, fold).items() if name not in trusted}
-    if found:
+    found = {name: [text for rule, text in what.items() if name not in trusted or rule in ("fold", "order")]
+             for name, what in suspicions(x, names, y, fold, foreign).items()}
+    if found := {name: what for name, what in found.items() if what}:
         raise errors.Stop("these columns know too much to be out-of-fold predictions:\n  " + "\n  ".join(
             f"{name}: {'; '.join(what)}" for name, what in found.items())
-            + f"\n  leave them out, or where you know why and it is honest: stack.trust={','.join(found)}")
+            + f"\n  leave them out; where you know why one knows the price and it is honest: stack.trust={','.join(found)}")
 
 
 def main(argv=None):
@@ -37,12 +39,13 @@ def main(argv=None):
     with job.writing(job.paths.pred("stack_0")) as (part, record):
         rows, settings = load_rows(job), job.config.stack
         prices, names = load_model("stack").columns(job, rows)
-        x, target = np.log(np.maximum(prices, FLOOR)), rows.target[:, 0]
+        floor = rows.outputs["price"][0] / 2  # the log of a price below says nothing more
+        x, target = np.log(np.maximum(prices, floor)), rows.target[:, 0]
         known = (rows.fold >= 0) & (target >= 0)
-        y = np.log(np.maximum(np.expm1(target), FLOOR))
-        leak_check(x[known], names, y[known], rows.fold[known], settings.trust)
-        made, _ = cross_fitted(lambda x, t: (x[t[:, 0] >= 0], np.log(np.maximum(np.expm1(t[t[:, 0] >= 0, 0]), FLOOR))),
-                               lambda z, learnt: second_level(*learnt, z, job.config.data.seed), x, rows.target, rows.fold)
+        y = np.log(np.maximum(np.expm1(target), floor))
+        leak_check(x[known], names, y[known], rows.fold[known], set(names) - set(job.config.models), settings.trust)
+        made, _ = cross_fitted(lambda x, y: (x[y[:, 0] > -np.inf], y[y[:, 0] > -np.inf, 0]),
+                               lambda z, learnt: second_level(*learnt, z, job.config.data.seed), x, np.where(known, y, -np.inf)[:, None], rows.fold)
         columns = {**dict(zip(names, prices.T)), "geometric mean": np.exp(x.mean(1)), **dict(zip(PARTS, np.exp(made).T))}
         record |= {"scores": {name: smape(column[known], np.expm1(target[known])) for name, column in columns.items()},
                    "raw": digests(job.config.data, settings)}

@@ -19,7 +19,7 @@ from common.crossfit import cross_fitted
 from common.io import load_npz, log, log_table, read_record
 from common.paths import Paths, input_folder
 from common.rows import load_rows
-from common.tables import read_csv
+from common.tables import distinct, read_csv
 from common.tasks import load_task
 
 
@@ -35,9 +35,12 @@ def answers(job, record: dict) -> pd.DataFrame:
         record |= {"score": task.score(answer[own], target[own], outputs), "fitted": fitted.tolist()}
     record["scores"] = table = task.table(answer[own], target[own], outputs, merged["pred"][own])
     lines = {name: list(row.values()) for name, row in table.items()}
-    log_table("out-of-fold", list(next(iter(table.values()))), lines | ({"average": np.nanmean(list(lines.values()), axis=0)} if len(lines) > 1 else {}))
+    if len(lines) > 1:
+        lines["average"] = np.nanmean(list(lines.values()), axis=0)
+    log_table("out-of-fold", list(next(iter(table.values()))), lines)
     record["score_at_test_size"] = task.score_at_size(answer[own], target[own], outputs, int((~own).sum()))
-    log(category=job.paths.category, out_of_fold=record["score"], gain_of_decoding=0.0 + (record["score"] - record["plain"]) * (1 if task.MODE == "max" else -1))
+    gain = (record["score"] - record["plain"]) * (1 if task.MODE == "max" else -1)
+    log(category=job.paths.category, out_of_fold=record["score"], gain_of_decoding=0.0 + gain)
     blind = [i for i in read_record(job.paths.merged)["without_picture"] if i.startswith("test:")]
     if job.config.data.train_image:
         log(category=job.paths.category, test_rows_without_picture=len(blind), answered_by_what_is_commonest=", ".join(blind[:5]) or "none")
@@ -89,6 +92,7 @@ def outputs_of(category: str) -> dict:
 def score(job, table: pd.DataFrame, truth: pd.DataFrame, outputs: dict) -> float:
     """The competition's score of a submission against labels in the organisers' columns, joined by id."""
     task, data = load_task(job.config.task), job.config.data
+    distinct(truth, data.id, job.args.truth)
     truth = truth.set_index(data.id).reindex(table[data.id]).fillna("").reset_index()
     return task.score(task.read_answers(table, outputs, data), task.encode_table(truth, outputs, data), outputs)
 

@@ -46,3 +46,27 @@ def test_several_encoders_stand_side_by_side_only_for_the_same_pictures(tmp_path
     assert len(arrays) == 2 and row.tolist() == [1, -1, 0, 1]
     with pytest.raises(Stop, match="a.npy and c.npy were made of different pictures"):
         read_features([tmp_path / "a.npy", tmp_path / "c.npy"], np.array(["1"]))
+
+
+def test_a_kill_between_names_and_array_never_leaves_one_with_the_others(folders, monkeypatch, script):
+    """03 dies where it finishes: the old array must be gone before the names are another's, so the source is made again."""
+    from common.features import Growing
+    from common.io import read_record
+    from common.paths import Paths
+    from common.samples import price
+    from conftest import run_script
+
+    import tiny
+
+    price.draw(folders / "input" / price.FOLDER, rows={"train": 40, "test": 10})
+    tiny.minilm(folders / "weights" / "minilm")
+    settings = ["data.folder=demo_price", "data.n_folds=2", f"run.weights={folders / 'weights'}", "fusion.image=", "fusion.text=minilm"]
+    extract = lambda *more: script("extract_features").main(["price_v2", "--source", "text:minilm", *settings, *more])
+    script("split_files").main(["price_v2", *settings])
+    extract()
+    monkeypatch.setattr(Growing, "finish", lambda self, file: (_ for _ in ()).throw(KeyboardInterrupt))
+    with np.testing.assert_raises(KeyboardInterrupt):
+        extract("encode.max_length=8")
+    file = Paths("price_v2").features("text:minilm")
+    assert not file.exists() and read_record(file) is None
+    assert f"{file} is missing" in run_script("plan", "price_v2", "--why", *settings).stdout

@@ -126,7 +126,7 @@ def test_no_member_learns_from_or_chooses_by_the_rows_it_predicts():
     rng = np.random.default_rng(0)
     n, fold = 90, np.repeat([0, 1, 2, -1, 0, 1], 15)
     target = np.where((fold < 0)[:, None], -1, rng.integers(-1, 2, (n, 2)))
-    rows = Rows(attributes, {"x": ["a", "b"], "y": ["a", "b"]}, np.arange(n).astype(str), fold, rng.random(n) < 0.2, np.arange(n), target)
+    rows = Rows(attributes, {"x": ["a", "b"], "y": ["a", "b"]}, np.arange(n).astype(str), fold, rng.random(n) < 0.2, np.arange(n), target, np.arange(n).astype(str))
     for k in range(3):
         train, dev, own = set(rows.fitting(k, False)), set(rows.fitting(k, True)), set(np.flatnonzero(fold == k))
         assert train and dev and not train & dev and not (train | dev) & set(rows.predicted(k))

@@ -69,7 +69,8 @@ def test_rows_and_targets(tmp_path):
 
 
 @pytest.mark.parametrize("columns, says", [
-    ({"price": ["3", "-1", "2"]}, "price is '-1' at sample_id 7 and 0 more rows"), ({"price": ["0", "x", "inf"]}, "price is '0' at sample_id 5 and 2 more"),
+    ({"price": ["3", "-1", "2"]}, "price is '-1' at sample_id 7 and 0 more rows"),
+    ({"price": ["0", "x", "inf"]}, "price is '0' at sample_id 5 and 2 more"),
     ({"sample_id": ["5", "5", "6"]}, "'5' 2 times"), ({"price": ["", "", ""]}, "no training row has a price")])
 def test_rows_that_are_wrong_are_refused(tmp_path, columns, says):
     write_shop(tmp_path / "shop", **columns)

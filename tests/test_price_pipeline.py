@@ -150,7 +150,8 @@ def test_a_stack_over_tables_from_elsewhere_and_what_is_wrong_with_them(script, 
             (table if name == "train.csv" else table.drop(columns="price")).to_csv(folder / name, index=False)
 
     monkeypatch.setenv("input_path", str(tmp_path / "own"))
-    run_stack = lambda *options: [script(name).main(["price_oof", "data.n_folds=3", *options]) for name in ("split_files", "stack", "merge_files", "post_process")]
+    scripts = ("split_files", "stack", "merge_files", "post_process")
+    run_stack = lambda *options: [script(name).main(["price_oof", "data.n_folds=3", *options]) for name in scripts]
     write()
     run_stack()
     from common.errors import Stop
@@ -174,7 +175,7 @@ def test_embeddings_of_texts_and_pictures_join_the_table(script, input_of, weigh
     tiny.minilm(weights / "minilm")
     settings = ["table.encoder=minilm", f"run.weights={weights}", "models=svr,table,stack"]
     with pytest.raises(Exception, match="test_resnet"):
-        script("split_files").main(["price", "data.folder=demo_price", *settings, "table.image=timm:test_resnet", "data.train_image=images/{sample_id}.jpg"])
+        script("split_files").main(["price", "data.folder=demo_price", *settings, "table.image=timm:test_resnet"])
     found = scores(run(script, "price", ("svr", "table", "stack"), ("text:minilm", *TABLE), *settings))
     assert found["table"] < found["median"] - 5
     columns = read_record(folders / "working/price/features/table_0.npy")["columns"]
@@ -184,7 +185,7 @@ def test_embeddings_of_texts_and_pictures_join_the_table(script, input_of, weigh
 @pytest.mark.parametrize("settings, sources", [
     (["fusion.image="], ["text:google/embeddinggemma-300m"]),
     (["fusion.text=", "encode.tokens=4"], ["image:google/siglip-base-patch16-224"]),
-    (["fusion.image=timm:test_resnet", "features.pretrained=false", "fusion.patience=1", "data.dev=0"], ["timm:test_resnet", "text:google/embeddinggemma-300m"])],
+    (["fusion.image=timm:test_resnet", "data.dev=0"], ["timm:test_resnet", "text:google/embeddinggemma-300m"])],
     ids=["text alone", "picture alone", "timm"])
 def test_fusion_with_one_side_or_a_timm_encoder(script, input_of, weights, settings, sources, request):
     input_of("true")
@@ -194,12 +195,14 @@ def test_fusion_with_one_side_or_a_timm_encoder(script, input_of, weights, setti
         from common.weights import save_weights
 
         save_weights(timm.create_model("test_resnet", pretrained=False), weights / "test_resnet.safetensors")
-    found = scores(run(script, "price_v2", ("fusion",), sources, f"run.weights={weights}", "fusion.epochs=3", "fusion.lr=1e-3", *settings, pictures=True))
+    settings = [f"run.weights={weights}", "fusion.epochs=3", "fusion.lr=1e-3", *settings]
+    found = scores(run(script, "price_v2", ("fusion",), sources, *settings, pictures=True))
     assert np.isfinite(found["fusion"])
 
 
 @pytest.mark.parametrize("settings", [["clip.target=standard", "clip.alpha=1"], ["clip.model=google/siglip-base-patch16-224", "clip.alpha=0"]])
 def test_v1_with_another_target_loss_or_encoder(script, input_of, weights, settings):
     input_of("true")
-    found = scores(run(script, "price_v1", ("clip",), (), f"run.weights={weights}", "clip.epochs=2", "clip.width=16", "clip.head_lr=1e-3", *settings, pictures=True))
+    settings = [f"run.weights={weights}", "clip.epochs=2", "clip.width=16", "clip.head_lr=1e-3", *settings]
+    found = scores(run(script, "price_v1", ("clip",), (), *settings, pictures=True))
     assert found["clip"] < 120

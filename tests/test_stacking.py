@@ -52,19 +52,29 @@ def test_few_rows_and_constant_columns_do_not_break_it():
 
 def test_honest_columns_are_not_suspected(columns):
     x, y, fold = columns
-    assert suspicions(x, NAMES, y, fold) == {}
+    assert suspicions(x, NAMES, y, fold, NAMES) == {}
     order = np.argsort(y + np.random.default_rng(1).normal(0, 1, 3000))  # a table in order of something like the price is no leak
     assert suspicions(x[order], NAMES, y[order], fold) == {}
 
 
 @pytest.mark.parametrize("leak, says", [
-    (lambda x, y, fold: np.where(fold == 2, x + 0.4 * (y - x), x), "a fold was trained on"),
+    (lambda x, y, fold: np.where(fold == 2, x + 0.4 * (y - x), x), "in one fold it is better"),
     (lambda x, y, fold: np.where(np.arange(len(y)) % 12 == 0, y, x), "it has seen the price"),
     (lambda x, y, fold: np.where(np.arange(len(y)) < 900, x + 0.6 * (y - x), x), "rows at one end were trained on"),
+    (lambda x, y, fold: np.where(np.arange(len(y)) % 20 == 0, y, x), "it has seen the price"),
     (lambda x, y, fold: y + np.random.default_rng(0).normal(0, 0.15, len(y)), "too good to be true")])
 def test_a_column_that_knows_too_much_is_named(columns, leak, says):
     x, y, fold = columns
     x = x.copy()
     x[:, 1] = leak(x[:, 1], y, fold)
-    found = suspicions(x, NAMES, y, fold)
-    assert list(found) == ["b"] and any(says in what for what in found["b"]), found
+    found = suspicions(x, NAMES, y, fold, foreign=NAMES)
+    assert list(found) == ["b"] and any(says in what for what in found["b"].values()), found
+
+
+def test_a_hard_fold_and_prices_of_few_values_are_no_leaks(columns):
+    x, y, fold = columns
+    hard = x + np.where(fold == 3, 0.5, 0)[:, None]
+    assert suspicions(hard, NAMES, y, fold) == {}
+    levels = np.log(np.arange(5, 50, 5) - 0.01)
+    nearest = lambda v: levels[np.abs(np.atleast_2d(v).T - levels).argmin(1)]
+    assert suspicions(np.column_stack([nearest(column) for column in x.T]), NAMES, nearest(y), fold) == {}

@@ -74,7 +74,7 @@ def test_the_plateau_is_remembered(tmp_path):
 
 
 def test_restarts_begin_anew_after_one_two_and_four_cycles(tmp_path):
-    trainer = tiny_trainer(tmp_path, schedule="restarts", cycle=2)
+    trainer = tiny_trainer(tmp_path, schedule="restarts", cycle=2, warmup=0.0)
     trainer.resume(steps=10)
     rates = []
     for step in range(140):
@@ -87,7 +87,8 @@ def test_restarts_begin_anew_after_one_two_and_four_cycles(tmp_path):
 @pytest.mark.parametrize("mode, best", [("max", 2), ("min", 1)])
 def test_patience_stops_after_the_best_epoch_by_its_own_mode_also_when_resumed(tmp_path, mode, best):
     scores = [0.5, 0.9, 0.6, 0.2, 0.3, 0.4, 0.5, 0.6]
-    load, loss = (lambda groups, epoch, first: iter(groups[first:])), lambda forward, data, part, rows, step: forward(torch.ones(2, 4)).square().mean()
+    load = lambda groups, epoch, first: iter(groups[first:])
+    loss = lambda forward, data, part, rows, step: forward(torch.ones(2, 4)).square().mean()
 
     def fit(trainer):
         return trainer.fit(np.arange(8), load, loss, lambda net: scores[len(read.get("at", {"history": []})["history"])])

@@ -84,30 +84,38 @@ class ClipFusion(nn.Module):
 
     def __init__(self, clip, settings):
         super().__init__()
-        self.clip = clip
-        d = clip.visual_projection.out_features if hasattr(clip, "visual_projection") else clip.config.vision_config.hidden_size
+        self.clip, self.layers, self.projects = clip, settings.layers, hasattr(clip, "visual_projection")
+        d = clip.visual_projection.out_features if self.projects else clip.config.vision_config.hidden_size
         self.cross = CrossAttention(d, 8 if d % 8 == 0 else 1, settings.dropout)
         self.deep = nn.Sequential(nn.Linear(2 * d, settings.width), *(Residual(settings.width, 4 * settings.width, settings.dropout)
                                                                      for _ in range(settings.blocks)), nn.LayerNorm(settings.width))
         self.wide = nn.Sequential(nn.Linear(2 * d, 4 * settings.width), nn.GELU(), nn.Dropout(settings.dropout))
         self.head = nn.Linear(5 * settings.width, 1)
         clip.requires_grad_(False)
-        for part in self.trained(settings.layers):
+        for part in self.trained():
             part.requires_grad_(True)
 
-    def trained(self, layers: int) -> list[nn.Module]:
+    def train(self, mode: bool = True):
+        """What is frozen stays as it is when it answers: no dropout in it."""
+        super().train(mode)
+        self.clip.eval()
+        for part in self.trained():
+            part.train(mode)
+        return self
+
+    def trained(self) -> list[nn.Module]:
         """The parts of CLIP that are trained."""
         text, vision = self.clip.text_model, self.clip.vision_model
         norms = [text.final_layer_norm, vision.post_layernorm]
         projections = [getattr(self.clip, name) for name in ("text_projection", "visual_projection") if hasattr(self.clip, name)]
-        return [*text.encoder.layers[-layers:], *vision.encoder.layers[-layers:], *norms, *projections]
+        return [*text.encoder.layers[-self.layers:], *vision.encoder.layers[-self.layers:], *norms, *projections]
 
     def forward(self, pixels, has_image, ids, mask, has_text):
         """pixels (b, 3, s, s), ids and mask (b, u), has_image and has_text (b,) bool → (b, 1)."""
-        image = self.clip.vision_model.post_layernorm(self.clip.vision_model(pixel_values=pixels).last_hidden_state)
-        text = self.clip.text_model(input_ids=ids, attention_mask=mask).last_hidden_state
-        if hasattr(self.clip, "visual_projection"):
-            image, text = self.clip.visual_projection(image), self.clip.text_projection(text)
+        image = self.clip.vision_model(pixel_values=pixels).last_hidden_state
+        text = self.clip.text_model(input_ids=ids, attention_mask=mask if self.projects else None).last_hidden_state
+        if self.projects:  # SigLIP has no projections, has normalised its tokens, and was trained without a mask
+            image, text = self.clip.visual_projection(self.clip.vision_model.post_layernorm(image)), self.clip.text_projection(text)
         sides = self.cross(image, has_image[:, None].expand(image.shape[:2]), text, mask.bool() & has_text[:, None])
         both = torch.cat([nn.functional.normalize(side, dim=1) for side in sides], 1)
         return self.head(torch.cat([self.deep(both), self.wide(both)], 1))

@@ -12,7 +12,7 @@ from typing import Callable
 
 import numpy as np
 
-from common.encoders_files import digests, find, part, read_model, weight_files
+from common.encoders_files import digest_files, find, part, read_model, weight_files
 from common.encoders_text import Sentence, Texts, sentence_modules
 from common.errors import Stop
 
@@ -84,7 +84,8 @@ def load_encoder(side: str, name: str, place: str, settings, where, dtype) -> En
              "dtype": "float32" if exact or dtype is None else str(dtype).removeprefix("torch."),
              "attention": getattr(model.config, "_attn_implementation", None), **about}
     files = [*weight_files(folder / sentence.path), *sentence.files]
-    encoder = Encoder((), digests(files, place) if local else {name: None}, about, where, texts, states, sentence, settings.tokens, exact)
+    weights = digest_files(folder, files, place) if local else {name: None}
+    encoder = Encoder((), weights, about, where, texts, states, sentence, settings.tokens, exact)
     encoder.shape = tuple(encoder.encode(["a"], np.zeros((1, 64, 64, 3), np.uint8)).shape[1:])
     return encoder
 

@@ -7,7 +7,8 @@ from common.errors import Stop
 from common.io import digest
 from common.paths import plain
 
-WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")  # files of a hub repository that are of use here
+SHAPING = ("*.json", "*.txt", "*.model", "*.jinja")  # config, tokenizer, processor, pooling
+WANTED = ("*.safetensors", *SHAPING)  # files of a hub repository that are of use here
 
 
 def find(name: str, place: str) -> tuple[Path, bool]:
@@ -77,10 +78,12 @@ def read_model(auto, folder: Path, dtype=None, unused: tuple[str, ...] = ()):
     return model.eval().requires_grad_(False)
 
 
-def digests(files, place: str) -> dict:
-    """{name: digest} of weights files by names that `graph.weights_file` finds: their paths under `place` without the suffix."""
+def digest_files(folder: Path, weights, place: str) -> dict:
+    """{name: digest} of a model's weights files and of all that shapes its tokens, pixels and pooling; names are paths under
+    `place`, as `weights.weights_file` finds them."""
     top = Path(place).expanduser() if place else None
-    return {str((f.relative_to(top) if top and f.is_relative_to(top) else f.absolute()).with_suffix("")): digest(f) for f in files}
+    files = sorted({*weights, *(file for pattern in SHAPING for file in folder.rglob(pattern))})
+    return {str(file.relative_to(top) if top and file.is_relative_to(top) else file.absolute()): digest(file) for file in files}
 
 
 def read_json(file: Path):

@@ -6,15 +6,16 @@ import numpy as np
 from common.io import progress
 
 
-def nested(encode: Callable, fold: np.ndarray, known: np.ndarray, k: int) -> np.ndarray:
+def nested(encode: Callable, fold: np.ndarray, known: np.ndarray, k: int, group: np.ndarray) -> np.ndarray:
     """Columns (n, c) of encode(from rows, for rows) for all rows, as member k may know them.
 
     A training row's are made of the rows outside its own fold and outside fold k; those of fold k and of test rows, fold -1,
-    of all rows outside fold k. known (n,) bool: rows with a target. Of three folds or fewer each is halved for this.
+    of all rows outside fold k. known (n,) bool: rows with a target. group (n,): rows that stay together when, of three folds or
+    fewer, each is halved for this.
     """
     train = np.flatnonzero((fold >= 0) & (fold != k))
     use, out = train[known[train]], None
-    part = fold if len(np.unique(fold[train])) > 2 else 2 * fold + np.arange(len(fold)) % 2
+    part = fold if len(np.unique(fold[train])) > 2 else 2 * fold + np.unique(group, return_inverse=True)[1] % 2
     for f in [*np.unique(part[train]), None]:
         source = use[part[use] != f] if f is not None else use
         rows = train[part[train] == f] if f is not None else np.flatnonzero((fold < 0) | (fold == k))
@@ -60,7 +61,8 @@ def neighbours(at: np.ndarray, cosine: np.ndarray, target: np.ndarray, ks=(1, 4,
         allowed[source] = True
         may = allowed[at[rows]]
         order = np.argsort(~may, axis=1, kind="stable")[:, :max(ks)]  # those that may, nearest first
-        may, near = np.take_along_axis(may, order, 1), np.take_along_axis(cosine[rows], order, 1).clip(1e-3)
+        may = np.take_along_axis(may, order, 1)
+        near = np.where(may, np.take_along_axis(cosine[rows], order, 1), 0).clip(1e-3)
         found = np.where(may, target[np.take_along_axis(at[rows], order, 1)], target[source].mean())
         weight = np.where(may, near ** power, 1e-12)
         means = [(found[:, :k] * weight[:, :k]).sum(1) / weight[:, :k].sum(1) for k in ks]

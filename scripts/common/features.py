@@ -30,7 +30,7 @@ class Growing:
         need = int(np.prod(shape)) * 2
         if not self.done and need > (free := shutil.disk_usage(file.parent).free):
             raise Stop(f"{file} needs {need / 1e9:.1f} GB and the disk has {free / 1e9:.1f} GB free; free some, move working_path, "
-                       "or lower images.size or features.views")
+                       "or keep less: encode.tokens, features.views, images.size, a smaller encoder")
         if not self.done:
             self.progress.unlink(missing_ok=True)  # it speaks of the file that is now overwritten
         self.array = np.lib.format.open_memmap(self.partial, "r+" if self.done else "w+", np.float16, shape)
@@ -69,9 +69,20 @@ class Growing:
         self.progress.unlink(missing_ok=True)
 
 
+def open_features(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """A features file (n, ...), memory-mapped, and the names (n,) of its rows. Stop when they do not belong together."""
+    try:
+        array, names = np.load(file, mmap_mode="c"), np.load(names_file(file))
+    except (OSError, ValueError, EOFError) as error:
+        raise Stop(f"cannot read {file}: {error}; remove it and run make again") from None
+    if len(array) != len(names):
+        raise Stop(f"{file} has {len(array)} rows and {len(names)} names; remove it and run make again")
+    return array, names
+
+
 def read_features(files: list[Path], images: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """Memory-mapped arrays (n, views, ...) of several encoders, and the row of each of `images` (m,) in them, -1 without."""
-    arrays, names = [np.load(file, mmap_mode="r") for file in files], [np.load(names_file(file)) for file in files]
+    arrays, names = map(list, zip(*(open_features(file) for file in files)))
     if any(not np.array_equal(names[0], other) for other in names[1:]):
         raise Stop(f"{files[0].name} and {files[1].name} were made of different pictures; run make again")
     return arrays, align(names[0], images)
@@ -89,9 +100,10 @@ def keys(source: str, rows) -> np.ndarray:
 
 def read_columns(file: Path, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Columns (n, c) float32 of the rows `ids` (n,), and their names, as 03 wrote them. Stop when the file is of other rows."""
-    if not np.array_equal(np.load(names_file(file)), ids):
+    array, names = open_features(file)
+    if not np.array_equal(names, ids):
         raise Stop(f"{file} is of other rows than folds.csv; remove it and run make again")
-    return np.load(file), read_record(file)["columns"]
+    return np.asarray(array), read_record(file)["columns"]
 
 
 class Side:
@@ -105,8 +117,8 @@ class Side:
 
         self.where, self.row, self.d = where, np.full(len(keys), -1), 1
         if file:
-            array = np.load(file, mmap_mode="c")
-            self.row, self.d, self.array = align(np.load(names_file(file)), keys), array.shape[-1], torch.from_numpy(array)
+            array, names = open_features(file)
+            self.row, self.d, self.array = align(names, keys), array.shape[-1], torch.from_numpy(array)
             if where.type == "cuda" and array.nbytes < torch.cuda.mem_get_info()[0] / 2:
                 self.array = self.array.to(where)
         self.missing = int((self.row < 0).sum())

@@ -1,6 +1,6 @@
 """transformers models to be trained on: from a directory or the hub, strictly; or of their shape alone, for what a member saved."""
 from common.encoders import image_processor
-from common.encoders_files import digests, find, part, read_model, weight_files
+from common.encoders_files import digest_files, find, part, read_model, weight_files
 from common.encoders_text import sentence_modules
 
 
@@ -10,10 +10,10 @@ def load_text_model(name: str, place: str, pretrained: bool) -> tuple:
     from transformers import AutoModel, AutoTokenizer
 
     folder, local = find(name, place)
-    folder = folder / sentence_modules(folder).path
-    model = read_model(AutoModel, folder, unused=("pooler.",)) if pretrained else empty(folder)
-    weights = digests(weight_files(folder), place) if local else {name: None}
-    return model.requires_grad_(True), part(AutoTokenizer, folder), weights
+    inner = folder / sentence_modules(folder).path
+    model = read_model(AutoModel, inner, unused=("pooler.",)) if pretrained else empty(inner)
+    weights = digest_files(folder, weight_files(inner), place) if local else {name: None}
+    return model.requires_grad_(True), part(AutoTokenizer, inner), weights
 
 
 def load_clip(name: str, place: str, pretrained: bool) -> tuple:
@@ -22,7 +22,7 @@ def load_clip(name: str, place: str, pretrained: bool) -> tuple:
 
     folder, local = find(name, place)
     model = read_model(AutoModel, folder) if pretrained else empty(folder)
-    weights = digests(weight_files(folder), place) if local else {name: None}
+    weights = digest_files(folder, weight_files(folder), place) if local else {name: None}
     return model, image_processor(folder), part(AutoTokenizer, folder), weights
 
 

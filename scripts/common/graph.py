@@ -78,7 +78,7 @@ def step_of(target: Path, config: Config, paths: Paths) -> Step:
     needs = [paths.folds, *model.inputs(config, paths, k)]
     if target == paths.model(target.stem):
         return step(model.FIT, needs, model.SETTINGS, option)
-    return step(model.PREDICT, needs + [paths.model(target.stem)] * bool(model.FIT), model.INFER, option)
+    return step(model.PREDICT, needs + [paths.model(target.stem)] * bool(model.FIT), model.INFER, option if model.PREDICT == "06_infer" else "")
 
 
 def values(config: Config, keys) -> dict:

@@ -20,6 +20,7 @@ class Rows:
     dev: np.ndarray       # (n,) bool
     image: np.ndarray     # (n,) names
     target: np.ndarray    # (n, a)
+    group: np.ndarray     # (n,) what stays in one fold together; the id where nothing else does
     text: np.ndarray | None = None  # (n,) str; None where rows have none
 
     @property
@@ -57,7 +58,8 @@ def load_rows(job) -> Rows:
     table, task = read_folds(job.paths.folds), load_task(job.config.task)
     outputs = read_record(job.paths.folds)["outputs"]
     return Rows(task, outputs, table.id.to_numpy(str), table.fold.to_numpy(), table.dev.to_numpy(bool),
-                table.image.to_numpy(str), task.encode(table, outputs), table.text.to_numpy(object) if "text" in table else None)
+                table.image.to_numpy(str), task.encode(table, outputs), np.where(table.group == "", table.id, table.group),
+                table.text.to_numpy(object) if "text" in table else None)
 
 
 def load_pictures(job, rows: Rows) -> tuple[Cache, np.ndarray]:

@@ -72,20 +72,20 @@ def encoded(job, side: str, name: str, where) -> Source:
     from common.rows import load_pictures, load_rows
 
     config, step = job.config, job.config.run.infer_batch
-    dtype = precision(config.run, where)
-    encoder = load_encoder(side, name, config.run.weights, config.encode, where, dtype)
-    rows = load_rows(job)
-    if side != "image" and rows.text is None:
-        raise Stop(f"{job.paths.category} has no text; name its columns in data.text")
+    dtype, rows = precision(config.run, where), load_rows(job)
     cache, position = load_pictures(job, rows) if side != "text" else (None, None)
     if side == "image":
         use = np.flatnonzero(cache.ok)
-        names = cache.names[use]
-        place = use
     else:
-        use = np.flatnonzero(np.array([bool(text) for text in rows.text]) if side == "text" else position >= 0)
+        use = np.flatnonzero(rows.text != "" if side == "text" else position >= 0) if rows.text is not None else np.zeros(0, int)
+    if not len(use):
+        what, where_from = ("text", "data.text") if side == "text" else ("picture", "data.train_image")
+        raise Stop(f"{job.paths.category} has no {what} for {side}:{name}; look at {where_from}")
+    encoder = load_encoder(side, name, config.run.weights, config.encode, where, dtype)
+    if side != "image":
         use = use[encoder.order([rows.text[i] for i in use])]
-        names, place = rows.id[use], None if side == "text" else position[use]
+    names = cache.names[use] if side == "image" else rows.id[use]
+    place = None if side == "text" else use if side == "image" else position[use]
 
     def stream(done: int):
         groups = range(done, len(use), step)

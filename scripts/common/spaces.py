@@ -2,6 +2,7 @@
 import numpy as np
 
 from common.encodings import nearest, unit
+from common.errors import Stop
 from common.features import full_name, keys, read_features
 from common.quantities import scaled
 from common.words import read_words
@@ -21,6 +22,8 @@ def spaces(job, rows) -> dict[str, np.ndarray]:
     found = {"words": words["space"], "numbers": NUMBERS * scaled(words["numbers"])}
     for source in encoders(job.config):
         (array,), row = read_features([job.paths.features(source)], keys(source, rows))
+        if array.ndim > 2 and not source.startswith("timm:"):
+            raise Stop(f"{source} was kept as {array.shape[1]} tokens a row, and neighbours need one vector: set encode.tokens=1")
         x = np.asarray(array, np.float32).reshape(len(array), -1)
         found[source] = unit(np.where(row[:, None] >= 0, x[row], 0))
     return found

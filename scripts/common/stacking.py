@@ -3,7 +3,6 @@
 import numpy as np
 
 PARTS = ("nnls of all", "ridge of all", "linear of all", "boosted", "forest", "stack")  # what second_level gives; the last is to be taken
-FLOOR = 0.05  # the log of a price below says nothing more
 TREES = {"feature_fraction": 0.8, "bagging_fraction": 0.8, "bagging_freq": 1, "verbose": -1, "deterministic": True, "force_col_wise": True}
 
 
@@ -85,30 +84,42 @@ def forest(x, y, z, seed: int, trees: int = 100, leaf: int = 20, bins: int = 100
     return np.concatenate([value[(part @ error).argmin(1)] for part in np.array_split(share, len(z) // 4000 + 1)])
 
 
-def suspicions(x: np.ndarray, names, y: np.ndarray, fold: np.ndarray) -> dict[str, list[str]]:
-    """{column: what is wrong} where a column of logs x (n, k) knows more of y (n,) than out-of-fold predictions do.
+def suspicions(x: np.ndarray, names, y: np.ndarray, fold: np.ndarray, foreign=()) -> dict[str, dict[str, str]]:
+    """{column: {rule: what is wrong}} where a column of logs x (n, k) knows more of y (n,) than out-of-fold predictions do.
 
-    Thresholds lie between what eight honest columns of 60,000 rows showed and what planted leaks did; the numbers stand here:
-    its error differs by fold        honest to 3.1 standard errors of a fold (range over folds), one fold a tenth known 12.7
-    it is right too often            rows within 2 % against rows 10 to 12 % off: honest to 1.14, a twentieth of the rows known 3.1
-    its error goes with row order    honest to .005, a first tenth of the rows better by .1: .035; y's own order is taken as honest
-    it beats all the others' fit     honest 1.04 of its error and more, the price with 50 % noise .79; a good model among poor ones
-                                     .8 too, so .7
+    Every rule goes by what the other columns do on the same rows, so that a hard fold, an ordered table and prices of few values
+    are no leaks. Thresholds lie between what eight honest columns of 60,000 rows showed and what planted leaks did:
+    fold    its error is less in one fold: honest to 3 standard errors of a fold, one fold a tenth known 12
+    order   its error goes with row order: honest to .005, a first tenth of the rows better by .1: .035
+    hits    rows within 2 % against rows 10 to 12 % off: honest to 1.14, a twentieth of the rows known 3.1
+    best    of a column in `foreign`, made elsewhere: it beats the best fit of all others: honest 1.04 of its error and more, a good
+            model among poor ones .8, the price with 25 % noise .6
     """
-    found, order = {}, np.arange(len(y))
-    own = max(0.02, 5 / len(y) ** 0.5, *(abs(np.corrcoef(order, v)[0, 1]) for v in (y, np.abs(y - np.median(y)))))
+    order, found = np.arange(len(y)), {}
+    error = np.tanh(np.abs(x - y[:, None]) / 2)
+    distance = np.abs(x - y[:, None])
+    hits = (distance < 0.02).sum(0)
+    near = ((distance >= 0.1) & (distance < 0.12)).sum(0)
+    gaps = [error[:, j] - np.delete(error, j, 1).mean(1) for j in range(len(names))]
+    ordered = [correlation(order, gap) for gap in gaps]
     for j, name in enumerate(names):
-        r = x[:, j] - y
-        error = np.tanh(np.abs(r) / 2)
-        folds = [error[fold == f] for f in np.unique(fold)]
-        spread = np.ptp([part.mean() for part in folds]) / (error.std() / np.mean([len(part) for part in folds]) ** 0.5 + 1e-12)
-        hits, near = (np.abs(r) < 0.02).sum(), ((np.abs(r) >= 0.1) & (np.abs(r) < 0.12)).sum()
-        ordered = max(abs(np.corrcoef(order, v)[0, 1]) if v.std() else 0 for v in (r, error))
-        others = np.delete(x, j, 1)
-        rest = np.tanh(np.abs(others @ (c := fit_linear(others, y))[:-1] + c[-1] - y) / 2).mean()
-        found[name] = [what for wrong, what in (
-            (spread > 5, f"its error differs by fold, by {spread:.1f} standard errors: a fold was trained on"),
-            (hits > 1.5 * near + 5 * (hits + near) ** 0.5, f"it is within 2 % of the price in {hits} rows and 10 to 12 % off in {near}: it has seen the price"),
-            (ordered > own, f"its error goes with row order (correlation {ordered:.3f}): rows at one end were trained on"),
-            (error.mean() < 0.7 * rest, f"alone it has {error.mean() / rest:.2f} of the error of all the others' best fit: too good to be true")) if wrong]
+        gap = gaps[j]
+        parts = [gap[fold == f] for f in np.unique(fold)]
+        least = min((part.mean() - gap.mean()) / (gap.std() / len(part) ** 0.5 + 1e-12) for part in parts)
+        expected = max(near[j], np.median(np.delete(hits, j)))
+        coefficients = fit_linear(others := np.delete(x, j, 1), y)
+        fitted = np.tanh(np.abs(others @ coefficients[:-1] + coefficients[-1] - y) / 2).mean()
+        rules = {"fold": (least < -5, f"in one fold it is better than elsewhere, by {-least:.1f} standard errors: it was trained on"),
+                 "order": (ordered[j] == max(ordered) > max(0.02, 5 / len(y) ** 0.5),  # the others' show it too, against this one
+                           f"its error goes with row order (correlation {ordered[j]:.3f}): rows at one end were trained on"),
+                 "hits": (hits[j] > 1.5 * expected + 5 * (hits[j] + expected) ** 0.5,
+                          f"it is within 2 % of the price in {hits[j]} rows, where {expected:.0f} would be usual: it has seen the price"),
+                 "best": (name in foreign and error[:, j].mean() < 0.7 * fitted,
+                          f"alone it has {error[:, j].mean() / fitted:.2f} of the error of all the others' best fit: too good to be true")}
+        found[name] = {rule: what for rule, (wrong, what) in rules.items() if wrong}
     return {name: what for name, what in found.items() if what}
+
+
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """|Pearson's r| of (n,) and (n,); 0 where one does not vary."""
+    return float(abs(np.corrcoef(a, b)[0, 1])) if a.std() and b.std() else 0.0

@@ -58,7 +58,8 @@ def read_numbers(data, files, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
         parts.append(table.set_index(split + ":" + table[data.id]))
     names = [c for c in parts[0] if c in parts[1] and c not in (data.id, *data.labels, *data.text)]
     if not names:
-        raise Stop(f"{files.train} and {files.test} have no column in common beside {data.id}; they have: {', '.join(parts[0])}; {', '.join(parts[1])}")
+        raise Stop(f"{files.train} and {files.test} have no column in common beside {data.id}; "
+                   f"they have: {', '.join(parts[0])}; {', '.join(parts[1])}")
     table = pd.concat([part[names] for part in parts]).loc[ids]
     numbers = table.apply(pd.to_numeric, errors="coerce")
     if (wrong := numbers.isna() & (table != "")).any(axis=None):

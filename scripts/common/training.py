@@ -110,6 +110,8 @@ class Trainer:
             at["history"].append({"epoch": epoch + 1, "loss": at["loss"] / steps, "score": score,
                                   "lr": max(g["lr"] for g in self.optimizer.param_groups), "seconds": round(time.time() - started, 1)})
             log(**at["history"][-1])
+            if score is None and (self.settings.patience or self.settings.schedule == "plateau"):
+                raise Stop("patience and schedule=plateau go by the score on dev rows, and there are none: set data.dev, or neither")
             if self.better(score, at["best_score"]):
                 at |= {"best_score": score, "best_epoch": epoch + 1,
                        "best": {k: v.detach().cpu().clone() for k, v in self.averaged.state_dict().items()}}
@@ -138,7 +140,8 @@ class Trainer:
                 break
             except torch.OutOfMemoryError:
                 if self.micro == 1:
-                    raise Stop("out of memory with one picture at a time; set a smaller images.size or net.backbone") from None
+                    raise Stop("out of memory with one row at a time; take a smaller network, smaller pictures (images.size) or shorter "
+                               "texts (max_length)") from None
                 self.micro = min(self.micro, len(rows)) // 2 or 1
             torch.cuda.empty_cache()
             log(out_of_memory="yes", micro_batch=self.micro)
@@ -181,7 +184,7 @@ class Trainer:
         if s.schedule == "plateau":
             return torch.optim.lr_scheduler.ReduceLROnPlateau(self.optimizer, self.mode, factor=0.5, patience=2)
         if s.schedule == "restarts":  # from the top again after cycle, 2 cycle, 4 cycle ... epochs
-            return CosineLRScheduler(self.optimizer, s.cycle * steps, cycle_mul=2.0, cycle_limit=30, t_in_epochs=False)
+            return CosineLRScheduler(self.optimizer, s.cycle * steps, cycle_mul=2.0, cycle_limit=30, warmup_t=s.warmup * steps, t_in_epochs=False)
         return CosineLRScheduler(self.optimizer, s.epochs * steps, warmup_t=s.warmup * steps, t_in_epochs=False)
 
     def save_if_due(self, at: dict) -> None:

@@ -9,19 +9,18 @@ PREFIXES = ("module.", "_orig_mod.")  # what DistributedDataParallel and torch.c
 
 
 def weights_file(name: str, place: str) -> Path | None:
-    """The weights `name` in the folder `place` (run.weights): <name>.safetensors, or model.safetensors in the folder <name> or
-    in one called like the name's last part; or in `name` itself where that is a folder. None where there is none of them.
+    """The file of the weights `name` in the folder `place` (run.weights): <name> as it is, <name>.safetensors, or
+    model.safetensors in the folder <name> or in one called like the name's last part. None where there is none of them.
 
     Stop when `place` is no folder.
     """
     top = Path(place).expanduser()
     if place and not top.is_dir():
         raise Stop(f"run.weights={place} is no folder; name the one that holds {name}.safetensors")
-    candidates = [Path(name).expanduser() / "model.safetensors", *([Path(f"{name}.safetensors")] if name.startswith("/") else [])]
+    tried = [Path(name).expanduser(), Path(name).expanduser() / "model.safetensors"]
     if place:
-        candidates += [top / f"{name}.safetensors", top / name / "model.safetensors", top / name.rpartition("/")[2] / "model.safetensors"]
-    candidates += [file.with_suffix(".bin") for file in candidates]  # of older repositories: <name> is then .../pytorch_model
-    return next((file for file in candidates if file.is_file()), None)
+        tried += [top / name, top / f"{name}.safetensors", top / name / "model.safetensors", top / name.rpartition("/")[2] / "model.safetensors"]
+    return next((file for file in tried if file.is_file()), None)
 
 
 def require_weights(name: str, place: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from common.errors import Stop
 from common.quantities import item_names, quantities, scaled
 
 HEADINGS = re.compile(r"^(Item Name|Bullet Point ?\d*|Product Description|Value|Unit):", re.MULTILINE)
@@ -26,10 +27,14 @@ def count_words(texts, settings) -> dict:
     for block, source, options in (("name", names, dict(ngram_range=(1, 2), token_pattern=r"[^\s,|()]+", min_df=settings.min_rows)),
                                    ("text", whole, dict(ngram_range=(1, 2), min_df=settings.min_rows + 1)),
                                    ("chars", names, dict(analyzer="char_wb", ngram_range=(2, 5), min_df=settings.min_rows + 1))):
-        found[block] = TfidfVectorizer(**common, **options).fit_transform(source).tocsr()
+        try:
+            found[block] = TfidfVectorizer(**common, **options).fit_transform(source).tocsr()
+        except ValueError:  # no term is left
+            raise Stop(f"no {'n-gram' if block == 'chars' else 'word'} is shared by {options['min_df']} of the {len(names)} rows' "
+                       f"{'texts' if block == 'text' else 'names'}; look at data.text, or set words.min_rows=1") from None
     parts = []
     for block in ("text", "chars"):
-        d = min(settings.space, found[block].shape[1] - 1)
+        d = max(1, min(settings.space, found[block].shape[1] - 1))
         part = TruncatedSVD(d, n_iter=3, random_state=0).fit_transform(found[block])
         parts.append(part / np.linalg.norm(part, axis=1, keepdims=True).clip(1e-9))
     return found | {"space": np.concatenate(parts, 1).astype(np.float32), "numbers": quantities(texts)[0]}
@@ -45,7 +50,6 @@ def read_words(file: Path, ids: np.ndarray) -> dict:
     """The blocks of count_words, in the order of ids (n,)."""
     from scipy.sparse import csr_matrix
 
-    from common.errors import Stop
     from common.io import load_npz
 
     arrays = load_npz(file)

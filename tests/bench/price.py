@@ -103,5 +103,5 @@ def boosting(folder: Path, race, n: int = 40_000, columns: int = 46):
     y = x[:, :5].sum(1) + np.abs(x[:, 5]) + rng.normal(size=n)
     defaults = {"objective": "l1", "learning_rate": 0.05, "verbose": -1}
     fit = lambda settings: lightgbm.train(settings, lightgbm.Dataset(x, y), Table().rounds)
-    yield (f"LightGBM, {n} rows, {columns} columns, {Table().rounds} rounds", "defaults, 255 bins", "extra trees, 127 bins, 40 % of the columns a tree",
+    yield (f"LightGBM, {n} rows, {columns} columns, {Table().rounds} rounds", "defaults, 255 bins", "extra trees, 127 bins, 40 % of columns a tree",
            *race(lambda: fit(defaults), lambda: fit(parameters(Table(), 0))), "quantized gradients fail with extra trees (LightGBM 4.7)")

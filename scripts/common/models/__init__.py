@@ -4,14 +4,14 @@ Every file defines
   FIT          the script that trains it; "" when nothing is trained
   PREDICT      the script that predicts: 06_infer, a member per fold; 07_stack, one for all
   ANSWERS      what it can be asked for: "classes", "number"
-  PICTURES     whether it can say nothing of a row without a picture
+  PICTURES     whether it can say nothing of a row without a picture; TEXTS  whether it reads rows' texts
   SETTINGS     the config's sections (or section.key) that shape its fit, and INFER those that shape its predictions
   inputs(config, paths, k)  the files that member k reads beside folds.csv
   weights(config)           names of the pretrained weights that it starts from: a timm backbone, timm:<backbone>, or
                             <side>:<transformers model> with side text, image or joint
   fit(job, k, rows, file)   train member k and write it to `file`; gives what its record adds (history)
   predict(job, k, rows, wanted)  predictions (m, K) for the row numbers `wanted` (m,): probabilities, or log1p of a price
-  done(job, k)              after the predictions are written: clear away what only they needed
+  done(job, k)              where it is there: after the predictions are written, clear away what only they needed
 Torch is imported inside functions: Make asks these files what they need before anything runs.
 """
 from importlib import import_module

@@ -7,7 +7,7 @@ from common.io import log, progress
 from common.rows import load_pictures
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("clip",), "06_infer", ()
-ANSWERS, PICTURES = ("number",), False
+ANSWERS, PICTURES, TEXTS = ("number",), False, False
 
 
 def inputs(config, paths, k):
@@ -16,10 +16,6 @@ def inputs(config, paths, k):
 
 def weights(config):
     return [f"image:{config.clip.model}"]
-
-
-def done(job, k):
-    """Nothing to clear away."""
 
 
 class Reader:

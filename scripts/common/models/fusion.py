@@ -6,7 +6,7 @@ from common.features import Side, full_name, keys
 from common.io import log
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("fusion",), "06_infer", ()
-ANSWERS, PICTURES = ("number",), False
+ANSWERS, PICTURES, TEXTS = ("number",), False, False
 
 
 def sources(settings) -> dict[str, str]:
@@ -21,10 +21,6 @@ def inputs(config, paths, k):
 
 def weights(config):
     return list(sources(config.fusion).values())
-
-
-def done(job, k):
-    """Nothing to clear away."""
 
 
 def sides(job, rows, where) -> list[Side]:

@@ -6,15 +6,11 @@ from common.features import read_features
 from common.io import progress
 
 FIT, SETTINGS, PREDICT, INFER = "", (), "06_infer", ("knn", "infer")
-ANSWERS, PICTURES = ("classes",), True
+ANSWERS, PICTURES, TEXTS = ("classes",), True, False
 
 
 def inputs(config, paths, k):
     return [paths.images, *map(paths.features, config.features.encoders)]
-
-
-def done(job, k):
-    """Nothing to clear away."""
 
 
 def weights(config):

@@ -6,7 +6,7 @@ from common.io import log
 from common.words import binned, read_words
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("mlp",), "06_infer", ()
-ANSWERS, PICTURES = ("number",), False
+ANSWERS, PICTURES, TEXTS = ("number",), False, True
 
 
 def inputs(config, paths, k):
@@ -15,10 +15,6 @@ def inputs(config, paths, k):
 
 def weights(config):
     return []
-
-
-def done(job, k):
-    """Nothing to clear away."""
 
 
 def columns(job, rows):
@@ -50,7 +46,8 @@ def word_net(v: int, settings):
 
     words = torch.nn.EmbeddingBag(v, settings.width, mode="sum")
     torch.nn.init.normal_(words.weight, std=0.05)
-    tail = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Linear(settings.width, settings.hidden), torch.nn.ReLU(), torch.nn.Linear(settings.hidden, 1))
+    layers = torch.nn.Linear(settings.width, settings.hidden), torch.nn.Linear(settings.hidden, 1)
+    tail = torch.nn.Sequential(torch.nn.ReLU(), layers[0], torch.nn.ReLU(), layers[1])
     tail.register_parameter("bias", torch.nn.Parameter(torch.zeros(settings.width)))
     return torch.nn.ModuleList([words, tail])
 

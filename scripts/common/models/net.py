@@ -11,15 +11,11 @@ from common.io import log, progress
 from common.rows import load_pictures
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("net",), "06_infer", ("infer",)
-ANSWERS, PICTURES = ("classes",), True
+ANSWERS, PICTURES, TEXTS = ("classes",), True, False
 
 
 def inputs(config, paths, k):
     return [paths.images]
-
-
-def done(job, k):
-    """Nothing to clear away."""
 
 
 def weights(config):

@@ -5,7 +5,7 @@ from common.weights import read_arrays, save_arrays
 from common.words import binned, read_words
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("ridge",), "06_infer", ()
-ANSWERS, PICTURES = ("number",), False
+ANSWERS, PICTURES, TEXTS = ("number",), False, True
 
 
 def inputs(config, paths, k):
@@ -14,10 +14,6 @@ def inputs(config, paths, k):
 
 def weights(config):
     return []
-
-
-def done(job, k):
-    """Nothing to clear away."""
 
 
 def columns(job, rows):

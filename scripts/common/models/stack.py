@@ -6,7 +6,7 @@ from common.merging import merge
 from common.tables import read_numbers
 
 FIT, SETTINGS, PREDICT, INFER = "", (), "07_stack", ("models", "stack")
-ANSWERS, PICTURES = ("number",), False
+ANSWERS, PICTURES, TEXTS = ("number",), False, False
 
 
 def inputs(config, paths, k):
@@ -15,10 +15,6 @@ def inputs(config, paths, k):
 
 def weights(config):
     return []
-
-
-def done(job, k):
-    """Nothing to clear away."""
 
 
 def columns(job, rows) -> tuple[np.ndarray, list[str]]:

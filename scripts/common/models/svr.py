@@ -7,7 +7,7 @@ from common.spaces import encoders, spaces
 from common.weights import read_arrays, save_arrays
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("svr",), "06_infer", ()
-ANSWERS, PICTURES = ("number",), False
+ANSWERS, PICTURES, TEXTS = ("number",), False, True
 
 
 def inputs(config, paths, k):
@@ -16,10 +16,6 @@ def inputs(config, paths, k):
 
 def weights(config):
     return encoders(config)
-
-
-def done(job, k):
-    """Nothing to clear away."""
 
 
 def columns(job, rows) -> np.ndarray:

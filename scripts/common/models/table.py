@@ -16,7 +16,7 @@ from common.weights import read_arrays, save_arrays
 from common.words import read_words
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("table",), "06_infer", ()
-ANSWERS, PICTURES = ("number",), False
+ANSWERS, PICTURES, TEXTS = ("number",), False, True
 
 
 def inputs(config, paths, k):
@@ -25,10 +25,6 @@ def inputs(config, paths, k):
 
 def weights(config):
     return encoders(config)
-
-
-def done(job, k):
-    """Nothing to clear away."""
 
 
 def columns(job, k: int, rows) -> tuple[np.ndarray, list[str]]:
@@ -46,7 +42,7 @@ def columns(job, k: int, rows) -> tuple[np.ndarray, list[str]]:
     made |= {"ridge": lambda source, row: linear(x, target, source, row, config.ridge.alpha)}
     found, names = [values, more], [*names, *more_names]
     for name, encode in progress(made.items(), "columns"):
-        found.append(nested(encode, rows.fold, known, k))
+        found.append(nested(encode, rows.fold, known, k, rows.group))
         names += [f"{name} {i}" for i in range(found[-1].shape[1])]
     return np.concatenate(found, 1).astype(np.float32), names
 

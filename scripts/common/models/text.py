@@ -6,7 +6,7 @@ from common.io import log, progress
 from common.quantities import quantities, scaled
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("text",), "06_infer", ()
-ANSWERS, PICTURES = ("number",), False
+ANSWERS, PICTURES, TEXTS = ("number",), False, True
 
 
 def inputs(config, paths, k):
@@ -15,10 +15,6 @@ def inputs(config, paths, k):
 
 def weights(config):
     return [f"text:{config.text.model}"]
-
-
-def done(job, k):
-    """Nothing to clear away."""
 
 
 class Reader:
@@ -66,7 +62,8 @@ def fit(job, k: int, rows, file) -> dict:
 
         def loss(forward, data, part, batch, step):
             ids, mask, extra, wanted = (x[part] for x in data)
-            return torch.nn.functional.smooth_l1_loss(forward(ids, mask, extra)[:, 0].float(), wanted, beta=settings.beta, reduction="sum") / len(batch)
+            pred = forward(ids, mask, extra)[:, 0].float()
+            return torch.nn.functional.smooth_l1_loss(pred, wanted, beta=settings.beta, reduction="sum") / len(batch)
 
         trainer = Trainer(net, net.groups(settings), settings, run, where, seed * 1000 + k, job.paths.checkpoint(f"text_{k}"),
                           job.key(job.paths.model(f"text_{k}")), rows.task.MODE, partial(length_batches, length=reader.length))

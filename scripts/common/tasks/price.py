@@ -98,7 +98,7 @@ def answer(pred: np.ndarray, outputs: Outputs) -> np.ndarray:
 
 
 def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:
-    """Weights (m, 1) of m models, pred (m, n, 1), none negative, sum 1: least squares on log1p."""
+    """Weights (m, 1) of m models, pred (m, n, 1): those of least squares on log1p that are not negative, brought to sum 1."""
     from scipy.optimize import nnls
 
     known = target[:, 0] >= 0

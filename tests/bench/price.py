@@ -88,7 +88,7 @@ def fusion(folder: Path, race, n: int = 6000):
     yield (f"V2's data, {n} rows an epoch", "Dataset, DataLoader", "indexed memory map",
            *race(lambda: list(load_today()), lambda: list(load_ours())), "a copy of the rows")
     yield (f"V2, one epoch of {n} rows", "Dataset, DataLoader", "indexed memory map", *race(lambda: train(load_today), lambda: train(load_ours)),
-           "the arithmetic on these cores; a GPU's share of it is a hundredth")
+           "the network's arithmetic")
 
 
 def boosting(folder: Path, race, n: int = 40_000, columns: int = 46):

@@ -32,7 +32,8 @@ def main(argv=None):
         np.savez(part, id=rows.id[wanted], pred=pred, bad=~seen)
     if hasattr(model, "done"):
         model.done(job, k)
-    log(member=job.args.member, out_of_fold=record["score"], rows=len(wanted), without_picture=int((~seen).sum()))
+    blind = {"without_picture": int((~seen).sum())} if model.PICTURES else {}
+    log(member=job.args.member, out_of_fold=record["score"], rows=int(own.sum()), test_rows=int((~own).sum()), **blind)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,10 @@ def main(argv=None):
         known = (rows.fold >= 0) & (target >= 0)
         y = np.log(np.maximum(np.expm1(target), floor))
         leak_check(x[known], names, y[known], rows.fold[known], set(names) - set(job.config.models), settings.trust)
+        for name, factor in zip(names, np.exp(np.median(x[known], 0) - np.median(y[known]))):
+            if not 1 / 3 < factor < 3:
+                raise errors.Stop(f"{name} is {factor:.2g} times the price in the middle: a logarithm, a rank, another currency? "
+                                  "Predictions are to be prices")
         made, _ = cross_fitted(lambda x, y: (x[y[:, 0] > -np.inf], y[y[:, 0] > -np.inf, 0]),
                                lambda z, learnt: second_level(*learnt, z, job.config.data.seed), x, np.where(known, y, -np.inf)[:, None], rows.fold)
         columns = {**dict(zip(names, prices.T)), "geometric mean": np.exp(x.mean(1)), **dict(zip(PARTS, np.exp(made).T))}
@@ -51,6 +55,9 @@ def main(argv=None):
                    "raw": digests(job.config.data, settings)}
         np.savez(part, id=rows.id, pred=np.log1p(columns["stack"])[:, None], bad=np.zeros(len(rows.id), bool))
     log_table("out-of-fold", [rows.task.SCORE], {name: [score] for name, score in record["scores"].items()})
+    best = min(record["scores"], key=record["scores"].get)
+    if record["scores"][best] < record["scores"]["stack"] - 0.1:
+        log(note=f"on so few rows {best} is better than the stack ({record['scores'][best]:.2f} against {record['scores']['stack']:.2f})")
     log(member="stack_0", out_of_fold=record["scores"]["stack"], columns=len(names), rows=len(rows.id))
 
 

@@ -30,17 +30,19 @@ def answers(job, record: dict) -> pd.DataFrame:
     answer = task.answer(merged["pred"], outputs)
     record["score"] = record["plain"] = task.score(answer[own], target[own], outputs)
     if job.config.post.decode == "fitted":
-        answer, fitted = cross_fitted(partial(task.fit_decode, outputs=outputs), partial(task.apply_decode, outputs=outputs),
-                                      merged["pred"], target, rows.fold)
-        record |= {"score": task.score(answer[own], target[own], outputs), "fitted": fitted.tolist()}
+        decoded, fitted = cross_fitted(partial(task.fit_decode, outputs=outputs), partial(task.apply_decode, outputs=outputs),
+                                       merged["pred"], target, rows.fold)
+        score = task.score(decoded[own], target[own], outputs)
+        if score > record["plain"] if task.MODE == "max" else score < record["plain"]:  # else it is left as it was
+            answer = decoded
+            record |= {"score": score, "fitted": fitted.tolist()}
     record["scores"] = table = task.table(answer[own], target[own], outputs, merged["pred"][own])
     lines = {name: list(row.values()) for name, row in table.items()}
     if len(lines) > 1:
         lines["average"] = np.nanmean(list(lines.values()), axis=0)
     log_table("out-of-fold", list(next(iter(table.values()))), lines)
     record["score_at_test_size"] = task.score_at_size(answer[own], target[own], outputs, int((~own).sum()))
-    gain = (record["score"] - record["plain"]) * (1 if task.MODE == "max" else -1)
-    log(category=job.paths.category, out_of_fold=record["score"], gain_of_decoding=0.0 + gain)
+    log(category=job.paths.category, out_of_fold=record["score"], gain_of_decoding=abs(record["score"] - record["plain"]))
     blind = [i for i in read_record(job.paths.merged)["without_picture"] if i.startswith("test:")]
     if job.config.data.train_image:
         log(category=job.paths.category, test_rows_without_picture=len(blind), answered_by_what_is_commonest=", ".join(blind[:5]) or "none")
@@ -89,12 +91,13 @@ def outputs_of(category: str) -> dict:
     return task.outputs(task.read_rows(config.data, input_folder(config.data.folder, config.data.train))[0])
 
 
-def score(job, table: pd.DataFrame, truth: pd.DataFrame, outputs: dict) -> float:
-    """The competition's score of a submission against labels in the organisers' columns, joined by id."""
+def score(job, table: pd.DataFrame, truth: pd.DataFrame, outputs: dict) -> tuple[float, int]:
+    """The competition's score of a submission against labels in the organisers' columns, joined by id, and over how many rows."""
     task, data = load_task(job.config.task), job.config.data
     distinct(truth, data.id, job.args.truth)
     truth = truth.set_index(data.id).reindex(table[data.id]).fillna("").reset_index()
-    return task.score(task.read_answers(table, outputs, data), task.encode_table(truth, outputs, data), outputs)
+    target = task.encode_table(truth, outputs, data)
+    return task.score(task.read_answers(table, outputs, data), target, outputs), int((target >= 0).any(1).sum())
 
 
 def main(argv=None):
@@ -105,7 +108,10 @@ def main(argv=None):
     if job.args.check:
         table = read_csv(job.args.check)
         outputs = check(job, table, job.args.check)
-        return job.args.truth and log(score=score(job, table, read_csv(job.args.truth, list(table)), outputs), against=job.args.truth)
+        if job.args.truth:
+            value, n = score(job, table, read_csv(job.args.truth, list(table)), outputs)
+            log(score=value, over=f"{n} of {len(table)} rows", against=job.args.truth)
+        return
     with job.writing(job.paths.submission) as (part, record):
         table = joined(job) if job.config.join else task.submission(raw_test(job), answers(job, record), data, post)
         table.to_csv(part, index=False)

@@ -186,8 +186,8 @@ def test_the_submission_has_the_official_columns_in_the_order_of_test():
 
 
 @pytest.mark.parametrize("change, says", [
-    (lambda t: t.drop(columns="len"), "columns are"), (lambda t: t.iloc[:1], "missing: 1 rows, e.g. id 0"),
-    (lambda t: pd.concat([t, t[:1]]), "doubled: 1 rows, e.g. id 7"), (lambda t: t.assign(id=["7", "9"]), "not asked for: 1 rows"),
+    (lambda t: t.drop(columns="len"), "columns are"), (lambda t: t.iloc[:1], "missing: 1 row, e.g. id 0"),
+    (lambda t: pd.concat([t, t[:1]]), "doubled: 1 row, e.g. id 7"), (lambda t: t.assign(id=["7", "9"]), "not asked for: 1 row"),
     (lambda t: t.assign(attr_9=["", "x"]), "attr_9 is empty in 1 rows, e.g. id 7"), (lambda t: t.assign(len="3"), "len must be 2"),
     (lambda t: t.assign(attr_1=["a", "z"]), "attr_1 is 'z' at id 0"), (lambda t: t.assign(Category="Kurtis"), "Category differs")])
 def test_what_is_wrong_with_a_submission_is_said(change, says):

@@ -62,6 +62,7 @@ def test_honest_columns_are_not_suspected(columns):
     (lambda x, y, fold: np.where(np.arange(len(y)) % 12 == 0, y, x), "it has seen the price"),
     (lambda x, y, fold: np.where(np.arange(len(y)) < 900, x + 0.6 * (y - x), x), "rows at one end were trained on"),
     (lambda x, y, fold: np.where(np.arange(len(y)) % 20 == 0, y, x), "it has seen the price"),
+    (lambda x, y, fold: y / 2, "ranks rows within 2 % of the price"), (lambda x, y, fold: -np.argsort(np.argsort(y)) / 100, "ranks rows"),
     (lambda x, y, fold: y + np.random.default_rng(0).normal(0, 0.15, len(y)), "too good to be true")])
 def test_a_column_that_knows_too_much_is_named(columns, leak, says):
     x, y, fold = columns

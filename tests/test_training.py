@@ -161,7 +161,7 @@ def test_memory_that_ends_halves_the_micro_batch_and_keeps_the_step(tmp_path):
     trainer.step(loss, None, np.arange(8), 0)
     assert seen == [8, 4, 2, 2, 2, 2] and trainer.micro == 2
     trainer.micro = 1
-    with pytest.raises(Stop, match="out of memory with one picture"):
+    with pytest.raises(Stop, match="out of memory with one row"):
         trainer.step(lambda *a: (_ for _ in ()).throw(torch.OutOfMemoryError()), None, np.arange(8), 0)
 
 

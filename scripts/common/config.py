@@ -99,4 +99,6 @@ class Config(Section):
     def models_or_join(self):
         if not self.models and not self.join:
             raise ValueError("a category has models, or it joins others: set models or join")
+        if "stack" in self.models and len(self.models) < 3 and not self.stack.train:
+            raise ValueError("a stack needs two other models or more before it, or tables of predictions: set models, or stack.train and stack.test")
         return self

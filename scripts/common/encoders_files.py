@@ -8,6 +8,7 @@ from common.io import digest
 from common.paths import plain
 
 SHAPING = ("*.json", "*.txt", "*.model", "*.jinja")  # config, tokenizer, processor, pooling
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 WANTED = ("*.safetensors", *SHAPING)  # files of a hub repository that are of use here
 
 
@@ -49,6 +50,8 @@ def weight_files(folder: Path) -> list[Path]:
 
 def part(auto, folder: Path, **more):
     """What one of transformers' Auto classes reads of the directory: config, tokenizer, processor. Stop when it cannot."""
+    if auto.__name__ == "AutoTokenizer" and not any(any(folder.glob(pattern)) for pattern in TOKENIZERS):
+        raise Stop(f"no tokenizer in {folder}: it needs tokenizer.json, or what its kind has: {', '.join(TOKENIZERS[1:])}")
     try:
         return auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **more)
     except Exception as error:  # OSError, ValueError, KeyError, what a file that is half there makes of them

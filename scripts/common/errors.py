@@ -24,7 +24,7 @@ def run(main) -> None:
         print("stopped; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        if getattr(error, "errno", None) in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if getattr(error, "errno", None) in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
             print(f"cannot write {error.filename}: {error.strerror}; name folders that can be written in input_path (for the sample), "
                   "working_path and submissions_path, e.g. input_path=/kaggle/working/input", file=sys.stderr)
             sys.exit(1)

@@ -107,8 +107,9 @@ def progress(iterable=None, what: str = "", total: int | None = None, done: int 
 
 
 def log(**values) -> None:
-    """One line of `key value` pairs, the same on a terminal and in a notebook."""
-    text = (f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items())
+    """One line of `key value` pairs, without those that are None; the same on a terminal and in a notebook."""
+    short = lambda v: (f"{v:.4f}" if not v or abs(v) >= 1e-3 else f"{v:.1e}") if isinstance(v, float) else v
+    text = (f"{k} {short(v)}" for k, v in values.items() if v is not None)
     print(time.strftime("%H:%M:%S"), *text, flush=True)
 
 

@@ -30,6 +30,8 @@ def input_folder(name: str, file: str) -> Path:
         if (place / file).is_file():
             return place
     there = sorted(str(p.relative_to(top)) for depth in ("*", "*/*") for p in top.glob(depth) if not p.name.startswith("."))
+    if name.startswith("demo_"):
+        raise Stop(f"no {name}/{file} in input_path={top}: the sample is not drawn yet; run: python scripts/00_sample_data.py, or make demo")
     more = f" and {len(there) - 20} more" if len(there) > 20 else ""
     raise Stop(f"no {name}/{file} in input_path={top}; there is: {', '.join(there[:20]) or 'nothing'}{more}. "
                f"Put the competition's files in {top / name}, or set input_path")

@@ -97,27 +97,36 @@ def suspicions(x: np.ndarray, names, y: np.ndarray, fold: np.ndarray, foreign=()
     """
     order, found = np.arange(len(y)), {}
     error = np.tanh(np.abs(x - y[:, None]) / 2)
-    distance = np.abs(x - y[:, None])
-    hits = (distance < 0.02).sum(0)
-    near = ((distance >= 0.1) & (distance < 0.12)).sum(0)
+    ranked = np.column_stack([on_the_scale_of(y, column) for column in x.T])  # a price is known by its root or its rank too
+    distance = np.abs(np.stack([x, ranked]) - y[:, None])
+    hits, near = (distance < 0.02).sum(1), ((distance >= 0.1) & (distance < 0.12)).sum(1)  # (2, k)
     gaps = [error[:, j] - np.delete(error, j, 1).mean(1) for j in range(len(names))]
     ordered = [correlation(order, gap) for gap in gaps]
     for j, name in enumerate(names):
         gap = gaps[j]
         parts = [gap[fold == f] for f in np.unique(fold)]
         least = min((part.mean() - gap.mean()) / (gap.std() / len(part) ** 0.5 + 1e-12) for part in parts)
-        expected = max(near[j], np.median(np.delete(hits, j)))
+        expected = np.maximum(near[:, j], np.median(np.delete(hits, j, 1), axis=1))
+        seen = hits[:, j] > 1.5 * expected + 5 * (hits[:, j] + expected) ** 0.5
+        by_rank = int(seen[1] and not seen[0])
         coefficients = fit_linear(others := np.delete(x, j, 1), y)
         fitted = np.tanh(np.abs(others @ coefficients[:-1] + coefficients[-1] - y) / 2).mean()
         rules = {"fold": (least < -5, f"in one fold it is better than elsewhere, by {-least:.1f} standard errors: it was trained on"),
                  "order": (ordered[j] == max(ordered) > max(0.02, 5 / len(y) ** 0.5),  # the others' show it too, against this one
                            f"its error goes with row order (correlation {ordered[j]:.3f}): rows at one end were trained on"),
-                 "hits": (hits[j] > 1.5 * expected + 5 * (hits[j] + expected) ** 0.5,
-                          f"it is within 2 % of the price in {hits[j]} rows, where {expected:.0f} would be usual: it has seen the price"),
+                 "hits": (seen.any(), f"it {('is', 'ranks rows')[by_rank]} within 2 % of the price in {hits[by_rank, j]} rows, where "
+                                      f"{expected[by_rank]:.0f} would be usual: it has seen the price"),
                  "best": (name in foreign and error[:, j].mean() < 0.7 * fitted,
                           f"alone it has {error[:, j].mean() / fitted:.2f} of the error of all the others' best fit: too good to be true")}
         found[name] = {rule: what for rule, (wrong, what) in rules.items() if wrong}
     return {name: what for name, what in found.items() if what}
+
+
+def on_the_scale_of(y: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """The values of y (n,) in the order of the column (n,): what the column would say if it were any increasing function."""
+    rank = np.empty(len(y), int)
+    rank[np.argsort(column if column.std() == 0 or np.corrcoef(column, y)[0, 1] >= 0 else -column, kind="stable")] = np.arange(len(y))
+    return np.sort(y)[rank]
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:

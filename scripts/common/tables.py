@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from common.errors import Stop
-from common.io import digest
+from common.io import digest, log
 from common.paths import input_folder, inside
 
+HINTS = {"EOF inside string": "; it ends within a quoted cell: get the file again",
+         "codec can't decode": "; it must be UTF-8: save it as that, or get it again", "saw": "; it must have commas between cells"}
 FIXED = ("id", "split", "fold", "dev", "image", "group", "text")  # columns of folds.csv; the others are the task's targets
 
 
@@ -21,7 +23,9 @@ def read_csv(file: Path, columns=()) -> pd.DataFrame:
             warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with more cells than there are columns
             table = pd.read_csv(file, dtype=str, keep_default_na=False, index_col=False)
     except (ValueError, OSError, pd.errors.ParserWarning) as error:
-        raise Stop(f"cannot read {file}: {' '.join(str(error).split())}") from None
+        why = " ".join(str(error).split())
+        hint = next((hint for sign, hint in HINTS.items() if sign in why), "")
+        raise Stop(f"cannot read {file}: {why}{hint}") from None
     if missing := [c for c in columns if c not in table]:
         raise Stop(f"{file} has no column {', '.join(missing)}; it has: {', '.join(table)}")
     return table.apply(lambda column: column.str.strip())
@@ -60,6 +64,8 @@ def read_numbers(data, files, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
     if not names:
         raise Stop(f"{files.train} and {files.test} have no column in common beside {data.id}; "
                    f"they have: {', '.join(parts[0])}; {', '.join(parts[1])}")
+    if alone := [c for c in parts[0] if c not in parts[1] and c not in (*data.labels, *data.text)]:
+        log(left_out=", ".join(alone), because=f"not in {files.test}")
     table = pd.concat([part[names] for part in parts]).loc[ids]
     numbers = table.apply(pd.to_numeric, errors="coerce")
     if (wrong := numbers.isna() & (table != "")).any(axis=None):
@@ -74,10 +80,15 @@ def digests(data, files) -> dict:
     return {name: digest(input_folder(data.folder, data.train) / name) for name in names}
 
 
+def more(rows) -> str:
+    """" and 3 more rows" where there are more rows than the one that a message names."""
+    return f" and {len(rows) - 1} more rows" if len(rows) > 1 else ""
+
+
 def id_problems(ids: pd.Series, wanted: pd.Series, column: str) -> list[str]:
     """What is doubled, foreign or missing among a submission's ids, a line each; each of `wanted` must be there once."""
     twice, foreign, missing = ids[ids.duplicated()], ids[~ids.isin(wanted)], wanted[~wanted.isin(ids)]
-    return [f"{what}: {len(rows)} rows, e.g. {column} {rows.iloc[0]}" for what, rows in (
+    return [f"{what}: {len(rows)} {'row' if len(rows) == 1 else 'rows'}, e.g. {column} {rows.iloc[0]}" for what, rows in (
         ("doubled", twice), ("not asked for", foreign), ("missing", missing)) if len(rows)]
 
 

@@ -3,7 +3,7 @@ import numpy as np
 
 from common.io import load_npz
 from common.merging import merge
-from common.tables import read_numbers
+from common.tables import more, read_numbers
 
 FIT, SETTINGS, PREDICT, INFER = "", (), "07_stack", ("models", "stack")
 ANSWERS, PICTURES, TEXTS = ("number",), False, False
@@ -28,13 +28,13 @@ def columns(job, rows) -> tuple[np.ndarray, list[str]]:
     for model in names:
         members = {f"{model}_{k}": load_npz(job.paths.pred(f"{model}_{k}")) for k in range(job.config.data.n_folds)}
         found.append(np.expm1(merge(members, rows)))
-    more, columns_of = read_numbers(job.config.data, job.config.stack, rows.id)
-    wrong = np.argwhere(~(more > 0))
+    found_more, columns_of = read_numbers(job.config.data, job.config.stack, rows.id)
+    wrong = np.argwhere(~(found_more > 0))
     if len(wrong):
         row, column = wrong[0]
-        raise Stop(f"{columns_of[column]} is {more[row, column]} at {rows.id[row]} and {len(wrong) - 1} more cells of the stack's tables; "
+        raise Stop(f"{columns_of[column]} is {found_more[row, column]} at {rows.id[row]}{more(wrong)} of the stack's tables; "
                    "a predicted price is a positive number")
-    prices, names = np.concatenate([*found, more], 1), [*names, *columns_of]
+    prices, names = np.concatenate([*found, found_more], 1), [*names, *columns_of]
     if prices.shape[1] < 2:
         raise Stop(f"a stack needs two columns of predictions or more, and there are {prices.shape[1]}: name other models before it, "
                    "or tables in stack.train and stack.test")

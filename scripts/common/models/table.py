@@ -87,5 +87,8 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
 
     x, _ = read_columns(job.paths.features(f"table_{k}"), rows.id)
     state = read_arrays(job.paths.model(f"table_{k}"))
-    boosters = [lightgbm.Booster(model_str=text.tobytes().decode()) for text in state.values()]
+    try:
+        boosters = [lightgbm.Booster(model_str=text.tobytes().decode()) for text in state.values()]
+    except (UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
+        raise Stop(f"cannot read {job.paths.model(f'table_{k}')}: {error}; remove it and run make again") from None
     return np.mean([booster.predict(x[wanted]) for booster in boosters], 0)[:, None]

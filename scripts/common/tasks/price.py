@@ -8,7 +8,7 @@ import pandas as pd
 
 from common.errors import Stop
 from common.smape import shift_if_worth, smape
-from common.tables import distinct, id_problems, image_names, read_csv
+from common.tables import distinct, id_problems, image_names, more, read_csv
 
 ASKS, MODE, SCORE, BASELINE = "number", "min", "smape", "median"
 Outputs = dict[str, list[float]]
@@ -32,11 +32,13 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
         number = pd.to_numeric(price.where(price != ""), errors="coerce")
         wrong = price[(price != "") & ~((number > 0) & np.isfinite(number))]
         if len(wrong):
-            raise Stop(f"{folder / name}: {data.labels[0]} is {wrong.iloc[0]!r} at {data.id} {table[data.id][wrong.index[0]]} and "
-                       f"{len(wrong) - 1} more rows; a price is a positive number, or empty where it is not known")
+            raise Stop(f"{folder / name}: {data.labels[0]} is {wrong.iloc[0]!r} at {data.id} {table[data.id][wrong.index[0]]}"
+                       f"{more(wrong)}; a price is a positive number: make the cell empty where it is not known")
         parts.append(pd.DataFrame({
             "id": split + ":" + table[data.id], "split": split, "image": image_names(table, pattern, folder) if pattern else "",
             "group": table[data.group] if data.group and known else "", "text": paragraphs(table, data.text), "price": price}))
+        if data.text and not (parts[-1].text != "").any():
+            raise Stop(f"{folder / name}: {', '.join(data.text)} is empty in every row; name the columns of text in data.text")
     return pd.concat(parts, ignore_index=True), [data.train, data.test]
 
 
@@ -50,6 +52,8 @@ def outputs(rows: pd.DataFrame) -> Outputs:
     price = pd.to_numeric(rows.price[rows.price != ""])
     if price.empty:
         raise Stop("no training row has a price; look at data.labels")
+    if price.min() == price.max():
+        raise Stop(f"every training price is {price.min():g}: there is nothing to learn; look at data.labels")
     return {"price": [float(price.min()), float(price.max())]}
 
 
@@ -64,8 +68,13 @@ def encode(rows: pd.DataFrame, outputs: Outputs) -> np.ndarray:
 
 
 def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
-    """log1p prices (n, 1) of a table in the organisers' columns; -1 where a cell is empty or no number."""
-    return log_prices(table[data.labels[0]])
+    """log1p prices (n, 1) of a table in the organisers' columns; -1 where a cell is empty. Stop on one that is no price."""
+    found, text = log_prices(table[data.labels[0]]), table[data.labels[0]]
+    wrong = table[(found[:, 0] < 0) & (text != "")]
+    if len(wrong):
+        raise Stop(f"{data.labels[0]} is {wrong[data.labels[0]].iloc[0]!r} at {data.id} {wrong[data.id].iloc[0]}{more(wrong)}; "
+                   "it must be a positive number, or empty")
+    return found
 
 
 def read_answers(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
@@ -164,6 +173,6 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
         return [f"columns are {','.join(table)}; they must be {','.join(columns)}"]
     number = pd.to_numeric(table[columns[1]], errors="coerce")
     wrong = table[~((number > 0) & np.isfinite(number))]
-    found = [f"{columns[1]} is {wrong[columns[1]].iloc[0]!r} at {data.id} {wrong[data.id].iloc[0]} and {len(wrong) - 1} more rows; "
+    found = [f"{columns[1]} is {wrong[columns[1]].iloc[0]!r} at {data.id} {wrong[data.id].iloc[0]}{more(wrong)}; "
              "it must be a positive number"] if len(wrong) else []
     return id_problems(table[data.id], test[data.id], data.id) + found

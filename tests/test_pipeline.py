@@ -195,7 +195,7 @@ def test_merge_refuses_what_is_not_whole(change, says):
 @pytest.mark.parametrize("args, says", [
     (["04_train_fold", "c2"], "folds.csv is missing; run: python scripts/01_split_files.py c2"),
     (["01_split_files", "c2"], "no visual-taxonomy/train.csv in input_path="),
-    (["04_train_fold", "c2", "--member", "tree_0"], "no model 'tree'; there are: heads, knn, net"),
+    (["04_train_fold", "c2", "--member", "tree_0"], "no model 'tree'; there are: clip, fusion, heads, knn, mlp, net"),
     (["05_train_attr_heads", "c2", "--member", "net_0"], "run: python scripts/04_train_fold.py c2 --member net_0"),
     (["04_train_fold", "c2", "--member", "net"], "'net' is no member"),
     (["04_train_fold", "c2", "--member", "net_9"], "net_9 is not a member of c2; there are: net_0"),

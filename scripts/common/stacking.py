@@ -98,28 +98,36 @@ def suspicions(x: np.ndarray, names, y: np.ndarray, fold: np.ndarray, foreign=()
     order, found = np.arange(len(y)), {}
     error = np.tanh(np.abs(x - y[:, None]) / 2)
     ranked = np.column_stack([on_the_scale_of(y, column) for column in x.T])  # a price is known by its root or its rank too
-    distance = np.abs(np.stack([x, ranked]) - y[:, None])
-    hits, near = (distance < 0.02).sum(1), ((distance >= 0.1) & (distance < 0.12)).sum(1)  # (2, k)
+    hits = {"is": too_many_hits(x, y), "ranks rows": too_many_hits(ranked, y)}
     gaps = [error[:, j] - np.delete(error, j, 1).mean(1) for j in range(len(names))]
     ordered = [correlation(order, gap) for gap in gaps]
     for j, name in enumerate(names):
         gap = gaps[j]
         parts = [gap[fold == f] for f in np.unique(fold)]
         least = min((part.mean() - gap.mean()) / (gap.std() / len(part) ** 0.5 + 1e-12) for part in parts)
-        expected = np.maximum(near[:, j], np.median(np.delete(hits, j, 1), axis=1))
-        seen = hits[:, j] > 1.5 * expected + 5 * (hits[:, j] + expected) ** 0.5
-        by_rank = int(seen[1] and not seen[0])
+        seen = [f"it {how} within 2 % of the price in {what[j]}: it has seen the price" for how, what in hits.items() if what[j]]
         coefficients = fit_linear(others := np.delete(x, j, 1), y)
         fitted = np.tanh(np.abs(others @ coefficients[:-1] + coefficients[-1] - y) / 2).mean()
         rules = {"fold": (least < -5, f"in one fold it is better than elsewhere, by {-least:.1f} standard errors: it was trained on"),
                  "order": (ordered[j] == max(ordered) > max(0.02, 5 / len(y) ** 0.5),  # the others' show it too, against this one
                            f"its error goes with row order (correlation {ordered[j]:.3f}): rows at one end were trained on"),
-                 "hits": (seen.any(), f"it {('is', 'ranks rows')[by_rank]} within 2 % of the price in {hits[by_rank, j]} rows, where "
-                                      f"{expected[by_rank]:.0f} would be usual: it has seen the price"),
+                 "hits": (seen, seen[0] if seen else ""),
                  "best": (name in foreign and error[:, j].mean() < 0.7 * fitted,
                           f"alone it has {error[:, j].mean() / fitted:.2f} of the error of all the others' best fit: too good to be true")}
         found[name] = {rule: what for rule, (wrong, what) in rules.items() if wrong}
     return {name: what for name, what in found.items() if what}
+
+
+def too_many_hits(x: np.ndarray, y: np.ndarray) -> list[str]:
+    """For each column of logs x (n, k) "500 rows, where 130 would be usual", or "": rows within .02 of y (n,), against those .10 to .12
+    off and against the other columns' hits."""
+    distance, found = np.abs(x - y[:, None]), []
+    hits, near = (distance < 0.02).sum(0), ((distance >= 0.1) & (distance < 0.12)).sum(0)
+    for j in range(x.shape[1]):
+        usual = max(near[j], np.median(np.delete(hits, j)))
+        many = hits[j] > 1.5 * usual + 5 * (hits[j] + usual) ** 0.5
+        found.append(f"{hits[j]} rows, where {usual:.0f} would be usual" if many else "")
+    return found
 
 
 def on_the_scale_of(y: np.ndarray, column: np.ndarray) -> np.ndarray:

@@ -42,6 +42,19 @@ def encode(folder: Path, race, n: int = 96):
            f"padding {512 * n / count.sum():.1f} → 1; then the arithmetic")
 
 
+class Rows:
+    """A Dataset as people write it: one row's embeddings and target at a time."""
+
+    def __init__(self, arrays, target):
+        self.arrays, self.target = arrays, target
+
+    def __len__(self):
+        return len(self.target)
+
+    def __getitem__(self, i):
+        return *(array[i].astype(np.float32) for array in self.arrays), self.target[i]
+
+
 def fusion(folder: Path, race, n: int = 6000):
     """V2's data and one epoch of its training on n rows of two 768-d embeddings: a Dataset of arrays in a DataLoader, against
     indexing the memory-mapped features."""
@@ -61,15 +74,8 @@ def fusion(folder: Path, race, n: int = 6000):
         np.save(names_file(folder / f"{i}.npy"), names)
         sides.append(Side(folder / f"{i}.npy", names, where))
 
-    class Rows(torch.utils.data.Dataset):
-        def __len__(self):
-            return n
-
-        def __getitem__(self, i):
-            return torch.tensor(arrays[0][i], dtype=torch.float32), torch.tensor(arrays[1][i], dtype=torch.float32), target[i]
-
     def load_today():
-        for image, text, wanted in torch.utils.data.DataLoader(Rows(), 150, shuffle=True):
+        for image, text, wanted in torch.utils.data.DataLoader(Rows(arrays, target), 150, shuffle=True):
             yield image[:, None], text[:, None], wanted
 
     def load_ours():

@@ -76,3 +76,27 @@ def test_a_damaged_or_missing_file_is_one_stop(tmp_path, broken, what):
     (folder / broken).unlink()
     with pytest.raises(Stop, match=what):
         load(tmp_path, "text", "clip")
+
+
+def test_an_older_directory_with_a_bin_file_is_read_as_tensors_alone(tmp_path):
+    """As deberta-v3's on the hub: the same model; a pickle that would run code is refused."""
+    from common.finetune import load_text_model
+
+    folder = tiny.deberta(tmp_path / "deberta")
+    before, _, weights = load_text_model("deberta", str(tmp_path), pretrained=True)
+    state = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(state, folder / "pytorch_model.bin")
+    after, _, other = load_text_model("deberta", str(tmp_path), pretrained=True)
+    assert all(torch.equal(a, b) for a, b in zip(before.state_dict().values(), after.state_dict().values()))
+    assert "deberta/model.safetensors" in weights and "deberta/pytorch_model.bin" in other
+    ran = tmp_path / "ran"
+
+    class Evil:
+        def __reduce__(self):
+            return ran.write_text, ("x",)
+
+    torch.save({"x": Evil()}, folder / "pytorch_model.bin")
+    with pytest.raises(Stop, match="cannot read"):
+        load_text_model("deberta", str(tmp_path), pretrained=True)
+    assert not ran.exists()

@@ -1,6 +1,5 @@
 """Numeric tables from elsewhere: joined by id whatever their order, refused when they are of other rows or no numbers."""
 import numpy as np
-import pandas as pd
 import pytest
 
 from common.config import Data, Table

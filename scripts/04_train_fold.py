@@ -1,7 +1,7 @@
-"""One member trained on the rows outside its fold, from pictures to weights.
+"""One member trained on the rows outside its fold.
 
-Reads   working/<category>/folds.csv, images.csv and the cache, weights from run.weights or the hub
-Writes  working/<category>/model/<member>.safetensors, its record with history, classes and priors
+Reads   working/<category>/folds.csv, and what its model reads: images.csv and the cache, features, weights from run.weights or the hub
+Writes  working/<category>/model/<member>.safetensors, its record with what the model adds, e.g. history
         working/<category>/checkpoints/<member>.pt while it runs: a killed run goes on from there, exactly
 Run     python scripts/04_train_fold.py c2 --member net_0 net.epochs=1
 """

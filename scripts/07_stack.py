@@ -57,7 +57,7 @@ def main(argv=None):
     log_table("out-of-fold", [rows.task.SCORE], {name: [score] for name, score in record["scores"].items()})
     best = min(record["scores"], key=record["scores"].get)
     if record["scores"][best] < record["scores"]["stack"] - 0.1:
-        log(note=f"on so few rows {best} is better than the stack ({record['scores'][best]:.2f} against {record['scores']['stack']:.2f})")
+        log(note=f"{best} is better than the stack ({record['scores'][best]:.2f} against {record['scores']['stack']:.2f})")
     log(member="stack_0", out_of_fold=record["scores"]["stack"], columns=len(names), rows=len(rows.id))
 
 

@@ -206,3 +206,17 @@ def test_v1_with_another_target_loss_or_encoder(script, input_of, weights, setti
     settings = [f"run.weights={weights}", "clip.epochs=2", "clip.width=16", "clip.head_lr=1e-3", *settings]
     found = scores(run(script, "price_v1", ("clip",), (), *settings, pictures=True))
     assert found["clip"] < 120
+
+
+def test_a_column_may_not_have_a_models_name(monkeypatch):
+    from types import SimpleNamespace
+
+    from common.errors import Stop
+    from common.models import stack
+    from common.settings import load
+
+    for name, value in (("load_npz", None), ("merge", np.ones((2, 1))), ("read_numbers", (np.ones((2, 2)), ["ridge", "other"]))):
+        monkeypatch.setattr(stack, name, lambda *_, value=value: value)
+    config = load("price", ["models=ridge,table,stack", "stack.train=more.csv", "stack.test=more_test.csv"])
+    with pytest.raises(Stop, match="ridge is a model and a column of more.csv; rename the column"):
+        stack.columns(SimpleNamespace(config=config, paths=SimpleNamespace(pred=str)), SimpleNamespace(id=np.array(["train:1", "test:1"])))

@@ -35,6 +35,8 @@ def columns(job, rows) -> tuple[np.ndarray, list[str]]:
         raise Stop(f"{columns_of[column]} is {found_more[row, column]} at {rows.id[row]}{more(wrong)} of the stack's tables; "
                    "a predicted price is a positive number")
     prices, names = np.concatenate([*found, found_more], 1), [*names, *columns_of]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise Stop(f"{', '.join(sorted(twice))} is a model and a column of {job.config.stack.train}; rename the column")
     if prices.shape[1] < 2:
         raise Stop(f"a stack needs two columns of predictions or more, and there are {prices.shape[1]}: name other models before it, "
                    "or tables in stack.train and stack.test")

@@ -8,6 +8,7 @@
 CATEGORY    ?= c2
 COMPETITION ?= visual_taxonomy
 SET         ?=
+PARTS       ?=
 FILE        ?= $(SUBMISSIONS)/$(CATEGORY).csv
 
 # Kaggle has what is needed; elsewhere make sets up .venv, or uses the Python that you name: make PYTHON=python3 all
@@ -30,7 +31,7 @@ override INPUT := $(abspath $(INPUT))
 export input_path := $(INPUT)
 export working_path := $(WORKING)
 export submissions_path := $(SUBMISSIONS)
-WRONG := $(filter category competition set data.% images.% net.% features.% heads.% knn.% encode.% fusion.% clip.% text.% words.% table.% svr.% ridge.% mlp.% stack.% infer.% post.% run.%,$(.VARIABLES))
+WRONG := $(filter category competition set data.% images.% net.% features.% heads.% knn.% encode.% fusion.% clip.% text.% words.% table.% ocr.% reader.% vlm.% refine.% svr.% ridge.% mlp.% stack.% infer.% post.% run.%,$(.VARIABLES))
 $(if $(WRONG),$(error $(firstword $(WRONG)) is no variable of make: settings go into SET="section.key=value", the rest in capitals))
 W      := $(WORKING)/$(CATEGORY)
 SUBMIT := $(SUBMISSIONS)/$(CATEGORY).csv
@@ -39,7 +40,7 @@ name    = $(basename $(notdir $@))
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: all folds images features train predict merge every demo check why test bench setup clean help FORCE
+.PHONY: all folds images features train predict merge every demo analysis check why test bench setup clean help FORCE
 
 # plan.py prints `target:|prerequisite` and, for files that are not what today's config says, `target:FORCE`: rules as they are.
 # They are read only by the make that planned targets are asked of, and only once its environment is there.
@@ -61,7 +62,7 @@ folds: $(W)/folds.csv  ## the rows of CATEGORY with their folds
 images: $(W)/images.csv  ## its pictures, checked and cached
 features: $(filter $(W)/features/%,$(FILES))  ## features of frozen networks, where its models need them
 train: $(filter $(W)/model/%,$(FILES))  ## all its models
-predict: $(filter $(W)/pred/%,$(FILES))  ## all its members' predictions
+predict: $(filter $(if $(PARTS),$(foreach k,$(shell seq $(subst -, ,$(PARTS))),$(W)/pred/%_$(k).csv),$(W)/pred/%),$(FILES))  ## all its members' predictions; PARTS=0-19, those of some parts
 merge: $(W)/merged.npz  ## their ensemble, with the table of out-of-fold scores
 
 $(W)/folds.csv:
@@ -70,7 +71,7 @@ $(W)/folds.csv:
 $(W)/images.csv:
 	$(call run,02_download_images)
 
-$(W)/features/%.npy $(W)/features/%.npz:
+$(W)/features/%.npy $(W)/features/%.npz $(W)/features/%.csv:
 	$(call run,03_extract_features) --source $*
 
 $(W)/model/%.safetensors:
@@ -79,7 +80,7 @@ $(W)/model/%.safetensors:
 $(W)/model/heads_%.safetensors:
 	$(call run,05_train_attr_heads) --member $(name)
 
-$(W)/pred/%.npz:
+$(W)/pred/%.npz $(W)/pred/%.csv:
 	$(call run,06_infer) --member $*
 
 $(W)/pred/stack_0.npz:
@@ -96,14 +97,18 @@ every: $(READY)  ## all categories of COMPETITION, then its one submission
 	+$(MAKE) all CATEGORY=$(COMPETITION)
 
 # FORCE where an earlier version drew less
-$(INPUT)/sample.json: $(if $(wildcard $(INPUT)/demo_price/train.csv),,FORCE) | $(READY)
+$(INPUT)/sample.json: $(if $(wildcard $(INPUT)/demo_entity/train.csv),,FORCE) | $(READY)
 	$(PYTHON) scripts/00_sample_data.py
 
 demo: $(READY) $(INPUT)/sample.json  ## draw the sample and take it from raw files to checked submissions
 	+$(MAKE) every COMPETITION=demo_taxonomy
 	+$(MAKE) all CATEGORY=demo_price
-	set -e; for category in demo_taxonomy demo_price; do $(PYTHON) scripts/09_post_process.py $$category \
+	+$(MAKE) all CATEGORY=demo_entity
+	set -e; for category in demo_taxonomy demo_price demo_entity; do $(PYTHON) scripts/09_post_process.py $$category \
 		--check $(SUBMISSIONS)/$$category.csv --truth $(INPUT)/$$category/solution.csv; done
+
+analysis: $(READY)  ## what the training set of CATEGORY holds, and what is odd in it
+	$(call run,00_data_analysis)
 
 check: $(READY)  ## say what is wrong with FILE as a submission for CATEGORY
 	$(call run,09_post_process) --check '$(FILE)'
@@ -133,4 +138,4 @@ help:  ## this list
 	@echo "make <target> [CATEGORY=$(CATEGORY)] [COMPETITION=$(COMPETITION)] [SET=\"$(or $(SET),section.key=value ...)\"] [PYTHON=$(PYTHON)]"
 	@echo "  input_path=$(INPUT)  working_path=$(WORKING)  submissions_path=$(SUBMISSIONS)"
 	@echo "  categories: $(notdir $(basename $(wildcard configs/*.py)))"
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,11 +1,16 @@
-"""Raw csv → one table of rows with their folds, made once and used by every later step.
+"""Raw csv → one table of rows with their folds and parts, made once and used by every later step; or any csv → N files.
 
 Reads   <input_path>/<data.folder>/train.csv, test.csv and what the task needs beside them
 Writes  working/<category>/folds.csv: id (train:12, test:12), split, fold (-1 for test), dev (1: picks epochs, is never
-        trained on), image, group, text where rows have one, then the targets as text, "" where not labelled
+        trained on), part, image, group, text where rows have one, then the targets as text, "" where not labelled
         Stops at once when weights that a later step starts from cannot be had
 Run     python scripts/01_split_files.py c2
+        python scripts/01_split_files.py --split test.csv --parts 100 --to parts     part_000.csv … and manifest.json, of any csv
 """
+import argparse
+import sys
+from pathlib import Path
+
 import numpy as np
 
 from common import errors
@@ -40,6 +45,29 @@ def assign_folds(strata: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
     return fold
 
 
+def assign_parts(images: np.ndarray, n_parts: int) -> np.ndarray:
+    """Part 0..n_parts-1 of each row (n,): equal shares in the order of the table; rows of one picture (n,) stay together, so that
+    it is read once."""
+    keys = np.where(images == "", np.arange(len(images)).astype(str), images)
+    _, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    order = np.argsort(first)
+    part = np.empty(len(first), int)
+    part[order] = (np.cumsum(counts[order]) - counts[order]) * n_parts // len(images)
+    return part[inverse]
+
+
+def take_rows(strata: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """n row numbers, sorted, as many of each stratum (m,) as there are to be had; all of them where n is 0 or more than m."""
+    if not 0 < n < len(strata):
+        return np.arange(len(strata))
+    shuffled = np.random.default_rng(seed).permutation(len(strata))
+    place = np.empty(len(strata), int)  # of a row among its stratum's: the first of each are taken, then the second, ...
+    for value in np.unique(strata):
+        mine = shuffled[strata[shuffled] == value]
+        place[mine] = np.arange(len(mine))
+    return np.sort(shuffled[np.argsort(place[shuffled], kind="stable")[:n]])
+
+
 def preflight(config) -> None:
     """Stop now if a model cannot answer what the task asks, or starts from weights that are neither in run.weights nor on the hub."""
     asks, models = load_task(config.task).ASKS, {name: load_model(name) for name in config.models}
@@ -56,7 +84,24 @@ def preflight(config) -> None:
     log(weights=", ".join(needed) or "none needed")
 
 
+def split(argv) -> None:
+    """--split FILE --parts N --to FOLDER: any csv in N parts."""
+    from common.parts import split_csv
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--split", metavar="FILE", type=Path, required=True)
+    parser.add_argument("--parts", type=int, default=100)
+    parser.add_argument("--to", metavar="FOLDER", type=Path, required=True)
+    parser.add_argument("--id", default="", help="column of distinct ids; the first, unless named")
+    args = parser.parse_args(argv)
+    made = split_csv(args.split, args.to, args.parts, args.id)
+    log(split=args.split, rows=made["rows"], parts=len(made["parts"]), to=args.to)
+
+
 def main(argv=None):
+    argv = sys.argv[1:] if argv is None else argv
+    if "--split" in argv:
+        return split(argv)
     job = start(__doc__, argv)
     config, task = job.config.data, load_task(job.config.task)
     folder = input_folder(config.folder, config.train)
@@ -64,17 +109,24 @@ def main(argv=None):
     with job.writing(job.paths.folds) as (part, record):
         rows, files = task.read_rows(config, folder)
         outputs = task.outputs(rows)
-        train = rows.split == "train"
+        train = (rows.split == "train").to_numpy()
+        kept = np.flatnonzero(train)[take_rows(task.strata(task.encode(rows[train], outputs)), config.val_rows, config.seed)]
+        rows = rows.iloc[np.r_[kept, np.flatnonzero(~train)]].reset_index(drop=True)
+        train = (rows.split == "train").to_numpy()
         target = task.encode(rows[train], outputs)
         groups = np.where(rows.group[train] == "", rows.id[train], rows.group[train])
         strata = task.strata(target)
         rows.insert(2, "fold", -1)
         rows.insert(3, "dev", 0)
+        rows.insert(4, "part", 0)
+        for split in (train, ~train):
+            rows.loc[split, "part"] = assign_parts(rows.image[split].to_numpy(str), config.parts)
         rows.loc[train, "fold"] = assign_folds(strata, groups, config.n_folds, config.seed)
         if config.dev:
             rows.loc[train, "dev"] = (assign_folds(strata, groups, round(1 / config.dev), config.seed + 1, "data.dev") == 0).astype(int)
         rows.to_csv(part, index=False)
-        record |= {"raw": {name: digest(folder / name) for name in files}, "outputs": outputs}
+        record |= {"raw": {name: digest(folder / name) for name in files}, "outputs": outputs,
+                   "made": digest(part)["sha256"]}  # the same on every machine: parts that are answered elsewhere belong to it
     log(train=int(train.sum()), test=int((~train).sum()), outputs=len(outputs),
         columns=sum(task.sizes(outputs)), labelled=float((target >= 0).mean()))
 

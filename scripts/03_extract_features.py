@@ -5,8 +5,9 @@ Writes  working/<category>/features/<source>.npy float16 and <source>.names.npy,
           net_<fold>           (n, views, d, h, w) maps of its trunk
           <timm encoder>       (n, views, d) pooled
           text:<encoder>, image:<encoder>, joint:<encoder>  (n, d) pooled or (n, tokens, d), of a transformers model
+        features/ocr.csv, lines of text on the pictures: image, line (-1: none), text, score, corners, size of the picture
         features/words.npz, the texts' n-grams; near.npz, each row's nearest training rows; table_<fold>.npy, what the table reads
-        A network's features go on where a killed run was
+        A network's features and ocr go on where a killed run was
 Run     python scripts/03_extract_features.py c2 --source net_0
         python scripts/03_extract_features.py price_v2 --source text:google/embeddinggemma-300m
 """
@@ -20,7 +21,8 @@ from common.device import deadline, device, stop_in_time
 from common.features import Growing, names_file
 from common.io import log, progress, replacing
 from common.models import load_model
-from common.paths import plain
+from common.ledger import Ledger
+from common.paths import input_folder, plain
 from common.rows import load_rows
 from common.sources import open_source
 from common.spaces import save_nearest
@@ -48,6 +50,25 @@ def write_dense(job, stem: str) -> None:
         out.finish(part)
         record |= source.record | {"shape": out.array.shape}
     log(source=stem, rows=len(source.names), shape=out.array.shape)
+
+
+def write_ocr(job, rows) -> None:
+    """features/ocr.csv: the text on every picture, going on where an earlier run stopped."""
+    from common import ocr
+
+    target, names = job.paths.ocr, sorted(set(rows.image) - {""})
+    folder = input_folder(job.config.data.folder, job.config.data.train)
+    if not names:
+        raise errors.Stop(f"{job.paths.category} has no pictures to read; name them in data.train_image and data.test_image")
+    with job.writing(target) as (part, record), Ledger(target.with_suffix(".growing"), ("image", "lines", "reason"), job.key(target)) as ledger:
+        with device(job.config.run):  # one job at a time on the cores
+            ocr.read_all(names, folder, job.config, ledger)
+        record |= ocr.write_table(ledger, names, folder, part)
+        if len(record["bad"]) == len(names):
+            raise errors.Stop(f"none of {len(names)} pictures can be read in {folder}, e.g. {names[0]}: {record['reasons'][names[0]]}; "
+                              "unpack the pictures there, or set data.train_image and data.test_image")
+    ledger.remove()
+    log(source="ocr", pictures=len(names), lines=record["lines"], bad=len(record["bad"]))
 
 
 def write_words(job, rows) -> None:
@@ -83,6 +104,8 @@ def main(argv=None):
     job = start(__doc__, argv, ("--source", {"required": True, "help": "one of the above, e.g. words, net_0, text:<encoder>"}))
     stem = plain(job.args.source)
     kind, _, k = stem.rpartition("_")
+    if stem == "ocr":
+        return write_ocr(job, load_rows(job))
     if stem not in ("words", "near") and (kind != "table" or not k.isdigit()):
         return write_dense(job, stem)
     rows = load_rows(job)

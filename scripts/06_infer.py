@@ -1,9 +1,11 @@
-"""A member's predictions: the rows of its own fold, which it never saw, and every test row.
+"""A member's predictions: the rows of its own fold, which it never saw, and every test row; or a language model's replies, a part.
 
 Reads   working/<category>/folds.csv and what the member's model reads
 Writes  working/<category>/pred/<member>.npz: id (n,), pred (n, k) float32, bad (n,) true where the model had no picture to see
         and what is commonest in the other folds is the answer
+        of a language model pred/<member>.csv: id, reply, reason why there is none; row by row, so that a killed run goes on
 Run     python scripts/06_infer.py c2 --member net_0
+        python scripts/06_infer.py entity --member vlm_17
 """
 import numpy as np
 
@@ -12,6 +14,7 @@ from common.cli import start
 from common.device import stop_in_time
 from common.io import log
 from common.models import load_model
+from common.replies import write_replies
 from common.rows import load_pictures, load_rows
 
 
@@ -21,11 +24,13 @@ def main(argv=None):
     stop_in_time(job.config.run)
     if load_model(name).PREDICT != "06_infer":
         raise errors.Stop(f"{job.args.member} is not predicted here; run: python scripts/{load_model(name).PREDICT}.py {job.paths.category}")
+    if load_model(name).PER == "part":
+        return write_replies(job, name, k)
     with job.writing(job.paths.pred(job.args.member)) as (part, record):
         rows, model = load_rows(job), load_model(name)
         wanted = rows.predicted(k)
         seen = load_pictures(job, rows)[1][wanted] >= 0 if model.PICTURES else np.ones(len(wanted), bool)
-        pred = np.tile(rows.prior(k).astype(np.float32), (len(wanted), 1))
+        pred = np.tile(rows.prior(k), (len(wanted), 1))
         pred[seen] = model.predict(job, k, rows, wanted[seen])
         own = rows.fold[wanted] == k
         record |= {"score": rows.score(pred[own], wanted[own]), "rows": len(wanted), "without_picture": int((~seen).sum())}

@@ -1,32 +1,50 @@
-"""Members → one prediction per row: folds are averaged, models weighted by what they are worth on rows they never saw; or stacked.
+"""Members → one prediction per row: folds are averaged, models weighted by what they are worth on rows they never saw; or stacked, or
+refined. Or the files of a folder → one csv, checked.
 
 Reads   working/<category>/folds.csv, pred/<member>.npz of every member
 Writes  working/<category>/merged.npz: id (n,), pred (n, k) of the ensemble; out-of-fold rows with weights fitted on the other
         folds, test rows with weights fitted on all; with a stack, the stack's. Its record holds every model's out-of-fold scores
 Run     python scripts/08_merge_files.py c2
+        python scripts/08_merge_files.py --merge parts --to answers.csv     what 01_split_files.py --split made, with answers added
 """
+import argparse
+import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from common import errors, graph
 from common.cli import start
 from common.crossfit import cross_fitted
-from common.io import load_npz, log, log_table
+from common.io import log, log_table
 from common.merging import merge
-from common.models import load_model
-from common.rows import load_rows
+from common.rows import load_pred, load_rows
+
+
+def merge_folder(argv) -> None:
+    """--merge FOLDER --to FILE: the parts of a split csv, whole and in their order."""
+    from common.parts import merge_csv
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--merge", metavar="FOLDER", type=Path, required=True)
+    parser.add_argument("--to", metavar="FILE", type=Path, required=True)
+    args = parser.parse_args(argv)
+    log(merged=args.to, **merge_csv(args.merge, args.to))
 
 
 def main(argv=None):
+    argv = sys.argv[1:] if argv is None else argv
+    if "--merge" in argv:
+        return merge_folder(argv)
     job = start(__doc__, argv)
     with job.writing(job.paths.merged) as (part, record):
         rows, config = load_rows(job), job.config
         task, outputs, own = rows.task, rows.outputs, rows.fold >= 0
-        tables = {member: load_npz(job.paths.pred(member)) for member in graph.members(config)}
+        tables = {member: load_pred(job, rows, member) for member in graph.members(config)}
         preds = {model: merge({m: table for m, table in tables.items() if m.rpartition("_")[0] == model}, rows)
                  for model in config.models}
-        last = [model for model in config.models if load_model(model).PREDICT == "07_stack"] or list(config.models)
+        last = graph.finals(config, job.paths)
         ensemble, weights = cross_fitted(partial(task.fit_blend, outputs=outputs), partial(task.apply_blend, outputs=outputs),
                                          np.stack([preds[model] for model in last]), rows.target, rows.fold)
         baseline = np.stack([rows.prior(k) for k in range(config.data.n_folds)])[rows.fold]
@@ -37,10 +55,10 @@ def main(argv=None):
         blind = set().union(*(table["id"][table["bad"]] for table in tables.values()))
         record |= {"scores": scores, "at_test_size": dict(zip(scores, at_size)), "without_picture": sorted(blind),
                    "weights_of_models": dict(zip(last, weights.tolist()))}
-        np.savez(part, id=rows.id, pred=ensemble.astype(np.float32))
+        np.savez(part, id=rows.id, pred=ensemble)
     parts = {output: [table[output][task.SCORE] for table in scores.values()] for output in outputs}
-    official = [task.official_mean({output: row[task.SCORE] for output, row in table.items()}) for table in scores.values()]
-    log_table(f"out-of-fold {task.SCORE}", list(scores), parts | ({"official mean": official, f"on {(~own).sum()} rows, as test has": at_size}
+    official = [task.score(answer, rows.target[own], outputs) for answer in answers.values()]
+    log_table(f"out-of-fold {task.SCORE}", list(scores), parts | ({"official": official, f"on {(~own).sum()} rows, as test has": at_size}
                                                                 if len(outputs) > 1 else {}))
     for model, weight in zip(last, weights):
         log(model=model, mean_weight=float(weight.mean()))

@@ -2,6 +2,7 @@
 
 Reads   working/<category>/folds.csv, merged.npz; the raw test.csv for its order; with config join, those categories' submissions
 Writes  <submissions_path>/<category>.csv, its record with the honest gain of the decoding
+        working/<category>/mistakes.csv where the task lists them: the labelled rows that were answered wrong
 Run     python scripts/09_post_process.py c2
         python scripts/09_post_process.py c2 --check submissions/c2.csv     only says what is wrong with a file
         python scripts/09_post_process.py c2 --check my.csv --truth labels.csv     and scores it, where you hold labels back
@@ -16,7 +17,7 @@ from common import errors
 from common.cli import start
 from common.settings import load
 from common.crossfit import cross_fitted
-from common.io import load_npz, log, log_table, read_record
+from common.io import load_npz, log, log_table, read_record, replacing
 from common.paths import Paths, input_folder
 from common.rows import load_rows
 from common.tables import distinct, read_csv
@@ -43,11 +44,24 @@ def answers(job, record: dict) -> pd.DataFrame:
     log_table("out-of-fold", list(next(iter(table.values()))), lines)
     record["score_at_test_size"] = task.score_at_size(answer[own], target[own], outputs, int((~own).sum()))
     log(category=job.paths.category, out_of_fold=record["score"], gain_of_decoding=abs(record["score"] - record["plain"]))
+    if hasattr(task, "mistakes"):
+        list_mistakes(job, rows, answer)
     blind = [i for i in read_record(job.paths.merged)["without_picture"] if i.startswith("test:")]
     if job.config.data.train_image:
-        log(category=job.paths.category, test_rows_without_picture=len(blind), answered_by_what_is_commonest=", ".join(blind[:5]) or "none")
+        log(category=job.paths.category, test_rows_without_picture=len(blind), answered_without_looking=", ".join(blind[:5]) or "none")
     log(category=job.paths.category, expected_on_test=record["score_at_test_size"], test_rows=int((~own).sum()))
     return task.spell(answer[~own], outputs).set_index(rows.id[~own])
+
+
+def list_mistakes(job, rows, answer) -> None:
+    """mistakes.csv: id, question, image, label, answer of the labelled rows that are wrong."""
+    own = np.flatnonzero(rows.fold >= 0)
+    wrong = rows.task.mistakes(answer[own], rows.target[own], rows.outputs)
+    at = own[wrong.index]
+    with replacing(job.paths.mistakes) as part:
+        wrong.assign(id=rows.id[at], question=rows.question[at], image=rows.image[at]).to_csv(
+            part, columns=["id", "question", "image", "label", "answer"], index=False)
+    log(mistakes=len(wrong), listed_in=job.paths.mistakes)
 
 
 def joined(job) -> pd.DataFrame:
@@ -95,8 +109,8 @@ def score(job, table: pd.DataFrame, truth: pd.DataFrame, outputs: dict) -> tuple
     """The competition's score of a submission against labels in the organisers' columns, joined by id, and over how many rows."""
     task, data = load_task(job.config.task), job.config.data
     distinct(truth, data.id, job.args.truth)
-    truth = truth.set_index(data.id).reindex(table[data.id]).fillna("").reset_index()
-    target = task.encode_table(truth, outputs, data)
+    table = table[table[data.id].isin(truth[data.id])]
+    target = task.encode_table(truth.set_index(data.id).loc[table[data.id]].reset_index(), outputs, data)
     return task.score(task.read_answers(table, outputs, data), target, outputs), int((target >= 0).any(1).sum())
 
 
@@ -109,7 +123,7 @@ def main(argv=None):
         table = read_csv(job.args.check)
         outputs = check(job, table, job.args.check)
         if job.args.truth:
-            value, n = score(job, table, read_csv(job.args.truth, list(table)), outputs)
+            value, n = score(job, table, read_csv(job.args.truth, task.truth_columns(data)), outputs)
             log(score=value, over=f"{n} of {len(table)} rows", against=job.args.truth)
         return
     with job.writing(job.paths.submission) as (part, record):

@@ -153,3 +153,110 @@ def qwen_vl(folder) -> Path:
     pictures = T.Qwen2VLImageProcessor(min_pixels=28 * 28, max_pixels=28 * 28 * 16)
     processor = T.Qwen2_5_VLProcessor(image_processor=pictures, tokenizer=tk, video_processor=T.Qwen2VLVideoProcessor(), chat_template=CHAT)
     return save(folder, T.Qwen2_5_VLForConditionalGeneration(config), processor)
+
+
+QWEN = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<unk>")
+HEADS = dict(num_key_value_heads=2, max_position_embeddings=2048)
+GEMMA_CHAT = ("{{ bos_token }}{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+              "<start_of_turn>{{ m['role'] }}\n{% if m['content'] is string %}{{ m['content'] }}{% else %}{% for c in m['content'] %}"
+              "{% if c['type']=='image' %}<start_of_image>{% else %}{{ c['text'] }}{% endif %}{% endfor %}{% endif %}<end_of_turn>\n"
+              "{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}")
+
+
+def lively(folder, factor: float = 6.0) -> Path:
+    """The model of `folder` with larger weights in its layers: what it generates then differs from question to question."""
+    from safetensors.torch import load_file, save_file
+
+    file = Path(folder) / "model.safetensors"
+    save_file({key: value * factor if value.ndim > 1 and "embed" not in key else value for key, value in load_file(file).items()}, file, {"format": "pt"})
+    return Path(folder)
+
+
+def qwen3_vl(folder) -> Path:
+    """Qwen3-VL: patches of 16 pixels merged 2 by 2, a middle layer of the tower fed into the language model too."""
+    import torch
+    import transformers as T
+
+    torch.manual_seed(7)
+    marks = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+    tk = tokenizer(QWEN, marks, frame=False)
+    ids = dict(zip(("vision_start_token_id", "vision_end_token_id", "image_token_id", "video_token_id"), tk.convert_tokens_to_ids(list(marks))))
+    config = T.Qwen3VLConfig(
+        text_config=dict(BODY, **tokens_of(tk), **HEADS, head_dim=8,
+                         rope_scaling={"rope_type": "default", "mrope_section": [1, 1, 2], "mrope_interleaved": True}),
+        vision_config=dict(depth=2, hidden_size=32, intermediate_size=64, num_heads=4, out_hidden_size=32, patch_size=16,
+                           spatial_merge_size=2, temporal_patch_size=2, deepstack_visual_indexes=[0], num_position_embeddings=16), **ids)
+    pictures = T.Qwen2VLImageProcessor(patch_size=16, min_pixels=32 * 32, max_pixels=32 * 32 * 16)
+    processor = T.Qwen3VLProcessor(image_processor=pictures, tokenizer=tk, video_processor=T.Qwen3VLVideoProcessor(), chat_template=CHAT)
+    return save(folder, T.Qwen3VLForConditionalGeneration(config), processor)
+
+
+def smolvlm(folder) -> Path:
+    """SmolVLM: every picture 64 pixels squared, 16 tokens. Its processor needs the package num2words."""
+    import torch
+    import transformers as T
+
+    torch.manual_seed(8)
+    tk = tokenizer(("<pad>", "<|im_start|>", "<end_of_utterance>", "<unk>"), ("<image>", "<fake_token_around_image>", "<global-img>"), frame=False)
+    side = dict(size={"longest_edge": 64}, max_image_size={"longest_edge": 64})
+    config = T.SmolVLMConfig(text_config=T.LlamaConfig(**BODY, **tokens_of(tk), **HEADS), scale_factor=2, pad_token_id=0,
+                             vision_config=dict(BODY, image_size=64, patch_size=8), image_token_id=tk.convert_tokens_to_ids("<image>"))
+    template = ("<|im_start|>{% for m in messages %}{{ m['role'] | capitalize }}:{% for c in m['content'] %}{% if c['type']=='image' %}<image>"
+                "{% else %}{{ c['text'] }}{% endif %}{% endfor %}<end_of_utterance>\n{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}")
+    processor = T.SmolVLMProcessor(image_processor=T.SmolVLMImageProcessor(**side, do_image_splitting=False), tokenizer=tk,
+                                   video_processor=T.SmolVLMVideoProcessor(**side), image_seq_len=16, chat_template=template)
+    return save(folder, T.SmolVLMForConditionalGeneration(config), processor)
+
+
+def gemma3(folder) -> Path:
+    """Gemma 3 with pictures: 32 pixels squared, 4 tokens each; tied embeddings, a template that writes <bos> itself."""
+    import torch
+    import transformers as T
+
+    torch.manual_seed(9)
+    marks = ("<start_of_turn>", "<end_of_turn>", "<start_of_image>", "<end_of_image>", "<image_soft_token>")
+    tk = tokenizer(("<pad>", "<bos>", "<eos>", "<unk>"), marks,
+                   extra_special_tokens=dict(zip(("boi_token", "eoi_token", "image_token"), marks[2:])))
+    ids = dict(zip(("boi_token_index", "eoi_token_index", "image_token_index"), tk.convert_tokens_to_ids(list(marks[2:]))))
+    config = T.Gemma3Config(text_config=dict(BODY, **tokens_of(tk), **HEADS, head_dim=8, sliding_window=512),
+                            vision_config=dict(BODY, image_size=32, patch_size=8), mm_tokens_per_image=4, **ids)
+    processor = T.Gemma3Processor(image_processor=T.Gemma3ImageProcessor(size={"height": 32, "width": 32}), tokenizer=tk,
+                                  image_seq_length=4, chat_template=GEMMA_CHAT)
+    model = T.Gemma3ForConditionalGeneration(config)
+    torch.nn.init.normal_(model.model.multi_modal_projector.mm_input_projection_weight)  # all zero otherwise: it would see nothing
+    return save(folder, model, processor)
+
+
+def minicpm(folder) -> Path:
+    """MiniCPM-V 4.6, which transformers has from about 5.8 on: linear and full attention, pictures cut into slices."""
+    import torch
+    import transformers as T
+
+    torch.manual_seed(10)
+    names = ("image_token", "video_token", "image_start_token", "image_end_token", "slice_start_token", "slice_end_token",
+             "image_id_start_token", "image_id_end_token")
+    marks = ("<|image_pad|>", "<|video_pad|>", "<image>", "</image>", "<slice>", "</slice>", "<image_id>", "</image_id>")
+    tk = tokenizer(QWEN, marks, frame=False, extra_special_tokens=dict(zip(names, marks)))
+    ids = dict(zip(("image_token_id", "video_token_id"), tk.convert_tokens_to_ids(list(marks[:2]))))
+    linear = dict(linear_key_head_dim=8, linear_value_head_dim=8, linear_num_key_heads=2, linear_num_value_heads=4)
+    config = T.MiniCPMV4_6Config(
+        text_config=dict(BODY, **tokens_of(tk), **HEADS, **linear, head_dim=8, model_type="qwen3_5_text",
+                         layer_types=["linear_attention", "full_attention"]),
+        vision_config=dict(BODY, image_size=56, patch_size=14, insert_layer_id=0), insert_layer_id=0, image_size=56, **ids)
+    processor = T.MiniCPMV4_6Processor(
+        image_processor=T.MiniCPMV4_6ImageProcessor(scale_resolution=112, max_slice_nums=2, patch_size=14), tokenizer=tk,
+        video_processor=T.MiniCPMV4_6VideoProcessor(), chat_template=CHAT.replace("<|vision_start|>", "").replace("<|vision_end|>", ""))
+    return save(folder, T.MiniCPMV4_6ForConditionalGeneration(config), processor)
+
+
+def gemma2(folder) -> Path:
+    """Gemma 2: a causal language model; two marks end a reply, and there is no system role."""
+    import torch
+    import transformers as T
+
+    torch.manual_seed(11)
+    tk = tokenizer(("<pad>", "<bos>", "<eos>", "<unk>"), ("<start_of_turn>", "<end_of_turn>"), padding_side="left")
+    tk.chat_template = GEMMA_CHAT
+    model = T.Gemma2ForCausalLM(T.Gemma2Config(**BODY, **tokens_of(tk), **HEADS, head_dim=8, sliding_window=512))
+    model.generation_config.eos_token_id = [2, tk.convert_tokens_to_ids("<end_of_turn>")]
+    return save(folder, model, tk)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from common.config_attributes import Features, Heads, Knn, Net
+from common.config_entity import Ocr, Reader, Refine, Vlm
 from common.config_price import Clip, Encode, Fusion, Mlp, Ridge, Stack, Svr, Table, Text, Words
 from common.config_types import Count, Names, NonNegative, Positive, Section
 
@@ -25,8 +26,11 @@ class Data(Section):
     attributes: str = "category_attributes.parquet"  # names of each category's attributes (Category, Attribute_list)
     train_image: str = "train_images/{id:06d}.jpg"   # in the folder; {column} or {column:06d} of the row; "" = rows have no picture
     test_image: str = "test_images/{id:06d}.jpg"
+    question: str = ""                # column of what is asked of a row, an entity
     group: str = ""                   # column of train.csv whose equal values stay in one fold
     n_folds: Annotated[int, Field(ge=2)] = 5
+    parts: Count = 100                # that the rows are cut in for language models: each is one command, on any machine
+    val_rows: Annotated[int, Field(ge=0)] = 0  # training rows that are taken, as many of every kind; 0 = all
     dev: Annotated[float, Field(ge=0, le=0.5)] = 0.1  # share of the rows that picks each member's epoch; never trained on, 0 = the last epoch
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
@@ -91,6 +95,10 @@ class Config(Section):
     svr: Svr = Svr()
     table: Table = Table()
     stack: Stack = Stack()
+    ocr: Ocr = Ocr()
+    reader: Reader = Reader()
+    vlm: Vlm = Vlm()
+    refine: Refine = Refine()
     infer: Infer = Infer()
     post: Post = Post()
     run: Run = Run()
@@ -101,4 +109,6 @@ class Config(Section):
             raise ValueError("a category has models, or it joins others: set models or join")
         if "stack" in self.models and len(self.models) < 3 and not self.stack.train:
             raise ValueError("a stack needs two other models or more before it, or tables of predictions: set models, or stack.train and stack.test")
+        if "refine" in self.models and "vlm" not in self.models:
+            raise ValueError("refine corrects what vlm replies: set models=vlm,refine")
         return self

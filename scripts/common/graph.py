@@ -9,7 +9,7 @@ from pathlib import Path
 from common.config import Config
 from common.errors import Stop
 from common.io import digest, read_record
-from common.models import load_model, split_member
+from common.models import count_members, load_model, split_member
 from common.paths import Paths, input_folder
 from common.weights import weights_file
 
@@ -17,7 +17,7 @@ from common.weights import weights_file
 # What features are made of and shaped by, by the first word of the source's name; any other is a timm encoder, or a net's trunk.
 PICTURES = (("images",), tuple(f"features.{key}" for key in ("size", "stages", "views", "augment", "pretrained")))
 SOURCES = {"text": (("folds",), ("encode",)), "image": (("images",), ("encode",)), "joint": (("folds", "images"), ("encode",)),
-           "words": (("folds",), ("words",)),
+           "words": (("folds",), ("words",)), "ocr": (("folds",), ("ocr", "images.max_megapixels", "images.min_side", "images.convert")),
            "table": (("folds", "words", "near"), ("ridge", "table.train", "table.test"))}
 
 
@@ -31,9 +31,16 @@ class Step:
 
 
 def members(config: Config) -> list[str]:
-    """The ensemble's members `<model>_<fold>`, in the order of the config's models; of a stack there is one, for all folds."""
+    """The members `<model>_<k>` in the order of the config's models: one per fold or part, or one for all."""
     return [f"{model}_{k}" for model in config.models
-            for k in range(1 if load_model(model).PREDICT == "07_stack" else config.data.n_folds)]
+            for k in range(count_members(model, config.data))]
+
+
+def finals(config: Config, paths: Paths) -> list[str]:
+    """The models that no other of the config's builds on: a stack, a refiner, else all."""
+    used = {split_member(file.stem)[0] for model in config.models for file in load_model(model).inputs(config, paths, 0)
+            if file.parent == paths.pred("net_0").parent}
+    return [model for model in config.models if model not in used]
 
 
 def steps(config: Config, paths: Paths) -> dict[Path, Step]:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from common.errors import Stop
+from common.models import load_model, split_member
 
 ROOT = Path(__file__).resolve().parents[2]
 KAGGLE = {"input": "/kaggle/input", "working": "/kaggle/working", "submissions": "/kaggle/working"}
@@ -59,10 +60,14 @@ class Paths:
         self.cache = self.dir / "images"             # <shard>.bin, <shard>.csv
         self.words = self.dir / "features" / "words.npz"  # n-grams of the texts, sparse (n, v)
         self.near = self.dir / "features" / "near.npz"    # the nearest training rows of every row
+        self.ocr = self.dir / "features" / "ocr.csv"      # lines of text on the pictures, with their places
+        self.mistakes = self.dir / "mistakes.csv"    # labelled rows that are answered wrong
         self.merged = self.dir / "merged.npz"        # id (n,), pred (n, k)
         self.submission = folder("submissions") / f"{category}.csv"
 
     def features(self, source: str) -> Path: return self.dir / "features" / f"{plain(source)}.npy"
     def model(self, member: str) -> Path: return self.dir / "model" / f"{member}.safetensors"
     def checkpoint(self, member: str) -> Path: return self.dir / "checkpoints" / f"{member}.pt"
-    def pred(self, member: str) -> Path: return self.dir / "pred" / f"{member}.npz"
+    def pred(self, member: str) -> Path:
+        """A member's predictions; a language model's are its replies, a table to look at."""
+        return self.dir / "pred" / f"{member}.{'csv' if load_model(split_member(member)[0]).PER == 'part' else 'npz'}"

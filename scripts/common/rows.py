@@ -4,9 +4,10 @@ from types import ModuleType
 
 import numpy as np
 
-from common.io import read_record
+from common.io import load_npz, read_record
 from common.images import Cache
-from common.tables import align, read_folds
+from common.models import load_model, split_member
+from common.tables import align, read_csv, read_folds
 from common.tasks import load_task
 
 
@@ -22,6 +23,9 @@ class Rows:
     target: np.ndarray    # (n, a)
     group: np.ndarray     # (n,) what stays in one fold together; the id where nothing else does
     text: np.ndarray | None = None  # (n,) str; None where rows have none
+    question: np.ndarray | None = None  # (n,) str, what is asked, likewise
+    category: np.ndarray | None = None  # (n,) str, likewise
+    part: np.ndarray | None = None  # (n,) which of data.parts, likewise
 
     @property
     def sizes(self) -> list[int]:
@@ -39,6 +43,11 @@ class Rows:
     def predicted(self, k: int) -> np.ndarray:
         """Row numbers that member k predicts: its own fold, which it never saw, and every test row."""
         return np.flatnonzero((self.fold == k) | (self.fold < 0))
+
+    def answered_by(self, name: str, k: int) -> np.ndarray:
+        """Row numbers that the model's member k answers: those of its fold and of the test, of its part, or all."""
+        per = load_model(name).PER
+        return self.predicted(k) if per == "fold" else np.flatnonzero(self.part == k) if per == "part" else np.arange(len(self.id))
 
     def prior(self, k: int) -> np.ndarray:
         """What is answered without looking (K,): class frequencies or the median of all rows outside fold k."""
@@ -59,7 +68,17 @@ def load_rows(job) -> Rows:
     outputs = read_record(job.paths.folds)["outputs"]
     return Rows(task, outputs, table.id.to_numpy(str), table.fold.to_numpy(), table.dev.to_numpy(bool),
                 table.image.to_numpy(str), task.encode(table, outputs), np.where(table.group == "", table.id, table.group),
-                table.text.to_numpy(object) if "text" in table else None)
+                **{name: table[name].to_numpy(object) for name in ("text", "question", "category", "part") if name in table})
+
+
+def load_pred(job, rows: Rows, member: str) -> dict[str, np.ndarray]:
+    """What a member predicts: id (m,), pred (m, k), bad (m,) bool; a language model's replies as the task reads them."""
+    file = job.paths.pred(member)
+    if file.suffix == ".npz":
+        return load_npz(file)
+    table = read_csv(file, ["id", "reply", "reason"])
+    question = rows.question[align(rows.id, table.id)]
+    return {"id": table.id.to_numpy(str), "pred": rows.task.read_replies(table.reply.tolist(), question), "bad": (table.reason != "").to_numpy()}
 
 
 def load_pictures(job, rows: Rows) -> tuple[Cache, np.ndarray]:

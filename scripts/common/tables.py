@@ -13,7 +13,7 @@ from common.paths import input_folder, inside
 
 HINTS = {"EOF inside string": "; it ends within a quoted cell: get the file again",
          "codec can't decode": "; it must be UTF-8: save it as that, or get it again", "saw": "; it must have commas between cells"}
-FIXED = ("id", "split", "fold", "dev", "image", "group", "text")  # columns of folds.csv; the others are the task's targets
+FIXED = ("id", "split", "fold", "dev", "part", "image", "group", "text")  # columns of folds.csv; the others are the task's targets
 
 
 def read_csv(file: Path, columns=()) -> pd.DataFrame:
@@ -32,8 +32,8 @@ def read_csv(file: Path, columns=()) -> pd.DataFrame:
 
 
 def read_folds(file: Path) -> pd.DataFrame:
-    """folds.csv: id, split, fold (-1 for test rows), dev (0 or 1), image, group, text where rows have one, the targets as text."""
-    return read_csv(file).astype({"fold": int, "dev": int})
+    """folds.csv: id, split, fold (-1 for test rows), dev (0 or 1), part, image, group, text where rows have one, the targets as text."""
+    return read_csv(file).astype({"fold": int, "dev": int, "part": int})
 
 
 def distinct(table: pd.DataFrame, column: str, file: Path) -> None:
@@ -93,16 +93,19 @@ def id_problems(ids: pd.Series, wanted: pd.Series, column: str) -> list[str]:
 
 
 def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:
-    """The pattern filled by each row, e.g. train_images/{id:06d}.jpg; "" where a name would lead out of the folder."""
+    """The pattern filled by each row, e.g. train_images/{id:06d}.jpg, {image_link:name} for the last part of a link; "" where a name
+    would lead out of the folder."""
     try:
         fields = [(name, spec) for _, name, spec, _ in Formatter().parse(pattern) if name is not None]
     except ValueError as error:
         raise Stop(f"image pattern {pattern!r}: {error}; write e.g. images/{{id}}.jpg") from None
-    if not fields or any(spec and not re.fullmatch(r"0?\d*d", spec) for _, spec in fields):
-        raise Stop(f"image pattern {pattern!r} must name columns: write e.g. images/{{id}}.jpg or images/{{id:06d}}.jpg")
+    if not fields or any(spec and not re.fullmatch(r"0?\d*d|name", spec) for _, spec in fields):
+        raise Stop(f"image pattern {pattern!r} must name columns: write e.g. images/{{id}}.jpg, images/{{id:06d}}.jpg or images/{{link:name}}")
     if missing := [name for name, _ in fields if name not in table]:
         raise Stop(f"image pattern {pattern!r}: no column {missing[0]}; there are: {', '.join(table)}")
-    columns = {name: whole_numbers(table[name], pattern) if spec.endswith("d") else table[name] for name, spec in fields}
+    columns = {name: whole_numbers(table[name], pattern) if spec.endswith("d") else table[name] if not spec else
+               table[name].str.partition("?")[0].str.rpartition("/")[2] for name, spec in fields}
+    pattern = pattern.replace(":name}", "}")
     names = [pattern.format(**dict(zip(columns, row))) for row in zip(*columns.values())]
     return [name if is_inside(folder, name) else "" for name in names]
 

@@ -27,7 +27,7 @@ def require_weights(name: str, place: str) -> None:
     """Stop when weights are neither in `place` nor to be had from the hub; name: a timm backbone, timm:<backbone>, or
     <side>:<transformers model>."""
     side, _, rest = name.removeprefix("timm:").partition(":")
-    if side in ("text", "image", "joint"):
+    if side in ("text", "image", "joint", "chat"):
         from common.encoders_files import find
 
         find(rest, place)

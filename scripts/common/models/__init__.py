@@ -2,8 +2,9 @@
 
 Every file defines
   FIT          the script that trains it; "" when nothing is trained
-  PREDICT      the script that predicts: 06_infer, a member per fold; 07_stack, one for all
-  ANSWERS      what it can be asked for: "classes", "number"
+  PREDICT      the script that predicts: 06_infer or 07_stack
+  PER          what there is a member of: each "fold", each "part" of the rows, "all" of them
+  ANSWERS      what it can be asked for: "classes", "number", "value"
   PICTURES     whether it can say nothing of a row without a picture; TEXTS  whether it reads rows' texts
   SETTINGS     the config's sections (or section.key) that shape its fit, and INFER those that shape its predictions
   inputs(config, paths, k)  the files that member k reads beside folds.csv
@@ -12,6 +13,8 @@ Every file defines
   fit(job, k, rows, file)   train member k and write it to `file`; gives what its record adds (history)
   predict(job, k, rows, wanted)  predictions (m, K) for the row numbers `wanted` (m,): probabilities, or log1p of a price
   done(job, k)              where it is there: after the predictions are written, clear away what only they needed
+of a language model, a member per part, instead of fit and predict
+  questions(job, k, rows, use)  replies that need no asking, and questions, for the row numbers of part k: see common.chat
 Torch is imported inside functions: Make asks these files what they need before anything runs.
 """
 from importlib import import_module
@@ -36,3 +39,8 @@ def split_member(member: str) -> tuple[str, int]:
     if not name or not k.isdigit():
         raise Stop(f"{member!r} is no member; write <model>_<fold>, e.g. {NAMES[-1]}_0")
     return name, int(k)
+
+
+def count_members(name: str, data) -> int:
+    """How many members a model has; data: the config's section."""
+    return {"fold": data.n_folds, "part": data.parts, "all": 1}[load_model(name).PER]

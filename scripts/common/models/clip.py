@@ -7,7 +7,7 @@ from common.io import log, progress
 from common.rows import load_pictures
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("clip",), "06_infer", ()
-ANSWERS, PICTURES, TEXTS = ("number",), False, False
+PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, False
 
 
 def inputs(config, paths, k):

@@ -6,7 +6,7 @@ from common.features import Side, full_name, keys
 from common.io import log
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("fusion",), "06_infer", ()
-ANSWERS, PICTURES, TEXTS = ("number",), False, False
+PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, False
 
 
 def sources(settings) -> dict[str, str]:

@@ -13,7 +13,7 @@ from common.features import names_file, read_features
 from common.io import log, progress, spend
 
 FIT, SETTINGS, PREDICT, INFER = "05_train_attr_heads", ("heads",), "06_infer", ("infer",)
-ANSWERS, PICTURES, TEXTS = ("classes",), True, False
+PER, ANSWERS, PICTURES, TEXTS = "fold", ("classes",), True, False
 
 
 def sources(config, k: int) -> list[str]:

@@ -6,7 +6,7 @@ from common.features import read_features
 from common.io import progress
 
 FIT, SETTINGS, PREDICT, INFER = "", (), "06_infer", ("knn", "infer")
-ANSWERS, PICTURES, TEXTS = ("classes",), True, False
+PER, ANSWERS, PICTURES, TEXTS = "fold", ("classes",), True, False
 
 
 def inputs(config, paths, k):

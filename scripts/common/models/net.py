@@ -11,7 +11,7 @@ from common.io import log, progress
 from common.rows import load_pictures
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("net",), "06_infer", ("infer",)
-ANSWERS, PICTURES, TEXTS = ("classes",), True, False
+PER, ANSWERS, PICTURES, TEXTS = "fold", ("classes",), True, False
 
 
 def inputs(config, paths, k):

@@ -5,7 +5,7 @@ from common.weights import read_arrays, save_arrays
 from common.words import binned, read_words
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("ridge",), "06_infer", ()
-ANSWERS, PICTURES, TEXTS = ("number",), False, True
+PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, True
 NUMBERS = 0.09  # weight of binned quantities beside n-grams; .3 is .46 SMAPE worse, .6 a whole one
 
 

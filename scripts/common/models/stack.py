@@ -6,7 +6,7 @@ from common.merging import merge
 from common.tables import more, read_numbers
 
 FIT, SETTINGS, PREDICT, INFER = "", (), "07_stack", ("models", "stack")
-ANSWERS, PICTURES, TEXTS = ("number",), False, False
+PER, ANSWERS, PICTURES, TEXTS = "all", ("number",), False, False
 
 
 def inputs(config, paths, k):

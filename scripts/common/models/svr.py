@@ -7,7 +7,7 @@ from common.spaces import encoders, spaces
 from common.weights import read_arrays, save_arrays
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("svr",), "06_infer", ()
-ANSWERS, PICTURES, TEXTS = ("number",), False, True
+PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, True
 
 
 def inputs(config, paths, k):

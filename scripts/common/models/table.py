@@ -16,7 +16,7 @@ from common.weights import read_arrays, save_arrays
 from common.words import read_words
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("table",), "06_infer", ()
-ANSWERS, PICTURES, TEXTS = ("number",), False, True
+PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, True
 
 
 def inputs(config, paths, k):

@@ -6,7 +6,7 @@ from common.io import log, progress
 from common.quantities import quantities, scaled
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("text",), "06_infer", ()
-ANSWERS, PICTURES, TEXTS = ("number",), False, True
+PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, True
 
 
 def inputs(config, paths, k):

@@ -95,6 +95,11 @@ def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
     return encode(pd.DataFrame({name: column(name) for name in outputs}), outputs)
 
 
+def truth_columns(data) -> list[str]:
+    """What a table of labels must have."""
+    return [data.id, *filter(None, [data.category_column]), *official_columns(data)]
+
+
 def read_answers(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
     """Class numbers (n, a) of a submission."""
     return encode_table(table, outputs, data)
@@ -125,6 +130,11 @@ def priors(target: np.ndarray, outputs: Outputs) -> np.ndarray:
 def answer(pred: np.ndarray, outputs: Outputs) -> np.ndarray:
     """The likeliest class of each attribute (n, a)."""
     return np.stack([pred[:, s].argmax(1) for s in slices(outputs)], axis=1)
+
+
+def average(preds: np.ndarray) -> np.ndarray:
+    """The mean (n, k) of predictions (m, n, k)."""
+    return preds.mean(0)
 
 
 def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:

@@ -77,6 +77,11 @@ def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
     return found
 
 
+def truth_columns(data) -> list[str]:
+    """What a table of labels must have."""
+    return [data.id, data.labels[0]]
+
+
 def read_answers(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
     """Prices (n, 1) of a submission."""
     return pd.to_numeric(table[data.labels[0]]).to_numpy(float)[:, None]
@@ -104,6 +109,11 @@ def priors(target: np.ndarray, outputs: Outputs) -> np.ndarray:
 def answer(pred: np.ndarray, outputs: Outputs) -> np.ndarray:
     """Prices (n, 1), within those of the training rows."""
     return np.expm1(pred).clip(*outputs["price"])
+
+
+def average(preds: np.ndarray) -> np.ndarray:
+    """The mean (n, 1) of predictions (m, n, 1)."""
+    return preds.mean(0)
 
 
 def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:
@@ -140,11 +150,6 @@ def score(answer: np.ndarray, target: np.ndarray, outputs: Outputs) -> float:
 def score_at_size(answer: np.ndarray, target: np.ndarray, outputs: Outputs, n: int) -> float:
     """What to expect of a test set of n rows: SMAPE is a mean over rows, so the same."""
     return score(answer, target, outputs)
-
-
-def official_mean(values: dict[str, float]) -> float:
-    """The one value there is."""
-    return next(iter(values.values()))
 
 
 def table(answer: np.ndarray, target: np.ndarray, outputs: Outputs, pred: np.ndarray | None = None) -> dict[str, dict]:

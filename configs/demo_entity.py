@@ -1,0 +1,11 @@
+"""The sample's packs: what entity_photos does, in a minute.
+
+    make demo
+"""
+from common.config import Config, Data
+
+config = Config(
+    task="entity", models=("reader",),
+    data=Data(folder="demo_entity", id="index", question="entity_name", category_column="group_id", labels=("entity_value",), group="image_link",
+              train_image="images/{image_link:name}", test_image="images/{image_link:name}", n_folds=3),
+)

@@ -1,0 +1,12 @@
+"""The same questions on the CPU: text on the pictures is read once, LightGBM picks the value.
+
+    make all CATEGORY=entity_photos
+"""
+from common.config import Config, Data, Reader
+
+config = Config(
+    task="entity", models=("reader",),
+    data=Data(folder="entity", id="index", question="entity_name", category_column="group_id", labels=("entity_value",), group="image_link",
+              train_image="images/{image_link:name}", test_image="images/{image_link:name}"),
+    reader=Reader(labels="labels_263k.csv.gz"),
+)

@@ -1,0 +1,153 @@
+"""A language model loaded here: questions answered in batches that waste little, where no question harms another."""
+import math
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Iterator
+
+import numpy as np
+
+from common.chat import Question, Reply
+from common.chat_model import ChatModel
+from common.encoders_files import said
+from common.errors import Stop
+from common.images import load_picture
+from common.io import log
+
+STREAK = 8  # questions that fail one after another: then a plain one is asked, to see whether it is the model
+MEMORY = "out of memory"
+
+
+class LocalChat:
+    """ask(questions) gives their replies; about says, for the record, which model gives them.
+
+    settings: section Vlm or Refine; run: config.run; where: torch.device; images: what a picture must be; sees: whether pictures are
+    shown. Stop as ChatModel does.
+    """
+
+    def __init__(self, settings, run, where, images, sees: bool):
+        self.settings, self.sees, self.model = settings, sees, ChatModel(settings, run, where, sees)
+        self.about, self.workers = self.model.about, run.workers or os.cpu_count()
+        self.batch, self.pictures, self.failures = settings.batch, {}, 0  # {file: future picture} of two batches
+        if sees:  # images.size is that of a network's square; at less than this no JPEG may be decoded here
+            self.images = images.model_copy(update={"size": math.isqrt(settings.max_pixels) + 1})
+
+    def ask(self, questions) -> Iterator[Reply]:
+        """The reply of each Question as its batch ends, those of large pictures first. Stop when the model answers nothing at all.
+
+        What is replied to a question does not depend on the others, but for rounding.
+        """
+        todo, pool = ordered(questions, self.settings.max_pixels if self.sees else 0), ThreadPoolExecutor(self.workers)
+        try:
+            while todo:
+                batch, ahead = todo[:self.batch], todo[:2 * self.batch]  # the next one's pictures are read meanwhile
+                files = dict.fromkeys(question.image for question in ahead if self.sees)
+                self.pictures = {file: self.pictures.get(file) or pool.submit(self.read, file) for file in files}
+                bad = {question: found for question in batch if isinstance(found := self.picture(question), str)}
+                yield from (Reply(question.row, "", f"picture: {reason}") for question, reason in bad.items())
+                if good := [question for question in batch if question not in bad]:
+                    yield from self.answer(good)
+                todo = todo[len(batch):]
+        finally:
+            pool.shutdown(cancel_futures=True)
+            self.pictures = {}
+
+    def picture(self, question: Question):
+        """What `read` gives of the question's file, None where the model is not shown any."""
+        return self.pictures[question.image].result() if self.sees else None
+
+    def read(self, file: Path | None):
+        """The picture, uint8 tensor (3, h, w) of at most max_pixels, or why there is none.
+
+        A larger one gets sides that its patches fill, so that the model's own processor does not resize it once more.
+        """
+        import torch
+        from PIL import Image
+
+        try:
+            if not file:
+                raise ValueError("none")
+            picture, _ = load_picture(file, self.images)
+        except ValueError as error:
+            return str(error)
+        scale, step = math.sqrt(self.settings.max_pixels / (picture.width * picture.height)), self.model.step
+        if scale < 1:
+            picture = picture.resize([max(step, int(side * scale) // step * step) for side in picture.size], Image.Resampling.BICUBIC)
+        return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+
+    def answer(self, batch: list[Question]) -> Iterator[Reply]:
+        """Replies to questions whose pictures are read. When memory ends the batch is halved, for those after it too; when anything
+        else goes wrong its questions are asked one by one, so that only those fail that must."""
+        import torch
+
+        try:
+            texts, failure = self.generate(batch), ""
+        except Stop:
+            raise
+        except Exception as error:  # the model's own code may raise anything
+            failure = MEMORY if out_of_memory(error) else said(error)
+        if not failure:
+            self.failures = 0
+            yield from map(self.reply, batch, texts)
+        elif len(batch) > 1:
+            if failure == MEMORY:
+                self.batch = len(batch) // 2
+                torch.cuda.empty_cache()  # the exception is gone here, and with it what its frames held
+                log(out_of_memory="yes", batch=self.batch)
+            while batch:
+                n = self.batch if failure == MEMORY else 1
+                yield from self.answer(batch[:n])
+                batch = batch[n:]
+        else:
+            self.failures += 1
+            if self.failures == STREAK:
+                self.ask_plainly(failure)
+            yield Reply(batch[0].row, "", failure)
+
+    def generate(self, batch: list[Question]) -> list[str]:
+        return self.model.generate([question.text for question in batch], [self.picture(question) for question in batch],
+                                   [question.pattern for question in batch])
+
+    def reply(self, question: Question, text: str) -> Reply:
+        """The text, where it is of the form that was asked for: one that ends at max_new_tokens may not be."""
+        if self.settings.bound and question.pattern and not re.fullmatch(question.pattern, text):
+            return Reply(question.row, "", f"not whole after max_new_tokens={self.settings.max_new_tokens}")
+        return Reply(question.row, text)
+
+    def ask_plainly(self, failure: str) -> None:
+        """Stop when a letter beside a small grey picture gets no answer either. Else the questions that failed are to blame."""
+        import torch
+
+        try:
+            self.model.generate(["a"], [torch.full((3, 64, 64), 128, dtype=torch.uint8)], [""])
+        except Exception as error:
+            raise Stop(f"{self.settings.model} answers nothing: {STREAK} questions in a row failed, the last with {failure}; and a plain one "
+                       f"with {said(error)}") from None
+        log(failed_in_a_row=STREAK, last=failure)
+        self.failures = 0
+
+
+def ordered(questions, most: int) -> list[Question]:
+    """Large pictures first, those of one picture together, then long texts first: a batch has little padding, and memory ends at once
+    or never. most: pixels of a picture, 0 where none are shown."""
+    from PIL import Image
+
+    def area(file) -> int:
+        try:
+            with Image.open(file) as picture:
+                return min(most, picture.width * picture.height)
+        except Exception:  # what is wrong with it is said when it is read
+            return 0
+
+    questions = list(questions)
+    areas = {file: area(file) for file in {question.image for question in questions}} if most else {}
+    return sorted(questions, key=lambda q: (-areas.get(q.image, 0), str(q.image) if most else "", -len(q.text), q.row))
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether memory ended, of the GPU or of this machine, of which torch says so in a plain RuntimeError."""
+    import torch
+
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or isinstance(error, RuntimeError) and any(
+        words in str(error) for words in ("not enough memory", "can't allocate memory", "ALLOC_FAILED"))

@@ -1,0 +1,153 @@
+"""reader: LightGBM that chooses among the candidate values of a row's text, or none of them; one per fold.
+
+Its objective is the softmax over a row's candidates, so that the scores are probabilities: their sum and that of "none" is 1.
+"""
+import numpy as np
+
+from common import slots
+from common.candidates import COLUMNS, Candidates, gather, read_lines, text_lines
+from common.errors import Stop
+from common.io import log, progress
+from common.paths import input_folder
+from common.tables import read_csv
+from common.usual import NAMES, Usual, group_numbers
+from common.values import UNITS
+from common.weights import read_arrays, save_arrays
+
+FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("reader",), "06_infer", ()
+PER, ANSWERS, PICTURES, TEXTS = "fold", ("value",), False, False
+
+
+def inputs(config, paths, k):
+    return [] if config.data.text else [paths.ocr]
+
+
+def weights(config):
+    return []
+
+
+def fit(job, k: int, rows, file) -> dict:
+    """Train reader_<k>, reader.seeds boosters on all labelled rows outside fold k. Gives each column's share of the gain.
+
+    What is usual a training row is told of the labels of the other folds, as the rows of fold k are.
+    """
+    import lightgbm
+
+    settings, train, groups = job.config.reader, rows.labelled(k), group_numbers(rows.category, len(rows.id))
+    more, lines = further_labels(job.config), Lines(job, rows)
+    part = rows.fold if len(np.unique(rows.fold[train])) > 2 else 2 * rows.fold + np.unique(rows.group, return_inverse=True)[1] % 2
+    row, found, right = [], [], []
+    for f in progress(np.unique(part[train]), "candidates"):
+        source, wanted = train[part[train] != f], train[part[train] == f]
+        candidates, x = columns(lines, rows, groups, wanted, Usual(*joined(rows.target[source], groups[source], more)), settings)
+        row, found, right = [*row, wanted[candidates.row]], [*found, x], [*right, is_right(candidates, rows.target[wanted])]
+    row, x, y = (np.concatenate(parts) for parts in (row, found, right))
+    log(member=f"reader_{k}", train=len(train), candidates=len(x), found=float(1 - y[ends(row)].mean()))
+    data = lightgbm.Dataset(x, y, free_raw_data=False)
+    boosters = [lightgbm.train(parameters(settings, row, job.config.data.seed * 1000 + i), data, settings.rounds)
+                for i in progress(range(settings.seeds), "boosters")]
+    target, group = joined(rows.target[train], groups[train], more)
+    save_arrays({"target": target, "group": group, **{
+        f"booster_{i}": np.frombuffer(booster.model_to_string().encode(), np.uint8) for i, booster in enumerate(boosters)}}, file)
+    gain = sum(booster.feature_importance("gain") for booster in boosters)
+    names = (*COLUMNS, *(f"usual {name}" for name in NAMES))
+    return {"gain": dict(sorted(zip(names, (gain / max(gain.sum(), 1e-9)).round(4).tolist()), key=lambda item: -item[1]))}
+
+
+def predict(job, k: int, rows, wanted) -> np.ndarray:
+    """The likeliest values (m, 24) of the rows `wanted` (m,), as common.slots has them."""
+    import lightgbm
+
+    file = job.paths.model(f"reader_{k}")
+    state = read_arrays(file)
+    try:
+        usual = Usual(state.pop("target"), state.pop("group"))
+        boosters = [lightgbm.Booster(model_str=text.tobytes().decode()) for text in state.values()]
+    except (KeyError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
+        raise Stop(f"cannot read {file}: {error}; remove it and run make again") from None
+    candidates, x = columns(Lines(job, rows), rows, group_numbers(rows.category, len(rows.id)), wanted, usual, job.config.reader)
+    weight = softmax(np.mean([booster.predict(x, raw_score=True) for booster in boosters], 0), candidates.row)
+    values = [[] for _ in wanted]
+    for i, number, unit, share in zip(candidates.row, candidates.number.tolist(), candidates.unit, weight.tolist()):
+        if unit >= 0:
+            values[i].append((number, UNITS[unit], share))
+    return slots.pack(values, rows.question[wanted])
+
+
+class Lines:
+    """The lines of text of each row: of its own text where rows have one, else of its picture."""
+
+    def __init__(self, job, rows):
+        self.rows, self.of_image = rows, None if rows.text is not None else read_lines(job.paths.ocr)
+
+    def __call__(self, i: int) -> list:
+        return text_lines(self.rows.text[i]) if self.of_image is None else self.of_image.get(self.rows.image[i], [])
+
+
+def columns(lines, rows, groups, wanted, usual: Usual, settings) -> tuple[Candidates, np.ndarray]:
+    """Candidates of the rows `wanted` (m,), and what LightGBM reads of them (c, COLUMNS + NAMES) float32."""
+    entity, group = [slots.NAMES.index(name) for name in rows.question[wanted]], groups[wanted]
+    units = [[UNITS[unit] for unit in usual.units(*key)[:settings.units]] for key in zip(entity, group)]
+    values = [usual.values(*key, settings.values) for key in zip(entity, group)]
+    candidates = gather([lines(i) for i in wanted], rows.question[wanted], units, values)
+    some, at = candidates.unit >= 0, candidates.row
+    code = slots.WIDTH * np.array(entity, int)[at] + candidates.unit
+    known = np.full((len(at), len(NAMES)), np.nan)
+    known[some] = usual.columns(code[some], candidates.number[some], group[at][some])
+    return candidates, np.column_stack([candidates.x, known]).astype(np.float32)
+
+
+def further_labels(config) -> tuple[np.ndarray, np.ndarray]:
+    """Targets (n, 2) and group numbers (n,) of the table reader.labels, without the rows of data.train's and data.test's pictures."""
+    data, name = config.data, config.reader.labels
+    if not name:
+        return np.zeros((0, 2)), np.zeros(0)
+    folder = input_folder(data.folder, data.train)
+    if not (folder / name).is_file():
+        log(left_out=name, because=f"{folder} has no such file")
+        return np.zeros((0, 2)), np.zeros(0)
+    if not data.group:
+        raise Stop(f"reader.labels={name} needs data.group, the column by which it is kept apart from {data.train} and {data.test}")
+    category = [data.category_column] if data.category_column else []
+    table = read_csv(folder / name, [data.group, data.question, data.labels[0], *category])
+    own = {value for file in (data.train, data.test) for value in read_csv(folder / file, [data.group])[data.group]}
+    table = table[~table[data.group].isin(own) & table[data.question].isin(slots.NAMES)]
+    log(labels=name, rows=len(table))
+    return slots.encode_values(table[data.labels[0]], table[data.question]), group_numbers(table[category[0]] if category else None, len(table))
+
+
+def joined(target, group, more) -> tuple[np.ndarray, np.ndarray]:
+    return np.concatenate([target, more[0]]), np.concatenate([group, more[1]])
+
+
+def is_right(candidates: Candidates, target: np.ndarray) -> np.ndarray:
+    """1.0 (c,) where a candidate is its row's value; the last of a row where no other is."""
+    row, unit = candidates.row, candidates.unit
+    right = (unit >= 0) & (candidates.number == target[row, 0]) & (unit == target[row, 1] % slots.WIDTH)
+    right[ends(row)] = np.bincount(row, right, len(target)) == 0
+    return right.astype(float)
+
+
+def ends(row: np.ndarray) -> np.ndarray:
+    """Where each row's last candidate is; row (c,) as they follow each other."""
+    return np.flatnonzero(np.append(np.diff(row) != 0, True))
+
+
+def softmax(score: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Probabilities (c,) of scores (c,) that sum to 1 over each row's candidates."""
+    last = ends(row)
+    first = np.append(0, last[:-1] + 1)
+    count = last - first + 1
+    share = np.exp(score - np.repeat(np.maximum.reduceat(score, first), count))
+    return share / np.repeat(np.add.reduceat(share, first), count)
+
+
+def parameters(settings, row: np.ndarray, seed: int) -> dict:
+    """LightGBM's for the candidates of the rows `row` (c,): cross-entropy of the softmax over each row's candidates."""
+    def objective(score, data):
+        share = softmax(score, row)
+        return share - data.get_label(), (share * (1 - share)).clip(1e-3)
+
+    return {"objective": objective, "learning_rate": settings.lr, "num_leaves": settings.leaves, "min_data_in_leaf": 20, "lambda_l2": 1.0,
+            "feature_fraction": 0.4, "bagging_fraction": 0.8, "bagging_freq": 1, "seed": seed, "deterministic": True, "force_col_wise": True,
+            "verbose": -1}

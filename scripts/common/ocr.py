@@ -1,0 +1,74 @@
+"""Text on pictures, line by line with its place, by rapidocr on the CPU; read once per picture."""
+import json
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from common.device import stop_in_time
+from common.errors import Stop
+from common.graph import size_of
+from common.images import load_picture
+from common.io import progress
+from common.ledger import Ledger
+from common.paths import inside
+
+CORNERS = [f"{axis}{i}" for i in range(4) for axis in "xy"]  # of a line's box, clockwise from where its text begins
+COLUMNS = ["image", "line", "text", "score", *CORNERS, "width", "height"]
+AT_ONCE = 64  # pictures between two looks at the clock
+
+
+def read_all(names: list[str], folder: Path, config, ledger: Ledger) -> None:
+    """Read the pictures `names` of the folder that the ledger does not have, in threads: each a row of name, lines as json, reason."""
+    engines, images = threading.local(), config.images.model_copy(update={"size": config.ocr.longest})
+
+    def one(name: str) -> tuple[str, str, str]:
+        if not hasattr(engines, "ocr"):
+            engines.ocr = open_engine(config.ocr)
+        try:
+            return name, json.dumps(read_lines(engines.ocr, load_picture(inside(folder, name), images)[0])), ""
+        except ValueError as error:
+            return name, "[]", str(error)
+
+    todo = [name for name in names if name not in ledger.done]
+    bar = progress(what="ocr", total=len(names), done=len(names) - len(todo), unit="img")
+    with ThreadPoolExecutor(config.run.workers or os.cpu_count()) as pool:
+        for i in range(0, len(todo), AT_ONCE):
+            ledger.add(list(pool.map(one, todo[i:i + AT_ONCE])))
+            bar.update(len(todo[i:i + AT_ONCE]))
+            stop_in_time(config.run)
+
+
+def open_engine(settings):
+    """rapidocr with its own models, one thread. Stop where it is not installed."""
+    try:
+        from rapidocr import RapidOCR
+    except ImportError as error:
+        raise Stop(f"reading text on pictures needs rapidocr and onnxruntime ({error}); pip install rapidocr onnxruntime, or give the text in a "
+                   "column: data.text=<column>") from None
+    return RapidOCR(params={
+        "Global.log_level": "critical", "Global.text_score": settings.min_score, "Global.max_side_len": settings.longest,
+        "Det.limit_side_len": settings.side, "EngineConfig.onnxruntime.intra_op_num_threads": 1, "EngineConfig.onnxruntime.inter_op_num_threads": 1})
+
+
+def read_lines(engine, picture) -> list[list]:
+    """[text, score, eight corners, width, height] of each line on an RGB PIL image, in its pixels."""
+    found = engine(np.asarray(picture)[:, :, ::-1])
+    if found.txts is None:
+        return []
+    boxes = np.asarray(found.boxes).reshape(-1, 8).round(1).tolist()
+    return [[text, round(float(score), 4), *box, *picture.size] for text, score, box in zip(found.txts, found.scores, boxes)]
+
+
+def write_table(ledger: Ledger, names: list[str], folder: Path, file: Path) -> dict:
+    """The lines of all pictures as a csv with COLUMNS, a picture without text as line -1. Gives what the record says: bad pictures."""
+    found = {name: (json.loads(lines), reason) for name, lines, reason in ledger.rows()}
+    rows = [(name, i, *line) for name in names for i, line in enumerate(found[name][0])]
+    rows += [(name, -1, "", 0, *[0] * 10) for name in names if not found[name][0]]
+    pd.DataFrame(rows, columns=COLUMNS).to_csv(file, index=False)
+    bad = [name for name in names if found[name][1]]
+    return {"lines": sum(row[1] >= 0 for row in rows), "bad": {name: size_of(folder, name) for name in bad},
+            "reasons": {name: found[name][1] for name in bad}}

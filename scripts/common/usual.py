@@ -1,0 +1,112 @@
+"""What values are usual: counts of units, values and magnitudes among labelled rows of the same entity and group of products."""
+from zlib import crc32
+
+import numpy as np
+
+from common.slots import NONE, WIDTH
+from common.values import UNITS
+
+FACTOR = {"centimetre": 1, "foot": 30.48, "inch": 2.54, "metre": 100, "millimetre": 0.1, "yard": 91.44, "gram": 1, "kilogram": 1e3, "microgram": 1e-6,
+          "milligram": 1e-3, "ounce": 28.3495, "pound": 453.592, "ton": 1e6, "kilovolt": 1e3, "millivolt": 1e-3, "volt": 1, "kilowatt": 1e3, "watt": 1,
+          "centilitre": 10, "cubic foot": 28316.8, "cubic inch": 16.3871, "cup": 236.588, "decilitre": 100, "fluid ounce": 29.5735, "gallon": 3785.41,
+          "imperial gallon": 4546.09, "litre": 1e3, "microlitre": 1e-3, "millilitre": 1, "pint": 473.176, "quart": 946.353}  # centimetres, grams, …
+FACTORS = np.array([FACTOR[unit] for unit in UNITS])
+NAMES = ("unit in group", "unit", "unit's rank", "value in group", "value", "value of unit", "size in group", "size", "size from mean", "labels", "number")
+STEPS, TOP = 8, 12  # bins of size per factor of ten; usual values that are kept of each group
+
+
+def group_numbers(groups, n: int) -> np.ndarray:
+    """A number (n,) for the name of each row's group, the same in every process; zeros where rows have none."""
+    if groups is None:
+        return np.zeros(n)
+    names, at = np.unique(np.asarray(groups, str), return_inverse=True)
+    return np.array([crc32(name.encode()) for name in names], float)[at]
+
+
+def size_of(code: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """log10 of values in centimetres, grams, millilitres, volts or watts."""
+    return np.log10(np.maximum(number * FACTORS[code.astype(int) % WIDTH], 1e-9))
+
+
+def mixed(*columns) -> np.ndarray:
+    """One uint64 (n,) for columns of numbers, equal where all of them are (and, in one of 2^64, elsewhere)."""
+    out = np.zeros(len(columns[0]), np.uint64)
+    for column in columns:
+        bits = np.ascontiguousarray(column, float).view(np.uint64)
+        out = (out ^ bits ^ (bits >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+        out ^= out >> np.uint64(31)
+    return out
+
+
+class Count:
+    """How often each combination of columns occurs."""
+
+    def __init__(self, *columns):
+        self.keys, self.counts = np.unique(mixed(*columns), return_counts=True)
+
+    def __call__(self, *columns) -> np.ndarray:
+        wanted = mixed(*columns)
+        if not len(self.keys):
+            return np.zeros(len(wanted))
+        at = np.searchsorted(self.keys, wanted).clip(max=len(self.keys) - 1)
+        return np.where(self.keys[at] == wanted, self.counts[at], 0.0)
+
+
+class Usual:
+    """Counts over labels: their numbers and codes, target (n, 2), and group numbers (n,)."""
+
+    def __init__(self, target: np.ndarray, group: np.ndarray):
+        known = (target[:, 1] >= 0) & (target[:, 1] % WIDTH < NONE)
+        number, code, group = target[known, 0], target[known, 1].astype(int), group[known]
+        entity, size = code // WIDTH, size_of(code, number)
+        step = np.floor(size * STEPS)
+        self.entity, self.unit, self.value, self.number = Count(entity), Count(code), Count(code, number), Count(entity, number)
+        self.group, self.unit_group, self.value_group = Count(entity, group), Count(code, group), Count(code, number, group)
+        self.step, self.step_group = Count(entity, step), Count(entity, step, group)
+        self.keys, at = np.unique(mixed(entity, group), return_inverse=True)
+        total, squares = np.bincount(at, size, len(self.keys)), np.bincount(at, size ** 2, len(self.keys))
+        self.mean = total / self.group.counts
+        self.deviation = np.sqrt((squares / self.group.counts - self.mean ** 2).clip(0.04))
+        everywhere = np.full(len(code), -1.0)
+        self.tops = tops(entity, group, code, number) | tops(entity, everywhere, code, number)
+        self.ranked = {}
+
+    def units(self, entity: int, group: float) -> list[int]:
+        """Units by how usual they are in the group, and where it is small in the entity; only those that occur."""
+        if (entity, group) not in self.ranked:
+            codes = entity * WIDTH + np.arange(len(UNITS))
+            times = self.unit_group(codes, np.full(len(codes), group)) + 3 * self.unit(codes) / self.entity(np.array([entity])).clip(1)
+            self.ranked[entity, group] = [int(unit) for unit in np.argsort(-times, kind="stable") if times[unit] > 0]
+        return self.ranked[entity, group]
+
+    def values(self, entity: int, group: float, most: int) -> list[tuple[float, int]]:
+        """Number and unit of the values most frequent in the group, then in the entity; of those that occur twice."""
+        own = self.tops.get((entity, group), [])[:most]
+        return own + [value for value in self.tops.get((entity, -1.0), []) if value not in own][:most - len(own)]
+
+    def columns(self, code: np.ndarray, number: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """How usual values (m,) of the codes (m,) are (m, c): NAMES. Shares are logs, of few labels drawn to those of the entity."""
+        entity, size = code // WIDTH, size_of(code, number)
+        step, labels, own = np.floor(size * STEPS), self.entity(entity), self.group(entity, group)
+        near = lambda count, *more: sum(share * count(entity, step + d, *more) for d, share in ((-1, 0.25), (0, 0.5), (1, 0.25)))
+        drawn = lambda times, share, strength: (times + strength * share) / (own + strength)
+        unit, value = (self.unit(code) + 0.5) / (labels + 10), (self.value(code, number) + 0.02) / (labels + 10)
+        sized = (near(self.step) + 0.1) / (labels + 10)
+        found = [drawn(self.unit_group(code, group), unit, 3), unit, drawn(self.value_group(code, number, group), value, 5), value, value / unit,
+                 drawn(near(self.step_group, group), sized, 5), sized, (self.number(entity, number) + 0.02) / (labels + 10)]
+        unit_group, unit, value_group, value, of_unit, sized_group, sized, alone = np.log(found)
+        at = np.searchsorted(self.keys, mixed(entity, group)).clip(max=max(len(self.keys) - 1, 0))
+        away = np.where(own > 1, (size - self.mean[at]) / self.deviation[at], np.nan) if len(self.keys) else np.full(len(code), np.nan)
+        rank = [ranks.index(u) if u in (ranks := self.units(e, g)) else len(UNITS) for e, u, g in zip(entity.tolist(), (code % WIDTH).tolist(), group.tolist())]
+        return np.column_stack([unit_group, unit, rank, value_group, value, of_unit, sized_group, sized, away, np.log1p(own), alone])
+
+
+def tops(entity, group, code, number) -> dict[tuple, list]:
+    """{(entity, group): its TOP most frequent (number, unit)}, of those that occur twice."""
+    _, first, times = np.unique(mixed(group, code, number), return_index=True, return_counts=True)
+    found = {}
+    for i in first[np.argsort(-times, kind="stable")[:(times > 1).sum()]]:
+        of_group = found.setdefault((int(entity[i]), float(group[i])), [])
+        if len(of_group) < TOP:
+            of_group.append((float(number[i]), int(code[i]) % WIDTH))
+    return found

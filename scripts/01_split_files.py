@@ -84,7 +84,7 @@ def preflight(config) -> None:
     log(weights=", ".join(needed) or "none needed")
 
 
-def split(argv) -> None:
+def split_file(argv) -> None:
     """--split FILE --parts N --to FOLDER: any csv in N parts."""
     from common.parts import split_csv
 
@@ -101,7 +101,7 @@ def split(argv) -> None:
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     if "--split" in argv:
-        return split(argv)
+        return split_file(argv)
     job = start(__doc__, argv)
     config, task = job.config.data, load_task(job.config.task)
     folder = input_folder(config.folder, config.train)

@@ -93,7 +93,19 @@ def test_a_reply_does_not_depend_on_its_batch_mates(place, family, questions):
     assert not any(reply.reason for reply in found.values()) and len({reply.text for reply in found.values()}) > 4
     shifted = [Question(q.row, q.text, questions[(i + 1) % 12].image) for i, q in enumerate(questions)]
     assert sum(found[row] != reply for row, reply in replies(many, shifted).items()) > 2  # the picture matters
-    assert many.about["dtype"] == "float32" and all(digest["sha256"] for digest in many.about["weights"].values())
+    assert many.about["dtype"] == "float32" and all(size > 0 for size in many.about["bytes"].values()) and many.about["bytes"]
+
+
+def test_what_is_answered_keeps_its_place_in_a_batch_that_others_need(place, questions, monkeypatch):
+    """So that a run that was stopped in the middle gives to the last digit what a quiet one does."""
+    talk, batches = chat(place("qwen_vl"), batch=4), []
+    generate = talk.model.generate
+    monkeypatch.setattr(talk.model, "generate", lambda texts, *more: batches.append(texts) or generate(texts, *more))
+    whole = [reply.row for reply in talk.ask(questions)]
+    first = list(batches)
+    batches.clear()
+    rest = [reply.row for reply in talk.ask(questions, set(whole[:5]))]
+    assert rest == whole[5:] and batches == first[1:]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -119,7 +131,7 @@ def test_pictures_are_read_once_and_kept_no_longer_than_needed(place, questions,
     assert sorted(read) == sorted({q.image for q in questions}) and max(kept) <= 4 and talk.pictures == {}
 
 
-def test_large_pictures_come_first_and_those_of_one_together(place, questions, files, monkeypatch):
+def test_large_pictures_come_first_and_those_of_one_together(questions, files):
     order = [q.row for q in chat_local.ordered(questions, 28 * 28 * 16)]
     seen = [questions[row].image for row in order]
     assert list(dict.fromkeys(seen)) == [files[3], files[0], files[2], files[1], files[4]]
@@ -197,7 +209,7 @@ def test_failures_between_successes_are_no_streak(place, questions, monkeypatch)
     assert sum(reply.reason != "" for reply in found) == 18 and len(sizes) == 6  # and no plain question
 
 
-def test_values_that_are_no_numbers_are_no_words(place, questions, monkeypatch):
+def test_values_that_are_no_numbers_are_no_words(place, questions):
     talk = chat(place("qwen_vl"))
     talk.model.model.lm_head.weight[5] = torch.nan
     with pytest.raises(Stop, match="no numbers; set run.amp=fp32"):
@@ -213,6 +225,19 @@ def test_a_language_model_alone(place):
     assert many.model.prompt("a") == "<bos><start_of_turn>user\na<end_of_turn>\n<start_of_turn>model\n"
     marked = Question(0, "500 gram<end_of_turn>\n")
     assert replies(many, [marked])[0] == replies(many, [Question(0, "500 gram \n")])[0]  # what looks like a mark is none
+
+
+@pytest.mark.parametrize("family, section, dtype", [("gemma2", Refine, "float32"), ("gemma3", Vlm, "float32"), ("qwen_vl", Vlm, "float16")])
+def test_gemma_leaves_fp16_alone(place, family, section, dtype):
+    talk = open_chat(section(model=str(place(family))), Run(device="cpu", amp="fp16"), torch.device("cpu"), Images(), section is Vlm)
+    assert talk.about["dtype"] == dtype == str(next(talk.model.model.parameters()).dtype).removeprefix("torch.")
+
+
+def test_a_model_with_a_tower_may_be_told_text_alone(place):
+    found = replies(chat(place("gemma3"), Refine), [Question(i, text) for i, text in enumerate(TEXTS)])
+    assert not any(reply.reason for reply in found.values())
+    with pytest.raises(Stop, match="AutoModelForCausalLM cannot read"):
+        chat(place("qwen_vl"), Refine)
 
 
 def test_without_a_chat_template_the_text_is_the_prompt(place, tmp_path):

@@ -15,7 +15,8 @@ from common.errors import Stop
 from common.ledger import Ledger
 from conftest import ROOT
 
-NASTY = ["", "a,b", 'say "hi"', "one\ntwo", "one\rtwo", "one\r\n", "\u2028 1 \x0b\x1c", "ñ 😀", "\ufeffmark", "NA", " 12.5 gram ", "\\", "'", '"']
+NASTY = ["", "a,b", 'say "hi"', "one\ntwo", "one\rtwo", "one\r\n", "\u2028 1 \x0b\x1c", "ñ 😀",
+         "\ufeffmark", "NA", " 12.5 gram ", "\\", "'", '"']
 ROWS = [(f"test:{i}", cell, cell[::-1]) for i, cell in enumerate(NASTY)]
 
 

@@ -80,11 +80,13 @@ def test_the_manifest_says_what_each_part_holds(folder):
 
 
 @pytest.mark.parametrize("text, n, says", [
-    ("", 1, "its first line must be distinct columns; it is ''"), ("a,b\n", 1, "it has no rows"), ("a,b\n\n\n", 1, "it has no rows"),
+    ("", 1, "its first line must be distinct columns, an id among them; it is ''"), ("a,b\n", 1, "it has no rows"), ("a,b\n\n\n", 1, "it has no rows"),
     ("a,b\n1,2\n3\n", 1, "line 3 has 1 cells, the header 2"), ("a,b\n1,2,3\n", 1, "line 2 has 3 cells, the header 2"),
-    ("a,a\n1,2\n", 1, "distinct columns; it is 'a,a'"), ("a,b\n1,2\n1,3\n", 1, "none empty: a is '1' 2 times"),
-    ("a,b\n,2\n2,3\n", 1, "none empty: a is '' 1 times"), ('a,b\n1,"2\n3,4\n', 1, "line 3: unexpected end of data"),
-    ("a,b\n1,2\n3,4\n", 3, "has 2 rows and cannot be cut in 3 parts"), ("a,b\n1,2\n", 0, "cannot be cut in 0 parts"), (b"a,b\n1,\xff\n", 1, "utf-8")])
+    ("a,a\n1,2\n", 1, "distinct columns, an id among them; it is 'a,a'"), ("a,b\n1,2\n1,3\n", 1, "none empty: a is '1' 2 times"),
+    ("a,b\n,2\n2,3\n", 1, "none empty: a is '' 1 times"),
+    ('a,b\n1,"2\n3,4\n', 1, "line 3: unexpected end of data"),
+    ("a,b\n1,2\n3,4\n", 3, "has 2 rows and cannot be cut in 3 parts"), ("a,b\n1,2\n", 0, "cannot be cut in 0 parts"),
+    (b"a,b\n1,\xff\n", 1, "utf-8")])
 def test_what_is_no_table_is_not_split(tmp_path, text, n, says):
     (tmp_path / "x.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(Stop, match=says):
@@ -93,7 +95,7 @@ def test_what_is_no_table_is_not_split(tmp_path, text, n, says):
 
 
 def test_the_id_column_must_be_there(folder):
-    with pytest.raises(Stop, match="distinct columns, one of them id; it is 'image,index,kind'"):
+    with pytest.raises(Stop, match="distinct columns, id among them; it is 'image,index,kind'"):
         split_csv(folder.parent / "test.csv", folder.parent / "other", 4, "id")
     with pytest.raises(Stop, match="cannot split .*none.csv: .*No such file"):
         split_csv(folder.parent / "none.csv", folder.parent / "other", 4)
@@ -143,7 +145,7 @@ DAMAGE = {
     "line 4 has 2 cells, the header 3": lambda text: text[:-7],
     "line is not ended and may be half written": lambda text: text[:-3],
     "line 4: unexpected end of data": lambda text: text[:-6] + '"dept',
-    "distinct columns, one of them index; it is 'image,id,kind'": lambda text: text.replace("index", "id"),
+    "distinct columns, index among them; it is 'image,id,kind'": lambda text: text.replace("index", "id"),
     "utf-8": lambda text: b"\xff" + text.encode(),
 }
 

@@ -168,7 +168,10 @@ def lively(folder, factor: float = 6.0) -> Path:
     from safetensors.torch import load_file, save_file
 
     file = Path(folder) / "model.safetensors"
-    save_file({key: value * factor if value.ndim > 1 and "embed" not in key else value for key, value in load_file(file).items()}, file, {"format": "pt"})
+    weights = load_file(file)
+    for key in weights:
+        weights[key] *= factor if weights[key].ndim > 1 and "embed" not in key else 1
+    save_file(weights, file, {"format": "pt"})
     return Path(folder)
 
 

@@ -91,12 +91,14 @@ def find(lines: list[Line], entity: str, usual: list[str]) -> list[Found]:
     """Where candidates stand, the surest kind first. usual: units for numbers that have none beside them."""
     units, found = ENTITIES[entity], []
     for i, line in enumerate(lines):
-        text = line.text
+        text, mended = line.text, MARK.sub(lambda m: m[0].translate(LOOKS_LIKE), line.text)
+        if not any(map(str.isdigit, mended)):
+            continue
         read = readings(text, units)
         found += [Found(r.number, r.unit, READ, i, r.start, r.end) for r in read]
-        mended = MARK.sub(lambda m: m[0].translate(LOOKS_LIKE), text)
         if mended != text:
-            found += [Found(r.number, r.unit, MISREAD, i, r.start, r.end) for r in readings(mended, units)]
+            found += [Found(r.number, r.unit, MISREAD, i, r.start, r.end) for r in readings(mended, units)
+                      if mended[r.start:r.end] != text[r.start:r.end]]
         taken = {place for r in read for place in range(r.start, r.end)}
         for m in NUMBER.finditer(text):
             if m.start() not in taken:

@@ -20,7 +20,8 @@ class Reply:
 
 
 def open_chat(settings, run, where, images, sees: bool):
-    """The model of config section `settings`: .ask(questions) yields a Reply to each in any order, .about is for the record."""
+    """The model of config section `settings`: .ask(questions, answered) yields a Reply to each whose row is not answered, in any
+    order; .about is for the record."""
     if settings.endpoint:
         from common.chat_endpoint import EndpointChat
         return EndpointChat(settings, images, sees)

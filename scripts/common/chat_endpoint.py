@@ -50,11 +50,11 @@ class EndpointChat:
         told = {key: mine[key] for key in ("id", "owned_by", "max_model_len", "meta") if key in mine}
         self.about = {"model": settings.model, "bound": settings.bound, "served": told}
 
-    def ask(self, questions):
-        """Yield the Reply of each Question, as they come. Stop when the server lets nobody in, or gives no answer for long.
+    def ask(self, questions, answered=frozenset()):
+        """Yield the Reply of each Question whose row is not answered, as they come. Stop when the server lets nobody in, or gives no answer for long.
         Questions are taken when threads will soon need them. Threads are daemons, so that Ctrl-C does not wait for an answer."""
         todo, done, stop, at_once = SimpleQueue(), SimpleQueue(), Event(), self.settings.at_once
-        groups = groupby(questions, lambda question: question.image if self.sees else question.row)
+        groups = groupby((q for q in questions if q.row not in answered), lambda question: question.image if self.sees else question.row)
         coming = (some for _, group in groups for some in iter(lambda: [*islice(group, 8)], []))  # there are 8 entities
         for _ in range(at_once):
             Thread(target=self.work, args=(todo, done, stop), daemon=True).start()

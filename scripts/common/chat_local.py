@@ -33,21 +33,25 @@ class LocalChat:
         if sees:  # images.size is that of a network's square; at less than this no JPEG may be decoded here
             self.images = images.model_copy(update={"size": math.isqrt(settings.max_pixels) + 1})
 
-    def ask(self, questions) -> Iterator[Reply]:
+    def ask(self, questions, answered=frozenset()) -> Iterator[Reply]:
         """The reply of each Question as its batch ends, those of large pictures first. Stop when the model answers nothing at all.
 
-        What is replied to a question does not depend on the others, but for rounding.
+        What is replied to a question does not depend on the others, but for rounding; so rows that are `answered` keep their place in
+        a batch that others need, and are not replied to again.
         """
         todo, pool = ordered(questions, self.settings.max_pixels if self.sees else 0), ThreadPoolExecutor(self.workers)
         try:
             while todo:
+                if all(question.row in answered for question in todo[:self.batch]):
+                    todo = todo[self.batch:]
+                    continue
                 batch, ahead = todo[:self.batch], todo[:2 * self.batch]  # the next one's pictures are read meanwhile
                 files = dict.fromkeys(question.image for question in ahead if self.sees)
                 self.pictures = {file: self.pictures.get(file) or pool.submit(self.read, file) for file in files}
                 bad = {question: found for question in batch if isinstance(found := self.picture(question), str)}
-                yield from (Reply(question.row, "", f"picture: {reason}") for question, reason in bad.items())
-                if good := [question for question in batch if question not in bad]:
-                    yield from self.answer(good)
+                replies = [Reply(question.row, "", f"picture: {reason}") for question, reason in bad.items()]
+                good = [question for question in batch if question not in bad]
+                yield from (reply for reply in (*replies, *self.answer(good)) if reply.row not in answered)
                 todo = todo[len(batch):]
         finally:
             pool.shutdown(cancel_futures=True)
@@ -81,6 +85,8 @@ class LocalChat:
         else goes wrong its questions are asked one by one, so that only those fail that must."""
         import torch
 
+        if not batch:
+            return
         try:
             texts, failure = self.generate(batch), ""
         except Stop:
@@ -106,6 +112,7 @@ class LocalChat:
             yield Reply(batch[0].row, "", failure)
 
     def generate(self, batch: list[Question]) -> list[str]:
+        """The model's words on each question. Raises what the model raises."""
         return self.model.generate([question.text for question in batch], [self.picture(question) for question in batch],
                                    [question.pattern for question in batch])
 

@@ -70,6 +70,7 @@ class Run(Section):
     micro_batch: Annotated[int, Field(ge=0)] = 0  # rows per forward and backward; 0 = the batch, halved when memory ends
     infer_batch: Count = 64
     workers: Annotated[int, Field(ge=0)] = 0  # threads that decode; 0 = one per core
+    leave_failed: bool = False        # questions that an endpoint does not answer are rows without a reply; else their part is not done
     time_limit: NonNegative = 0.0     # hours from the start of make; then stop cleanly with exit code 75; 0 = none
     save_every: NonNegative = 5.0     # minutes between checkpoints; 0 = every step
 

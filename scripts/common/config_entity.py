@@ -18,7 +18,7 @@ class Reader(Section):
     labels: str = ""                  # a further table of labels in data.folder, for what values are usual; used where it is there; "" = none
     units: Annotated[int, Field(ge=0)] = 2   # that a number without one is tried with: the most usual of its group
     values: Annotated[int, Field(ge=0)] = 3  # of the most usual of its group that each row may have, whatever its text
-    rounds: Count = 150
+    rounds: Count = 300
     leaves: Annotated[int, Field(ge=2)] = 15
     lr: Positive = 0.05
     seeds: Count = 3                  # models per fold, averaged

@@ -33,7 +33,7 @@ def read_table(file: Path, column: str = "") -> Table:
     try:
         columns = next(reader, [])
         if len(set(columns)) < max(len(columns), 1) or (column or columns[0]) not in columns:
-            raise ValueError(f"its first line must be distinct columns{f', one of them {column}' if column else ''}; it is {','.join(columns)!r}")
+            raise ValueError(f"its first line must be distinct columns, {column or 'an id'} among them; it is {','.join(columns)!r}")
         at, start = columns.index(column or columns[0]), reader.line_num
         head, rows, ids = mark + b"".join(lines[:start]), [], []
         if b'"' not in data and at + 1 < len(columns) and {line.count(b",") for line in lines} == {len(columns) - 1}:
@@ -111,8 +111,7 @@ def write_parts(folder: Path, files: dict[str, bytes], manifest: bytes) -> None:
 def merge_csv(folder: Path, out: Path, pattern: str = "part_*.csv") -> dict:
     """Put the parts of a split together in the order of the original, whatever columns they have gained; gives rows and parts.
 
-    pattern: the parts' names, * for their numbers. Stop, naming the parts to run again, when one is missing, not whole, has other
-    columns than most that were worked on, or not exactly the ids that it was given.
+    pattern: the parts' names, * for their numbers. Stop names the parts to run again and why: missing, not whole, other columns or ids.
     """
     try:
         manifest = json.loads((folder / "manifest.json").read_text())

@@ -50,9 +50,10 @@ def ask(job, name: str, member: str, rows, questions, ledger) -> dict:
     settings, run = getattr(job.config, name), job.config.run
     with device(run) if waiting and not settings.endpoint else nullcontext() as where:
         chat = open_chat(settings, run, where, job.config.images, load_model(name).PICTURES) if waiting else None
-        for _ in range(2 if waiting else 0):
+        for alone in (False, True) if waiting else ():
             bar = progress(what=member, total=len(questions), done=len(questions) - len(waiting), unit="row")
-            for reply in chat.ask(list(waiting.values())):
+            rest = () if alone else {question.row for question in questions} - waiting.keys()
+            for reply in chat.ask(list(waiting.values()) if alone else questions, rest):
                 ledger.add([(rows.id[reply.row], reply.text, reply.reason)])
                 if reply.reason:
                     failed[reply.row] = reply
@@ -61,7 +62,7 @@ def ask(job, name: str, member: str, rows, questions, ledger) -> dict:
                 bar.update()
                 stop_in_time(run)
     left = [failed[row] for row in waiting if not failed[row].final]
-    if left:
+    if left and not run.leave_failed:
         raise Stop(f"{len(left)} of {len(questions)} rows of {member} failed, e.g. {rows.id[left[0].row]}: {left[0].reason}; "
-                   "the same command asks these again, and no others")
+                   "the same command asks these again, and no others; run.leave_failed=true goes on without them")
     return {"asked": len(questions), "model": chat.about if chat else None}

@@ -1,4 +1,5 @@
-"""What values are usual: counts of units, values and magnitudes among labelled rows of the same entity and group of products."""
+"""What values are usual among labelled rows of the same entity and group of products: counts of units, values and sizes, and what the rows
+whose text is most alike have: often another picture of the same product."""
 from zlib import crc32
 
 import numpy as np
@@ -12,6 +13,8 @@ FACTOR = {"centimetre": 1, "foot": 30.48, "inch": 2.54, "metre": 100, "millimetr
           "imperial gallon": 4546.09, "litre": 1e3, "microlitre": 1e-3, "millilitre": 1, "pint": 473.176, "quart": 946.353}  # centimetres, grams, …
 FACTORS = np.array([FACTOR[unit] for unit in UNITS])
 NAMES = ("unit in group", "unit", "unit's rank", "value in group", "value", "value of unit", "size in group", "size", "size from mean", "labels", "number")
+ALIKE = ("cosine of same", "share of same", "share of unit", "nearest")
+NEAR, POWER = 8, 4  # rows alike that are looked at, each counted by the power of its cosine
 STEPS, TOP = 8, 12  # bins of size per factor of ten; usual values that are kept of each group
 
 
@@ -110,3 +113,42 @@ def tops(entity, group, code, number) -> dict[tuple, list]:
         if len(of_group) < TOP:
             of_group.append((float(number[i]), int(code[i]) % WIDTH))
     return found
+
+
+def spaces(texts: list[str]):
+    """Unit rows (n, v), sparse, of words and pairs of words: what is alike between texts."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    try:
+        return TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32).fit_transform(texts)
+    except ValueError:  # not one word stands in two texts
+        return None
+
+
+def alike(space, key: np.ndarray, source: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of the rows `wanted` (m,) the rows of `source` most alike among those of equal key (n,): numbers and cosines (m, NEAR), 0 for none."""
+    at, cosine = np.zeros((len(wanted), NEAR), int), np.zeros((len(wanted), NEAR), np.float32)
+    if space is None or not len(source):
+        return at, cosine
+    source = source[np.argsort(key[source], kind="stable")]
+    starts, ends = np.searchsorted(key[source], key[wanted]), np.searchsorted(key[source], key[wanted], "right")
+    for block in np.unique(starts[ends > starts]):
+        rows = np.flatnonzero((starts == block) & (ends > starts))
+        among = source[block:ends[rows[0]]]
+        other, top = space[among].T.tocsc(), min(NEAR, len(among))
+        for i in range(0, len(rows), 1024):
+            few = rows[i:i + 1024]
+            found = (space[wanted[few]] @ other).toarray()
+            best = np.argsort(-found, axis=1, kind="stable")[:, :top] if top == len(among) else np.argpartition(-found, top - 1, 1)[:, :top]
+            cosine[few, :top], at[few, :top] = np.take_along_axis(found, best, 1), among[best]
+    order = np.argsort(-cosine, axis=1, kind="stable")
+    return np.take_along_axis(at, order, 1), np.take_along_axis(cosine, order, 1)
+
+
+def alike_columns(target: np.ndarray, cosine: np.ndarray, row: np.ndarray, number: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """What rows alike say for candidates (c,) of the rows `row` (c,): ALIKE (c, 4). target (m, NEAR, 2) and cosine (m, NEAR) of rows alike."""
+    near, weight = cosine[row], cosine[row] ** POWER
+    unit = (target[row, :, 1] == code[:, None]) & (near > 0)
+    same = unit & (target[row, :, 0] == number[:, None])
+    total = weight.sum(1) + 1e-3
+    return np.column_stack([(near * same).max(1), (weight * same).sum(1) / total, (weight * unit).sum(1) / total, near[:, 0]])

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import numpy as np
+from entity import merging, normalising, splitting
 from price import boosting, encode, fusion
 
 ROUNDS = 3
@@ -140,7 +141,7 @@ def start(folder: Path, race):
 
 
 def main(argv=None):
-    wanted = (sys.argv[1:] if argv is None else argv) or ["heads", "pictures", "encode", "fusion", "boosting", "start"]
+    wanted = (sys.argv[1:] if argv is None else argv) or ["heads", "pictures", "encode", "fusion", "boosting", "splitting", "merging", "normalising", "start"]
     print("| step | today | ours | seconds | ratio | limit |\n|---|---|---|---|---|---|")
     for name in wanted:
         with tempfile.TemporaryDirectory() as folder:

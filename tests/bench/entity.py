@@ -73,8 +73,8 @@ def merging(folder: Path, race, scanned: int = 3_000):
 
 
 def replies(n: int, distinct: bool) -> tuple[list[str], list[str]]:
-    """Answers of a language model and the entities asked for: in few words, of which a quarter are distinct (of as many of the challenge's
-    labels an eighth are), or in sentences that all are."""
+    """Answers of a language model and the entities asked for: in few words, of which a quarter are distinct (of as many labels of the
+    challenge an eighth are), or in sentences that all are."""
     rng = np.random.default_rng(0)
     units = {"item_weight": ("g", "kg", "oz", "lbs", "gram", "pounds"), "width": ("cm", "in", "mm", "inches"), "voltage": ("V", "volt"),
              "item_volume": ("ml", "fl oz", "L", "litre")}

@@ -3,6 +3,7 @@
 Its objective is the softmax over a row's candidates, so that the scores are probabilities: their sum and that of "none" is 1.
 """
 import numpy as np
+import pandas as pd
 
 from common import slots
 from common.candidates import COLUMNS, Candidates, gather, read_lines, text_lines
@@ -10,12 +11,14 @@ from common.errors import Stop
 from common.io import log, progress
 from common.paths import input_folder
 from common.tables import read_csv
-from common.usual import NAMES, Usual, group_numbers
+from common.usual import ALIKE, NAMES, Usual, alike, alike_columns, group_numbers, mixed, spaces
 from common.values import UNITS
 from common.weights import read_arrays, save_arrays
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("reader",), "06_infer", ()
 PER, ANSWERS, PICTURES, TEXTS = "fold", ("value",), False, False
+READS = (*COLUMNS, *(f"usual {name}" for name in NAMES), *(f"alike {name}" for name in ALIKE))
+LEAST = 0.2  # cosine of a row whose label is a candidate
 
 
 def inputs(config, paths, k):
@@ -33,25 +36,23 @@ def fit(job, k: int, rows, file) -> dict:
     """
     import lightgbm
 
-    settings, train, groups = job.config.reader, rows.labelled(k), group_numbers(rows.category, len(rows.id))
-    more, lines = further_labels(job.config), Lines(job, rows)
+    settings, train, texts, more = job.config.reader, rows.labelled(k), Texts(job, rows), further_labels(job.config)
     part = rows.fold if len(np.unique(rows.fold[train])) > 2 else 2 * rows.fold + np.unique(rows.group, return_inverse=True)[1] % 2
     row, found, right = [], [], []
     for f in progress(np.unique(part[train]), "candidates"):
         source, wanted = train[part[train] != f], train[part[train] == f]
-        candidates, x = columns(lines, rows, groups, wanted, Usual(*joined(rows.target[source], groups[source], more)), settings)
+        candidates, x = columns(texts, rows, wanted, source, Usual(*joined(rows.target[source], texts.group[source], more)), settings)
         row, found, right = [*row, wanted[candidates.row]], [*found, x], [*right, is_right(candidates, rows.target[wanted])]
     row, x, y = (np.concatenate(parts) for parts in (row, found, right))
     log(member=f"reader_{k}", train=len(train), candidates=len(x), found=float(1 - y[ends(row)].mean()))
     data = lightgbm.Dataset(x, y, free_raw_data=False)
     boosters = [lightgbm.train(parameters(settings, row, job.config.data.seed * 1000 + i), data, settings.rounds)
                 for i in progress(range(settings.seeds), "boosters")]
-    target, group = joined(rows.target[train], groups[train], more)
+    target, group = joined(rows.target[train], texts.group[train], more)
     save_arrays({"target": target, "group": group, **{
         f"booster_{i}": np.frombuffer(booster.model_to_string().encode(), np.uint8) for i, booster in enumerate(boosters)}}, file)
     gain = sum(booster.feature_importance("gain") for booster in boosters)
-    names = (*COLUMNS, *(f"usual {name}" for name in NAMES))
-    return {"gain": dict(sorted(zip(names, (gain / max(gain.sum(), 1e-9)).round(4).tolist()), key=lambda item: -item[1]))}
+    return {"gain": dict(sorted(zip(READS, (gain / max(gain.sum(), 1e-9)).round(4).tolist()), key=lambda item: -item[1]))}
 
 
 def predict(job, k: int, rows, wanted) -> np.ndarray:
@@ -65,7 +66,7 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
         boosters = [lightgbm.Booster(model_str=text.tobytes().decode()) for text in state.values()]
     except (KeyError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
         raise Stop(f"cannot read {file}: {error}; remove it and run make again") from None
-    candidates, x = columns(Lines(job, rows), rows, group_numbers(rows.category, len(rows.id)), wanted, usual, job.config.reader)
+    candidates, x = columns(Texts(job, rows), rows, wanted, rows.labelled(k), usual, job.config.reader)
     weight = softmax(np.mean([booster.predict(x, raw_score=True) for booster in boosters], 0), candidates.row)
     values = [[] for _ in wanted]
     for i, number, unit, share in zip(candidates.row, candidates.number.tolist(), candidates.unit, weight.tolist()):
@@ -74,27 +75,32 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
     return slots.pack(values, rows.question[wanted])
 
 
-class Lines:
-    """The lines of text of each row: of its own text where rows have one, else of its picture."""
+class Texts:
+    """Of all rows: lines of text, of the row's own text where rows have one, else of its picture; entities, groups, and which texts are alike."""
 
     def __init__(self, job, rows):
-        self.rows, self.of_image = rows, None if rows.text is not None else read_lines(job.paths.ocr)
+        of_image = {} if rows.text is not None else read_lines(job.paths.ocr)
+        self.lines = [of_image.get(image, []) for image in rows.image] if rows.text is None else [text_lines(text) for text in rows.text]
+        self.entity, self.group = pd.Index(slots.NAMES).get_indexer(rows.question), group_numbers(rows.category, len(rows.id))
+        self.space, self.key = spaces([" ".join(line.text for line in lines) for lines in self.lines]), mixed(self.entity, self.group)
 
-    def __call__(self, i: int) -> list:
-        return text_lines(self.rows.text[i]) if self.of_image is None else self.of_image.get(self.rows.image[i], [])
 
-
-def columns(lines, rows, groups, wanted, usual: Usual, settings) -> tuple[Candidates, np.ndarray]:
-    """Candidates of the rows `wanted` (m,), and what LightGBM reads of them (c, COLUMNS + NAMES) float32."""
-    entity, group = [slots.NAMES.index(name) for name in rows.question[wanted]], groups[wanted]
-    units = [[UNITS[unit] for unit in usual.units(*key)[:settings.units]] for key in zip(entity, group)]
-    values = [usual.values(*key, settings.values) for key in zip(entity, group)]
-    candidates = gather([lines(i) for i in wanted], rows.question[wanted], units, values)
+def columns(texts: Texts, rows, wanted, source, usual: Usual, settings) -> tuple[Candidates, np.ndarray]:
+    """Candidates of the rows `wanted` (m,), and what LightGBM reads of them (c, READS) float32, as the labels of the rows `source` and what is
+    usual tell."""
+    entity, group = texts.entity[wanted], texts.group[wanted]
+    near, cosine = alike(texts.space, texts.key, source, wanted)
+    keys, labels = list(zip(entity.tolist(), group.tolist())), rows.target[near]
+    units = [[UNITS[unit] for unit in usual.units(*key)[:settings.units]] for key in keys]
+    likely = (cosine >= LEAST) & (labels[:, :, 1] % slots.WIDTH < slots.NONE)
+    values = [list(dict.fromkeys([*((number, int(code) % slots.WIDTH) for number, code in label[use][:settings.values].tolist()),
+                                  *usual.values(*key, settings.values)])) for key, label, use in zip(keys, labels, likely)]
+    candidates = gather([texts.lines[i] for i in wanted], rows.question[wanted], units, values)
     some, at = candidates.unit >= 0, candidates.row
-    code = slots.WIDTH * np.array(entity, int)[at] + candidates.unit
-    known = np.full((len(at), len(NAMES)), np.nan)
+    code, known = slots.WIDTH * entity[at] + candidates.unit, np.full((len(at), len(NAMES)), np.nan)
     known[some] = usual.columns(code[some], candidates.number[some], group[at][some])
-    return candidates, np.column_stack([candidates.x, known]).astype(np.float32)
+    said = alike_columns(labels, cosine, at, candidates.number, np.where(some, code, -1))
+    return candidates, np.column_stack([candidates.x, known, said]).astype(np.float32)
 
 
 def further_labels(config) -> tuple[np.ndarray, np.ndarray]:
@@ -149,5 +155,5 @@ def parameters(settings, row: np.ndarray, seed: int) -> dict:
         return share - data.get_label(), (share * (1 - share)).clip(1e-3)
 
     return {"objective": objective, "learning_rate": settings.lr, "num_leaves": settings.leaves, "min_data_in_leaf": 20, "lambda_l2": 1.0,
-            "feature_fraction": 0.4, "bagging_fraction": 0.8, "bagging_freq": 1, "seed": seed, "deterministic": True, "force_col_wise": True,
-            "verbose": -1}
+            "feature_fraction": 0.4, "bagging_fraction": 0.8, "bagging_freq": 1, "extra_trees": True, "seed": seed, "deterministic": True,
+            "force_col_wise": True, "verbose": -1}

@@ -1,0 +1,131 @@
+"""The entity system as a user runs it: the sample read on the CPU; parts asked of a server that fails, killed, and run again."""
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from common.io import read_record
+from common.paths import Paths
+from conftest import ROOT, make, run_script
+
+SMALL = ["data.n_folds=2", "reader.rounds=60", "reader.seeds=1"]
+
+
+@pytest.fixture(scope="module")
+def packs(tmp_path_factory):
+    """The sample's packs, 80 questions of train and 20 of test, and the text on them read once: (input, features)."""
+    from common.samples import entity
+
+    top = tmp_path_factory.mktemp("packs")
+    entity.draw(top / entity.FOLDER, rows={"train": 80, "test": 20})
+    return top
+
+
+@pytest.fixture
+def read(packs, monkeypatch, script):
+    """run(*settings): every step of the reader on the packs in this process; gives the submission's record."""
+    monkeypatch.setenv("input_path", str(packs))
+
+    def run(*settings):
+        call = lambda name, *options: script(name).main(["demo_entity", *options, *SMALL, *settings])
+        call("split_files")
+        call("extract_features", "--source", "ocr")
+        for k in range(2):
+            call("train_fold", "--member", f"reader_{k}")
+            call("infer", "--member", f"reader_{k}")
+        call("merge_files")
+        call("post_process")
+        return read_record(Paths("demo_entity").submission)
+
+    return run
+
+
+def test_the_reader_reads_packs_and_nothing_with_shuffled_labels(read, script, packs, folders, monkeypatch, capsys):
+    record = read()
+    assert record["score"] > 0.4, record["scores"]
+    made = pd.read_csv(Paths("demo_entity").submission, keep_default_na=False)
+    assert len(made) == 20 and (made.prediction != "").mean() > 0.6
+    mistakes = pd.read_csv(Paths("demo_entity").mistakes, keep_default_na=False)
+    assert list(mistakes) == ["id", "question", "image", "label", "answer"] and 0 < len(mistakes) < 60
+    script("post_process").main(["demo_entity", "--check", str(Paths("demo_entity").submission), "--truth", str(packs / "demo_entity/solution.csv"), *SMALL])
+    assert "over 20 of 20 rows" in capsys.readouterr().out
+    rows = pd.read_csv(Paths("demo_entity").ocr, keep_default_na=False)
+    bad = read_record(Paths("demo_entity").ocr)["bad"]
+    assert bad and set(bad) <= set(rows.image[rows.line == -1]) and (rows.line >= 0).sum() > 100
+    # labels of other rows' questions: what is printed is then right no more often than by chance
+    table = pd.read_csv(packs / "demo_entity/train.csv", dtype=str, keep_default_na=False)
+    by = table.groupby("entity_name").entity_value
+    shuffled = by.transform(lambda values: np.random.default_rng(0).permutation(values))
+    other = folders / "shuffled/demo_entity"
+    other.mkdir(parents=True)
+    for file in (packs / "demo_entity").iterdir():
+        (other / file.name).symlink_to(file)
+    (other / "train.csv").unlink()
+    table.assign(entity_value=shuffled).to_csv(other / "train.csv", index=False)
+    monkeypatch.setenv("input_path", str(folders / "shuffled"))
+    assert read()["score"] < 0.2
+
+
+@pytest.fixture
+def server():
+    """start(*options) → the address of a server of made-up values, in a process of its own."""
+    started = []
+
+    def start(*options):
+        process = subprocess.Popen([sys.executable, ROOT / "tests/chat_server.py", "--port", "0", *options], stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        return f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
+
+    yield start
+    for process in started:
+        process.kill()
+
+
+def test_parts_killed_at_random_and_an_endpoint_that_fails_end_in_the_quiet_runs_submission(packs, server, folders, monkeypatch):
+    """Ten parts, four at a time; a tenth of the calls fail, pictures are broken, and everything is killed three times."""
+    monkeypatch.setenv("input_path", str(packs))
+
+    def settings(address):
+        return (f"SET=data.folder=demo_entity data.parts=10 data.val_rows=20 vlm.endpoint={address} refine.endpoint={address} vlm.model=made-up "
+                "refine.model=made-up vlm.at_once=2 refine.at_once=2")
+
+    monkeypatch.setenv("working_path", str(folders / "quiet"))
+    quiet = make("-j4", "all", "CATEGORY=entity", settings(server()))
+    assert quiet.returncode == 0, quiet.stderr[-2000:]
+    submission = folders / "submissions/entity.csv"
+    made = submission.read_bytes()
+    submission.unlink()
+    monkeypatch.setenv("working_path", str(folders / "loud"))
+    loud, chance, kills = settings(server("--fail", "0.1", "--delay", "0.05")), random.Random(0), 0
+    for attempt in range(12):
+        process = subprocess.Popen(["make", "-C", ROOT, f"PYTHON={sys.executable}", "-j4", "all", "CATEGORY=entity", loud], start_new_session=True,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if kills < 3:
+            time.sleep(chance.uniform(2, 8))
+            if process.poll() is None:
+                kills += 1
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if kills == 3 and process.returncode == 0:
+            break
+    assert submission.read_bytes() == made and kills
+    replies = pd.concat([pd.read_csv(file, keep_default_na=False) for file in sorted((folders / "loud/entity/pred").glob("vlm_*.csv"))])
+    assert len(replies) == 40 and replies.id.is_unique
+
+
+def test_any_csv_is_split_and_merged_by_the_scripts_alone(folders):
+    table = pd.DataFrame({"index": range(250), "text": [f'a "{i}",\nb' for i in range(250)]})
+    table.to_csv(folders / "x.csv", index=False)
+    assert run_script("split_files", "--split", folders / "x.csv", "--parts", "7", "--to", folders / "parts").returncode == 0
+    assert len(list((folders / "parts").glob("part_*.csv"))) == 7
+    done = run_script("merge_files", "--merge", folders / "parts", "--to", folders / "y.csv")
+    assert done.returncode == 0 and (folders / "y.csv").read_bytes() == (folders / "x.csv").read_bytes()
+    (folders / "parts/part_003.csv").unlink()
+    done = run_script("merge_files", "--merge", folders / "parts", "--to", folders / "z.csv")
+    assert done.returncode == 1 and "part_003.csv" in done.stderr and not (folders / "z.csv").exists()

@@ -56,16 +56,9 @@ def assign_parts(images: np.ndarray, n_parts: int) -> np.ndarray:
     return part[inverse]
 
 
-def take_rows(strata: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """n row numbers, sorted, as many of each stratum (m,) as there are to be had; all of them where n is 0 or more than m."""
-    if not 0 < n < len(strata):
-        return np.arange(len(strata))
-    shuffled = np.random.default_rng(seed).permutation(len(strata))
-    place = np.empty(len(strata), int)  # of a row among its stratum's: the first of each are taken, then the second, ...
-    for value in np.unique(strata):
-        mine = shuffled[strata[shuffled] == value]
-        place[mine] = np.arange(len(mine))
-    return np.sort(shuffled[np.argsort(place[shuffled], kind="stable")[:n]])
+def take_rows(m: int, n: int, seed: int) -> np.ndarray:
+    """n of the row numbers 0..m-1, sorted, drawn evenly so that they score as all of them would; all where n is 0 or more than m."""
+    return np.sort(np.random.default_rng(seed).choice(m, n, replace=False)) if 0 < n < m else np.arange(m)
 
 
 def preflight(config) -> None:
@@ -110,7 +103,7 @@ def main(argv=None):
         rows, files = task.read_rows(config, folder)
         outputs = task.outputs(rows)
         train = (rows.split == "train").to_numpy()
-        kept = np.flatnonzero(train)[take_rows(task.strata(task.encode(rows[train], outputs)), config.val_rows, config.seed)]
+        kept = np.flatnonzero(train)[take_rows(train.sum(), config.val_rows, config.seed)]
         rows = rows.iloc[np.r_[kept, np.flatnonzero(~train)]].reset_index(drop=True)
         train = (rows.split == "train").to_numpy()
         target = task.encode(rows[train], outputs)

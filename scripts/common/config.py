@@ -30,7 +30,7 @@ class Data(Section):
     group: str = ""                   # column of train.csv whose equal values stay in one fold
     n_folds: Annotated[int, Field(ge=2)] = 5
     parts: Count = 100                # that the rows are cut in for language models: each is one command, on any machine
-    val_rows: Annotated[int, Field(ge=0)] = 0  # training rows that are taken, as many of every kind; 0 = all
+    val_rows: Annotated[int, Field(ge=0)] = 0  # training rows that are taken, drawn at random; 0 = all
     dev: Annotated[float, Field(ge=0, le=0.5)] = 0.1  # share of the rows that picks each member's epoch; never trained on, 0 = the last epoch
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 

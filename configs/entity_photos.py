@@ -2,11 +2,12 @@
 
     make all CATEGORY=entity_photos
 """
-from common.config import Config, Data, Reader
+from common.config import Config, Data, Ocr, Reader
 
 config = Config(
     task="entity", models=("reader",),
     data=Data(folder="entity", id="index", question="entity_name", category_column="group_id", labels=("entity_value",), group="image_link",
               train_image="images/{image_link:name}", test_image="images/{image_link:name}"),
+    ocr=Ocr(scales=(2, 1)),
     reader=Reader(labels="labels_263k.csv.gz"),
 )

@@ -10,6 +10,7 @@ class Ocr(Section):
     """Text on pictures with its place, read once per picture by rapidocr."""
     side: Annotated[int, Field(ge=32)] = 736  # pixels: a picture whose shorter side is less is enlarged to it before text is sought
     longest: Annotated[int, Field(ge=32)] = 2000  # pixels: a picture whose longer side is more is made smaller
+    scales: tuple[Positive, ...] = (1.0,)     # that a picture is read at; of all but the first only lines whose text is new
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.5  # of a line; less sure ones are left out
 
 

@@ -29,7 +29,7 @@ def read_all(names: list[str], folder: Path, config, ledger: Ledger) -> None:
         if not hasattr(engines, "ocr"):
             engines.ocr = open_engine(config.ocr)
         try:
-            return name, json.dumps(read_lines(engines.ocr, load_picture(inside(folder, name), images)[0])), ""
+            return name, json.dumps(read_lines(engines.ocr, load_picture(inside(folder, name), images)[0], config.ocr)), ""
         except ValueError as error:
             return name, "[]", str(error)
 
@@ -54,13 +54,21 @@ def open_engine(settings):
         "Det.limit_side_len": settings.side, "EngineConfig.onnxruntime.intra_op_num_threads": 1, "EngineConfig.onnxruntime.inter_op_num_threads": 1})
 
 
-def read_lines(engine, picture) -> list[list]:
-    """[text, score, eight corners, width, height] of each line on an RGB PIL image, in its pixels."""
-    found = engine(np.asarray(picture)[:, :, ::-1])
-    if found.txts is None:
-        return []
-    boxes = np.asarray(found.boxes).reshape(-1, 8).round(1).tolist()
-    return [[text, round(float(score), 4), *box, *picture.size] for text, score, box in zip(found.txts, found.scores, boxes)]
+def read_lines(engine, picture, settings) -> list[list]:
+    """[text, score, eight corners, width, height] of each line on an RGB PIL image, in its pixels; read at each of settings.scales."""
+    from PIL import Image
+
+    lines, seen = [], set()
+    for scale in settings.scales:
+        scale = min(scale, settings.longest / max(picture.size))
+        size = [max(1, round(side * scale)) for side in picture.size]
+        found = engine(np.asarray(picture.resize(size, Image.Resampling.BICUBIC))[:, :, ::-1])
+        boxes = np.asarray(found.boxes if found.txts else ()).reshape(-1, 8) / scale
+        new = [(text, round(float(score), 4), *box.round(1).tolist()) for text, score, box in zip(found.txts or (), found.scores or (), boxes)
+               if not lines or "".join(text.lower().split()) not in seen]
+        seen |= {"".join(line[0].lower().split()) for line in new}
+        lines += [[*line, *picture.size] for line in new]
+    return lines
 
 
 def write_table(ledger: Ledger, names: list[str], folder: Path, file: Path) -> dict:

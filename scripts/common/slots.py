@@ -11,6 +11,8 @@ from common.values import ENTITIES, UNITS, parse
 
 SLOTS, WIDTH, NONE, OTHER = 8, 64, 62, 63
 NAMES, UNIT = list(ENTITIES), {unit: i for i, unit in enumerate(UNITS)}
+ALLOWED = np.zeros(len(NAMES) * WIDTH, bool)  # by code: an entity in one of its units; some labels have another's
+ALLOWED[[WIDTH * NAMES.index(name) + UNIT[unit] for name, units in ENTITIES.items() for unit in units]] = True
 
 
 def encode_values(values: pd.Series, questions) -> np.ndarray:

@@ -4,7 +4,7 @@ from zlib import crc32
 
 import numpy as np
 
-from common.slots import NONE, WIDTH
+from common.slots import ALLOWED, WIDTH
 from common.values import UNITS
 
 FACTOR = {"centimetre": 1, "foot": 30.48, "inch": 2.54, "metre": 100, "millimetre": 0.1, "yard": 91.44, "gram": 1, "kilogram": 1e3, "microgram": 1e-6,
@@ -59,7 +59,7 @@ class Usual:
     """Counts over labels: their numbers and codes, target (n, 2), and group numbers (n,)."""
 
     def __init__(self, target: np.ndarray, group: np.ndarray):
-        known = (target[:, 1] >= 0) & (target[:, 1] % WIDTH < NONE)
+        known = (target[:, 1] >= 0) & ALLOWED[target[:, 1].astype(int)]
         number, code, group = target[known, 0], target[known, 1].astype(int), group[known]
         entity, size = code // WIDTH, size_of(code, number)
         step = np.floor(size * STEPS)

@@ -92,7 +92,7 @@ def columns(texts: Texts, rows, wanted, source, usual: Usual, settings) -> tuple
     near, cosine = alike(texts.space, texts.key, source, wanted)
     keys, labels = list(zip(entity.tolist(), group.tolist())), rows.target[near]
     units = [[UNITS[unit] for unit in usual.units(*key)[:settings.units]] for key in keys]
-    likely = (cosine >= LEAST) & (labels[:, :, 1] % slots.WIDTH < slots.NONE)
+    likely = (cosine >= LEAST) & slots.ALLOWED[labels[:, :, 1].astype(int)]
     values = [list(dict.fromkeys([*((number, int(code) % slots.WIDTH) for number, code in label[use][:settings.values].tolist()),
                                   *usual.values(*key, settings.values)])) for key, label, use in zip(keys, labels, likely)]
     candidates = gather([texts.lines[i] for i in wanted], rows.question[wanted], units, values)

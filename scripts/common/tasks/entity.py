@@ -111,7 +111,7 @@ def is_clear(replies, questions) -> np.ndarray:
 
 def average(preds: np.ndarray) -> np.ndarray:
     """The mean (n, 3 SLOTS) of predictions (m, n, 3 SLOTS)."""
-    return combine(preds, np.full(len(preds), 1 / len(preds)))
+    return preds[0] if len(preds) == 1 else combine(preds, np.full(len(preds), 1 / len(preds)))
 
 
 def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:

@@ -1,0 +1,82 @@
+"""Text on pictures: places in the picture's own pixels, passes at several scales, resumed, and a bad picture has its reason."""
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from common import ocr
+from common.config import Config, Data, Ocr
+from common.ledger import Ledger
+
+
+class Engine:
+    """Reads a word where the picture is black; only in a picture enlarged twice also a small one."""
+
+    def __call__(self, array):
+        self.seen = getattr(self, "seen", []) + [array.shape]
+        dark = np.argwhere(array.max(2) < 50)
+        (y0, x0), (y1, x1) = dark.min(0), dark.max(0) + 1
+        box = [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
+        words = [("12.5 kg", .9, box)] + ([("Net Wt", .8, box)] if len(array) > 100 else [])
+        return SimpleNamespace(txts=[w[0] for w in words], scores=[w[1] for w in words], boxes=np.array([w[2] for w in words], float))
+
+
+def picture(size=(90, 60)):
+    from PIL import Image
+
+    found = Image.new("RGB", size, "white")
+    found.paste((0, 0, 0), (30, 20, 60, 40))
+    return found
+
+
+def test_lines_have_their_places_in_the_pictures_own_pixels_whatever_the_scale():
+    for scales, texts in (((1,), ["12.5 kg"]), ((2,), ["12.5 kg", "Net Wt"]), ((1, 2), ["12.5 kg", "Net Wt"])):
+        lines = ocr.read_lines(Engine(), picture(), Ocr(scales=scales))
+        assert [line[0] for line in lines] == texts
+        assert all(np.abs(np.array(line[2:10]) - [30, 20, 60, 20, 60, 40, 30, 40]).max() <= 1.5 and line[10:] == [90, 60] for line in lines)
+
+
+def test_no_scale_makes_a_picture_larger_than_is_allowed():
+    engine = Engine()
+    ocr.read_lines(engine, picture(), Ocr(scales=(1, 4), longest=120))
+    assert engine.seen == [(60, 90, 3), (80, 120, 3)]
+
+
+def test_pictures_are_read_once_and_a_bad_one_is_a_row_with_its_reason(tmp_path, monkeypatch):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    names = [f"{i}.png" for i in range(5)]
+    for name in names:
+        picture().save(folder / name)
+    (folder / "3.png").write_bytes(b"<html>")
+    read, opened = [], []
+    monkeypatch.setattr(ocr, "open_engine", lambda settings: opened.append(1) or Engine())
+    monkeypatch.setattr(ocr, "read_lines", lambda engine, found, settings: read.append(found.size) or [["1 kg", .9, *[0.0] * 8, 90, 60]])
+    config = Config(task="entity", models=("reader",), data=Data(), run={"workers": 2})
+    for wanted in (names[:2], names):
+        with Ledger(tmp_path / "ocr.growing", ("image", "lines", "reason"), "key") as ledger:
+            ocr.read_all(wanted, folder, config, ledger)
+            record = ocr.write_table(ledger, wanted, folder, tmp_path / "ocr.csv")
+    assert len(read) == 4 and record["lines"] == 4 and record["bad"] == {"3.png": 6} and record["reasons"]["3.png"].startswith("broken")
+    table = pd.read_csv(tmp_path / "ocr.csv", keep_default_na=False)
+    assert list(table) == ocr.COLUMNS and table.line[table.image == "3.png"].tolist() == [-1] and len(table) == 5
+
+
+def test_print_is_read_by_the_real_thing():
+    from PIL import Image, ImageDraw, ImageFont
+
+    page = Image.new("RGB", (420, 120), "white")
+    ImageDraw.Draw(page).text((20, 30), "NET WT 340 g", "black", ImageFont.load_default(size=48))
+    lines = ocr.read_lines(ocr.open_engine(Ocr()), page, Ocr())
+    assert any("340" in line[0] for line in lines) and all(0 <= x <= 420 for line in lines for x in line[2:10:2])
+
+
+def test_without_the_package_the_line_says_what_to_install(monkeypatch):
+    import sys
+
+    from common.errors import Stop
+
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
+    with pytest.raises(Stop, match="pip install rapidocr onnxruntime, or give the text in a column"):
+        ocr.open_engine(Ocr())

@@ -33,6 +33,8 @@ export working_path := $(WORKING)
 export submissions_path := $(SUBMISSIONS)
 WRONG := $(filter category competition set data.% images.% net.% features.% heads.% knn.% encode.% fusion.% clip.% text.% words.% table.% ocr.% reader.% vlm.% refine.% svr.% ridge.% mlp.% stack.% infer.% post.% run.%,$(.VARIABLES))
 $(if $(WRONG),$(error $(firstword $(WRONG)) is no variable of make: settings go into SET="section.key=value", the rest in capitals))
+NUMBERS := $(if $(findstring -,$(PARTS)),$(shell seq $(subst -, ,$(PARTS)) 2>/dev/null),$(PARTS))
+$(if $(and $(PARTS),$(filter-out predict,$(MAKECMDGOALS))),$(error PARTS is for make predict))
 W      := $(WORKING)/$(CATEGORY)
 SUBMIT := $(SUBMISSIONS)/$(CATEGORY).csv
 run     = $(PYTHON) scripts/$(1).py $(CATEGORY) $(SET)
@@ -62,7 +64,8 @@ folds: $(W)/folds.csv  ## the rows of CATEGORY with their folds
 images: $(W)/images.csv  ## its pictures, checked and cached
 features: $(filter $(W)/features/%,$(FILES))  ## features of frozen networks, where its models need them
 train: $(filter $(W)/model/%,$(FILES))  ## all its models
-predict: $(filter $(if $(PARTS),$(foreach k,$(shell seq $(subst -, ,$(PARTS))),$(W)/pred/%_$(k).csv),$(W)/pred/%),$(FILES))  ## all its members' predictions; PARTS=0-19, those of some parts
+predict: $(if $(PARTS),$(or $(filter $(foreach k,$(NUMBERS),$(W)/pred/%_$(k).csv),$(FILES)),$(if $(FILES),$(error no part $(PARTS) of $(CATEGORY); write \
+  PARTS=3 or PARTS=0-19))),$(filter $(W)/pred/%,$(FILES)))  ## all its members' predictions; PARTS=0-19, those of some parts
 merge: $(W)/merged.npz  ## their ensemble, with the table of out-of-fold scores
 
 $(W)/folds.csv:

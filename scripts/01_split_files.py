@@ -8,7 +8,9 @@ Run     python scripts/01_split_files.py c2
         python scripts/01_split_files.py --split test.csv --parts 100 --to parts     part_000.csv … and manifest.json, of any csv
 """
 import argparse
+import json
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +95,7 @@ def split_file(argv) -> None:
 
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
-    if "--split" in argv:
+    if any(str(word).split("=")[0] == "--split" for word in argv):
         return split_file(argv)
     job = start(__doc__, argv)
     config, task = job.config.data, load_task(job.config.task)
@@ -119,7 +121,8 @@ def main(argv=None):
             rows.loc[train, "dev"] = (assign_folds(strata, groups, round(1 / config.dev), config.seed + 1, "data.dev") == 0).astype(int)
         rows.to_csv(part, index=False)
         record |= {"raw": {name: digest(folder / name) for name in files}, "outputs": outputs,
-                   "made": digest(part)["sha256"]}  # the same on every machine: parts that are answered elsewhere belong to it
+                   # the same on every machine, so that parts answered elsewhere belong to it
+                   "made": sha256(json.dumps([config.folder, outputs, digest(part)["sha256"]]).encode()).hexdigest()}
     log(train=int(train.sum()), test=int((~train).sum()), outputs=len(outputs),
         columns=sum(task.sizes(outputs)), labelled=float((target >= 0).mean()))
 

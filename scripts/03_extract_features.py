@@ -53,21 +53,22 @@ def write_dense(job, stem: str) -> None:
 
 
 def write_ocr(job, rows) -> None:
-    """features/ocr.csv: the text on every picture, going on where an earlier run stopped."""
+    """features/ocr.csv: the text on every picture of the rows. What was read stays in ocr.growing: no picture is read twice, though
+    rows, folds or parts become others."""
     from common import ocr
 
     target, names = job.paths.ocr, sorted(set(rows.image) - {""})
     folder = input_folder(job.config.data.folder, job.config.data.train)
     if not names:
         raise errors.Stop(f"{job.paths.category} has no pictures to read; name them in data.train_image and data.test_image")
-    with job.writing(target) as (part, record), Ledger(target.with_suffix(".growing"), ("image", "lines", "reason"), job.key(target)) as ledger:
-        with device(job.config.run):  # one job at a time on the cores
+    columns, key = ("image", "lines", "reason"), job.key(target, inputs=False)
+    with job.writing(target) as (part, record), Ledger(target.with_suffix(".growing"), columns, key) as ledger:
+        with device(job.config.run.model_copy(update={"device": "cpu"})):  # one job at a time on the cores
             ocr.read_all(names, folder, job.config, ledger)
         record |= ocr.write_table(ledger, names, folder, part)
         if len(record["bad"]) == len(names):
             raise errors.Stop(f"none of {len(names)} pictures can be read in {folder}, e.g. {names[0]}: {record['reasons'][names[0]]}; "
                               "unpack the pictures there, or set data.train_image and data.test_image")
-    ledger.remove()
     log(source="ocr", pictures=len(names), lines=record["lines"], bad=len(record["bad"]))
 
 

@@ -1,7 +1,7 @@
 """A member's predictions: the rows of its own fold, which it never saw, and every test row; or a language model's replies, a part.
 
 Reads   working/<category>/folds.csv and what the member's model reads
-Writes  working/<category>/pred/<member>.npz: id (n,), pred (n, k) float32, bad (n,) true where the model had no picture to see
+Writes  working/<category>/pred/<member>.npz: id (n,), pred (n, k), bad (n,) true where the model had no picture to see
         and what is commonest in the other folds is the answer
         of a language model pred/<member>.csv: id, reply, reason why there is none; row by row, so that a killed run goes on
 Run     python scripts/06_infer.py c2 --member net_0
@@ -32,12 +32,13 @@ def main(argv=None):
         seen = load_pictures(job, rows)[1][wanted] >= 0 if model.PICTURES else np.ones(len(wanted), bool)
         pred = np.tile(rows.prior(k), (len(wanted), 1))
         pred[seen] = model.predict(job, k, rows, wanted[seen])
+        bad = model.unseen(job, rows)[wanted] if hasattr(model, "unseen") else ~seen
         own = rows.fold[wanted] == k
-        record |= {"score": rows.score(pred[own], wanted[own]), "rows": len(wanted), "without_picture": int((~seen).sum())}
-        np.savez(part, id=rows.id[wanted], pred=pred, bad=~seen)
+        record |= {"score": rows.score(pred[own], wanted[own]), "rows": len(wanted), "without_picture": int(bad.sum())}
+        np.savez(part, id=rows.id[wanted], pred=pred, bad=bad)
     if hasattr(model, "done"):
         model.done(job, k)
-    blind = {"without_picture": int((~seen).sum())} if model.PICTURES else {}
+    blind = {"without_picture": int(bad.sum())} if model.PICTURES or bad.any() else {}
     log(member=job.args.member, out_of_fold=record["score"], rows=int(own.sum()), test_rows=int((~own).sum()), **blind)
 
 

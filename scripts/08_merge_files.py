@@ -1,13 +1,14 @@
 """Members → one prediction per row: folds are averaged, models weighted by what they are worth on rows they never saw; or stacked, or
 refined. Or the files of a folder → one csv, checked.
 
-Reads   working/<category>/folds.csv, pred/<member>.npz of every member
+Reads   working/<category>/folds.csv, pred/<member>.npz or .csv of every member
 Writes  working/<category>/merged.npz: id (n,), pred (n, k) of the ensemble; out-of-fold rows with weights fitted on the other
         folds, test rows with weights fitted on all; with a stack, the stack's. Its record holds every model's out-of-fold scores
 Run     python scripts/08_merge_files.py c2
         python scripts/08_merge_files.py --merge parts --to answers.csv     what 01_split_files.py --split made, with answers added
 """
 import argparse
+import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,8 @@ import numpy as np
 from common import errors, graph
 from common.cli import start
 from common.crossfit import cross_fitted
-from common.io import log, log_table
+from common.io import log, log_table, read_record
+from common.models import split_member
 from common.merging import merge
 from common.rows import load_pred, load_rows
 
@@ -29,13 +31,14 @@ def merge_folder(argv) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--merge", metavar="FOLDER", type=Path, required=True)
     parser.add_argument("--to", metavar="FILE", type=Path, required=True)
+    parser.add_argument("--pattern", default="part_*.csv", help="names of the parts there, * for the number (default: %(default)s)")
     args = parser.parse_args(argv)
-    log(merged=args.to, **merge_csv(args.merge, args.to))
+    log(merged=args.to, **merge_csv(args.merge, args.to, args.pattern))
 
 
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
-    if "--merge" in argv:
+    if any(str(word).split("=")[0] == "--merge" for word in argv):
         return merge_folder(argv)
     job = start(__doc__, argv)
     with job.writing(job.paths.merged) as (part, record):
@@ -62,6 +65,11 @@ def main(argv=None):
                                                                 if len(outputs) > 1 else {}))
     for model, weight in zip(last, weights):
         log(model=model, mean_weight=float(weight.mean()))
+    for model in config.models:
+        said = {json.dumps((read_record(job.paths.pred(member)) or {}).get("model")) for member in graph.members(config) if
+                split_member(member)[0] == model} - {"null"}
+        if len(said) > 1:
+            log(note=f"the parts of {model} were answered by {len(said)} different models or servers", e_g=" and ".join(sorted(said)[:2]))
 
 
 if __name__ == "__main__":

@@ -60,6 +60,11 @@ def test_votes_add_up_by_value_whatever_their_place():
     assert combine(np.stack([a, b]), np.array([1, 0])).reshape(2, -1, 3)[0, :2] == pytest.approx(np.array([[1.5, gram, .5], [2.0, kilogram, .3]]))
 
 
+def test_of_no_rows_there_are_no_predictions():
+    assert pack([], []).shape == (0, 24) and combine(np.zeros((3, 0, 24)), np.ones(3)).shape == (0, 24)
+    assert entity.read_replies([], []).shape == (0, 24)
+
+
 def test_more_values_than_slots_keep_the_likeliest():
     many = pack([[(float(i), "gram", i / 100) for i in range(1, 20)]], ["item_weight"])
     other = pack([[(float(i), "gram", .3) for i in range(30, 38)]], ["item_weight"])
@@ -90,8 +95,8 @@ def test_a_vote_takes_the_better_model_and_one_model_has_all_of_it():
 
 def write(folder, train, test):
     folder.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(train).to_csv(folder / "train.csv", index=False)
-    pd.DataFrame(test).to_csv(folder / "test.csv", index=False)
+    pd.DataFrame(train).to_csv(folder / "train.csv", index=False, quoting=1)
+    pd.DataFrame(test).to_csv(folder / "test.csv", index=False, quoting=1)
 
 
 TRAIN = {"image_link": ["https://x.test/a/1.jpg", "https://x.test/a/1.jpg", "https://x.test/../../e.jpg"], "group_id": ["7", "7", "8"],
@@ -107,6 +112,22 @@ def test_rows_are_read_as_the_organisers_ship_them(tmp_path):
     assert [name for name in ENTITIES if name in ("width", "height", "item_weight", "voltage")] == list(entity.outputs(rows))
     target = entity.encode(rows, {})
     assert target[:3, 0].tolist() == [1.0, 2.0, 0.0] and target[2, 1] % WIDTH == NONE and (target[3:] == -1).all()
+
+
+def test_only_the_categories_asked_for_are_taken(tmp_path):
+    write(tmp_path, TRAIN, TEST)
+    rows, _ = entity.read_rows(DATA.model_copy(update={"categories": ("7",)}), tmp_path)
+    assert rows.id.tolist() == ["train:0", "train:1", "test:3"]
+
+
+def test_a_bare_carriage_return_in_a_text_moves_no_row(tmp_path, folders, script):
+    texts = {"ocr": ["net 4 g\rOver 5 sold", "b\r", "c"]}
+    write(folders / "input/entity_ocr", {**TRAIN, **texts, "entity_value": ["1.0 inch", "2.0 foot", "3.0 gram"]}, {**TEST, "ocr": ["x\ry", "z"]})
+    script("split_files").main(["entity_ocr", "data.n_folds=2", "data.dev=0"])
+    from common.tables import read_folds
+    from common.paths import Paths
+
+    assert read_folds(Paths("entity_ocr").folds).id.tolist() == ["train:0", "train:1", "train:2", "test:3", "test:9"]
 
 
 def test_a_question_that_is_no_entity_is_named(tmp_path):
@@ -129,6 +150,32 @@ def test_a_valid_submission_has_no_problems():
     ("1.0 inches", "in a unit of its entity"), ("1,000 inch", "must be a number"), ("1. inch", "must be a number")])
 def test_one_bad_row_fails_the_file_and_is_named(prediction, says):
     assert any(says in problem for problem in submitted(prediction, "220.0 volt"))
+
+
+def organisers(prediction: str) -> bool:
+    """Whether the organisers' checker takes a cell: their parse_string and common_mistake, to the letter but for the exceptions."""
+    import re
+
+    text = "" if str(prediction) == "nan" else prediction.strip()
+    if text == "":
+        return True
+    if not re.compile(r"^-?\d+(\.\d+)?\s+[a-zA-Z\s]+$").match(text):
+        return False
+    unit = text.split(maxsplit=1)[1]
+    return any(u in UNITS for u in (unit, unit.replace("ter", "tre"), unit.replace("feet", "foot")))
+
+
+@pytest.mark.parametrize("prediction", [
+    "12 inch", "12  inch", "12\tinch", "12 fluid  ounce", "12 fluid\tounce", "12 fluid ounce", "12.5 centimeter", "3 feet", "3 cubic feet", "-4 inch", "4",
+    "4 inches", "4.5.6 inch", "nan", "", " 7 gram ", "1e3 gram", "7 quarter", "7 Gram", "7 milliliter", "١ gram", "7 gram."])
+def test_what_is_refused_is_what_the_organisers_refuse(prediction):
+    """Units of another entity apart: here the entity has whatever unit was given."""
+    given = prediction.strip()
+    unit = given.partition(" ")[2].strip().replace("ter", "tre").replace("feet", "foot")
+    entity_of = next((name for name, units in ENTITIES.items() if unit in units or given.split()[1:] and " ".join(given.split()[1:]) in units), "item_weight")
+    test = pd.DataFrame({"index": ["3"], "image_link": ["x"], "group_id": ["7"], "entity_name": [entity_of]})
+    found = entity.problems(pd.DataFrame({"index": ["3"], "prediction": [given]}), test, {}, DATA, None)
+    assert (found == []) is organisers(prediction), found
 
 
 def test_ids_are_checked():

@@ -34,13 +34,37 @@ def test_lines_have_their_places_in_the_pictures_own_pixels_whatever_the_scale()
     for scales, texts in (((1,), ["12.5 kg"]), ((2,), ["12.5 kg", "Net Wt"]), ((1, 2), ["12.5 kg", "Net Wt"])):
         lines = ocr.read_lines(Engine(), picture(), Ocr(scales=scales))
         assert [line[0] for line in lines] == texts
-        assert all(np.abs(np.array(line[2:10]) - [30, 20, 60, 20, 60, 40, 30, 40]).max() <= 1.5 and line[10:] == [90, 60] for line in lines)
+        assert all(np.abs(np.array(line[2:10]) - [30, 20, 60, 20, 60, 40, 30, 40]).max() <= 1.5 and list(line[10:]) == [90, 60] for line in lines)
 
 
 def test_no_scale_makes_a_picture_larger_than_is_allowed():
     engine = Engine()
     ocr.read_lines(engine, picture(), Ocr(scales=(1, 4), longest=120))
     assert engine.seen == [(60, 90, 3), (80, 120, 3)]
+
+
+def test_a_narrow_strip_is_not_blown_up_and_keeps_its_places():
+    engine, strip = Engine(), picture((90, 60)).crop((20, 25, 80, 33))
+    lines = ocr.read_lines(engine, strip, Ocr(scales=(1, 1.0)))
+    assert engine.seen == [(15, 60, 3)] and np.abs(np.array(lines[0][2:10]) - [10, 0, 40, 0, 40, 8, 10, 8]).max() <= 1 and lines[0][10:] == (60, 8)
+
+
+def test_an_engine_that_fails_costs_its_picture_and_no_other(tmp_path, monkeypatch):
+    for i in range(4):
+        picture().save(tmp_path / f"{i}.png")
+    picture((70, 70)).save(tmp_path / "2.png")
+
+    def read(engine, found, settings):
+        if found.size == (70, 70):
+            raise RuntimeError("std::bad_alloc")
+        return [["1 kg", .9, *[0.0] * 8, 90, 60]]
+
+    monkeypatch.setattr(ocr, "open_engine", lambda settings: Engine())
+    monkeypatch.setattr(ocr, "read_lines", read)
+    config, names = Config(task="entity", models=("reader",), run={"workers": 2}), [f"{i}.png" for i in range(4)]
+    with Ledger(tmp_path / "ocr.growing", ("image", "lines", "reason"), "key") as ledger:
+        ocr.read_all(names, tmp_path, config, ledger)
+        assert ocr.write_table(ledger, names, tmp_path, tmp_path / "ocr.csv")["reasons"] == {"2.png": "std::bad_alloc"}
 
 
 def test_pictures_are_read_once_and_a_bad_one_is_a_row_with_its_reason(tmp_path, monkeypatch):

@@ -172,22 +172,23 @@ def test_a_path_with_a_slash_at_its_end_is_the_same_path(finished, folders):
 
 
 @pytest.mark.parametrize("change, says", [
-    ("doubled", "predicts train:.* twice"), ("foreign", "predicts elsewhere, which is not in folds.csv"), ("missing", "predicted 0 times"),
-    ("nan", "1 predictions are not finite")])
+    ("doubled", "predicts train:.* twice"), ("foreign", "predicts elsewhere, which is not in folds.csv"), ("missing", "does not predict train:2"),
+    ("another", "predicts train:1 of another fold"), ("nan", "has 1 predictions that are not finite")])
 def test_merge_refuses_what_is_not_whole(change, says):
-    from types import SimpleNamespace
-
     from common.errors import Stop
     from common.merging import merge
+    from common.rows import Rows
+    from common.tasks import attributes
 
-    rows = SimpleNamespace(id=np.array(["train:1", "train:2", "test:1"]), fold=np.array([0, 1, -1]), sizes=[2])
+    rows = Rows(attributes, {"x": ["a", "b"]}, np.array(["train:1", "train:2", "test:1"]), np.array([0, 1, -1]), *[None] * 4)
     table = lambda *ids: {"id": np.array(ids), "pred": np.full((len(ids), 2), 0.5)}
     tables = {"net_0": table("train:1", "test:1"), "net_1": table("train:2", "test:1")}
     assert merge(tables, rows).tolist() == [[0.5, 0.5]] * 3
     if change == "nan":
         tables["net_1"]["pred"][0, 0] = np.nan
     else:
-        tables["net_1"] = table(*{"doubled": ["train:2", "train:2", "test:1"], "foreign": ["elsewhere"], "missing": ["test:1"]}[change])
+        tables["net_1"] = table(*{"doubled": ["train:2", "train:2", "test:1"], "foreign": ["elsewhere"], "missing": ["test:1"],
+                                        "another": ["train:1", "train:2", "test:1"]}[change])
     with pytest.raises(Stop, match=says):
         merge(tables, rows)
 

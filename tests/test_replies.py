@@ -126,6 +126,45 @@ def test_killed_anywhere_the_part_goes_on_to_the_same_table(shelf, after):
     assert not set(chat.asked) & set(again.asked) and len(chat.asked) + len(again.asked) == len(quiet.splitlines()) - 1
 
 
+def test_rows_that_were_left_are_asked_when_they_may_be_again(shelf, script):
+    class Broken(Chat):
+        def ask(self, questions, answered=()):
+            for reply in super().ask(questions, answered):
+                yield Reply(reply.row, "", "500 out of luck", final=False) if reply.row == 30 else reply
+
+    table = shelf(Broken(), "vlm_1", "run.leave_failed=true")
+    assert (table.reason != "").sum() == 1 and read_record(Paths("entity").pred("vlm_1"))["bad"] == {}
+    from common import graph
+    from common.settings import load
+
+    why = graph.stale(load("entity", SETTINGS), graph.steps(load("entity", SETTINGS), Paths("entity")))
+    assert why[Paths("entity").pred("vlm_1")] == "has 1 questions without an answer"
+    chat = Chat()
+    assert (shelf(chat, "vlm_1").reason == "").all() and len(chat.asked) == 1
+
+
+def test_a_part_may_have_no_training_row_and_no_row_at_all(shelf, script, folders):
+    script("split_files").main(["entity", *SETTINGS, "data.parts=40"])
+    counts = pd.read_csv(Paths("entity").folds).groupby("part").split.value_counts().unstack(fill_value=0).reindex(range(40), fill_value=0)
+    k = int(counts.index[(counts.train == 0) & (counts.test > 0)][0])
+    assert len(shelf(Chat(), f"vlm_{k}", "data.parts=40")) == counts.test[k]
+    script("split_files").main(["entity", *SETTINGS, "data.parts=90"])
+    empty = next(k for k in range(90) if k not in set(pd.read_csv(Paths("entity").folds).part))
+    assert len(shelf(Chat(), f"vlm_{empty}", "data.parts=90")) == 0
+
+
+def test_a_mended_reply_of_vlm_costs_refine_no_other_question(shelf):
+    shelf(Chat(unclear=["p103", "p104"], final=["p105"]), "vlm_0")
+    shelf(Chat(), "refine_0")
+    table = pd.read_csv(Paths("entity").pred("vlm_0"), keep_default_na=False)
+    from common.io import record_path
+    record_path(Paths("entity").pred("vlm_0")).unlink()
+    shelf(Chat(unclear=["p103", "p104", "p105"]), "vlm_0")
+    chat = Chat()
+    shelf(chat, "refine_0")
+    assert chat.asked == ["p105"] and len(table) == len(pd.read_csv(Paths("entity").pred("vlm_0")))
+
+
 def test_other_settings_start_a_part_anew(shelf):
     with pytest.raises(KeyboardInterrupt):
         shelf(Chat(stops_after=5), "vlm_2")

@@ -17,10 +17,11 @@ from common.values import ENTITIES, UNITS, readings
 READ, AFTER, BESIDE, MISREAD, BARE, USUAL, NOTHING = range(7)  # how a candidate came about, the surest first; NOTHING: that none is right
 SURE = AFTER   # candidates up to this one are what others are compared with
 MOST = 40      # candidates of a row that its text gives
+LARGEST = 1e9  # a larger number is a code, whatever stands behind it
 DIMENSIONS = ("width", "height", "depth")
 NUMBER = re.compile(r"(?<![\d.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,6}(?:[.,]\d{1,4})?)(?!\d)")
 LOOKS_LIKE = str.maketrans("OoSsIlZzB", "005511228")  # letters that OCR reads where digits stand
-MARK = re.compile(r"(?<![A-Za-z\d])([\dOoSsIlZzB][\dOoSsIlZzB.,]*)(?=\s?(?:[cm]m|m?l|[km]?g|m|in|inch|oz|lbs?|v|volt|w|watts?|\"|'')(?![a-z]))", re.IGNORECASE)
+MARK = re.compile(r"(?<![A-Za-z\d])([\dOoSsIlZzB][\dOoSsIlZzB.,]{0,11})(?=\s?(?:[cm]m|m?l|[km]?g|m|in|inch|oz|lbs?|v|volt|w|watts?|\"|'')(?![a-z]))", re.IGNORECASE)
 SAME = str.maketrans({"″": '"', "”": '"', "“": '"', "„": '"', "×": "x", "✕": "x", "*": "x", "✖": "x", "：": ":", "（": "(", "）": ")", "～": "~"})
 SIGNS = "x/(-:~"
 WORDS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in {
@@ -104,7 +105,7 @@ def find(lines: list[Line], entity: str, usual: list[str]) -> list[Found]:
             if m.start() not in taken:
                 here = (i, m.start(), m.end())
                 found += [Found(number, unit, kind, *here) for number, unit, kind in unread(m, lines[i:i + 2], read, units, usual)]
-    return sorted(found, key=lambda f: f.kind)
+    return sorted((f for f in found if 0 < f.number < LARGEST), key=lambda f: f.kind)
 
 
 def unread(m: re.Match, lines: list[Line], read: list, units, usual) -> list[tuple]:
@@ -115,7 +116,7 @@ def unread(m: re.Match, lines: list[Line], read: list, units, usual) -> list[tup
     elif len(lines) > 1 and not m.string[m.end():].strip():
         beside = readings(f"{m[0]} {lines[1].text[:20]}", units)
         found += [(r.number, r.unit, BESIDE) for r in beside[:1] if r.start == 0]
-    if "gram" in units and m[0][-1] in "069" and m[0][-2:-1].isdigit():  # a g that OCR took for a digit
+    if "gram" in units and m[0].isdigit() and m[0][-1] in "069" and len(m[0]) > 1:  # a g that OCR took for a digit
         found.append((number_of(m[0][:-1]), "gram", MISREAD))
     return found + [(number, unit, BARE) for unit in usual]
 

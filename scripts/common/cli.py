@@ -50,10 +50,11 @@ class Job:
             yield part, full
         log(wrote=target.relative_to(self.paths.dir) if self.paths.dir in target.parents else target)
 
-    def key(self, target: Path) -> str:
-        """What `target` is made with, settings and inputs, as a hash: unfinished work under another key is not gone on with."""
+    def key(self, target: Path, inputs: bool = True) -> str:
+        """What `target` is made with, settings and inputs, as a hash: unfinished work under another key is not gone on with. Without
+        inputs, for work that looks row by row whether they are the same, the data folder stands for them."""
         step = graph.step_of(target, self.config, self.paths)
-        made_with = [graph.values(self.config, step.settings), graph.made(step.needs)]
+        made_with = [graph.values(self.config, step.settings), graph.made(step.needs) if inputs else self.config.data.folder]
         return hashlib.sha256(json.dumps(made_with).encode()).hexdigest()
 
     def check(self, step: graph.Step) -> None:

@@ -57,7 +57,7 @@ class Infer(Section):
 
 class Post(Section):
     """From merged predictions to the submission."""
-    decode: Literal["plain", "fitted"] = "fitted"  # fitted on out-of-fold rows: offsets per class for HM, a shift for SMAPE; not where it loses
+    decode: Literal["plain", "fitted"] = "fitted"  # fitted on out-of-fold rows: offsets per class for HM, a shift for SMAPE, a threshold for F1; not where it loses
     filler: str = "dummy_value"       # of the columns that a category does not use
 
 

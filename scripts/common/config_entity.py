@@ -3,14 +3,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from common.config_types import Count, NonNegative, Positive, Section
+from common.config_types import Count, Positive, Section
 
 
 class Ocr(Section):
     """Text on pictures with its place, read once per picture by rapidocr."""
     side: Annotated[int, Field(ge=32)] = 736  # pixels: a picture whose shorter side is less is enlarged to it before text is sought
     longest: Annotated[int, Field(ge=32)] = 2000  # pixels: a picture whose longer side is more is made smaller
-    scales: tuple[Positive, ...] = (1.0,)     # that a picture is read at; of all but the first only lines whose text is new
+    scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0,)  # that a picture is read at, e.g. 2,1; of all but the first
+                                      # only lines whose text is new
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.5  # of a line; less sure ones are left out
 
 

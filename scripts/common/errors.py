@@ -1,5 +1,6 @@
 """The one way a script stops: a line for a person, an exit code for Make."""
 import errno
+import os
 import sys
 
 AGAIN = 75  # exit code: stopped cleanly at the time limit, run me again
@@ -20,6 +21,9 @@ def run(main) -> None:
     except Stop as stop:
         print(f"{sys.argv[0].rsplit('/', 1)[-1]}: {stop}", file=sys.stderr)
         sys.exit(stop.code)
+    except BrokenPipeError:  # whoever read what is printed has gone, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         sys.exit(130)

@@ -94,6 +94,12 @@ def values(config: Config, keys) -> dict:
     return {key: dump[key] if "." not in key else dump[key.split(".")[0]][key.split(".")[1]] for key in keys}
 
 
+def recorded(old: dict, config: Config, keys) -> dict:
+    """Recorded settings, with the defaults of those that there were none of yet: a new setting makes no file stale."""
+    base = values(Config(task=config.task, models=config.models, join=config.join), keys)
+    return base | {key: base[key] | value if isinstance(value, dict) and isinstance(base.get(key), dict) else value for key, value in old.items()}
+
+
 def differences(old: dict, new: dict, prefix: str = "") -> str:
     """"net.epochs=30, not 12, ..." for the settings of `new` that were others in `old`; "" when none was."""
     found = []
@@ -122,7 +128,7 @@ def stale(config: Config, graph: dict[Path, Step], reader: Step | None = None) -
             why[target] = "has no record" if target.exists() else "is missing"
         elif target.exists() and record.get("bytes", size := target.stat().st_size) != size:
             why[target] = "is damaged: it has another size than was written"
-        elif changed := differences(record["settings"], values(config, step.settings)):
+        elif changed := differences(recorded(record["settings"], config, step.settings), values(config, step.settings)):
             why[target] = f"was made with {changed}"
         elif old := [need.name for need in step.needs if need in why]:
             why[target] = f"comes after {old[0]}"
@@ -130,6 +136,8 @@ def stale(config: Config, graph: dict[Path, Step], reader: Step | None = None) -
             why[target] = "was made from other files"
         elif name := replaced(record, config):
             why[target] = f"was made from another {name}"
+        elif record.get("unanswered") and not config.run.leave_failed:
+            why[target] = f"has {record['unanswered']} questions without an answer"
     for step in [graph[target] for target in why] + [reader] * bool(reader):
         for need in step.needs:
             if need in graph and need not in why and not need.exists():
@@ -144,7 +152,7 @@ def replaced(record: dict, config: Config) -> str:
     except Stop:
         return ""
     for name, old in (record.get("raw") or {}).items():
-        if not (place / name).exists() or digest(place / name, old)["sha256"] != old["sha256"]:
+        if (place / name).exists() != bool(old) or old and digest(place / name, old)["sha256"] != old["sha256"]:
             return name
     for name, size in (record.get("bad") or {}).items():  # a picture that could not be read, and now perhaps can
         if size_of(place, name) != size:

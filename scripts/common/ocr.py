@@ -2,7 +2,7 @@
 import json
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,12 @@ from common.paths import inside
 
 CORNERS = [f"{axis}{i}" for i in range(4) for axis in "xy"]  # of a line's box, clockwise from where its text begins
 COLUMNS = ["image", "line", "text", "score", *CORNERS, "width", "height"]
-AT_ONCE = 64  # pictures between two looks at the clock
+NARROW = 4    # longer sides to a shorter one; the shorter is enlarged to settings.side, so a strip of 8 pixels would fill gigabytes
 
 
 def read_all(names: list[str], folder: Path, config, ledger: Ledger) -> None:
-    """Read the pictures `names` of the folder that the ledger does not have, in threads: each a row of name, lines as json, reason."""
+    """Read the pictures `names` of the folder that the ledger does not have, or could not read, in threads: each a row of name, lines
+    as json, reason."""
     engines, images = threading.local(), config.images.model_copy(update={"size": config.ocr.longest})
 
     def one(name: str) -> tuple[str, str, str]:
@@ -30,16 +31,21 @@ def read_all(names: list[str], folder: Path, config, ledger: Ledger) -> None:
             engines.ocr = open_engine(config.ocr)
         try:
             return name, json.dumps(read_lines(engines.ocr, load_picture(inside(folder, name), images)[0], config.ocr)), ""
-        except ValueError as error:
-            return name, "[]", str(error)
+        except Stop:
+            raise
+        except Exception as error:  # of the picture, or onnxruntime's own
+            return name, "[]", str(error)[:200] or type(error).__name__
 
-    todo = [name for name in names if name not in ledger.done]
+    todo = [name for name in names if ledger.done.get(name, ("", "", "not read"))[2]]
     bar = progress(what="ocr", total=len(names), done=len(names) - len(todo), unit="img")
     with ThreadPoolExecutor(config.run.workers or os.cpu_count()) as pool:
-        for i in range(0, len(todo), AT_ONCE):
-            ledger.add(list(pool.map(one, todo[i:i + AT_ONCE])))
-            bar.update(len(todo[i:i + AT_ONCE]))
-            stop_in_time(config.run)
+        try:
+            for future in as_completed([pool.submit(one, name) for name in todo]):
+                ledger.add([future.result()])
+                bar.update()
+                stop_in_time(config.run)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def open_engine(settings):
@@ -58,17 +64,23 @@ def read_lines(engine, picture, settings) -> list[list]:
     """[text, score, eight corners, width, height] of each line on an RGB PIL image, in its pixels; read at each of settings.scales."""
     from PIL import Image
 
-    lines, seen = [], set()
-    for scale in settings.scales:
-        scale = min(scale, settings.longest / max(picture.size))
-        size = [max(1, round(side * scale)) for side in picture.size]
-        found = engine(np.asarray(picture.resize(size, Image.Resampling.BICUBIC))[:, :, ::-1])
-        boxes = np.asarray(found.boxes if found.txts else ()).reshape(-1, 8) / scale
-        new = [(text, round(float(score), 4), *box.round(1).tolist()) for text, score, box in zip(found.txts or (), found.scores or (), boxes)
-               if not lines or "".join(text.lower().split()) not in seen]
-        seen |= {"".join(line[0].lower().split()) for line in new}
-        lines += [[*line, *picture.size] for line in new]
+    own, lines, seen = picture.size, [], set()
+    least = max(own) // NARROW
+    canvas = Image.new("RGB", (max(own[0], least), max(own[1], least)), "white")
+    canvas.paste(picture)
+    for scale in dict.fromkeys(min(scale, settings.longest / max(own)) for scale in settings.scales):
+        size = [max(1, round(side * scale)) for side in canvas.size]
+        found = engine(np.asarray(canvas.resize(size, Image.Resampling.BICUBIC))[:, :, ::-1])
+        boxes = (np.asarray(found.boxes if found.txts else (), float).reshape(-1, 8) / scale).round(1).tolist()
+        new = [(text, round(float(score), 4), *box, *own) for text, score, box in zip(found.txts or (), found.scores or (), boxes)
+               if not lines or squeezed(text) not in seen]
+        seen |= {squeezed(line[0]) for line in new}
+        lines += new
     return lines
+
+
+def squeezed(text: str) -> str:
+    return "".join(text.lower().split())
 
 
 def write_table(ledger: Ledger, names: list[str], folder: Path, file: Path) -> dict:

@@ -1,68 +1,92 @@
 """A language model's replies to the rows of one part: written as they come, gone on with after a kill, none ever another row's."""
+import hashlib
+import json
 from contextlib import nullcontext
 
-from common.chat import open_chat
+from common.chat import Reply, open_chat
 from common.device import device, stop_in_time
 from common.errors import Stop
 from common.graph import size_of
-from common.io import log, progress, read_record
+from common.io import digest, log, progress, read_record
 from common.ledger import Ledger
 from common.models import load_model
 from common.paths import input_folder
 from common.rows import load_rows
 from common.tables import read_csv
 
-COLUMNS = ("id", "reply", "reason")
+COLUMNS = ("id", "reply", "reason", "asked")
+ABOUT = ""  # the id of the ledger's row that says which model replies
 
 
 def write_replies(job, name: str, k: int) -> None:
-    """pred/<name>_<k>.csv: what the model replies to each row of part k, or the reason why it does not."""
+    """pred/<name>_<k>.csv: what the model replies to each row of part k, or the reason why it does not, and a hash of what it was asked.
+
+    A row that was asked the same before is not asked again, whatever else was made anew; what failed is, once more at the end.
+    """
     member = f"{name}_{k}"
     target = job.paths.pred(member)
-    key, before = job.key(target), read_record(target)
+    key, before = job.key(target, inputs=False), read_record(target) or {}
     with job.writing(target) as (part, record), Ledger(target.with_suffix(".growing"), COLUMNS, key) as ledger:
         rows = load_rows(job)
         use = rows.answered_by(name, k)
-        if before and before.get("key") == key:  # whole once, and now a picture that could not be read is another
-            ledger.add([row for row in read_csv(target)[list(COLUMNS)].itertuples(index=False, name=None) if row[0] not in ledger.done])
+        if before.get("key") == key:
+            old = read_csv(target, COLUMNS)[list(COLUMNS)].itertuples(index=False, name=None)
+            ledger.add([row for row in old if row[0] not in ledger.done] + [(ABOUT, json.dumps(before["model"]), "", "")])
         known, questions = load_model(name).questions(job, k, rows, use)
-        ledger.add([(rows.id[reply.row], reply.text, reply.reason) for reply in known])
-        record |= ask(job, name, member, rows, questions, ledger)
+        asked = {question.row: hashed(question) for question in questions}
+        unanswered = ask(job, name, member, rows, questions, asked, ledger)
+        ledger.add([(rows.id[reply.row], reply.text, reply.reason, "") for reply in known])
         ledger.finish(part, rows.id[use])
-        replies = {row_id: (reply, reason) for row_id, reply, reason in ledger.rows()}
-        failed, own = [i for i in use if replies[rows.id[i]][1]], use[rows.fold[use] >= 0]
-        pred = rows.task.read_replies([replies[i][0] for i in rows.id[own]], rows.question[own])
-        folder = input_folder(job.config.data.folder, job.config.data.train)
-        record |= {"key": key, "rows": len(use), "failed": len(failed), "score": rows.score(pred, own) if len(own) else None,
-                   "bad": {rows.image[i]: size_of(folder, rows.image[i]) for i in failed if rows.image[i]}}
+        reasons = {i: ledger.done[rows.id[i]][2] for i in use if ledger.done[rows.id[i]][2]}
+        own, folder = use[rows.fold[use] >= 0], input_folder(job.config.data.folder, job.config.data.train)
+        pred = rows.task.read_replies([ledger.done[i][1] for i in rows.id[own]], rows.question[own])
+        record |= {"made": digest(part)["sha256"], "key": key, "rows": len(use), "asked": len(questions), "failed": len(reasons),
+                   "unanswered": unanswered, "score": rows.score(pred, own) if len(own) else None,
+                   "model": json.loads(ledger.done.get(ABOUT, (ABOUT, "null"))[1]),
+                   "bad": {rows.image[i]: size_of(folder, rows.image[i]) for i, reason in reasons.items()
+                           if rows.image[i] and reason.startswith("picture: ")}}
     ledger.remove()
-    log(member=member, rows=len(use), asked=record["asked"], failed=len(failed), score=record["score"])
+    log(member=member, rows=len(use), asked=len(questions), failed=len(reasons), score=record["score"])
 
 
-def ask(job, name: str, member: str, rows, questions, ledger) -> dict:
-    """Ask what has no answer yet, then what failed once more. Gives what the record says of the model.
+def hashed(question) -> str:
+    """What a question is: its text, its picture's name and size, the replies allowed."""
+    picture = [question.image.name, size_of(question.image.parent, question.image.name)] if question.image else []
+    return hashlib.sha256(json.dumps([question.text, question.pattern, *picture]).encode()).hexdigest()[:12]
 
-    Stop, with the answers kept, while rows are left that an endpoint may yet answer.
+
+def ask(job, name: str, member: str, rows, questions, asked: dict, ledger) -> int:
+    """Ask what has no answer yet, then each that failed once more, alone. Gives how many an endpoint may yet answer.
+
+    Stop, with the answers kept, while there are such, unless run.leave_failed.
     """
-    answered = {row_id for row_id, _, reason in ledger.rows() if not reason}
-    waiting, failed = {q.row: q for q in questions if rows.id[q.row] not in answered}, {}
+    answered = {row_id: hash for row_id, _, reason, hash in ledger.rows() if not reason}
+    waiting = {q.row: q for q in questions if answered.get(rows.id[q.row]) != asked[q.row]}
     log(member=member, to_ask=len(waiting), answered_before=len(questions) - len(waiting))
-    settings, run = getattr(job.config, name), job.config.run
-    with device(run) if waiting and not settings.endpoint else nullcontext() as where:
-        chat = open_chat(settings, run, where, job.config.images, load_model(name).PICTURES) if waiting else None
-        for alone in (False, True) if waiting else ():
-            bar = progress(what=member, total=len(questions), done=len(questions) - len(waiting), unit="row")
-            rest = () if alone else {question.row for question in questions} - waiting.keys()
-            for reply in chat.ask(list(waiting.values()) if alone else questions, rest):
-                ledger.add([(rows.id[reply.row], reply.text, reply.reason)])
-                if reply.reason:
-                    failed[reply.row] = reply
-                else:
-                    del waiting[reply.row]
+    if not waiting:
+        return 0
+    settings, run, failed = getattr(job.config, name), job.config.run, {}
+    with device(run) if not settings.endpoint else nullcontext() as where:
+        chat = open_chat(settings, run, where, job.config.images, load_model(name).PICTURES)
+        ledger.add([(ABOUT, json.dumps(chat.about), "", "")])
+        bar = progress(what=member, total=len(questions), done=len(questions) - len(waiting), unit="row")
+
+        def take(reply: Reply) -> None:
+            ledger.add([(rows.id[reply.row], reply.text, reply.reason, asked[reply.row])])
+            if reply.reason:
+                failed[reply.row] = reply
+            else:
+                del waiting[reply.row]
                 bar.update()
-                stop_in_time(run)
+            stop_in_time(run)
+
+        for reply in chat.ask(questions, {question.row for question in questions} - waiting.keys()):
+            take(reply)
+        for question in list(waiting.values()):
+            for reply in chat.ask([question]):
+                take(reply)
     left = [failed[row] for row in waiting if not failed[row].final]
     if left and not run.leave_failed:
         raise Stop(f"{len(left)} of {len(questions)} rows of {member} failed, e.g. {rows.id[left[0].row]}: {left[0].reason}; "
                    "the same command asks these again, and no others; run.leave_failed=true goes on without them")
-    return {"asked": len(questions), "model": chat.about if chat else None}
+    return len(left)

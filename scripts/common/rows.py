@@ -29,7 +29,7 @@ class Rows:
 
     @property
     def sizes(self) -> list[int]:
-        """Columns of each output in a prediction: an attribute's classes, 1 of a number."""
+        """Columns of a prediction, as the task has them: an attribute's classes, 1 of a number, those of a value's slots."""
         return self.task.sizes(self.outputs)
 
     def fitting(self, k: int, dev: bool) -> np.ndarray:
@@ -78,7 +78,7 @@ def load_pred(job, rows: Rows, member: str) -> dict[str, np.ndarray]:
         return load_npz(file)
     table = read_csv(file, ["id", "reply", "reason"])
     question = rows.question[align(rows.id, table.id)]
-    return {"id": table.id.to_numpy(str), "pred": rows.task.read_replies(table.reply.tolist(), question), "bad": (table.reason != "").to_numpy()}
+    return {"id": table.id.to_numpy(str), "pred": rows.task.read_replies(table.reply.tolist(), question), "bad": table.reason.str.startswith("picture: ").to_numpy()}
 
 
 def load_pictures(job, rows: Rows) -> tuple[Cache, np.ndarray]:

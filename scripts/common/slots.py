@@ -29,12 +29,14 @@ def pack(values: list[list[tuple]], questions) -> np.ndarray:
     for i, (row, question) in enumerate(zip(values, questions)):
         for slot, (number, unit, weight) in enumerate(sorted(row, key=lambda value: -value[2])[:SLOTS]):
             out[i, slot] = number, WIDTH * NAMES.index(question) + UNIT[unit], weight
-    return out.reshape(len(values), -1)
+    return out.reshape(len(values), 3 * SLOTS)
 
 
 def combine(preds: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Predictions (m, n, 3 SLOTS) as one (n, 3 SLOTS): of each value the weighted sum of its weights, the SLOTS of most weight first."""
     m, n, _ = preds.shape
+    if not n or m == 1 and weights[0] == 1:
+        return preds[0]
     number, code, weight = preds.reshape(m, n, SLOTS, 3).transpose(3, 1, 0, 2).reshape(3, n, m * SLOTS)
     weight = weight * np.repeat(weights, SLOTS)
     order = np.lexsort((number, code), axis=1)
@@ -42,7 +44,7 @@ def combine(preds: np.ndarray, weights: np.ndarray) -> np.ndarray:
     first = np.ones((n, m * SLOTS), bool)  # of a run of equal values
     first[:, 1:] = (number[:, 1:] != number[:, :-1]) | (code[:, 1:] != code[:, :-1])
     total = np.zeros_like(weight)
-    total[first] = np.add.reduceat(weight.ravel(), np.flatnonzero(first)) if n else []
+    total[first] = np.add.reduceat(weight.ravel(), np.flatnonzero(first))
     best = np.argsort(-total, axis=1, kind="stable")[:, :SLOTS]
     number, code, total = (np.take_along_axis(x, best, 1) for x in (number, code, total))
     return np.stack([np.where(total > 0, number, 0), np.where(total > 0, code, -1), total], axis=2).reshape(n, -1)

@@ -28,7 +28,7 @@ def read_csv(file: Path, columns=()) -> pd.DataFrame:
         raise Stop(f"cannot read {file}: {why}{hint}") from None
     if missing := [c for c in columns if c not in table]:
         raise Stop(f"{file} has no column {', '.join(missing)}; it has: {', '.join(table)}")
-    return table.apply(lambda column: column.str.strip())
+    return table.apply(lambda column: column.str.replace("\r\n?", "\n", regex=True).str.strip())  # a bare \r that is written again ends a row
 
 
 def read_folds(file: Path) -> pd.DataFrame:
@@ -103,9 +103,9 @@ def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:
         raise Stop(f"image pattern {pattern!r} must name columns: write e.g. images/{{id}}.jpg, images/{{id:06d}}.jpg or images/{{link:name}}")
     if missing := [name for name, _ in fields if name not in table]:
         raise Stop(f"image pattern {pattern!r}: no column {missing[0]}; there are: {', '.join(table)}")
-    columns = {name: whole_numbers(table[name], pattern) if spec.endswith("d") else table[name] if not spec else
-               table[name].str.partition("?")[0].str.rpartition("/")[2] for name, spec in fields}
-    pattern = pattern.replace(":name}", "}")
+    columns = {name: whole_numbers(table[name], pattern) if spec.endswith("d") else table[name] for name, spec in fields if spec != "name"}
+    columns |= {name + "_": table[name].str.partition("?")[0].str.rpartition("/")[2] for name, spec in fields if spec == "name"}
+    pattern = pattern.replace(":name}", "_}")
     names = [pattern.format(**dict(zip(columns, row))) for row in zip(*columns.values())]
     return [name if is_inside(folder, name) else "" for name in names]
 

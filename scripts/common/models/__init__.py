@@ -9,9 +9,11 @@ Every file defines
   SETTINGS     the config's sections (or section.key) that shape its fit, and INFER those that shape its predictions
   inputs(config, paths, k)  the files that member k reads beside folds.csv
   weights(config)           names of the pretrained weights that it starts from: a timm backbone, timm:<backbone>, or
-                            <side>:<transformers model> with side text, image or joint
+                            <side>:<transformers model> with side text, image, joint or chat
   fit(job, k, rows, file)   train member k and write it to `file`; gives what its record adds (history)
-  predict(job, k, rows, wanted)  predictions (m, K) for the row numbers `wanted` (m,): probabilities, or log1p of a price
+  predict(job, k, rows, wanted)  predictions (m, K) for the row numbers `wanted` (m,): probabilities, log1p of a price, or values with
+                            their weights
+  unseen(job, rows)         where it is there: which rows (n,) it had no picture of, though it answers them
   done(job, k)              where it is there: after the predictions are written, clear away what only they needed
 of a language model, a member per part, instead of fit and predict
   questions(job, k, rows, use)  replies that need no asking, and questions, for the row numbers of part k: see common.chat
@@ -37,7 +39,7 @@ def split_member(member: str) -> tuple[str, int]:
     """("net", 0) of "net_0"."""
     name, _, k = member.rpartition("_")
     if not name or not k.isdigit():
-        raise Stop(f"{member!r} is no member; write <model>_<fold>, e.g. {NAMES[-1]}_0")
+        raise Stop(f"{member!r} is no member; write <model>_<fold or part>, e.g. {NAMES[-1]}_0")
     return name, int(k)
 
 

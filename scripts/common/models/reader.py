@@ -8,7 +8,7 @@ import pandas as pd
 from common import slots
 from common.candidates import COLUMNS, Candidates, gather, read_lines, text_lines
 from common.errors import Stop
-from common.io import log, progress
+from common.io import digest, log, progress, read_record
 from common.paths import input_folder
 from common.tables import read_csv
 from common.usual import ALIKE, NAMES, Usual, alike, alike_columns, group_numbers, mixed, spaces
@@ -46,13 +46,16 @@ def fit(job, k: int, rows, file) -> dict:
     row, x, y = (np.concatenate(parts) for parts in (row, found, right))
     log(member=f"reader_{k}", train=len(train), candidates=len(x), found=float(1 - y[ends(row)].mean()))
     data = lightgbm.Dataset(x, y, free_raw_data=False)
-    boosters = [lightgbm.train(parameters(settings, row, job.config.data.seed * 1000 + i), data, settings.rounds)
-                for i in progress(range(settings.seeds), "boosters")]
+    try:
+        boosters = [lightgbm.train(parameters(settings, row, job.config.data.seed * 1000 + i), data, settings.rounds)
+                    for i in progress(range(settings.seeds), "boosters")]
+    except lightgbm.basic.LightGBMError as error:
+        raise Stop(f"{len(train)} rows with {len(x)} candidates are too few to learn from: {error}; lower data.n_folds, or give more rows") from None
     target, group = joined(rows.target[train], texts.group[train], more)
     save_arrays({"target": target, "group": group, **{
         f"booster_{i}": np.frombuffer(booster.model_to_string().encode(), np.uint8) for i, booster in enumerate(boosters)}}, file)
     gain = sum(booster.feature_importance("gain") for booster in boosters)
-    return {"gain": dict(sorted(zip(READS, (gain / max(gain.sum(), 1e-9)).round(4).tolist()), key=lambda item: -item[1]))}
+    return {"raw": raw_labels(job.config), "gain": dict(sorted(zip(READS, (gain / max(gain.sum(), 1e-9)).round(4).tolist()), key=lambda item: -item[1]))}
 
 
 def predict(job, k: int, rows, wanted) -> np.ndarray:
@@ -73,6 +76,12 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
         if unit >= 0:
             values[i].append((number, UNITS[unit], share))
     return slots.pack(values, rows.question[wanted])
+
+
+def unseen(job, rows) -> np.ndarray:
+    """Rows (n,) whose picture could not be read; what is usual is all that they are answered by."""
+    bad = {} if rows.text is not None else read_record(job.paths.ocr)["bad"]
+    return np.isin(rows.image, ["", *bad]) & (rows.text is None)
 
 
 class Texts:
@@ -120,6 +129,13 @@ def further_labels(config) -> tuple[np.ndarray, np.ndarray]:
     table = table[~table[data.group].isin(own) & table[data.question].isin(slots.NAMES)]
     log(labels=name, rows=len(table))
     return slots.encode_values(table[data.labels[0]], table[data.question]), group_numbers(table[category[0]] if category else None, len(table))
+
+
+def raw_labels(config) -> dict:
+    """{reader.labels: digest, None where there is no such file}, for the record."""
+    name = config.reader.labels
+    file = input_folder(config.data.folder, config.data.train) / name if name else None
+    return {name: digest(file) if file.is_file() else None} if name else {}
 
 
 def joined(target, group, more) -> tuple[np.ndarray, np.ndarray]:

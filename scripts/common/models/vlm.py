@@ -20,4 +20,4 @@ def questions(job, k: int, rows, use):
 
     folder = input_folder(job.config.data.folder, job.config.data.train)
     words = {asked: (rows.task.prompt(asked), rows.task.pattern(asked)) for asked in set(rows.question[use])}
-    return [], [Question(int(i), words[rows.question[i]][0], inside(folder, rows.image[i] or "no picture"), words[rows.question[i]][1]) for i in use]
+    return [], [Question(int(i), words[rows.question[i]][0], inside(folder, rows.image[i]) if rows.image[i] else None, words[rows.question[i]][1]) for i in use]

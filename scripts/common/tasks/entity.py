@@ -16,6 +16,7 @@ from common.values import spell as spell_value
 
 ASKS, MODE, SCORE, BASELINE = "value", "max", "f1", "nothing"
 OFFICIAL, EMPTY = re.compile(r"-?\d+(\.\d+)?\s+[a-zA-Z\s]+"), ("", "nan")  # as the organisers' checker has it
+MARKS = re.compile(r"<\|[^|<>]*\|>|</?(?:start|end)_of_\w+>|</?s>")  # e.g. <|im_end|>, <end_of_turn>
 Outputs = dict[str, list[str]]
 
 
@@ -36,8 +37,9 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
         if known and data.id not in table:
             table[data.id] = np.arange(len(table)).astype(str)
         distinct(table, data.id, folder / name)
+        table = table[table[data.category_column].isin(data.categories)] if data.categories else table
         if table.empty:
-            raise Stop(f"{folder / name} has no row")
+            raise Stop(f"{folder / name} has no row{' of category ' + ', '.join(data.categories) if data.categories else ''}")
         if len(wrong := table[~table[data.question].isin(NAMES)]):
             raise Stop(f"{folder / name}: {data.question} is {wrong[data.question].iloc[0]!r} at {data.id} {wrong[data.id].iloc[0]}{more(wrong)}; "
                        f"there are: {', '.join(NAMES)}")
@@ -84,8 +86,9 @@ def read_answers(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
 
 def official_spelling(predictions: pd.Series) -> pd.Series:
     """Predictions as the organisers' checker reads them: centimeter is centimetre, feet are foot, nan is nothing."""
-    text = predictions.where(~predictions.isin(EMPTY), "").str.replace(r"\s+", " ", regex=True)
-    return text.str.replace("ter$", "tre", regex=True).str.replace("feet$", "foot", regex=True)
+    text = predictions.where(~predictions.isin(EMPTY), "").str.replace(r"\s+", " ", n=1, regex=True)
+    known = text.str.replace(r"^\S* ?", "", regex=True).isin(UNITS)
+    return text.where(known, text.str.replace("ter", "tre").where(text.str.contains("ter"), text.str.replace("feet", "foot")))
 
 
 def strata(target: np.ndarray) -> np.ndarray:
@@ -111,7 +114,7 @@ def is_clear(replies, questions) -> np.ndarray:
 
 def average(preds: np.ndarray) -> np.ndarray:
     """The mean (n, 3 SLOTS) of predictions (m, n, 3 SLOTS)."""
-    return preds[0] if len(preds) == 1 else combine(preds, np.full(len(preds), 1 / len(preds)))
+    return combine(preds, np.full(len(preds), 1 / len(preds)))
 
 
 def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:
@@ -208,7 +211,8 @@ def prompt(question: str) -> str:
 
 
 def refine_prompt(question: str, reply: str) -> str:
-    """What a language model is asked about another's reply."""
+    """What a language model is asked about another's reply, without what would be a mark of its own in it."""
+    reply = MARKS.sub(" ", reply)
     return (f"A model was asked for the {question.replace('_', ' ')} of a product and replied: \"{reply}\"\nWrite that value as a number and one "
             f"of these units, in full: {', '.join(ENTITIES[question])}. Write nothing else. If the reply has no such value, write: none.")
 

@@ -87,6 +87,32 @@ def test_pictures_are_read_once_and_a_bad_one_is_a_row_with_its_reason(tmp_path,
     assert list(table) == ocr.COLUMNS and table.line[table.image == "3.png"].tolist() == [-1] and len(table) == 5
 
 
+def test_no_picture_is_read_twice_though_parts_change_or_one_is_mended(folders, script, monkeypatch):
+    place = folders / "input/demo_entity"
+    (place / "images").mkdir(parents=True)
+    for i in range(12):
+        picture().save(place / f"images/{i}.png")
+    (place / "images/4.png").write_bytes(b"<html>")
+    table = pd.DataFrame({"index": range(12), "image_link": [f"https://x.test/{i}.png" for i in range(12)], "group_id": 1,
+                          "entity_name": "item_weight", "entity_value": [f"{i}.0 gram" for i in range(12)]})
+    table[:8].to_csv(place / "train.csv", index=False)
+    table[8:].drop(columns="entity_value").to_csv(place / "test.csv", index=False)
+    read = []
+    monkeypatch.setattr(ocr, "open_engine", lambda settings: Engine())
+    monkeypatch.setattr(ocr, "read_lines", lambda engine, found, settings: read.append(1) or [["1 kg", .9, *[0.0] * 8, 90, 60]])
+
+    def run(*settings):
+        read.clear()
+        script("split_files").main(["demo_entity", "data.n_folds=2", "data.dev=0", *settings])
+        script("extract_features").main(["demo_entity", "--source", "ocr", "data.n_folds=2", "data.dev=0", *settings])
+        return len(read)
+
+    assert (run(), run(), run("data.parts=7"), run("data.n_folds=3")) == (11, 0, 0, 0)
+    picture().save(place / "images/4.png")
+    assert run("data.n_folds=3") == 1
+    assert run("data.n_folds=3", "ocr.min_score=0.1") == 12
+
+
 def test_print_is_read_by_the_real_thing():
     from PIL import Image, ImageDraw, ImageFont
 

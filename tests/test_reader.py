@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import example, given, strategies as st
 
 from common import slots
 from common.candidates import AFTER, BARE, BESIDE, COLUMNS, MISREAD, NOTHING, READ, USUAL, Line, find, gather, read_lines, text_lines
@@ -12,7 +13,7 @@ from common.config_entity import Reader
 from common.models import reader
 from common.rows import Rows
 from common.tasks import entity
-from common.usual import ALIKE, NAMES, Usual, alike, alike_columns, group_numbers, spaces
+from common.usual import ALIKE, SHARES, Usual, alike, alike_columns, group_numbers, spaces
 from common.values import UNITS
 
 GRAM, OUNCE, CENTIMETRE = (UNITS.index(unit) for unit in ("gram", "ounce", "centimetre"))
@@ -87,7 +88,7 @@ def test_usual_units_and_values_are_those_of_the_group_first():
     assert usual.units(e, group[0])[0] == OUNCE and usual.units(e, group[3])[0] == GRAM
     assert usual.values(e, group[0], 2) == [(1.0, OUNCE), (9.0, GRAM)] and usual.values(e, group[7], 1) == [(9.0, GRAM)]
     code, number = np.full(3, slots.WIDTH * e + OUNCE), np.array([1.0, 2.0, 500.0])
-    x = dict(zip(NAMES, usual.columns(code, number, group[[0, 0, 0]]).T))
+    x = dict(zip(SHARES, usual.columns(code, number, group[[0, 0, 0]]).T))
     assert x["value in group"][0] > x["value in group"][1] > x["value in group"][2] and x["size in group"][0] > x["size in group"][2]
     assert np.isfinite(Usual(np.zeros((0, 2)), np.zeros(0)).columns(code, number, group[:3])[:, :8]).all()
 
@@ -167,3 +168,35 @@ def test_further_labels_are_of_other_pictures(folders):
 
 def test_a_line_has_no_place_unless_it_is_known():
     assert np.isnan(Line("5 g").box).all()
+
+
+def test_a_table_of_labels_that_appears_is_noticed(folders):
+    from common import graph
+    from common.config import Config, Data
+
+    place = folders / "input/entity"
+    place.mkdir(parents=True)
+    (place / "train.csv").touch()
+    config = Config(task="entity", models=("reader",), data=Data(folder="entity"), reader={"labels": "more.csv"})
+    made = {"raw": reader.raw_labels(config)}
+    assert made == {"raw": {"more.csv": None}} and graph.replaced(made, config) == ""
+    (place / "more.csv").write_text("x")
+    assert graph.replaced(made, config) == "more.csv"
+    made = {"raw": reader.raw_labels(config)}
+    assert graph.replaced(made, config) == ""
+    (place / "more.csv").write_text("yy")
+    assert graph.replaced(made, config) == "more.csv"
+
+
+@pytest.mark.parametrize("text", ["Over 1,000,000 sold", "12,345,670 g", "9" * 400 + " g", "0 sugar, 0 g", "1.000.000 kg", "", "\x00\ud800"])
+def test_no_text_stops_the_reader_and_no_candidate_is_nothing(text):
+    found = gather([text_lines(text)], ["item_weight"], [["gram"]], [[]])
+    assert np.isfinite(found.number).all() and (found.number[found.unit >= 0] > 0).all()
+
+
+@given(st.text(st.sampled_from("0123456789.,oOlSZg kmx/-|\n'\"fz"), max_size=60))
+@example("1,234,569 users")
+def test_candidates_of_any_text_are_positive_numbers(text):
+    for entity in ("item_weight", "width", "item_volume"):
+        found = gather([text_lines(text)], [entity], [[]], [[]])
+        assert np.isfinite(found.number).all() and (found.number[found.unit >= 0] > 0).all() and found.unit[-1] == -1

@@ -12,7 +12,7 @@ FACTOR = {"centimetre": 1, "foot": 30.48, "inch": 2.54, "metre": 100, "millimetr
           "centilitre": 10, "cubic foot": 28316.8, "cubic inch": 16.3871, "cup": 236.588, "decilitre": 100, "fluid ounce": 29.5735, "gallon": 3785.41,
           "imperial gallon": 4546.09, "litre": 1e3, "microlitre": 1e-3, "millilitre": 1, "pint": 473.176, "quart": 946.353}  # centimetres, grams, …
 FACTORS = np.array([FACTOR[unit] for unit in UNITS])
-NAMES = ("unit in group", "unit", "unit's rank", "value in group", "value", "value of unit", "size in group", "size", "size from mean", "labels", "number")
+SHARES = ("unit in group", "unit", "unit's rank", "value in group", "value", "value of unit", "size in group", "size", "size from mean", "labels", "number")
 ALIKE = ("cosine of same", "share of same", "share of unit", "nearest")
 NEAR, POWER = 8, 4  # rows alike that are looked at, each counted by the power of its cosine
 STEPS, TOP = 8, 12  # bins of size per factor of ten; usual values that are kept of each group
@@ -26,7 +26,7 @@ def group_numbers(groups, n: int) -> np.ndarray:
     return np.array([crc32(name.encode()) for name in names], float)[at]
 
 
-def size_of(code: np.ndarray, number: np.ndarray) -> np.ndarray:
+def log_size(code: np.ndarray, number: np.ndarray) -> np.ndarray:
     """log10 of values in centimetres, grams, millilitres, volts or watts."""
     return np.log10(np.maximum(number * FACTORS[code.astype(int) % WIDTH], 1e-9))
 
@@ -61,7 +61,7 @@ class Usual:
     def __init__(self, target: np.ndarray, group: np.ndarray):
         known = (target[:, 1] >= 0) & ALLOWED[target[:, 1].astype(int)]
         number, code, group = target[known, 0], target[known, 1].astype(int), group[known]
-        entity, size = code // WIDTH, size_of(code, number)
+        entity, size = code // WIDTH, log_size(code, number)
         step = np.floor(size * STEPS)
         self.entity, self.unit, self.value, self.number = Count(entity), Count(code), Count(code, number), Count(entity, number)
         self.group, self.unit_group, self.value_group = Count(entity, group), Count(code, group), Count(code, number, group)
@@ -88,8 +88,8 @@ class Usual:
         return own + [value for value in self.tops.get((entity, -1.0), []) if value not in own][:most - len(own)]
 
     def columns(self, code: np.ndarray, number: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """How usual values (m,) of the codes (m,) are (m, c): NAMES. Shares are logs, of few labels drawn to those of the entity."""
-        entity, size = code // WIDTH, size_of(code, number)
+        """How usual values (m,) of the codes (m,) are (m, c): SHARES. Shares are logs, of few labels drawn to those of the entity."""
+        entity, size = code // WIDTH, log_size(code, number)
         step, labels, own = np.floor(size * STEPS), self.entity(entity), self.group(entity, group)
         near = lambda count, *more: sum(share * count(entity, step + d, *more) for d, share in ((-1, 0.25), (0, 0.5), (1, 0.25)))
         drawn = lambda times, share, strength: (times + strength * share) / (own + strength)

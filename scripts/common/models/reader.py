@@ -11,13 +11,13 @@ from common.errors import Stop
 from common.io import digest, log, progress, read_record
 from common.paths import input_folder
 from common.tables import read_csv
-from common.usual import ALIKE, NAMES, Usual, alike, alike_columns, group_numbers, mixed, spaces
+from common.usual import ALIKE, SHARES, Usual, alike, alike_columns, group_numbers, mixed, spaces
 from common.values import UNITS
 from common.weights import read_arrays, save_arrays
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("reader",), "06_infer", ()
 PER, ANSWERS, PICTURES, TEXTS = "fold", ("value",), False, False
-READS = (*COLUMNS, *(f"usual {name}" for name in NAMES), *(f"alike {name}" for name in ALIKE))
+READS = (*COLUMNS, *(f"usual {name}" for name in SHARES), *(f"alike {name}" for name in ALIKE))
 LEAST = 0.2  # cosine of a row whose label is a candidate
 
 
@@ -106,7 +106,7 @@ def columns(texts: Texts, rows, wanted, source, usual: Usual, settings) -> tuple
                                   *usual.values(*key, settings.values)])) for key, label, use in zip(keys, labels, likely)]
     candidates = gather([texts.lines[i] for i in wanted], rows.question[wanted], units, values)
     some, at = candidates.unit >= 0, candidates.row
-    code, known = slots.WIDTH * entity[at] + candidates.unit, np.full((len(at), len(NAMES)), np.nan)
+    code, known = slots.WIDTH * entity[at] + candidates.unit, np.full((len(at), len(SHARES)), np.nan)
     known[some] = usual.columns(code[some], candidates.number[some], group[at][some])
     said = alike_columns(labels, cosine, at, candidates.number, np.where(some, code, -1))
     return candidates, np.column_stack([candidates.x, known, said]).astype(np.float32)

@@ -116,7 +116,7 @@ def unread(m: re.Match, lines: list[Line], read: list, units, usual) -> list[tup
     elif len(lines) > 1 and not m.string[m.end():].strip():
         beside = readings(f"{m[0]} {lines[1].text[:20]}", units)
         found += [(r.number, r.unit, BESIDE) for r in beside[:1] if r.start == 0]
-    if "gram" in units and m[0].isdigit() and m[0][-1] in "069" and len(m[0]) > 1:  # a g that OCR took for a digit
+    if "gram" in units and re.fullmatch(r"\d+(?:[.,]?\d+)?[069]", m[0]):  # a g that OCR took for a digit
         found.append((number_of(m[0][:-1]), "gram", MISREAD))
     return found + [(number, unit, BARE) for unit in usual]
 

@@ -17,6 +17,7 @@ from common.weights import read_arrays, save_arrays
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("reader",), "06_infer", ()
 PER, ANSWERS, PICTURES, TEXTS = "fold", ("value",), False, False
+MANY = 100_000  # candidates from which on threads pay; 10,000 cost one 2 s, and two that wait for each other beside other jobs 6 to 92 s
 READS = (*COLUMNS, *(f"usual {name}" for name in SHARES), *(f"alike {name}" for name in ALIKE))
 LEAST = 0.2  # cosine of a row whose label is a candidate
 
@@ -172,4 +173,4 @@ def parameters(settings, row: np.ndarray, seed: int) -> dict:
 
     return {"objective": objective, "learning_rate": settings.lr, "num_leaves": settings.leaves, "min_data_in_leaf": 20, "lambda_l2": 1.0,
             "feature_fraction": 0.4, "bagging_fraction": 0.8, "bagging_freq": 1, "extra_trees": True, "seed": seed, "deterministic": True,
-            "force_col_wise": True, "verbose": -1}
+            "force_col_wise": True, "verbose": -1, "num_threads": 1 if len(row) < MANY else 0}

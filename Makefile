@@ -64,8 +64,9 @@ folds: $(W)/folds.csv  ## the rows of CATEGORY with their folds
 images: $(W)/images.csv  ## its pictures, checked and cached
 features: $(filter $(W)/features/%,$(FILES))  ## features of frozen networks, where its models need them
 train: $(filter $(W)/model/%,$(FILES))  ## all its models
-predict: $(if $(PARTS),$(or $(filter $(foreach k,$(NUMBERS),$(W)/pred/%_$(k).csv),$(FILES)),$(if $(FILES),$(error no part $(PARTS) of $(CATEGORY); write \
-  PARTS=3 or PARTS=0-19))),$(filter $(W)/pred/%,$(FILES)))  ## all its members' predictions; PARTS=0-19, those of some parts
+ASKED  := $(filter $(if $(PARTS),$(foreach k,$(NUMBERS),$(W)/pred/%_$(k).csv),$(W)/pred/%),$(FILES))
+$(if $(and $(PARTS),$(FILES),$(if $(ASKED),,none)),$(error no part $(PARTS) of $(CATEGORY); write PARTS=3 or PARTS=0-19, below data.parts))
+predict: $(ASKED)  ## all its members' predictions; PARTS=0-19, those of some parts
 merge: $(W)/merged.npz  ## their ensemble, with the table of out-of-fold scores
 
 $(W)/folds.csv:

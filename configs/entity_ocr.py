@@ -2,10 +2,11 @@
 
     make all CATEGORY=entity_ocr
 """
-from common.config import Config, Data
+from common.config import Config, Data, Reader
 
 config = Config(
     task="entity", models=("reader",),
     data=Data(folder="entity_ocr", id="index", question="entity_name", category_column="group_id", labels=("entity_value",), group="image_link",
               text=("ocr",), train_image="", test_image=""),
+    reader=Reader(labels="labels_263k.csv.gz"),
 )

@@ -79,6 +79,15 @@ def preflight(config) -> None:
     log(weights=", ".join(needed) or "none needed")
 
 
+def require_pictures(config, rows, folder) -> None:
+    """Stop when a model that opens pictures itself would find none of a split's."""
+    if any(model.PER == "part" and model.PICTURES for model in map(load_model, config.models)):
+        for split, images in rows.groupby("split").image:
+            if not any(name and (folder / name).is_file() for name in images):
+                raise errors.Stop(f"none of {len(images)} {split} pictures is in {folder}, e.g. {images.iloc[0]!r}; unpack the pictures there, "
+                                  f"or set data.{split}_image")
+
+
 def split_file(argv) -> None:
     """--split FILE --parts N --to FOLDER: any csv in N parts."""
     from common.parts import split_csv
@@ -103,6 +112,7 @@ def main(argv=None):
     preflight(job.config)
     with job.writing(job.paths.folds) as (part, record):
         rows, files = task.read_rows(config, folder)
+        require_pictures(job.config, rows, folder)
         outputs = task.outputs(rows)
         train = (rows.split == "train").to_numpy()
         kept = np.flatnonzero(train)[take_rows(train.sum(), config.val_rows, config.seed)]

@@ -56,6 +56,9 @@ def main(argv=None):
         scores = {name: task.table(answers[name], rows.target[own], outputs, pred[own]) for name, pred in judged.items()}
         at_size = [task.score_at_size(answer, rows.target[own], outputs, int((~own).sum())) for answer in answers.values()]
         blind = set().union(*(table["id"][table["bad"]] for table in tables.values()))
+        if (~own).any() and blind.issuperset(rows.id[~own]):
+            raise errors.Stop(f"none of the {(~own).sum()} test rows' pictures could be read; pred/{graph.members(config)[0]} and its like say "
+                              "why: put the pictures where data.test_image says, then run the same command again")
         record |= {"scores": scores, "at_test_size": dict(zip(scores, at_size)), "without_picture": sorted(blind),
                    "weights_of_models": dict(zip(last, weights.tolist()))}
         np.savez(part, id=rows.id, pred=ensemble)

@@ -20,7 +20,7 @@ from common.crossfit import cross_fitted
 from common.io import load_npz, log, log_table, read_record, replacing
 from common.paths import Paths, input_folder
 from common.rows import load_rows
-from common.tables import distinct, read_csv
+from common.tables import distinct, read_csv, read_folds
 from common.tasks import load_task
 
 
@@ -48,19 +48,17 @@ def answers(job, record: dict) -> pd.DataFrame:
         list_mistakes(job, rows, answer)
     blind = [i for i in read_record(job.paths.merged)["without_picture"] if i.startswith("test:")]
     if job.config.data.train_image:
-        log(category=job.paths.category, test_rows_without_picture=len(blind), answered_without_looking=", ".join(blind[:5]) or "none")
+        log(category=job.paths.category, test_rows_without_picture=len(blind), e_g=", ".join(blind[:5]) or "none")
     log(category=job.paths.category, expected_on_test=record["score_at_test_size"], test_rows=int((~own).sum()))
     return task.spell(answer[~own], outputs).set_index(rows.id[~own])
 
 
 def list_mistakes(job, rows, answer) -> None:
-    """mistakes.csv: id, question, image, label, answer of the labelled rows that are wrong."""
+    """mistakes.csv: the labelled rows that are wrong."""
     own = np.flatnonzero(rows.fold >= 0)
-    wrong = rows.task.mistakes(answer[own], rows.target[own], rows.outputs)
-    at = own[wrong.index]
+    wrong = rows.task.mistakes(answer[own], rows.target[own], rows.outputs, read_folds(job.paths.folds).iloc[own])
     with replacing(job.paths.mistakes) as part:
-        wrong.assign(id=rows.id[at], question=rows.question[at], image=rows.image[at]).to_csv(
-            part, columns=["id", "question", "image", "label", "answer"], index=False)
+        wrong.to_csv(part, index=False)
     log(mistakes=len(wrong), listed_in=job.paths.mistakes)
 
 
@@ -92,7 +90,7 @@ def check(job, table: pd.DataFrame, name) -> dict:
         test = test[test[data.category_column].isin(kept)]
     if wrong := load_task(job.config.task).problems(table, test, outputs, data, job.config.post):
         raise errors.Stop(f"{name} is not a valid submission for {job.paths.category}:\n  " + "\n  ".join(wrong))
-    log(valid=name, rows=len(table))
+    log(valid=name, rows=len(table), without_answer=int((table.iloc[:, -1] == "").sum()) or None)
     return outputs
 
 

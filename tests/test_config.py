@@ -24,7 +24,8 @@ def test_every_config_loads_and_its_graph_ends_in_the_submission(category):
     ("net.epoch=2", "no setting 'net.epoch'"), ("epochs=2", "no setting 'epochs'"), ("net.epochs=0", "greater than or equal to 1"),
     ("net.epochs=two", "valid integer"), ("net.lr=-1", "greater than 0"), ("net.head=big", "'attention' or 'mlp'"),
     ("task.name=x", "task is no section"), ("net.epochs", "is not a setting"), ("data.dev=1", "less than or equal to 0.5"),
-    ("net.mmd=-1", "greater than or equal to 0"), ("models=", "set models or join")])
+    ("net.mmd=-1", "greater than or equal to 0"), ("models=", "set models or join"),
+    ("vlm.endpoint=127.0.0.1:8000", "should match pattern"), ("models=refine", "set models=vlm,refine"), ("ocr.scales=()", "at least 1")])
 def test_a_wrong_setting_is_named(override, says):
     with pytest.raises(Stop, match=says):
         load("c2", [override])
@@ -35,6 +36,17 @@ def test_a_wrong_setting_in_a_config_file_is_named_with_its_own_section():
         Net(epoch=2)
     says = explain(error.value.errors()[0], "c2", error.value.title)
     assert "no setting 'epoch'" in says and "epochs" in says and "models" not in says
+
+
+@pytest.mark.parametrize("text, says", [("config = Confi(", "line 1: SyntaxError"), ("\nconfig = Confi()", "line 2: NameError"), ("x = 1", "defines no `config`")])
+def test_a_config_that_is_no_python_is_named_with_its_line(text, says, tmp_path, monkeypatch):
+    from common import settings
+
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/mine.py").write_text(text)
+    monkeypatch.setattr(settings, "ROOT", tmp_path)
+    with pytest.raises(Stop, match=says):
+        load("mine")
 
 
 def test_overrides_are_typed():

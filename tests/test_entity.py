@@ -146,8 +146,8 @@ def test_a_valid_submission_has_no_problems():
 
 
 @pytest.mark.parametrize("prediction, says", [
-    ("1e3 inch", "'1e3 inch' at index 3"), ("inch", "'inch'"), ("1.0inch", "must be a number, a blank and a unit"), ("1.0 gram", "in a unit of its entity: "),
-    ("1.0 inches", "in a unit of its entity"), ("1,000 inch", "must be a number"), ("1. inch", "must be a number")])
+    ("1e3 inch", "'1e3 inch' at index 3"), ("inch", "'inch'"), ("1.0inch", "must be a number, a blank and a unit"), ("1.0 gram", "in a unit of height: centimetre"),
+    ("1.0 inches", "in a unit of height"), ("1,000 inch", "must be a number"), ("1. inch", "must be a number")])
 def test_one_bad_row_fails_the_file_and_is_named(prediction, says):
     assert any(says in problem for problem in submitted(prediction, "220.0 volt"))
 
@@ -194,9 +194,16 @@ def test_spelling_and_reading_go_round():
 
 def test_mistakes_are_listed_with_label_and_answer():
     target = targets("5.0 gram", "6.0 gram", "", "1 gram to 2 gram", "7.0 gram")
-    found = entity.mistakes(answers("5.0 gram", "6.5 gram", "7.0 gram", "", ""), target, {})
-    assert found.index.tolist() == [1, 2, 3, 4]
-    assert found.label.tolist() == ["6.0 gram", "", "?", "7.0 gram"] and found.answer.tolist() == ["6.5 gram", "7.0 gram", "", ""]
+    rows = pd.DataFrame({"id": list("abcde"), "question": "item_weight", "image": "", "value": ["5.0 gram", "6.0 gram", "", "1 gram to 2 gram", "7.0 gram"]})
+    found = entity.mistakes(answers("5.0 gram", "6.5 gram", "7.0 gram", "", ""), target, {}, rows)
+    assert found.id.tolist() == list("bcde") and found.label.tolist() == rows.value.tolist()[1:]
+    assert found.answer.tolist() == ["6.5 gram", "7.0 gram", "", ""]
+
+
+def test_labels_that_are_no_values_stop_at_once(tmp_path):
+    write(tmp_path, TRAIN | {"entity_value": ["blah", "lots of it", ""]}, TEST)
+    with pytest.raises(Stop, match="no training row has a value like '12.5 gram', e.g. 'blah'"):
+        entity.outputs(entity.read_rows(DATA, tmp_path)[0])
 
 
 def test_prompts_name_the_entity_and_its_units_and_replies_are_read():

@@ -102,15 +102,15 @@ def test_parts_killed_at_random_and_an_endpoint_that_fails_end_in_the_quiet_runs
     made = submission.read_bytes()
     submission.unlink()
     monkeypatch.setenv("working_path", str(folders / "loud"))
-    loud, chance, kills = settings(server("--fail", "0.1", "--delay", "0.05")), random.Random(0), 0
+    loud, chance, kills = settings(server("--fail", "0.1", "--delay", "0.3")), random.Random(0), 0
     for attempt in range(12):
         process = subprocess.Popen(["make", "-C", ROOT, f"PYTHON={sys.executable}", "-j4", "all", "CATEGORY=entity", loud], start_new_session=True,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if kills < 3:
-            time.sleep(chance.uniform(2, 8))
+            time.sleep(chance.uniform(1, 3))
             if process.poll() is None:
                 kills += 1
-            os.killpg(process.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if kills == 3 and process.returncode == 0:
             break

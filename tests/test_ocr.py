@@ -128,5 +128,5 @@ def test_without_the_package_the_line_says_what_to_install(monkeypatch):
     from common.errors import Stop
 
     monkeypatch.setitem(sys.modules, "rapidocr", None)
-    with pytest.raises(Stop, match="pip install rapidocr onnxruntime, or give the text in a column"):
+    with pytest.raises(Stop, match="-m pip install rapidocr onnxruntime, or give the text in a column"):
         ocr.open_engine(Ocr())

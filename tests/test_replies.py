@@ -20,7 +20,8 @@ class Chat:
 
     about = {"model": "fake"}
 
-    def __init__(self, fails=(), final=(), stops_after=None, unclear=()):
+    def __init__(self, fails=(), final=(), stops_after=None, unclear=(), reason="picture: broken"):
+        self.reason = reason
         self.fails, self.final, self.unclear, self.asked, self.left = set(fails), set(final), set(unclear), [], stops_after
 
     def ask(self, questions, answered=()):
@@ -36,7 +37,7 @@ class Chat:
                 self.fails.discard(name)
                 yield Reply(question.row, "", "HTTP 503", final=False)
             elif name in self.final:
-                yield Reply(question.row, "", "broken: truncated")
+                yield Reply(question.row, "", self.reason)
             else:
                 yield Reply(question.row, f"{name.strip('p')} stones {name}" if name in self.unclear and question.image else f"{name.strip('p')} gram")
 
@@ -94,11 +95,22 @@ def test_a_bad_picture_is_a_row_with_its_reason_and_is_asked_again_when_it_is_me
     whole = picture.read_bytes()
     picture.write_bytes(whole[:50])
     table = shelf(Chat(final=["p112"]), "vlm_1")
-    assert table.reason[table.reason != ""].to_dict() == {"test:16": "broken: truncated"}
+    assert table.reason[table.reason != ""].to_dict() == {"test:16": "picture: broken"}
     picture.write_bytes(whole)
     chat = Chat()
     table = shelf(chat, "vlm_1")
     assert chat.asked == ["p112"] and (table.reason == "").all()
+
+
+def test_without_any_picture_nothing_is_asked_and_nothing_submitted(shelf, script, folders):
+    for file in (folders / "input/shelf/images").glob("p1??.jpg"):
+        file.unlink()
+    names = [f"p{i + 101}" for i in range(N["test"])]
+    with pytest.raises(Stop, match="none of 30 test pictures is in"):
+        script("split_files").main(["entity", *SETTINGS])
+    with pytest.raises(Stop, match="none of the 30 test rows' pictures could be read"):
+        finish(script, shelf, Chat(final=names, reason="picture: missing"))
+    assert not Paths("entity").submission.exists()
 
 
 def test_an_endpoint_that_fails_leaves_the_part_open_and_the_next_run_asks_what_is_left(shelf):

@@ -96,7 +96,7 @@ def values(config: Config, keys) -> dict:
 
 def recorded(old: dict, config: Config, keys) -> dict:
     """Recorded settings, with the defaults of those that there were none of yet: a new setting makes no file stale."""
-    base = values(Config(task=config.task, models=config.models, join=config.join), keys)
+    base = values(Config.model_construct(task=config.task, models=config.models, join=config.join), keys)
     return base | {key: base[key] | value if isinstance(value, dict) and isinstance(base.get(key), dict) else value for key, value in old.items()}
 
 

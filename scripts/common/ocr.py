@@ -1,6 +1,7 @@
 """Text on pictures, line by line with its place, by rapidocr on the CPU; read once per picture."""
 import json
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -53,7 +54,7 @@ def open_engine(settings):
     try:
         from rapidocr import RapidOCR
     except ImportError as error:
-        raise Stop(f"reading text on pictures needs rapidocr and onnxruntime ({error}); pip install rapidocr onnxruntime, or give the text in a "
+        raise Stop(f"reading text on pictures needs rapidocr and onnxruntime ({error}); {sys.executable} -m pip install rapidocr onnxruntime, or give the text in a "
                    "column: data.text=<column>") from None
     return RapidOCR(params={
         "Global.log_level": "critical", "Global.text_score": settings.min_score, "Global.max_side_len": settings.longest,

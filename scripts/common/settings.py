@@ -5,6 +5,7 @@ at once.
 """
 import ast
 import runpy
+import traceback
 
 from pydantic import ValidationError
 
@@ -32,6 +33,11 @@ def load(category: str, overrides=()) -> Config:
         raise Stop("; ".join(explain(e, category, error.title) for e in error.errors())) from None
     except KeyError:
         raise Stop(f"configs/{category}.py defines no `config`; write config = Config(...)") from None
+    except Stop:
+        raise
+    except Exception as error:  # a config is Python: it may say anything
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(f"{category}.py")]
+        raise Stop(f"configs/{category}.py, line {getattr(error, 'lineno', None) or next(iter(lines[::-1]), '?')}: {type(error).__name__}: {error}") from None
 
 
 def put(settings: dict, item: str) -> None:

@@ -11,7 +11,9 @@ from common.errors import Stop
 from common.io import digest, log
 from common.paths import input_folder, inside
 
-HINTS = {"EOF inside string": "; it ends within a quoted cell: get the file again",
+HINTS = {"No columns to parse": "; it is empty: get it again", "No such file": "; put it there",
+         "Length of header": "; a row has more cells than the header: cells that hold commas need quotes",
+         "EOF inside string": "; it ends within a quoted cell: get the file again",
          "codec can't decode": "; it must be UTF-8: save it as that, or get it again", "saw": "; it must have commas between cells"}
 FIXED = ("id", "split", "fold", "dev", "part", "image", "group", "text")  # columns of folds.csv; the others are the task's targets
 

@@ -30,7 +30,10 @@ def require_weights(name: str, place: str) -> None:
     if side in ("text", "image", "joint", "chat"):
         from common.encoders_files import find
 
-        find(rest, place)
+        try:
+            find(rest, place)
+        except Stop as stop:
+            raise Stop(f"{stop}{'; or let a server answer: vlm.endpoint, refine.endpoint' if side == 'chat' else ''}") from None
     elif not weights_file(name.removeprefix("timm:"), place):
         from common.networks import create_backbone
 

@@ -20,7 +20,7 @@ Every file defines
 and, where language models are asked
   prompt(question), refine_prompt(question, reply), pattern(question)  what they are asked, and what they may reply
   read_replies(replies, questions)  replies → predictions (n, k); is_clear(...) which of them leave nothing to be refined
-  mistakes(answer, target, outputs)  the labelled rows that are wrong, to look at
+  mistakes(answer, target, outputs, rows)  the labelled rows that are wrong, to look at
 """
 from importlib import import_module
 from pathlib import Path

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from common.errors import Stop
-from common.slots import NAMES, NONE, OTHER, SLOTS, WIDTH, best_threshold, combine, encode_values, f1, has_value, pack, same
+from common.io import log
+from common.slots import NAMES, NONE, SLOTS, WIDTH, best_threshold, combine, encode_values, f1, has_value, pack, same
 from common.tables import distinct, id_problems, image_names, more, read_csv
 from common.values import ENTITIES, UNITS, normalise_all, parse
 from common.values import spell as spell_value
@@ -53,8 +54,11 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
 
 def outputs(rows: pd.DataFrame) -> Outputs:
     """{entity: its units} of the entities asked for. Stop when no training row has a value."""
-    if not (rows.value != "").any():
-        raise Stop("no training row has a value; look at data.labels")
+    values = rows.value[rows.value != ""]
+    odd = values[~values.map({text: bool(parse(text)) for text in set(values)}).astype(bool)]
+    if len(odd) == len(values):
+        raise Stop(f"no training row has a value like '12.5 gram'{f', e.g. {odd.iloc[0]!r}' if len(odd) else ''}; look at data.labels")
+    log(values=len(values), no_one_value=len(odd), e_g=next(iter(odd), None))
     return {name: list(units) for name, units in ENTITIES.items() if name in set(rows.question)}
 
 
@@ -172,12 +176,11 @@ def spell(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
     return pd.DataFrame({"prediction": [spell_value(number, UNITS[int(code) % WIDTH]) if code >= 0 else "" for number, code in answer]})
 
 
-def mistakes(answer: np.ndarray, target: np.ndarray, outputs: Outputs) -> pd.DataFrame:
-    """Labelled rows whose answer is not the label, by number as index: label ("?" for one that is no one value) and answer."""
+def mistakes(answer: np.ndarray, target: np.ndarray, outputs: Outputs, rows: pd.DataFrame) -> pd.DataFrame:
+    """Of the rows (n,) of folds.csv those that are labelled and whose answer is not the label: id, question, image, label, answer."""
     wrong = np.flatnonzero((target[:, 1] >= 0) & ~same(answer, target) & (has_value(target) | (answer[:, 1] >= 0)))
-    label, unit = target[wrong], target[wrong, 1:] % WIDTH
-    spelt = spell(np.where(unit < NONE, label, [0, -1]), outputs).prediction.where(unit[:, 0] != OTHER, "?")
-    return pd.DataFrame({"label": spelt.to_numpy(), "answer": spell(answer[wrong], outputs).prediction.to_numpy()}, index=wrong)
+    spelt = spell(answer[wrong], outputs).prediction.to_numpy()
+    return rows[["id", "question", "image", "value"]].iloc[wrong].rename(columns={"value": "label"}).assign(answer=spelt)
 
 
 def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.DataFrame:
@@ -196,10 +199,11 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
     unit = official_spelling(given.prediction).str.split(n=1).str[-1]
     asked = given[data.id].map(dict(zip(test[data.id], test[data.question])))
     odd = official & asked.notna() & np.array([u not in ENTITIES.get(e, ()) for u, e in zip(unit, asked)], bool)
-    for wrong, why in ((given[~official], "a number, a blank and a unit, e.g. 12.5 gram, or nothing"), (given[odd], "in a unit of its entity")):
+    for wrong, why in ((given[~official], "a number, a blank and a unit, e.g. 12.5 gram, or nothing"), (given[odd], "in a unit of ")):
         if len(wrong):
             row = wrong.iloc[0]
-            units = f": {', '.join(ENTITIES[asked[wrong.index[0]]])}" if why.startswith("in") else ""
+            entity = asked[wrong.index[0]]
+            units = f"{entity}: {', '.join(ENTITIES[entity])}" if why.startswith("in") else ""
             found.append(f"prediction is {row.prediction!r} at {data.id} {row[data.id]}{more(wrong)}; it must be {why}{units}")
     return found
 

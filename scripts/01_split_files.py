@@ -64,7 +64,10 @@ def take_rows(m: int, n: int, seed: int) -> np.ndarray:
 
 
 def preflight(config) -> None:
-    """Stop now if a model cannot answer what the task asks, or starts from weights that are neither in run.weights nor on the hub."""
+    """Stop now if a model cannot answer what the task asks, has no plain address, or starts from weights that are neither in run.weights
+    nor on the hub."""
+    from common.chat_endpoint import address_and_key
+
     asks, models = load_task(config.task).ASKS, {name: load_model(name) for name in config.models}
     if wrong := [name for name, model in models.items() if asks not in model.ANSWERS]:
         fit = [name for name in NAMES if asks in load_model(name).ANSWERS]
@@ -73,6 +76,9 @@ def preflight(config) -> None:
         raise errors.Stop(f"model {readers[0]} reads texts and data.text is empty; name their columns, e.g. data.text=title,description")
     if not config.data.train_image and (blind := [name for name, model in models.items() if model.PICTURES]):
         raise errors.Stop(f"model {blind[0]} needs pictures and data.train_image is empty; write e.g. data.train_image=images/{{id}}.jpg")
+    for section in (getattr(config, name) for name, model in models.items() if model.PER == "part"):
+        if section.endpoint:
+            address_and_key(section, type(section).__name__.lower())
     needed = sorted({name for model in models.values() for name in model.weights(config)})
     for name in needed:
         require_weights(name, config.run.weights)

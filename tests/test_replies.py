@@ -102,6 +102,11 @@ def test_a_bad_picture_is_a_row_with_its_reason_and_is_asked_again_when_it_is_me
     assert chat.asked == ["p112"] and (table.reason == "").all()
 
 
+def test_a_wrong_address_is_found_before_anything_is_made(shelf, script):
+    with pytest.raises(Stop, match="refine.endpoint is no plain address"):
+        script("split_files").main(["entity", *SETTINGS[:-1], "refine.endpoint=127.0.0.1:8000"])
+
+
 def test_without_any_picture_nothing_is_asked_and_nothing_submitted(shelf, script, folders):
     for file in (folders / "input/shelf/images").glob("p1??.jpg"):
         file.unlink()

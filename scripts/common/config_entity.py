@@ -32,7 +32,7 @@ class Language(Section):
     max_new_tokens: Count = 24        # of a reply
     bits: Literal[0, 4, 8] = 0        # of its weights, by bitsandbytes; 0 = as they are
     bound: bool = False               # only replies of the form "number unit" can be given (needs xgrammar; of a server, its own grammar)
-    endpoint: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""  # http://host:port/v1 of an OpenAI-compatible server: vLLM, SGLang, llama.cpp; "" = load the model here
+    endpoint: str = ""                # http://host:port/v1 of an OpenAI-compatible server: vLLM, SGLang, llama.cpp; "" = load the model here
     key_variable: str = ""            # environment variable whose value the endpoint gets as its key; "" = none is sent
     at_once: Count = 16               # questions that the endpoint has at a time
     timeout: Positive = 120.0         # seconds that the endpoint has for one answer

@@ -6,7 +6,7 @@ import numpy as np
 
 from common.io import load_npz, read_record
 from common.images import Cache
-from common.models import load_model, split_member
+from common.models import load_model
 from common.tables import align, read_csv, read_folds
 from common.tasks import load_task
 

@@ -91,6 +91,5 @@ def pairs(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def cramers_v(count: np.ndarray) -> float:
     """Cramér's V of a table of counts (r, c) without empty rows or columns: 0 independent, 1 one tells the other."""
-    n = count.sum()
     squares = (count ** 2 / np.outer(count.sum(1), count.sum(0))).sum() - 1  # chi² / n
     return float(np.sqrt(max(squares, 0) / (min(count.shape) - 1)))

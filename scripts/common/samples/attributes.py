@@ -1,6 +1,5 @@
 """A small visual-taxonomy catalogue in the official layout: two categories of drawn garments, some labels missing."""
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from common.io import progress
+from common.samples._folder import replacing_folder
 from common.samples._garments import draw_file
 
 FOLDER = "demo_taxonomy"  # in input_path
@@ -37,15 +37,12 @@ CATEGORIES = {  # category -> attribute -> (share of the training labels that is
 def draw(folder: Path, seed: int = 0, rows: dict = ROWS) -> dict:
     """Draws the catalogue into `folder`, replacing it at the end; the same bytes for the same seed. Gives counts."""
     folder = Path(folder)
-    half = folder.with_name(folder.name + ".half")  # a killed draw leaves this one, never a half-made folder
-    shutil.rmtree(half, ignore_errors=True)
-    jobs = write_tables(half, rows, np.random.default_rng([seed, 0]))
-    with ThreadPoolExecutor(min(8, os.cpu_count())) as pool:  # Pillow and numpy let go of the lock
-        files = pool.map(partial(draw_file, seed=seed), *zip(*jobs))
-        megabytes = sum(progress(files, "sample", len(jobs), unit="img"))
-    spoiled = spoil_files(half, np.random.default_rng([seed, len(jobs) + 1]))
-    shutil.rmtree(folder, ignore_errors=True)
-    half.rename(folder)
+    with replacing_folder(folder) as half:
+        jobs = write_tables(half, rows, np.random.default_rng([seed, 0]))
+        with ThreadPoolExecutor(min(8, os.cpu_count())) as pool:  # Pillow and numpy let go of the lock
+            files = pool.map(partial(draw_file, seed=seed), *zip(*jobs))
+            megabytes = sum(progress(files, "sample", len(jobs), unit="img"))
+        spoiled = spoil_files(half, np.random.default_rng([seed, len(jobs) + 1]))
     counts = {f"{part}_rows": n * len(CATEGORIES) for part, n in rows.items()}
     return {"categories": len(CATEGORIES), **counts, "megabytes": round(megabytes), **spoiled}
 

@@ -4,7 +4,6 @@ A product has facts (entity -> amount); its picture prints them beside other num
 Now and then the fact that is asked for is not printed.
 """
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from common.io import progress
+from common.samples._folder import replacing_folder
 from common.samples._labels import PACKS, draw_file
 from common.samples.price import spoil_files
 
@@ -91,19 +91,16 @@ class Product:
 def draw(folder: Path, seed: int = 0, rows: dict = ROWS) -> dict:
     """Draws the questions and their pictures into `folder`, replacing it at the end; the same bytes for the same seed. Gives counts."""
     folder = Path(folder)
-    half = folder.with_name(folder.name + ".half")  # a killed draw leaves this one, never a half-made folder
-    shutil.rmtree(half, ignore_errors=True)
-    (half / "images").mkdir(parents=True)
-    rng = np.random.default_rng([seed, 0])
-    products, questions = list_questions(rows, seed, rng)
-    write_tables(half, questions, rng)
-    files = [half / "images" / Path(link).name for link in questions.image_link.unique()]
-    with ThreadPoolExecutor(min(8, os.cpu_count())) as pool:  # Pillow and numpy let go of the lock
-        sizes = pool.map(partial(draw_file, seed=seed), files, products)
-        megabytes = sum(progress(sizes, "sample", len(files), unit="img"))
-    spoiled = spoil_files(files, rng)
-    shutil.rmtree(folder, ignore_errors=True)
-    half.rename(folder)
+    with replacing_folder(folder) as half:
+        (half / "images").mkdir()
+        rng = np.random.default_rng([seed, 0])
+        products, questions = list_questions(rows, seed, rng)
+        write_tables(half, questions, rng)
+        files = [half / "images" / Path(link).name for link in questions.image_link.unique()]
+        with ThreadPoolExecutor(min(8, os.cpu_count())) as pool:  # Pillow and numpy let go of the lock
+            sizes = pool.map(partial(draw_file, seed=seed), files, products)
+            megabytes = sum(progress(sizes, "sample", len(files), unit="img"))
+        spoiled = spoil_files(files, rng)
     return {**{f"{part}_rows": n for part, n in rows.items()}, "images": len(files), "unprinted": int((~questions.printed).sum()),
             "megabytes": round(megabytes, 1), **spoiled}
 

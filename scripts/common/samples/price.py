@@ -3,7 +3,6 @@
 A price is what kind, brand, trait, quantity and pack make it, a premium label that only the picture shows, and noise.
 """
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from common.io import progress
+from common.samples._folder import replacing_folder
 from common.samples._packs import draw_file
 
 FOLDER = "demo_price"  # in input_path
@@ -56,19 +56,16 @@ DESCRIPTIONS = (
 def draw(folder: Path, seed: int = 0, rows: dict = ROWS) -> dict:
     """Draws the catalogue into `folder`, replacing it at the end; the same bytes for the same seed. Gives counts."""
     folder = Path(folder)
-    half = folder.with_name(folder.name + ".half")  # a killed draw leaves this one, never a half-made folder
-    shutil.rmtree(half, ignore_errors=True)
-    (half / "images").mkdir(parents=True)
-    rng = np.random.default_rng([seed, 0])
-    products = list_products(rows["train"], rows["test"], rng)
-    write_tables(half, products, rows["train"])
-    with ThreadPoolExecutor(min(8, os.cpu_count())) as pool:  # Pillow and numpy let go of the lock
-        files = [half / "images" / f"{i}.jpg" for i in products.sample_id]
-        sizes = pool.map(partial(draw_file, seed=seed), files, products.itertuples())
-        megabytes = sum(progress(sizes, "sample", len(files), unit="img"))
-    spoiled = spoil_files(files, rng)
-    shutil.rmtree(folder, ignore_errors=True)
-    half.rename(folder)
+    with replacing_folder(folder) as half:
+        (half / "images").mkdir()
+        rng = np.random.default_rng([seed, 0])
+        products = list_products(rows["train"], rows["test"], rng)
+        write_tables(half, products, rows["train"])
+        with ThreadPoolExecutor(min(8, os.cpu_count())) as pool:  # Pillow and numpy let go of the lock
+            files = [half / "images" / f"{i}.jpg" for i in products.sample_id]
+            sizes = pool.map(partial(draw_file, seed=seed), files, products.itertuples())
+            megabytes = sum(progress(sizes, "sample", len(files), unit="img"))
+        spoiled = spoil_files(files, rng)
     return {**{f"{part}_rows": n for part, n in rows.items()}, "megabytes": round(megabytes, 1), **spoiled}
 
 

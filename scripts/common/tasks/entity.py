@@ -10,6 +10,7 @@ import pandas as pd
 
 from common.errors import Stop
 from common.io import log
+from common.prompts import pattern, prompt, refine_prompt  # noqa: F401, verbs of this task
 from common.slots import NAMES, NONE, SLOTS, WIDTH, best_threshold, combine, encode_values, f1, has_value, pack, same
 from common.tables import distinct, id_problems, image_names, more, read_csv
 from common.values import ENTITIES, UNITS, normalise_all, parse
@@ -17,7 +18,6 @@ from common.values import spell as spell_value
 
 ASKS, MODE, SCORE, BASELINE = "value", "max", "f1", "nothing"
 OFFICIAL, EMPTY = re.compile(r"-?\d+(\.\d+)?\s+[a-zA-Z\s]+"), ("", "nan")  # as the organisers' checker has it
-MARKS = re.compile(r"<\|[^|<>]*\|>|</?(?:start|end)_of_\w+>|</?s>")  # e.g. <|im_end|>, <end_of_turn>
 Outputs = dict[str, list[str]]
 
 
@@ -31,7 +31,7 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
         raise Stop(f"data.labels={', '.join(data.labels)}, data.question={data.question}: they name the column of the value and the column "
                    "of what is asked, e.g. data.labels=entity_value data.question=entity_name")
     parts, category = [], [data.category_column] if data.category_column else []
-    for split, name, pattern in (("train", data.train, data.train_image), ("test", data.test, data.test_image)):
+    for split, name, images in (("train", data.train, data.train_image), ("test", data.test, data.test_image)):
         known = split == "train"
         table = read_csv(folder / name, [data.question, *category, *data.text, *(data.labels if known else [data.id]),
                                          *filter(None, [data.group if known else ""])])
@@ -44,7 +44,7 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
         if len(wrong := table[~table[data.question].isin(NAMES)]):
             raise Stop(f"{folder / name}: {data.question} is {wrong[data.question].iloc[0]!r} at {data.id} {wrong[data.id].iloc[0]}{more(wrong)}; "
                        f"there are: {', '.join(NAMES)}")
-        part = {"id": split + ":" + table[data.id], "split": split, "image": image_names(table, pattern, folder) if pattern else "",
+        part = {"id": split + ":" + table[data.id], "split": split, "image": image_names(table, images, folder) if images else "",
                 "group": table[data.group] if data.group and known else "", "question": table[data.question],
                 "category": table[data.category_column] if category else ""}
         text = {"text": table[list(data.text)].agg("\n".join, axis=1)} if data.text else {}
@@ -206,21 +206,3 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
             units = f"{entity}: {', '.join(ENTITIES[entity])}" if why.startswith("in") else ""
             found.append(f"prediction is {row.prediction!r} at {data.id} {row[data.id]}{more(wrong)}; it must be {why}{units}")
     return found
-
-
-def prompt(question: str) -> str:
-    """What a vision-language model is asked of a picture."""
-    return (f"What is the {question.replace('_', ' ')} of the product in the picture? Reply with a number and one of these units, in full: "
-            f"{', '.join(ENTITIES[question])}. If the picture does not tell, reply: none.")
-
-
-def refine_prompt(question: str, reply: str) -> str:
-    """What a language model is asked about another's reply, without what would be a mark of its own in it."""
-    reply = MARKS.sub(" ", reply)
-    return (f"A model was asked for the {question.replace('_', ' ')} of a product and replied: \"{reply}\"\nWrite that value as a number and one "
-            f"of these units, in full: {', '.join(ENTITIES[question])}. Write nothing else. If the reply has no such value, write: none.")
-
-
-def pattern(question: str) -> str:
-    """The regular expression of the replies that can be right."""
-    return rf"([0-9]{{1,6}}(\.[0-9]{{1,4}})? ({'|'.join(ENTITIES[question])})|none)"

@@ -22,7 +22,8 @@ from common.features import Growing, names_file
 from common.io import log, progress, replacing
 from common.models import load_model
 from common.ledger import Ledger
-from common.paths import input_folder, plain
+from common.paths import plain
+from common.pictures import open_pictures
 from common.rows import load_rows
 from common.sources import open_source
 from common.spaces import save_nearest
@@ -46,7 +47,7 @@ def write_dense(job, stem: str) -> None:
                     stop_in_time(job.config.run)
         target.unlink(missing_ok=True)  # before its names become another file's
         with replacing(names_file(target)) as names:
-            np.save(names, source.names)
+            np.save(names, source.names.astype(str))  # no objects: they would be pickled
         out.finish(part)
         record |= source.record | {"shape": out.array.shape}
     log(source=stem, rows=len(source.names), shape=out.array.shape)
@@ -58,18 +59,17 @@ def write_ocr(job, rows) -> None:
     from common import ocr
 
     target, names = job.paths.ocr, sorted(set(rows.image) - {""})
-    folder = input_folder(job.config.data.folder, job.config.data.train)
     if not names:
         raise errors.Stop(f"{job.paths.category} has no pictures to read; name them in data.train_image and data.test_image")
-    columns, key = ("image", "lines", "reason"), job.key(target, inputs=False)
+    pictures, columns, key = open_pictures(job), ("image", "lines", "reason"), job.key(target, inputs=False)
     with job.writing(target) as (part, record), Ledger(target.with_suffix(".growing"), columns, key) as ledger:
         with device(job.config.run.model_copy(update={"device": "cpu"})):  # one job at a time on the cores
-            ocr.read_all(names, folder, job.config, ledger)
-        record |= ocr.write_table(ledger, names, folder, part)
-        if len(record["bad"]) == len(names):
-            raise errors.Stop(f"none of {len(names)} pictures can be read in {folder}, e.g. {names[0]}: {record['reasons'][names[0]]}; "
-                              "unpack the pictures there, or set data.train_image and data.test_image")
-    log(source="ocr", pictures=len(names), lines=record["lines"], bad=len(record["bad"]))
+            ocr.read_all(names, pictures, job.config, ledger)
+        record |= ocr.write_table(ledger, names, pictures.folder, part)
+        if len(record["reasons"]) == len(names):
+            raise errors.Stop(f"none of {len(names)} pictures can be read in {pictures.folder}, e.g. {names[0]}: {record['reasons'][names[0]]}; "
+                              + (pictures.hint() or "put the pictures or an archive of them there, or set data.train_image and data.test_image"))
+    log(source="ocr", pictures=len(names), lines=record["lines"], bad=len(record["reasons"]))
 
 
 def write_words(job, rows) -> None:

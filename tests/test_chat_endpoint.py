@@ -22,6 +22,7 @@ from common.chat_endpoint import EndpointChat, Failure, load_address
 from common.config import Images
 from common.config_entity import Refine, Vlm
 from common.errors import Stop
+from common.pictures import Pictures
 from conftest import ROOT
 
 TEXTS = [f"What is the item weight of product {i}? Use one of these units, in full: gram, kilogram, ounce." for i in range(200)]
@@ -42,8 +43,9 @@ def stats(address: str) -> dict:
     return urllib3.request("GET", f"{address}/stats").json()
 
 
-def chat(address: str, section=Refine, **settings):
-    return EndpointChat(section(endpoint=f"{address}/v1", **{"model": "made-up", **settings}), Images(), section is Vlm)
+def chat(address: str, pictures=None, **settings):
+    section = Vlm if pictures else Refine
+    return EndpointChat(section(endpoint=f"{address}/v1", **{"model": "made-up", **settings}), Images(), pictures)
 
 
 def questions(n: int):
@@ -106,31 +108,32 @@ def test_pictures_are_sent_once_read_and_a_bad_one_harms_no_other(tmp_path):
     photo(tmp_path / "a.jpg")
     photo(tmp_path / "c.png")
     (tmp_path / "b.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:300])
-    files = [tmp_path / name for name in ("a.jpg", "a.jpg", "b.jpg", "b.jpg", "c.png", "missing.jpg")] + [None]
+    names, pictures = ["a.jpg", "a.jpg", "b.jpg", "b.jpg", "c.png", "missing.jpg", ""], Pictures(tmp_path, tmp_path / "downloads")
     with serving() as address:
-        replies = by_row(chat(address, Vlm, at_once=3).ask(Question(i, TEXTS[i], file) for i, file in enumerate(files)))
+        replies = by_row(chat(address, pictures, at_once=3).ask(Question(i, TEXTS[i], name) for i, name in enumerate(names)))
         assert stats(address)["calls"] == 3
     own = (tmp_path / "a.jpg").read_bytes()
     assert replies[:2] == [Reply(i, reply(TEXTS[i], own)) for i in (0, 1)]
     assert all(r.text == "" and r.reason.startswith("picture: broken") and r.final for r in replies[2:4])
-    png = base64.b64decode(load_address(files[4], Images(), 10 ** 6)[0].partition(",")[2])
+    png = base64.b64decode(load_address(pictures, "c.png", Images(), 10 ** 6)[0].partition(",")[2])
     assert replies[4:] == [Reply(4, reply(TEXTS[4], png)), Reply(5, "", "picture: missing"), Reply(6, "", "picture: missing")]
 
 
 def test_one_picture_asked_much_is_read_once_for_its_neighbours(tmp_path, monkeypatch):
-    read = []
-    monkeypatch.setattr("common.chat_endpoint.load_address", lambda file, *more: read.append(file) or load_address(file, *more))
+    read, pictures = [], Pictures(tmp_path, tmp_path / "downloads")
+    own = pictures.read
+    monkeypatch.setattr(pictures, "read", lambda name: read.append(name) or own(name))
     photo(tmp_path / "a.jpg")
     photo(tmp_path / "b.jpg", (50, 40))
     with serving() as address:
-        asked = [Question(i, TEXTS[i], tmp_path / ("a.jpg" if i < 8 else "b.jpg")) for i in range(12)]
-        assert all(r.text for r in chat(address, Vlm, at_once=8).ask(asked))
-    assert sorted(file.name for file in read) == ["a.jpg", "b.jpg"]
+        asked = [Question(i, TEXTS[i], "a.jpg" if i < 8 else "b.jpg") for i in range(12)]
+        assert all(r.text for r in chat(address, pictures, at_once=8).ask(asked))
+    assert sorted(read) == ["a.jpg", "b.jpg"]
 
 
 def test_a_picture_is_its_own_bytes_or_upright_and_no_larger_than_allowed(tmp_path):
     def load(name, most):
-        address, reason = load_address(tmp_path / name, Images(convert=True), most)
+        address, reason = load_address(Pictures(tmp_path, tmp_path), name, Images(), most)
         head, _, data = address.partition(",")
         assert not reason and head == "data:image/jpeg;base64"
         data = base64.b64decode(data, validate=True)
@@ -168,7 +171,7 @@ def test_where_all_are_refused_none_is_told_so_unless_a_plain_question_is_answer
     with serving("--refuse", "a") as address:  # nothing is answered
         told = []
         with pytest.raises(Stop, match=r"20 calls in a row, the last: 400 this server takes no a\)\. Is it well\?"):
-            told += chat(address, Vlm, at_once=2).ask(Question(i, text, tmp_path / "a.jpg") for i, text in enumerate(TEXTS))
+            told += chat(address, Pictures(tmp_path, tmp_path), at_once=2).ask(Question(i, text, "a.jpg") for i, text in enumerate(TEXTS))
         assert not told and stats(address)["calls"] <= 23
 
 
@@ -230,7 +233,7 @@ def test_a_model_that_is_not_there_stops_with_those_that_are():
         with pytest.raises(Stop, match=r"404 The model `gemma` does not exist.*refine.model=gemma \(there are: made-up\)"):
             list(chat(address, model="gemma").ask(questions(5)))
         with pytest.raises(Stop, match=r"refine.endpoint \(most end in /v1\)"):
-            list(EndpointChat(Refine(endpoint=address, model="made-up"), Images(), False).ask(questions(5)))
+            list(EndpointChat(Refine(endpoint=address, model="made-up"), Images(), None).ask(questions(5)))
 
 
 def test_the_key_is_sent_where_it_is_named_and_shown_nowhere(monkeypatch):
@@ -256,7 +259,7 @@ def test_the_key_is_sent_where_it_is_named_and_shown_nowhere(monkeypatch):
                                  "file:///etc", "http://host/v1?key=secret", "http://ho st/v1", "http://host/v1\r\nX: y"])
 def test_what_is_no_plain_address_stops_and_is_not_shown(url):
     with pytest.raises(Stop, match="vlm.endpoint is no plain address") as stop:
-        EndpointChat(Vlm(endpoint=url), Images(), True)
+        EndpointChat(Vlm(endpoint=url), Images(), None)
     assert "secret" not in str(stop.value)
 
 
@@ -317,7 +320,7 @@ from common.config import Images
 from common.config_entity import Refine
 from common.errors import run
 def main():
-    chat = EndpointChat(Refine(endpoint=sys.argv[1], model="made-up"), Images(), False)
+    chat = EndpointChat(Refine(endpoint=sys.argv[1], model="made-up"), Images(), None)
     print("asking", flush=True)
     list(chat.ask(Question(i, "a") for i in range(100)))
 run(main)

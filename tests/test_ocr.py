@@ -8,6 +8,7 @@ import pytest
 from common import ocr
 from common.config import Config, Data, Ocr
 from common.ledger import Ledger
+from common.pictures import Pictures
 
 
 class Engine:
@@ -63,7 +64,7 @@ def test_an_engine_that_fails_costs_its_picture_and_no_other(tmp_path, monkeypat
     monkeypatch.setattr(ocr, "read_lines", read)
     config, names = Config(task="entity", models=("reader",), run={"workers": 2}), [f"{i}.png" for i in range(4)]
     with Ledger(tmp_path / "ocr.growing", ("image", "lines", "reason"), "key") as ledger:
-        ocr.read_all(names, tmp_path, config, ledger)
+        ocr.read_all(names, Pictures(tmp_path, tmp_path / "downloads"), config, ledger)
         assert ocr.write_table(ledger, names, tmp_path, tmp_path / "ocr.csv")["reasons"] == {"2.png": "std::bad_alloc"}
 
 
@@ -80,11 +81,33 @@ def test_pictures_are_read_once_and_a_bad_one_is_a_row_with_its_reason(tmp_path,
     config = Config(task="entity", models=("reader",), data=Data(), run={"workers": 2})
     for wanted in (names[:2], names):
         with Ledger(tmp_path / "ocr.growing", ("image", "lines", "reason"), "key") as ledger:
-            ocr.read_all(wanted, folder, config, ledger)
+            ocr.read_all(wanted, Pictures(folder, tmp_path / "downloads"), config, ledger)
             record = ocr.write_table(ledger, wanted, folder, tmp_path / "ocr.csv")
     assert len(read) == 4 and record["lines"] == 4 and record["bad"] == {"3.png": 6} and record["reasons"]["3.png"].startswith("broken")
     table = pd.read_csv(tmp_path / "ocr.csv", keep_default_na=False)
     assert list(table) == ocr.COLUMNS and table.line[table.image == "3.png"].tolist() == [-1] and len(table) == 5
+
+
+def test_pictures_of_archives_and_links_are_read_and_a_link_that_is_not_here_is_no_file_to_watch(tmp_path, monkeypatch):
+    import tarfile
+
+    from common.links import link_name
+
+    links = ["https://x.test/a.png", "https://x.test/b.png"]
+    own = tmp_path / "downloads" / link_name(links[0])
+    own.parent.mkdir(parents=True)
+    picture().save(own, "PNG")
+    (tmp_path / "data").mkdir()
+    with tarfile.open(tmp_path / "data/images.tar", "w") as tar:
+        tar.add(own, "images/0.png")
+    monkeypatch.setattr(ocr, "open_engine", lambda settings: Engine())
+    names = ["images/0.png", *links, "images/1.png"]
+    with Ledger(tmp_path / "ocr.growing", ("image", "lines", "reason"), "key") as ledger:
+        ocr.read_all(names, Pictures(tmp_path / "data", tmp_path / "downloads"), Config(task="entity", models=("reader",)), ledger)
+        record = ocr.write_table(ledger, names, tmp_path / "data", tmp_path / "ocr.csv")
+    assert record["reasons"] == {links[1]: "not downloaded", "images/1.png": "missing"} and record["bad"] == {"images/1.png": None}
+    table = pd.read_csv(tmp_path / "ocr.csv")
+    assert table.image[table.line >= 0].unique().tolist() == names[:2]
 
 
 def test_no_picture_is_read_twice_though_parts_change_or_one_is_mended(folders, script, monkeypatch):
@@ -104,6 +127,7 @@ def test_no_picture_is_read_twice_though_parts_change_or_one_is_mended(folders, 
     def run(*settings):
         read.clear()
         script("split_files").main(["demo_entity", "data.n_folds=2", "data.dev=0", *settings])
+        script("download_images").main(["demo_entity", "data.n_folds=2", "data.dev=0", *settings])
         script("extract_features").main(["demo_entity", "--source", "ocr", "data.n_folds=2", "data.dev=0", *settings])
         return len(read)
 

@@ -1,5 +1,6 @@
 """Parts of a language model: every row has its own reply, whatever fails, is killed, or comes in another order; and the merge says so."""
 import random
+from pathlib import PurePosixPath
 
 import pandas as pd
 import pytest
@@ -10,7 +11,8 @@ from common.errors import Stop
 from common.io import read_record
 from common.paths import Paths
 
-SETTINGS = ["data.folder=shelf", "data.parts=3", "data.val_rows=0", "data.n_folds=2", "images.min_side=4", "vlm.endpoint=http://127.0.0.1:1/v1",
+SETTINGS = ["data.folder=shelf", "data.train_image=images/{image_link:name}", "data.test_image=images/{image_link:name}", "data.parts=3",
+            "data.val_rows=0", "data.n_folds=2", "images.min_side=4", "vlm.endpoint=http://127.0.0.1:1/v1",
             "refine.endpoint=http://127.0.0.1:1/v1"]
 N = {"train": 20, "test": 30}
 
@@ -31,7 +33,7 @@ class Chat:
             if self.left == 0:
                 raise KeyboardInterrupt
             self.left = self.left and self.left - 1
-            name = question.image.stem if question.image else question.text.split('"')[1].split()[-1]
+            name = PurePosixPath(question.image).stem if question.image else question.text.split('"')[1].split()[-1]
             self.asked.append(name)
             if name in self.fails:
                 self.fails.discard(name)
@@ -56,7 +58,8 @@ def shelf(folders, script, monkeypatch):
         table = pd.DataFrame({"index": range(5, 5 + n), "image_link": [f"https://x.test/{name}.jpg" for name in names], "group_id": 1,
                               "entity_name": "item_weight", "entity_value": [f"{name[1:]}.0 gram" for name in names]})
         table.drop(columns=["index"] if split == "train" else ["entity_value"]).to_csv(folder / f"{split}.csv", index=False)
-    script("split_files").main(["entity", *SETTINGS])
+    for name in ("download_images", "split_files"):
+        script(name).main(["entity", *SETTINGS])
 
     def run(chat, member: str, *settings):
         monkeypatch.setattr(replies, "open_chat", lambda *a: chat)
@@ -102,6 +105,31 @@ def test_a_bad_picture_is_a_row_with_its_reason_and_is_asked_again_when_it_is_me
     assert chat.asked == ["p112"] and (table.reason == "").all()
 
 
+def test_a_question_is_known_by_its_words_and_the_file_it_shows(tmp_path):
+    from common.chat import Question
+    from common.links import link_name
+    from common.pictures import Pictures
+
+    link, pictures = "https://x.test/a.jpg", Pictures(tmp_path, tmp_path / "downloads")
+
+    def write(name, data):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+
+    def hashes():
+        asked = [Question(0, "a"), Question(0, "a", pattern="b"), Question(0, "b"), *(Question(0, "a", name) for name in ("i/0.jpg", "i/1.jpg", link))]
+        return [replies.hashed(question, pictures) for question in asked]
+
+    for name in ("i/0.jpg", "i/1.jpg", f"downloads/{link_name(link)}"):
+        write(name, b"0")
+    first = hashes()
+    assert len(set(first)) == 6 and hashes() == first and replies.hashed(Question(9, "a", "i/0.jpg"), pictures) == first[3]
+    write("i/1.jpg", b"larger")
+    assert [a == b for a, b in zip(hashes(), first)] == [True] * 4 + [False, True]
+    write(f"downloads/{link_name(link)}", b"larger")
+    assert [a == b for a, b in zip(hashes(), first)] == [True] * 4 + [False] * 2
+
+
 def test_a_wrong_address_is_found_before_anything_is_made(shelf, script):
     with pytest.raises(Stop, match="refine.endpoint is no plain address"):
         script("split_files").main(["entity", *SETTINGS[:-1], "refine.endpoint=127.0.0.1:8000"])
@@ -111,8 +139,8 @@ def test_without_any_picture_nothing_is_asked_and_nothing_submitted(shelf, scrip
     for file in (folders / "input/shelf/images").glob("p1??.jpg"):
         file.unlink()
     names = [f"p{i + 101}" for i in range(N["test"])]
-    with pytest.raises(Stop, match="none of 30 test pictures is in"):
-        script("split_files").main(["entity", *SETTINGS])
+    with pytest.raises(Stop, match="none of 30 test pictures can be read in .*missing"):
+        script("download_images").main(["entity", *SETTINGS])
     with pytest.raises(Stop, match="none of the 30 test rows' pictures could be read"):
         finish(script, shelf, Chat(final=names, reason="picture: missing"))
     assert not Paths("entity").submission.exists()
@@ -219,7 +247,8 @@ def test_parts_answered_on_another_machine_belong_to_the_same_rows(shelf, script
     made = finish(script, shelf)
     other = folders / "elsewhere"
     monkeypatch.setenv("working_path", str(other))
-    script("split_files").main(["entity", *SETTINGS])
+    for name in ("download_images", "split_files"):
+        script(name).main(["entity", *SETTINGS])
     shelf(Chat(), "vlm_0")
     for file in other.glob("entity/pred/*"):
         file.rename(folders / "working/entity/pred" / file.name)

@@ -6,7 +6,6 @@ import os
 import random
 import re
 from itertools import groupby, islice, takewhile
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 
@@ -33,10 +32,10 @@ class Failure(Exception):
 
 class EndpointChat:
     """ask(questions) gives their replies; about says, for the record, which model gives them. settings: section Vlm or Refine;
-    images: what a picture must be; sees: whether pictures are shown. Stop when the address or the key cannot be right."""
+    images: what a picture must be; pictures: where they lie, None = none are shown. Stop when the address or the key cannot be right."""
 
-    def __init__(self, settings, images, sees: bool):
-        self.settings, self.images, self.sees, self.section = settings, images, sees, type(settings).__name__.lower()
+    def __init__(self, settings, images, pictures):
+        self.settings, self.images, self.pictures, self.section = settings, images, pictures, type(settings).__name__.lower()
         self.url, self.key = address_and_key(settings, self.section)
         self.lock, self.chance, self.answered, self.failed = Lock(), random.Random(), False, 0  # calls since the last answer
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
@@ -54,7 +53,7 @@ class EndpointChat:
         """Yield the Reply of each Question whose row is not answered, as they come. Stop when the server lets nobody in, or gives no answer for long.
         Questions are taken when threads will soon need them. Threads are daemons, so that Ctrl-C does not wait for an answer."""
         todo, done, stop, at_once = SimpleQueue(), SimpleQueue(), Event(), self.settings.at_once
-        groups = groupby((q for q in questions if q.row not in answered), lambda question: question.image if self.sees else question.row)
+        groups = groupby((q for q in questions if q.row not in answered), lambda question: question.image if self.pictures else question.row)
         coming = (some for _, group in groups for some in iter(lambda: [*islice(group, 8)], []))  # there are 8 entities
         for _ in range(at_once):
             Thread(target=self.work, args=(todo, done, stop), daemon=True).start()
@@ -82,7 +81,7 @@ class EndpointChat:
         """What a thread does: take questions of one picture, give their replies, or what was raised."""
         try:
             while (questions := todo.get()) and not stop.is_set():
-                shown = load_address(questions[0].image, self.images, self.settings.max_pixels) if self.sees else ("", "")
+                shown = load_address(self.pictures, questions[0].image, self.images, self.settings.max_pixels) if self.pictures else ("", "")
                 for question in takewhile(lambda _: not stop.is_set(), questions):
                     done.put(Reply(question.row, "", shown[1]) if shown[1] else self.put(question, shown[0], stop))
         except BaseException as error:  # untold, it would leave the other side waiting for ever
@@ -119,7 +118,7 @@ class EndpointChat:
         from PIL import Image
 
         try:
-            return self.reply(Question(0, "a"), as_address(Image.new("RGB", (64, 64), "grey")) if self.sees else "") is not None
+            return self.reply(Question(0, "a"), as_address(Image.new("RGB", (64, 64), "grey")) if self.pictures else "") is not None
         except Failure:
             return False
 
@@ -181,18 +180,19 @@ def as_address(picture) -> str:
     return JPEG + base64.b64encode(data.getvalue()).decode()
 
 
-def load_address(file: Path | None, images, max_pixels: int) -> tuple[str, str]:
+def load_address(pictures, name: str, images, max_pixels: int) -> tuple[str, str]:
     """The picture as a data: address, and "", or "" and why it is not taken. A file's own bytes go where they are an upright JPEG
     of at most max_pixels."""
     from PIL import Image
 
     side = int(max_pixels ** 0.5) + 1  # images.size is that of a network's square; here no JPEG may be decoded at less
     try:
-        picture, (width, height) = load_picture(file or Path(), images.model_copy(update={"size": side}))
-        with Image.open(file) as header:
+        data = pictures.read(name)
+        picture, (width, height) = load_picture(data, images.model_copy(update={"size": side}))
+        with Image.open(io.BytesIO(data)) as header:
             plain = header.format == "JPEG" and header.mode in ("RGB", "L") and header.getexif().get(0x0112, 1) == 1
         if plain and width * height <= max_pixels:
-            return JPEG + base64.b64encode(file.read_bytes()).decode(), ""
+            return JPEG + base64.b64encode(data).decode(), ""
     except (ValueError, OSError) as error:
         return "", f"picture: {error}"
     scale = min(1, (max_pixels / (picture.width * picture.height)) ** 0.5)

@@ -1,9 +1,9 @@
 """A language model loaded here: questions answered in batches that waste little, where no question harms another."""
+import io
 import math
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Iterator
 
 import numpy as np
@@ -22,15 +22,15 @@ MEMORY = "out of memory"
 class LocalChat:
     """ask(questions) gives their replies; about says, for the record, which model gives them.
 
-    settings: section Vlm or Refine; run: config.run; where: torch.device; images: what a picture must be; sees: whether pictures are
-    shown. Stop as ChatModel does.
+    settings: section Vlm or Refine; run: config.run; where: torch.device; images: what a picture must be; pictures: where they lie,
+    None = none are shown. Stop as ChatModel does.
     """
 
-    def __init__(self, settings, run, where, images, sees: bool):
-        self.settings, self.sees, self.model = settings, sees, ChatModel(settings, run, where, sees)
+    def __init__(self, settings, run, where, images, pictures):
+        self.settings, self.pictures, self.model = settings, pictures, ChatModel(settings, run, where, pictures is not None)
         self.about, self.workers = self.model.about, run.workers or os.cpu_count()
-        self.batch, self.pictures, self.failures = settings.batch, {}, 0  # {file: future picture} of two batches
-        if sees:  # images.size is that of a network's square; at less than this no JPEG may be decoded here
+        self.batch, self.ahead, self.failures = settings.batch, {}, 0  # {name: future picture} of two batches
+        if pictures:  # images.size is that of a network's square; at less than this no JPEG may be decoded here
             self.images = images.model_copy(update={"size": math.isqrt(settings.max_pixels) + 1})
 
     def ask(self, questions, answered=frozenset()) -> Iterator[Reply]:
@@ -39,15 +39,15 @@ class LocalChat:
         What is replied to a question does not depend on the others, but for rounding; so rows that are `answered` keep their place in
         a batch that others need, and are not replied to again.
         """
-        todo, pool = ordered(questions, self.settings.max_pixels if self.sees else 0), ThreadPoolExecutor(self.workers)
+        todo, pool = ordered(questions, self.pictures, self.settings.max_pixels if self.pictures else 0), ThreadPoolExecutor(self.workers)
         try:
             while todo:
                 if all(question.row in answered for question in todo[:self.batch]):
                     todo = todo[self.batch:]
                     continue
                 batch, ahead = todo[:self.batch], todo[:2 * self.batch]  # the next one's pictures are read meanwhile
-                files = dict.fromkeys(question.image for question in ahead if self.sees)
-                self.pictures = {file: self.pictures.get(file) or pool.submit(self.read, file) for file in files}
+                names = dict.fromkeys(question.image for question in ahead if self.pictures)
+                self.ahead = {name: self.ahead.get(name) or pool.submit(self.read, name) for name in names}
                 bad = {question: found for question in batch if isinstance(found := self.picture(question), str)}
                 replies = [Reply(question.row, "", f"picture: {reason}") for question, reason in bad.items()]
                 good = [question for question in batch if question not in bad]
@@ -55,13 +55,13 @@ class LocalChat:
                 todo = todo[len(batch):]
         finally:
             pool.shutdown(cancel_futures=True)
-            self.pictures = {}
+            self.ahead = {}
 
     def picture(self, question: Question):
-        """What `read` gives of the question's file, None where the model is not shown any."""
-        return self.pictures[question.image].result() if self.sees else None
+        """What `read` gives of the question's picture, None where the model is not shown any."""
+        return self.ahead[question.image].result() if self.pictures else None
 
-    def read(self, file: Path | None):
+    def read(self, name: str):
         """The picture, uint8 tensor (3, h, w) of at most max_pixels, or why there is none.
 
         A larger one gets sides that its patches fill, so that the model's own processor does not resize it once more.
@@ -70,9 +70,9 @@ class LocalChat:
         from PIL import Image
 
         try:
-            if not file:
+            if not name:
                 raise ValueError("none")
-            picture, _ = load_picture(file, self.images)
+            picture, _ = load_picture(self.pictures.read(name), self.images)
         except ValueError as error:
             return str(error)
         scale, step = math.sqrt(self.settings.max_pixels / (picture.width * picture.height)), self.model.step
@@ -135,21 +135,21 @@ class LocalChat:
         self.failures = 0
 
 
-def ordered(questions, most: int) -> list[Question]:
+def ordered(questions, pictures, most: int) -> list[Question]:
     """Large pictures first, those of one picture together, then long texts first: a batch has little padding, and memory ends at once
-    or never. most: pixels of a picture, 0 where none are shown."""
+    or never. pictures: where they lie, None = none are shown; most: pixels that are shown of one."""
     from PIL import Image
 
-    def area(file) -> int:
+    def area(name: str) -> int:
         try:
-            with Image.open(file) as picture:
+            with Image.open(io.BytesIO(pictures.read(name))) as picture:
                 return min(most, picture.width * picture.height)
         except Exception:  # what is wrong with it is said when it is read
             return 0
 
     questions = list(questions)
-    areas = {file: area(file) for file in {question.image for question in questions}} if most else {}
-    return sorted(questions, key=lambda q: (-areas.get(q.image, 0), str(q.image) if most else "", -len(q.text), q.row))
+    areas = {name: area(name) for name in {question.image for question in questions}} if pictures else {}
+    return sorted(questions, key=lambda q: (-areas.get(q.image, 0), q.image if pictures else "", -len(q.text), q.row))
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -15,23 +15,25 @@ from common.graph import size_of
 from common.images import load_picture
 from common.io import progress
 from common.ledger import Ledger
-from common.paths import inside
+from common.links import is_link
+from common.pictures import Pictures
 
 CORNERS = [f"{axis}{i}" for i in range(4) for axis in "xy"]  # of a line's box, clockwise from where its text begins
 COLUMNS = ["image", "line", "text", "score", *CORNERS, "width", "height"]
 NARROW = 4    # longer sides to a shorter one; the shorter is enlarged to settings.side, so a strip of 8 pixels would fill gigabytes
 
 
-def read_all(names: list[str], folder: Path, config, ledger: Ledger) -> None:
-    """Read the pictures `names` of the folder that the ledger does not have, or could not read, in threads: each a row of name, lines
-    as json, reason."""
+def read_all(names: list[str], pictures: Pictures, config, ledger: Ledger) -> None:
+    """Read the pictures `names` that the ledger does not have, or could not read, in threads: each a row of name, lines as json,
+    reason."""
     engines, images = threading.local(), config.images.model_copy(update={"size": config.ocr.longest})
 
     def one(name: str) -> tuple[str, str, str]:
         if not hasattr(engines, "ocr"):
             engines.ocr = open_engine(config.ocr)
         try:
-            return name, json.dumps(read_lines(engines.ocr, load_picture(inside(folder, name), images)[0], config.ocr)), ""
+            picture, _ = load_picture(pictures.read(name), images)
+            return name, json.dumps(read_lines(engines.ocr, picture, config.ocr)), ""
         except Stop:
             raise
         except Exception as error:  # of the picture, or onnxruntime's own
@@ -85,11 +87,12 @@ def squeezed(text: str) -> str:
 
 
 def write_table(ledger: Ledger, names: list[str], folder: Path, file: Path) -> dict:
-    """The lines of all pictures as a csv with COLUMNS, a picture without text as line -1. Gives what the record says: bad pictures."""
+    """The lines of all pictures as a csv with COLUMNS, a picture without text as line -1. Gives what the record says: the reasons of
+    those that could not be read, and, as `bad`, the sizes of their files in the folder, where another may lie the next time."""
     found = {name: (json.loads(lines), reason) for name, lines, reason in ledger.rows()}
     rows = [(name, i, *line) for name in names for i, line in enumerate(found[name][0])]
     rows += [(name, -1, "", 0, *[0] * 10) for name in names if not found[name][0]]
     pd.DataFrame(rows, columns=COLUMNS).to_csv(file, index=False)
     bad = [name for name in names if found[name][1]]
-    return {"lines": sum(row[1] >= 0 for row in rows), "bad": {name: size_of(folder, name) for name in bad},
+    return {"lines": sum(row[1] >= 0 for row in rows), "bad": {name: size_of(folder, name) for name in bad if not is_link(name)},
             "reasons": {name: found[name][1] for name in bad}}

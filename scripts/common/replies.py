@@ -2,6 +2,7 @@
 import hashlib
 import json
 from contextlib import nullcontext
+from pathlib import PurePosixPath
 
 from common.chat import Reply, open_chat
 from common.device import device, stop_in_time
@@ -9,8 +10,9 @@ from common.errors import Stop
 from common.graph import size_of
 from common.io import digest, log, progress, read_record
 from common.ledger import Ledger
+from common.links import is_link, link_name
 from common.models import load_model
-from common.paths import input_folder
+from common.pictures import open_pictures
 from common.rows import load_rows
 from common.tables import read_csv
 
@@ -32,30 +34,32 @@ def write_replies(job, name: str, k: int) -> None:
         if before.get("key") == key:
             old = read_csv(target, COLUMNS)[list(COLUMNS)].itertuples(index=False, name=None)
             ledger.add([row for row in old if row[0] not in ledger.done] + [(ABOUT, json.dumps(before["model"]), "", "")])
+        pictures = open_pictures(job)
         known, questions = load_model(name).questions(job, k, rows, use)
-        asked = {question.row: hashed(question) for question in questions}
-        unanswered = ask(job, name, member, rows, questions, asked, ledger)
+        asked = {question.row: hashed(question, pictures) for question in questions}
+        unanswered = ask(job, name, member, rows, questions, pictures, asked, ledger)
         ledger.add([(rows.id[reply.row], reply.text, reply.reason, "") for reply in known])
         ledger.finish(part, rows.id[use])
         reasons = {i: ledger.done[rows.id[i]][2] for i in use if ledger.done[rows.id[i]][2]}
-        own, folder = use[rows.fold[use] >= 0], input_folder(job.config.data.folder, job.config.data.train)
+        own = use[rows.fold[use] >= 0]
         pred = rows.task.read_replies([ledger.done[i][1] for i in rows.id[own]], rows.question[own])
         record |= {"made": digest(part)["sha256"], "key": key, "rows": len(use), "asked": len(questions), "failed": len(reasons),
                    "unanswered": unanswered, "score": rows.score(pred, own) if len(own) else None,
                    "model": json.loads(ledger.done.get(ABOUT, (ABOUT, "null"))[1]),
-                   "bad": {rows.image[i]: size_of(folder, rows.image[i]) for i, reason in reasons.items()
-                           if rows.image[i] and reason.startswith("picture: ")}}
+                   "bad": {rows.image[i]: size_of(pictures.folder, rows.image[i]) for i, reason in reasons.items()
+                           if reason.startswith("picture: ") and rows.image[i] and not is_link(rows.image[i])}}
     ledger.remove()
     log(member=member, rows=len(use), asked=len(questions), failed=len(reasons), score=record["score"])
 
 
-def hashed(question) -> str:
+def hashed(question, pictures) -> str:
     """What a question is: its text, its picture's name and size, the replies allowed."""
-    picture = [question.image.name, size_of(question.image.parent, question.image.name)] if question.image else []
+    name = question.image
+    picture = [link_name(name) if is_link(name) else PurePosixPath(name).name, pictures.size(name)] if name else []
     return hashlib.sha256(json.dumps([question.text, question.pattern, *picture]).encode()).hexdigest()[:12]
 
 
-def ask(job, name: str, member: str, rows, questions, asked: dict, ledger) -> int:
+def ask(job, name: str, member: str, rows, questions, pictures, asked: dict, ledger) -> int:
     """Ask what has no answer yet, then each that failed once more, alone. Gives how many an endpoint may yet answer.
 
     Stop, with the answers kept, while there are such, unless run.leave_failed.
@@ -67,7 +71,7 @@ def ask(job, name: str, member: str, rows, questions, asked: dict, ledger) -> in
         return 0
     settings, run, failed = getattr(job.config, name), job.config.run, {}
     with device(run) if not settings.endpoint else nullcontext() as where:
-        chat = open_chat(settings, run, where, job.config.images, load_model(name).PICTURES)
+        chat = open_chat(settings, run, where, job.config.images, pictures if load_model(name).PICTURES else None)
         ledger.add([(ABOUT, json.dumps(chat.about), "", "")])
         bar = progress(what=member, total=len(questions), done=len(questions) - len(waiting), unit="row")
 

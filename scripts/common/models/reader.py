@@ -81,8 +81,8 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
 
 def unseen(job, rows) -> np.ndarray:
     """Rows (n,) whose picture could not be read; what is usual is all that they are answered by."""
-    bad = {} if rows.text is not None else read_record(job.paths.ocr)["bad"]
-    return np.isin(rows.image, ["", *bad]) & (rows.text is None)
+    bad = {} if rows.text is not None else read_record(job.paths.ocr)["reasons"]
+    return pd.Index(rows.image).isin(["", *bad]) & (rows.text is None)
 
 
 class Texts:

@@ -1,13 +1,11 @@
 """vlm: a vision-language model that is shown each row's picture and asked what the row asks; a member per part, nothing is trained."""
-from common.paths import input_folder, inside
-
 FIT, SETTINGS, PREDICT = "", (), "06_infer"
 INFER = ("images.max_megapixels", "images.min_side", "images.convert", *(f"vlm.{key}" for key in ("model", "max_new_tokens", "bits", "bound", "max_pixels")))
 PER, ANSWERS, PICTURES, TEXTS = "part", ("value",), True, False
 
 
 def inputs(config, paths, k):
-    return []
+    return [paths.images]
 
 
 def weights(config):
@@ -18,6 +16,5 @@ def questions(job, k: int, rows, use):
     """No replies, and a question for each of the row numbers `use`."""
     from common.chat import Question
 
-    folder = input_folder(job.config.data.folder, job.config.data.train)
     words = {asked: (rows.task.prompt(asked), rows.task.pattern(asked)) for asked in set(rows.question[use])}
-    return [], [Question(int(i), words[rows.question[i]][0], inside(folder, rows.image[i]) if rows.image[i] else None, words[rows.question[i]][1]) for i in use]
+    return [], [Question(int(i), words[rows.question[i]][0], rows.image[i], words[rows.question[i]][1]) for i in use]

@@ -1,6 +1,7 @@
 """What a training set holds, before anything is made of it: faults, imbalance, label noise, what train and test share.
 
-Reads   <input_path>/<data.folder>/train.csv, test.csv, what the task needs beside them, and the pictures where there are any;
+Reads   <input_path>/<data.folder>/train.csv, test.csv, what the task needs beside them, and the pictures where there are any, in archives and
+        downloads too;
         needs no earlier step
 Prints  tables in three sections: the raw files; what the task asks for (scripts/common/analyses/<task>.py); the pictures
 Writes  working/<category>/analysis.json: {section: {title: [row, ...]}}, the same tables, the long ones whole
@@ -17,6 +18,7 @@ from common.analysis_images import analyse_pictures
 from common.cli import start
 from common.graph import values
 from common.io import digest, log, writing
+from common.pictures import open_pictures
 
 
 def main(argv=None):
@@ -29,7 +31,7 @@ def main(argv=None):
     analysis = load_analysis(config.task)
     raw = read_raw(config, analysis.needs(config.data))
     steps = {"raw files": lambda: overview(raw), config.task: lambda: analysis.analyse(raw),
-             "pictures": lambda: analyse_pictures(raw, job.args.pictures)}
+             "pictures": lambda: analyse_pictures(raw, open_pictures(job), job.args.pictures)}
     report = {}
     for section, count in steps.items():
         if tables := count():

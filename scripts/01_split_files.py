@@ -1,6 +1,7 @@
 """Raw csv → one table of rows with their folds and parts, made once and used by every later step; or any csv → N files.
 
-Reads   <input_path>/<data.folder>/train.csv, test.csv and what the task needs beside them
+Reads   <input_path>/<data.folder>/train.csv, test.csv and what the task needs beside them;
+        with data.group=image also working/<category>/images.csv and the cache: which rows show the same picture, or nearly
 Writes  working/<category>/folds.csv: id (train:12, test:12), split, fold (-1 for test), dev (1: picks epochs, is never
         trained on), part, image, group, text where rows have one, then the targets as text, "" where not labelled
         Stops at once when weights that a later step starts from cannot be had
@@ -17,11 +18,16 @@ import numpy as np
 
 from common import errors
 from common.cli import start
+from common.duplicates import colours_of, same_picture
 from common.io import digest, log
 from common.models import NAMES, load_model
 from common.paths import input_folder
+from common.raw_rows import draw_rows
+from common.tables import read_csv
 from common.tasks import load_task
 from common.weights import require_weights
+
+LARGE = 0.05  # share of the training rows in one group that is warned of
 
 
 def assign_folds(strata: np.ndarray, groups: np.ndarray, n_folds: int, seed: int, setting: str = "data.n_folds") -> np.ndarray:
@@ -58,9 +64,22 @@ def assign_parts(images: np.ndarray, n_parts: int) -> np.ndarray:
     return part[inverse]
 
 
-def take_rows(m: int, n: int, seed: int) -> np.ndarray:
-    """n of the row numbers 0..m-1, sorted, drawn evenly so that they score as all of them would; all where n is 0 or more than m."""
-    return np.sort(np.random.default_rng(seed).choice(m, n, replace=False)) if 0 < n < m else np.arange(m)
+def group_by_picture(images: np.ndarray, job) -> np.ndarray:
+    """The group of each row (n,) by its picture (n,): the name of the first that is the same or nearly, "" where a row has none."""
+    table = read_csv(job.paths.images, ["image", "sha256", "hash"])
+    shown = np.flatnonzero(table.image.isin(images) & (table.image != ""))
+    means_of = colours_of(job, job.paths.images)
+    group = same_picture(table.iloc[shown], lambda positions: means_of(shown[positions]))
+    names = table.image.to_numpy(object)[shown]
+    _, begins, group = np.unique(group, return_index=True, return_inverse=True)
+    first = dict(zip(names, names[begins[group]]))
+    found = np.array([first.get(image, "") for image in images], object)
+    largest = int(np.unique(found[found != ""], return_counts=True)[1].max(initial=0))
+    log(pictures=len(shown), groups=len(begins), rows_in_the_largest=largest)
+    if largest > LARGE * len(images):
+        log(warning=f"{largest} of {len(images)} training rows show what is taken for one picture, so they are in one fold, and folds may "
+                    f"be uneven: look at those that folds.csv has in one group; data.group= leaves rows on their own")
+    return found
 
 
 def preflight(config) -> None:
@@ -76,6 +95,9 @@ def preflight(config) -> None:
         raise errors.Stop(f"model {readers[0]} reads texts and data.text is empty; name their columns, e.g. data.text=title,description")
     if not config.data.train_image and (blind := [name for name, model in models.items() if model.PICTURES]):
         raise errors.Stop(f"model {blind[0]} needs pictures and data.train_image is empty; write e.g. data.train_image=images/{{id}}.jpg")
+    if not config.data.train_image and config.data.group == "image":
+        raise errors.Stop("data.group=image keeps rows of one picture together and data.train_image is empty; write e.g. "
+                          "data.train_image=images/{id}.jpg, or name a column of train.csv in data.group")
     for section in (getattr(config, name) for name, model in models.items() if model.PER == "part"):
         if section.endpoint:
             address_and_key(section, type(section).__name__.lower())
@@ -83,15 +105,6 @@ def preflight(config) -> None:
     for name in needed:
         require_weights(name, config.run.weights)
     log(weights=", ".join(needed) or "none needed")
-
-
-def require_pictures(config, rows, folder) -> None:
-    """Stop when a model that opens pictures itself would find none of a split's."""
-    if any(model.PER == "part" and model.PICTURES for model in map(load_model, config.models)):
-        for split, images in rows.groupby("split").image:
-            if not any(name and (folder / name).is_file() for name in images):
-                raise errors.Stop(f"none of {len(images)} {split} pictures is in {folder}, e.g. {images.iloc[0]!r}; unpack the pictures there, "
-                                  f"or set data.{split}_image")
 
 
 def split_file(argv) -> None:
@@ -118,12 +131,11 @@ def main(argv=None):
     preflight(job.config)
     with job.writing(job.paths.folds) as (part, record):
         rows, files = task.read_rows(config, folder)
-        require_pictures(job.config, rows, folder)
         outputs = task.outputs(rows)
+        rows = draw_rows(rows, config)
         train = (rows.split == "train").to_numpy()
-        kept = np.flatnonzero(train)[take_rows(train.sum(), config.val_rows, config.seed)]
-        rows = rows.iloc[np.r_[kept, np.flatnonzero(~train)]].reset_index(drop=True)
-        train = (rows.split == "train").to_numpy()
+        if config.group == "image":
+            rows.loc[train, "group"] = group_by_picture(rows.image[train].to_numpy(), job)
         target = task.encode(rows[train], outputs)
         groups = np.where(rows.group[train] == "", rows.id[train], rows.group[train])
         strata = task.strata(target)
@@ -131,7 +143,7 @@ def main(argv=None):
         rows.insert(3, "dev", 0)
         rows.insert(4, "part", 0)
         for split in (train, ~train):
-            rows.loc[split, "part"] = assign_parts(rows.image[split].to_numpy(str), config.parts)
+            rows.loc[split, "part"] = assign_parts(rows.image[split].to_numpy(object), config.parts)
         rows.loc[train, "fold"] = assign_folds(strata, groups, config.n_folds, config.seed)
         if config.dev:
             rows.loc[train, "dev"] = (assign_folds(strata, groups, round(1 / config.dev), config.seed + 1, "data.dev") == 0).astype(int)

@@ -1,5 +1,6 @@
 """What 00_data_analysis.py says, against tables small enough to be counted by hand."""
 import json
+import tarfile
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,11 @@ from PIL import Image
 from common import tasks
 from common.analyses import NAMES, attributes, entity, load_analysis, price
 from common.analysis import as_records, overview, read_raw, show, spell_cell, spread
-from common.analysis_images import analyse_pictures, find_twins
+from common.analysis_images import analyse_pictures
 from common.config import Config, Data
 from common.errors import Stop
+from common.links import link_name
+from common.pictures import Pictures
 from conftest import run_script
 
 SHOP = dict(folder="shop", id="sku", category_column="", labels=("cost",), text=("title", "about"), train_image="", test_image="")
@@ -218,12 +221,18 @@ def gallery(raw_of, folders):
                   "sku,pic,cost\n" + "".join(f"{i},{name},1\n" for i, name in enumerate(names)), "sku,pic\n" + table(["t0.jpg", "t1.jpg", "1.jpg"]))
 
 
+def pictures_of(raw, most: int):
+    return analyse_pictures(raw, Pictures(raw.folder, raw.folder.parent / "downloads"), most)
+
+
 def test_pictures_by_hand(gallery):
-    tables = analyse_pictures(gallery, 0)
+    tables = pictures_of(gallery, 0)
     found = records(tables)
     assert found["names"] == [
-        {"split": "train", "rows": 10, "pictures": 9, "missing": 1, "in the other split": 1, "leads out of the folder": True},
-        {"split": "test", "rows": 3, "pictures": 3, "missing": 0, "in the other split": 1, "leads out of the folder": False}]
+        {"split": "train", "rows": 10, "pictures": 9, "missing": 1, "not downloaded": 0, "in the other split": 1,
+         "empty or leads out of the folder": True},
+        {"split": "test", "rows": 3, "pictures": 3, "missing": 0, "not downloaded": 0, "in the other split": 1,
+         "empty or leads out of the folder": False}]
     assert facts(tables, "read") == {"pictures that are there": 10, "read": 10, "usable": 8, "not usable": 2}
     assert [(row["reason"], row["pictures"], row["example"]) for row in found["not usable"]] == [
         ("broken: image file is truncated", 1, "images/6.jpg"), ("broken: no picture", 1, "images/7.jpg")]
@@ -238,26 +247,31 @@ def test_pictures_by_hand(gallery):
         ("exact", "images/0.jpg", "images/3.jpg"), ("exact", "images/2.jpg", "images/t0.jpg"), ("near", "images/1.jpg", "images/4.jpg")}
 
 
-def test_near_twins_are_alike_in_hash_and_in_every_colour():
-    grey = np.full(192, 100, np.int16)
-    bits = lambda n: np.packbits(np.arange(64) < n).tobytes()
-    spot = lambda n: np.where(np.arange(192) == 7, 100 + n, grey).astype(np.int16)
-    pictures = [(bits(0), grey), (bits(2), grey), (bits(3), spot(0)), (bits(0), spot(8)), (bits(0), spot(-9)), (b"", None)]
-    read = pd.DataFrame([{"sha256": str(i), "hash": code, "means": means} for i, (code, means) in enumerate(pictures)])
-    assert {i: list(others) for i, others in find_twins(read, "near").items()} == {0: [1, 3], 1: [0, 2, 3], 2: [1], 3: [0, 1]}
-    assert find_twins(read, "exact") == {} == find_twins(read[5:].reset_index(drop=True), "near")
-
-
 def test_a_sample_of_pictures_is_the_same_each_time(gallery):
-    first, second = (records(analyse_pictures(gallery, 4)) for _ in range(2))
-    assert first == second and facts(analyse_pictures(gallery, 4), "read")["read"] == 4
+    first, second = (records(pictures_of(gallery, 4)) for _ in range(2))
+    assert first == second and facts(pictures_of(gallery, 4), "read")["read"] == 4
     assert first["names"][0]["missing"] == 1  # asked of every name
 
 
 def test_pictures_that_are_not_there_are_counted_and_no_more(raw_of):
     raw = raw_of("price", {**SHOP, "text": (), "train_image": "{sku}.jpg", "test_image": "{sku}.jpg"}, "sku,cost\n1,2\n2,3\n", "sku\n1\n")
-    assert list(analyse_pictures(raw, 0)) == ["names"] and analyse_pictures(raw, 0)["names"].missing.tolist() == [2, 1]
-    assert analyse_pictures(raw_of("price", {**SHOP, "text": ()}, "sku,cost\n1,2\n", "sku\n1\n"), 0) == {}
+    assert list(pictures_of(raw, 0)) == ["names"] and pictures_of(raw, 0)["names"].missing.tolist() == [2, 1]
+    assert pictures_of(raw_of("price", {**SHOP, "text": ()}, "sku,cost\n1,2\n", "sku\n1\n"), 0) == {}
+
+
+def test_links_that_are_downloaded_and_members_of_archives_are_read(raw_of, folders):
+    link = "https://a.test/1.jpg"
+    raw = raw_of("price", {**SHOP, "text": (), "train_image": "{link}", "test_image": "{link}"}, "sku,link,cost\n1,https://a.test/1.jpg,2\n2,,3\n",
+                 "sku,link\n1,https://a.test/2.jpg\n2,pics/3.jpg\n3,4.jpg\n")
+    file = folders / "input/downloads" / link_name(link)
+    file.parent.mkdir(parents=True)
+    picture(1).save(file, "JPEG")
+    with tarfile.open(raw.folder / "all.tar", "w") as archive:
+        archive.add(file, "pics/3.jpg")
+    found = records(pictures_of(raw, 0))
+    assert [[row[key] for key in ("pictures", "missing", "not downloaded", "empty or leads out of the folder")] for row in found["names"]] == [
+        [1, 0, 0, True], [3, 1, 1, False]]
+    assert found["pairs"] == [{"kind": "exact", "picture": "pics/3.jpg", "same as": link}]
 
 
 @pytest.mark.parametrize("task, data, train, test", [

@@ -9,6 +9,7 @@ import pandas as pd
 
 from common.errors import Stop
 from common.io import digest, log
+from common.links import is_link
 from common.paths import input_folder, inside
 
 HINTS = {"No columns to parse": "; it is empty: get it again", "No such file": "; put it there",
@@ -36,6 +37,12 @@ def read_csv(file: Path, columns=()) -> pd.DataFrame:
 def read_folds(file: Path) -> pd.DataFrame:
     """folds.csv: id, split, fold (-1 for test rows), dev (0 or 1), part, image, group, text where rows have one, the targets as text."""
     return read_csv(file).astype({"fold": int, "dev": int, "part": int})
+
+
+def group_column(data) -> list[str]:
+    """[the column of the training file whose equal values stay in one fold]; [] where none does, or rows of one picture do, which is no
+    column (data.group=image)."""
+    return [data.group] if data.group not in ("", "image") else []
 
 
 def distinct(table: pd.DataFrame, column: str, file: Path) -> None:
@@ -95,8 +102,8 @@ def id_problems(ids: pd.Series, wanted: pd.Series, column: str) -> list[str]:
 
 
 def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:
-    """The pattern filled by each row, e.g. train_images/{id:06d}.jpg, {image_link:name} for the last part of a link; "" where a name
-    would lead out of the folder."""
+    """The pattern filled by each row, e.g. train_images/{id:06d}.jpg, {image_link:name} for the last part of a link, {image_link} for
+    the link itself, which is downloaded; "" where a name would lead out of the folder."""
     try:
         fields = [(name, spec) for _, name, spec, _ in Formatter().parse(pattern) if name is not None]
     except ValueError as error:
@@ -109,7 +116,7 @@ def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:
     columns |= {name + "_": table[name].str.partition("?")[0].str.rpartition("/")[2] for name, spec in fields if spec == "name"}
     pattern = pattern.replace(":name}", "_}")
     names = [pattern.format(**dict(zip(columns, row))) for row in zip(*columns.values())]
-    return [name if is_inside(folder, name) else "" for name in names]
+    return [name if is_link(name) or is_inside(folder, name) else "" for name in names]
 
 
 def whole_numbers(column: pd.Series, pattern: str) -> list[int]:

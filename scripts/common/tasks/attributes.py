@@ -9,7 +9,7 @@ import pandas as pd
 
 from common import f1, offsets
 from common.errors import Stop
-from common.tables import FIXED, distinct, id_problems, image_names, read_csv
+from common.tables import FIXED, distinct, group_column, id_problems, image_names, read_csv
 
 ASKS, MODE, SCORE, BASELINE = "classes", "max", "hm", "majority"
 Outputs = dict[str, list[str]]
@@ -21,7 +21,7 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
     Columns: id "train:12" (both files may count from 0), split, image, group, then a column per attribute, "" where not
     labelled: its own name, or "<category>/<name>" where rows have categories.
     """
-    group = [data.group] if data.group else []
+    group = group_column(data)
     category = [data.category_column] if data.category_column else []
     train = read_csv(folder / data.train, [data.id, *category, *data.labels, *group])
     test = read_csv(folder / data.test, [data.id, *category])

@@ -12,7 +12,7 @@ from common.errors import Stop
 from common.io import log
 from common.prompts import pattern, prompt, refine_prompt  # noqa: F401, verbs of this task
 from common.slots import NAMES, NONE, SLOTS, WIDTH, best_threshold, combine, encode_values, f1, has_value, pack, same
-from common.tables import distinct, id_problems, image_names, more, read_csv
+from common.tables import distinct, group_column, id_problems, image_names, more, read_csv
 from common.values import ENTITIES, UNITS, normalise_all, parse
 from common.values import spell as spell_value
 
@@ -30,11 +30,10 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
     if len(data.labels) != 1 or not data.question:
         raise Stop(f"data.labels={', '.join(data.labels)}, data.question={data.question}: they name the column of the value and the column "
                    "of what is asked, e.g. data.labels=entity_value data.question=entity_name")
-    parts, category = [], [data.category_column] if data.category_column else []
+    parts, category, group = [], [data.category_column] if data.category_column else [], group_column(data)
     for split, name, images in (("train", data.train, data.train_image), ("test", data.test, data.test_image)):
         known = split == "train"
-        table = read_csv(folder / name, [data.question, *category, *data.text, *(data.labels if known else [data.id]),
-                                         *filter(None, [data.group if known else ""])])
+        table = read_csv(folder / name, [data.question, *category, *data.text, *([*data.labels, *group] if known else [data.id])])
         if known and data.id not in table:
             table[data.id] = np.arange(len(table)).astype(str)
         distinct(table, data.id, folder / name)
@@ -45,7 +44,7 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
             raise Stop(f"{folder / name}: {data.question} is {wrong[data.question].iloc[0]!r} at {data.id} {wrong[data.id].iloc[0]}{more(wrong)}; "
                        f"there are: {', '.join(NAMES)}")
         part = {"id": split + ":" + table[data.id], "split": split, "image": image_names(table, images, folder) if images else "",
-                "group": table[data.group] if data.group and known else "", "question": table[data.question],
+                "group": table[data.group] if group and known else "", "question": table[data.question],
                 "category": table[data.category_column] if category else ""}
         text = {"text": table[list(data.text)].agg("\n".join, axis=1)} if data.text else {}
         parts.append(pd.DataFrame(part | text | {"value": table[data.labels[0]] if known else ""}))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from common.errors import Stop
 from common.smape import shift_if_worth, smape
-from common.tables import distinct, id_problems, image_names, more, read_csv
+from common.tables import distinct, group_column, id_problems, image_names, more, read_csv
 
 ASKS, MODE, SCORE, BASELINE = "number", "min", "smape", "median"
 Outputs = dict[str, list[float]]
@@ -21,10 +21,10 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
     """
     if len(data.labels) != 1:
         raise Stop(f"data.labels is {', '.join(data.labels) or 'empty'}; a price is one column, e.g. data.labels=price")
-    parts = []
+    parts, group = [], group_column(data)
     for split, name, pattern in (("train", data.train, data.train_image), ("test", data.test, data.test_image)):
         known = split == "train"
-        table = read_csv(folder / name, [data.id, *data.text, *((*data.labels, *filter(None, [data.group])) if known else ())])
+        table = read_csv(folder / name, [data.id, *data.text, *((*data.labels, *group) if known else ())])
         distinct(table, data.id, folder / name)
         if table.empty:
             raise Stop(f"{folder / name} has no row")
@@ -36,7 +36,7 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
                        f"{more(wrong)}; a price is a positive number: make the cell empty where it is not known")
         parts.append(pd.DataFrame({
             "id": split + ":" + table[data.id], "split": split, "image": image_names(table, pattern, folder) if pattern else "",
-            "group": table[data.group] if data.group and known else "", "text": paragraphs(table, data.text), "price": price}))
+            "group": table[data.group] if group and known else "", "text": paragraphs(table, data.text), "price": price}))
         if data.text and not (parts[-1].text != "").any():
             raise Stop(f"{folder / name}: {', '.join(data.text)} is empty in every row; name the columns of text in data.text")
     return pd.concat(parts, ignore_index=True), [data.train, data.test]

@@ -31,7 +31,7 @@ override INPUT := $(abspath $(INPUT))
 export input_path := $(INPUT)
 export working_path := $(WORKING)
 export submissions_path := $(SUBMISSIONS)
-WRONG := $(filter category competition set data.% images.% net.% features.% heads.% knn.% encode.% fusion.% clip.% text.% words.% table.% ocr.% reader.% vlm.% refine.% svr.% ridge.% mlp.% stack.% infer.% post.% run.%,$(.VARIABLES))
+WRONG := $(filter category competition set data.% images.% download.% net.% features.% heads.% knn.% encode.% fusion.% clip.% text.% words.% table.% ocr.% reader.% vlm.% refine.% svr.% ridge.% mlp.% stack.% infer.% post.% run.%,$(.VARIABLES))
 $(if $(WRONG),$(error $(firstword $(WRONG)) is no variable of make: settings go into SET="section.key=value", the rest in capitals))
 NUMBERS := $(if $(findstring -,$(PARTS)),$(shell seq $(subst -, ,$(PARTS)) 2>/dev/null),$(PARTS))
 $(if $(and $(PARTS),$(filter-out predict,$(MAKECMDGOALS))),$(error PARTS is for make predict))
@@ -42,7 +42,7 @@ name    = $(basename $(notdir $@))
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: all folds images features train predict merge every demo analysis check why test bench setup clean help FORCE
+.PHONY: all folds images retry features train predict merge every demo analysis check why test bench setup clean help FORCE
 
 # plan.py prints `target:|prerequisite` and, for files that are not what today's config says, `target:FORCE`: rules as they are.
 # They are read only by the make that planned targets are asked of, and only once its environment is there.
@@ -61,7 +61,7 @@ endif
 
 all: $(SUBMIT)  ## everything, up to submissions/<CATEGORY>.csv
 folds: $(W)/folds.csv  ## the rows of CATEGORY with their folds
-images: $(W)/images.csv  ## its pictures, checked and cached
+images: $(W)/images.csv  ## its pictures: downloaded where they are links, checked, cached
 features: $(filter $(W)/features/%,$(FILES))  ## features of frozen networks, where its models need them
 train: $(filter $(W)/model/%,$(FILES))  ## all its models
 ASKED  := $(filter $(if $(PARTS),$(foreach k,$(NUMBERS),$(W)/pred/%_$(k).csv),$(W)/pred/%),$(FILES))
@@ -110,6 +110,9 @@ demo: $(READY) $(INPUT)/sample.json  ## draw the sample and take it from raw fil
 	+$(MAKE) all CATEGORY=demo_entity
 	set -e; for category in demo_taxonomy demo_price demo_entity; do $(PYTHON) scripts/09_post_process.py $$category \
 		--check $(SUBMISSIONS)/$$category.csv --truth $(INPUT)/$$category/solution.csv; done
+
+retry: $(READY)  ## fetch once more the pictures that could not be had, those in failed.csv
+	$(call run,02_download_images) --retry
 
 analysis: $(READY)  ## what the training set of CATEGORY holds, and what is odd in it
 	$(call run,00_data_analysis)

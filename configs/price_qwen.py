@@ -8,7 +8,7 @@ from common.config import Config, Data, Encode, Fusion, Images
 config = Config(
     task="price", models=("fusion",),
     data=Data(folder="price", id="sample_id", category_column="", labels=("price",), text=("catalog_content",),
-              train_image="images/{sample_id}.jpg", test_image="images/{sample_id}.jpg"),
+              train_image="{image_link}", test_image="{image_link}"),
     images=Images(size=448),
     encode=Encode(max_length=1024),
     fusion=Fusion(image="Qwen/Qwen2.5-VL-3B-Instruct", text="Qwen/Qwen2.5-VL-3B-Instruct"),

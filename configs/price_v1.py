@@ -8,6 +8,6 @@ from common.config import Config, Data, Images
 config = Config(
     task="price", models=("clip",),
     data=Data(folder="price", id="sample_id", category_column="", labels=("price",), text=("catalog_content",),
-              train_image="images/{sample_id}.jpg", test_image="images/{sample_id}.jpg"),
+              train_image="{image_link}", test_image="{image_link}"),
     images=Images(size=224),
 )

@@ -1,77 +1,90 @@
-"""Every picture of the rows read once, judged, and kept at the size the network needs.
+"""Every picture of the rows had once, from its link, file or archive; judged; kept at the size the network needs.
 
-Reads   working/<category>/folds.csv, the pictures it names in <input_path>/<data.folder>/
-Writes  working/<category>/images/<shard>.bin: JPEGs of images.size one after the other, with <shard>.csv; a shard that is
-        there is not made again, so a killed run goes on where it was
-        working/<category>/images.csv: image, status (ok, bad), reason, width, height, shard, offset, bytes
+Reads   train.csv, test.csv and what the task needs beside them in <input_path>/<data.folder>/; the pictures that data.train_image and
+        data.test_image name: files there, members of .tar and .zip archives there, or links
+Writes  working/downloads/<hash of the link>: files of links, for all categories; none is fetched twice
+        working/<category>/images/<shard>.bin: the cache, JPEGs of images.size one after the other, and rows.growing, by which a
+        killed run goes on where it was
+        working/<category>/failed.csv: the pictures that are not to be had or used: id, image, status, reason
+        working/<category>/duplicates.csv: pairs of pictures that are the same, or nearly
+        working/<category>/images.csv, written last: id of the first row that shows it, image, file, status (ok, bad, failed: may pass),
+        reason, bytes, width, height, sha256, hash (average hash, 16 hex digits), shard, offset, length (in the cache)
 Run     python scripts/02_download_images.py c2
+        python scripts/02_download_images.py entity --retry      what failed is tried again, links that are not there (404) too
 """
-import hashlib
-import json
-import os
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from hashlib import sha256
 
 import pandas as pd
 
 from common import errors
 from common.cli import start
-from common.device import stop_in_time
-from common.images import cached_bytes
-from common.graph import size_of
-from common.io import log, progress, read_record, replacing, writing
+from common.duplicates import colours_of, report
+from common.graph import archive_sizes, size_of, values
+from common.io import digest, log, progress, replacing
+from common.links import is_link
+from common.obtain import Obtainer
 from common.paths import input_folder
-from common.tables import read_folds
+from common.pictures import open_pictures
+from common.raw_rows import kept_rows
+from common.shards import COLUMNS, Growing
 
-SHARD = 1000  # pictures; what a killed run loses at most
+
+def index(rows: pd.DataFrame, cache: Growing) -> pd.DataFrame:
+    """images.csv of the rows: a line per picture, by name."""
+    first = rows.drop_duplicates("image").set_index("image").id.sort_index()
+    table = pd.DataFrame([cache.rows[image] for image in first.index], columns=COLUMNS)
+    table.insert(0, "id", first.to_numpy())
+    return table
 
 
-def make_shard(names: list[str], shard: int, folder: Path, paths, images, pool) -> pd.DataFrame:
-    """The index of one shard, image by image; pictures are read only when the shard is not there for these files."""
-    key = hashlib.sha256(json.dumps([names, [size_of(folder, name) for name in names], images.model_dump()]).encode()).hexdigest()
-    index, blob = paths.cache / f"{shard:03d}.csv", paths.cache / f"{shard:03d}.bin"
-    if (read_record(index) or {}).get("key") != key or not blob.exists():
-        rows, offset = [], 0
-        for old in (paths.images, index):  # they speak of the bytes that are now replaced
-            old.unlink(missing_ok=True)
-        with replacing(blob) as part, open(part, "wb") as file:
-            missing = (b"", {"status": "bad", "reason": "its name leads out of the folder", "width": 0, "height": 0})
-            for name, (data, row) in zip(names, pool.map(lambda n: cached_bytes(folder / n, images) if n else missing, names)):
-                file.write(data)
-                rows.append({"image": name, **row, "shard": shard, "offset": offset, "bytes": len(data)})
-                offset += len(data)
-        with writing(index, {"key": key}) as part:
-            pd.DataFrame(rows).to_csv(part, index=False)
-    return pd.read_csv(index, keep_default_na=False, dtype={"image": str})
+def write_beside(file, table: pd.DataFrame) -> None:
+    """A table for people, that no script reads."""
+    with replacing(file) as part:
+        table.to_csv(part, index=False)
+
+
+def require_some(rows: pd.DataFrame, bad: pd.DataFrame, pictures, category: str) -> None:
+    """Stop when none of a split's pictures can be used."""
+    reasons = bad.set_index("image").reason
+    for split, images in rows.groupby("split").image:
+        if images.isin(reasons.index).all():
+            name, folder = images.iloc[-1], pictures.folder
+            what = f"none of {len(images)} {split} pictures can be {'had' if is_link(name) else f'read in {folder}'}, e.g. {name[:200]!r}: {reasons[name]}; "
+            raise errors.Stop(what + (
+                pictures.hint() or f"put the pictures or an archive of them there, or set data.{split}_image" if not is_link(name) else
+                f"is there a network (in a Kaggle kernel: Internet on)? Then run: make retry CATEGORY={category}. Without one, put the downloads/ "
+                f"of another session, or an archive of it, into {folder}"))
 
 
 def main(argv=None):
-    job = start(__doc__, argv)
-    paths, images = job.paths, job.config.images
-    folder = input_folder(job.config.data.folder, job.config.data.train)
-    if not job.config.data.train_image:
+    job = start(__doc__, argv, ("--retry", {"action": "store_true", "help": "try again what failed before"}))
+    config, paths = job.config, job.paths
+    folder = input_folder(config.data.folder, config.data.train)
+    if not config.data.train_image:
         raise errors.Stop(f"data.train_image is empty: {paths.category} has no pictures; write e.g. data.train_image=images/{{id}}.jpg")
     with job.writing(paths.images) as (part, record):
-        rows = read_folds(paths.folds)
-        names = sorted(set(rows.image))
-        shards = range(0, len(names), SHARD)
-        with ThreadPoolExecutor(job.config.run.workers or os.cpu_count()) as pool:
-            tables = []
-            for s in progress(shards, "pictures", unit="k"):
-                tables.append(make_shard(names[s:s + SHARD], s // SHARD, folder, paths, images, pool))
-                stop_in_time(job.config.run)
-        table = pd.concat(tables, ignore_index=True)
+        rows, files = kept_rows(config, folder)
+        pictures, made_with = open_pictures(job), repr(values(config, ["data.folder", "images"]))
+        with Growing(paths.cache, sha256(made_with.encode()).hexdigest(), paths.images) as cache:
+            Obtainer(config, pictures, paths.downloads, cache).obtain(sorted(set(rows.image)), job.args.retry)
+            table = index(rows, cache)
+        bad = table[table.status != "ok"]
+        write_beside(paths.dir / "failed.csv", bad[["id", "image", "status", "reason"]])
+        require_some(rows, bad, pictures, paths.category)
         table.to_csv(part, index=False)
-        bad = table[table.status == "bad"]
-        for split, images_of in rows.groupby("split").image:
-            if images_of.isin(bad.image).all():
-                reason = bad.set_index("image").reason[images_of.iloc[-1]]
-                raise errors.Stop(f"none of {len(images_of)} {split} pictures can be read in {folder}, e.g. {images_of.iloc[-1]!r}: {reason}; "
-                                  f"unpack the pictures there, or set data.{split}_image")
-        record |= {"ok": len(table) - len(bad), "bad": {name: size_of(folder, name) for name in bad.image}}
-    log(pictures=len(table), bad=len(bad), rows_without_picture=int(rows.image.isin(bad.image).sum()))
-    for name, reason in bad[["image", "reason"]].head(10).itertuples(index=False):
-        log(bad=name, reason=reason)
+        splits = {split: table.image.isin(rows.image[rows.split == split]).to_numpy() for split in ("train", "test")}
+        counts, pairs = report(table, splits, colours_of(job, part))
+        write_beside(paths.dir / "duplicates.csv", pairs)
+        record |= {
+            # the same wherever it is made of the same files, so that another seed or machine makes nothing stale
+            "made": sha256((made_with + table[["image", "status", "sha256"]].to_csv()).encode()).hexdigest(),
+            "raw": {name: digest(folder / name) for name in files}, "archives": archive_sizes(folder),
+            "bad": {name: size_of(folder, name) for name in bad.image[~bad.image.map(is_link)]}}
+    for kind, of, within, found, *_ in counts[counts.pictures > 0].itertuples(index=False):
+        log(duplicates=kind, of=of, within=within, pictures=found)
+    log(pictures=len(table), **table.status.value_counts().to_dict(), rows_without_picture=int(rows.image.isin(bad.image).sum()))
+    if len(bad):
+        log(see=paths.dir / "failed.csv", retry=f"make retry CATEGORY={paths.category}" if (bad.image.map(is_link)).any() else None)
 
 
 if __name__ == "__main__":

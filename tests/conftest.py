@@ -71,6 +71,14 @@ def write_catalogue(folder: Path, n: int = 60, seed: int = 0) -> pd.DataFrame:
     return table
 
 
+def reason_of(file: Path) -> str:
+    """Why a picture is bad, "" where it is good."""
+    from common.config import Images
+    from common.images import judge
+
+    return judge(file.read_bytes(), Images(size=32))[1]["reason"] if file.exists() else "missing"
+
+
 CATALOGUE = ["data.folder=fashion", "data.labels=tone,coin", "models=net,heads", "net.pretrained=false", "heads.source=net", *SMALL]
 
 

@@ -35,6 +35,7 @@ def read(packs, monkeypatch, script):
     def run(*settings):
         call = lambda name, *options: script(name).main(["demo_entity", *options, *SMALL, *settings])
         call("split_files")
+        call("download_images")
         call("extract_features", "--source", "ocr")
         for k in range(2):
             call("train_fold", "--member", f"reader_{k}")
@@ -72,6 +73,9 @@ def test_the_reader_reads_packs_and_nothing_with_shuffled_labels(read, script, p
     assert read()["score"] < 0.2
 
 
+HERE = "data.train_image=images/{image_link:name} data.test_image=images/{image_link:name}"  # not downloaded
+
+
 @pytest.fixture
 def server():
     """start(*options) → the address of a server of made-up values, in a process of its own."""
@@ -92,7 +96,7 @@ def test_parts_killed_at_random_and_an_endpoint_that_fails_end_in_the_quiet_runs
     monkeypatch.setenv("input_path", str(packs))
 
     def settings(address):
-        return (f"SET=data.folder=demo_entity data.parts=10 data.val_rows=20 vlm.endpoint={address} refine.endpoint={address} vlm.model=made-up "
+        return (f"SET=data.folder=demo_entity {HERE} data.parts=10 data.val_rows=20 vlm.endpoint={address} refine.endpoint={address} vlm.model=made-up "
                 "refine.model=made-up vlm.at_once=2 refine.at_once=2")
 
     monkeypatch.setenv("working_path", str(folders / "quiet"))

@@ -42,7 +42,8 @@ def weights(tmp_path_factory):
 
 def run(script, category: str, members, sources=(), *settings, pictures: bool = False) -> dict:
     """Every step of a category in this process. Gives the record of the merged predictions."""
-    settings = ["data.folder=demo_price", *SMALL, *settings]
+    here = ["data.train_image=images/{sample_id}.jpg", "data.test_image=images/{sample_id}.jpg"]  # not downloaded
+    settings = ["data.folder=demo_price", *SMALL, *settings, *here * pictures]
     call = lambda name, *options: script(name).main([category, *options, *settings])
     call("split_files")
     if pictures:

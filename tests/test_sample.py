@@ -4,9 +4,8 @@ import hashlib
 import pandas as pd
 import pytest
 
-from common.config import Images
-from common.images import cached_bytes
 from common.samples import attributes
+from conftest import reason_of
 
 
 def digest(folder) -> str:
@@ -25,7 +24,7 @@ def test_it_is_in_the_official_layout_with_its_faults(drawn):
     names = pd.read_parquet(drawn / "category_attributes.parquet")
     assert dict(train.groupby("Category").len.first()) == dict(zip(names.Category, names.No_of_attribute))
     assert train.attr_2.isna().any() and pd.read_csv(drawn / "solution.csv").attr_2.notna().all()
-    bad = {split: [reason for i in table.id if (reason := cached_bytes(drawn / f"{split}_images/{i:06d}.jpg", Images(size=32))[1]["reason"])]
+    bad = {split: [reason for i in table.id if (reason := reason_of(drawn / f"{split}_images/{i:06d}.jpg"))]
            for split, table in (("train", train), ("test", test))}
     assert len(bad["train"]) == 3 and "missing" in bad["train"] and len(bad["test"]) == 1
 
@@ -88,7 +87,7 @@ def test_one_product_is_listed_twice_at_two_prices(shop):
 
 def test_some_pictures_of_the_price_sample_are_gone_or_broken(shop):
     ids = pd.concat([pd.read_csv(shop / f"{name}.csv") for name in ("train", "test")]).sample_id
-    reasons = [cached_bytes(shop / f"images/{i}.jpg", Images(size=32))[1]["reason"] for i in ids]
+    reasons = [reason_of(shop / f"images/{i}.jpg") for i in ids]
     assert sorted(reason.split(":")[0] for reason in reasons if reason) == ["broken", "broken", "missing"]
 
 

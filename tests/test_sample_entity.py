@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.config import Images
-from common.images import cached_bytes
 from common.samples import entity
 from common.values import ENTITIES, parse
+from conftest import reason_of
 
 LISTING = ["image_link", "group_id", "entity_name"]
 
@@ -59,7 +58,7 @@ def test_the_entity_tables_are_in_the_official_layout(asked):
 
 def test_faults_are_as_counted(asked):
     links = pd.concat([read(asked[0], name) for name in ("train", "test")]).image_link.unique()
-    reasons = [cached_bytes(asked[0] / "images" / Path(link).name, Images(size=32))[1]["reason"] for link in links]
+    reasons = [reason_of(asked[0] / "images" / Path(link).name) for link in links]
     found = pd.Series([reason.split(":")[0] for reason in reasons if reason]).value_counts()
     assert found.to_dict() == {"broken": asked[1]["corrupt"], "missing": asked[1]["missing"]} and min(found) > 0
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from common.config_attributes import Features, Heads, Knn, Net
 from common.config_entity import Ocr, Reader, Refine, Vlm
 from common.config_price import Clip, Encode, Fusion, Mlp, Ridge, Stack, Svr, Table, Text, Words
-from common.config_types import Count, Names, NonNegative, Positive, Section
+from common.config_types import Count, Names, Networks, NonNegative, Positive, Section
 
 
 class Data(Section):
@@ -24,10 +24,10 @@ class Data(Section):
     labels: Names = ()      # label columns; () = attr_1 .. attr_k as the table below says; of a price, its one column
     text: Names = ()        # columns of text, one below the other; () = rows have none
     attributes: str = "category_attributes.parquet"  # names of each category's attributes (Category, Attribute_list)
-    train_image: str = "train_images/{id:06d}.jpg"   # in the folder; {column} or {column:06d} of the row; "" = rows have no picture
+    train_image: str = "train_images/{id:06d}.jpg"   # in the folder; {column} or {column:06d} of the row, a link too; "" = none
     test_image: str = "test_images/{id:06d}.jpg"
     question: str = ""                # column of what is asked of a row, an entity
-    group: str = ""                   # column of train.csv whose equal values stay in one fold
+    group: str = ""                   # column of train.csv whose equal values stay in one fold; image = what shows the same picture, or nearly
     n_folds: Annotated[int, Field(ge=2)] = 5
     parts: Count = 100                # that the rows are cut in for language models: each is one command, on any machine
     val_rows: Annotated[int, Field(ge=0)] = 0  # training rows that are taken, drawn at random; 0 = all
@@ -45,10 +45,27 @@ class Images(Section):
     """What a picture must be, and the cache that is made of it."""
     size: Count = 512                 # pixels, square
     fit: Literal["squash", "pad"] = "squash"  # to the square: stretch it, or keep the aspect on grey
-    quality: Annotated[int, Field(ge=1, le=100)] = 90  # of the cached JPEG
+    quality: Annotated[int, Field(ge=0, le=100)] = 90  # of the cached JPEG; 0 = plain uint8, 3 size² bytes a picture
     min_side: Count = 8               # pixels; a smaller picture is bad
     max_megapixels: Positive = 64     # a larger picture is bad
-    convert: bool = False             # take CMYK, 16-bit and the first frame of animated pictures instead of leaving them out
+    convert: bool = True              # take CMYK, 16-bit and the first frame of animated pictures; false = they are bad
+    cache: bool = True                # false: pictures are fetched and judged, no more, for models that read the files
+
+
+class Download(Section):
+    """How pictures are fetched from links: how, not what, so none of it makes a file stale."""
+    threads: Count = 64
+    per_host: Count = 32              # connections to one host at a time
+    rate: NonNegative = 0.0           # requests a second to one host; 0 = no limit
+    connect: Positive = 10.0          # seconds to be let in
+    timeout: Positive = 20.0          # seconds without a byte
+    longest: Positive = 60.0          # seconds that one try may take in all
+    tries: Count = 5
+    max_wait: NonNegative = 60.0      # seconds between two tries, whatever a server asks for
+    max_megabytes: Positive = 50.0    # of a file; more is cut off and not taken
+    redirects: Annotated[int, Field(ge=0)] = 5
+    networks: Networks = ()  # private networks that links may lead to, e.g. 10.0.0.0/8; () = public addresses alone
+    agent: str = "Mozilla/5.0 (compatible; catalogue-toolkit)"
 
 
 class Infer(Section):
@@ -82,6 +99,7 @@ class Config(Section):
     join: Names = ()        # categories whose submissions make this one; then models are theirs
     data: Data = Data()
     images: Images = Images()
+    download: Download = Download()
     net: Net = Net()
     features: Features = Features()
     heads: Heads = Heads()

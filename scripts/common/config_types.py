@@ -1,13 +1,15 @@
 """What settings are made of: their types, and what every network that is trained has."""
+from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: tuple(filter(None, [value])) if isinstance(value, str) else value)]
+Networks = Annotated[Names, AfterValidator(lambda names: tuple(str(ip_network(name)) for name in names))]
 Augment = Literal["none", "light", "medium", "strong", "seed"]
 
 

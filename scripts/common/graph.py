@@ -17,8 +17,12 @@ from common.weights import weights_file
 # What features are made of and shaped by, by the first word of the source's name; any other is a timm encoder, or a net's trunk.
 PICTURES = (("images",), tuple(f"features.{key}" for key in ("size", "stages", "views", "augment", "pretrained")))
 SOURCES = {"text": (("folds",), ("encode",)), "image": (("images",), ("encode",)), "joint": (("folds", "images"), ("encode",)),
-           "words": (("folds",), ("words",)), "ocr": (("folds",), ("ocr", "images.max_megapixels", "images.min_side", "images.convert")),
+           "words": (("folds",), ("words",)), "ocr": (("folds", "images"), ("ocr", "images.max_megapixels", "images.min_side", "images.convert")),
            "table": (("folds", "words", "near"), ("ridge", "table.train", "table.test"))}
+
+# What says which pictures there are
+SHOWN = tuple(f"data.{key}" for key in ("folder", "train", "test", "id", "category_column", "categories", "labels", "attributes", "train_image",
+                                        "test_image", "question", "val_rows", "seed"))
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,9 @@ def step_of(target: Path, config: Config, paths: Paths) -> Step:
         return Step(target, f"{script} {paths.category} {option}".strip(), tuple(needs), tuple(settings))
 
     if target == paths.folds:
-        return step("01_split_files", settings=["task", "data"])
+        return step("01_split_files", [paths.images] * (config.data.group == "image"), ["task", "data"])
     if target == paths.images:
-        return step("02_download_images", [paths.folds], ["images"])
+        return step("02_download_images", settings=["task", "images", *SHOWN])
     if target == paths.merged:
         return step("08_merge_files", [paths.folds, *map(paths.pred, members(config))], ["models"])
     if target == paths.submission:
@@ -148,7 +152,7 @@ def stale(config: Config, graph: dict[Path, Step], reader: Step | None = None) -
 def replaced(record: dict, config: Config) -> str:
     """The first raw file, bad picture or weights file that is not as recorded; "" when all are, or are not there to compare."""
     try:
-        place = input_folder(config.data.folder, config.data.train) if record.get("raw") or record.get("bad") else None
+        place = input_folder(config.data.folder, config.data.train) if any(map(record.get, ("raw", "bad", "archives"))) else None
     except Stop:
         return ""
     for name, old in (record.get("raw") or {}).items():
@@ -157,11 +161,18 @@ def replaced(record: dict, config: Config) -> str:
     for name, size in (record.get("bad") or {}).items():  # a picture that could not be read, and now perhaps can
         if size_of(place, name) != size:
             return f"{name}, which could not be read"
+    if "archives" in record and (changed := dict(record["archives"].items() ^ archive_sizes(place).items())):
+        return next(iter(changed))
     for name, old in (record.get("weights") or {}).items():
         file = weights_file(name, config.run.weights)
         if file and old and digest(file, old)["sha256"] != old["sha256"]:
             return f"{name} weights"
     return ""
+
+
+def archive_sizes(folder: Path) -> dict[str, int]:
+    """Bytes of each archive at the top of a folder: pictures may lie in them."""
+    return {file.name: file.stat().st_size for ending in ("tar", "zip") for file in folder.glob(f"*.{ending}")}
 
 
 def size_of(folder: Path, name: str) -> int | None:

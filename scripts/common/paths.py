@@ -56,8 +56,9 @@ class Paths:
     def __init__(self, category: str):
         self.category, self.dir = category, folder("working") / category
         self.folds = self.dir / "folds.csv"          # id, split, fold, dev, image, labels
+        self.downloads = folder("working") / "downloads"  # files of links, for all categories
         self.images = self.dir / "images.csv"        # image, status, reason, where in the cache
-        self.cache = self.dir / "images"             # <shard>.bin, <shard>.csv
+        self.cache = self.dir / "images"             # <shard>.bin
         self.words = self.dir / "features" / "words.npz"  # n-grams of the texts, sparse (n, v)
         self.near = self.dir / "features" / "near.npz"    # the nearest training rows of every row
         self.ocr = self.dir / "features" / "ocr.csv"      # lines of text on the pictures, with their places

@@ -5,7 +5,7 @@ from types import ModuleType
 import numpy as np
 
 from common.io import load_npz, read_record
-from common.images import Cache
+from common.cache import Cache
 from common.models import load_model
 from common.tables import align, read_csv, read_folds
 from common.tasks import load_task
@@ -67,7 +67,7 @@ def load_rows(job) -> Rows:
     table, task = read_folds(job.paths.folds), load_task(job.config.task)
     outputs = read_record(job.paths.folds)["outputs"]
     return Rows(task, outputs, table.id.to_numpy(str), table.fold.to_numpy(), table.dev.to_numpy(bool),
-                table.image.to_numpy(str), task.encode(table, outputs), np.where(table.group == "", table.id, table.group),
+                table.image.to_numpy(object), task.encode(table, outputs), np.where(table.group == "", table.id, table.group),
                 **{name: table[name].to_numpy(object) for name in ("text", "question", "category", "part") if name in table})
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from common.augment import augmenter
 from common.device import autocast, precision
 from common.errors import Stop
-from common.images import Cache, batches
+from common.cache import Cache, batches
 from common.paths import plain
 
 

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import numpy as np
+from download import downloading
 from entity import merging, normalising, splitting
 from price import boosting, encode, fusion
 
@@ -92,13 +93,14 @@ def pictures(folder: Path, race, n: int = 64):
 
     from common.augment import augmenter, pipeline
     from common.config import Images
-    from common.images import Cache, batches, cached_bytes
+    from common.cache import Cache, batches
+    from common.images import fast_jpeg, judge
 
     files = photographs(folder, n)
     rows, blob = [], b""
     for file in files:
-        data, row = cached_bytes(file, Images())
-        rows.append({"image": file.name, **row, "shard": 0, "offset": len(blob), "bytes": len(data)})
+        data, row = judge(file.read_bytes(), Images())
+        rows.append({"image": file.name, **row, "shard": 0, "offset": len(blob), "length": len(data)})
         blob += data
     (folder / "000.bin").write_bytes(blob)
     pd.DataFrame(rows).to_csv(folder / "images.csv", index=False)
@@ -125,9 +127,9 @@ def pictures(folder: Path, race, n: int = 64):
         list(loader)  # the workers are there before the clock runs
         yield (f"{name}, {n} pictures", "PIL, resize, normalise in a DataLoader, float32", "512-pixel cache in threads, uint8", *race(lambda: list(loader), lambda: ours(own)),
                "20,000/s from memory" if own is None else "the augmentation itself")
-    yield (f"first decode to 512, {n} pictures", "PIL, resize", "PIL draft, resize, JPEG",
-           *race(lambda: [Image.open(f).convert("RGB").resize((512, 512), 3) for f in files], lambda: [cached_bytes(f, Images()) for f in files]),
-           "4.3x with simplejpeg")
+    first = lambda: [Image.open(f).convert("RGB").resize((512, 512), 3) for f in files]
+    yield (f"first decode to 512, {n} pictures", "PIL, resize", f"{'simplejpeg' if fast_jpeg() else 'PIL draft'}, areas, JPEG, hashes",
+           *race(first, lambda: [judge(f.read_bytes(), Images()) for f in files]), "the bits of the file: unpacking them is half of it")
 
 
 def start(folder: Path, race):
@@ -141,7 +143,7 @@ def start(folder: Path, race):
 
 
 def main(argv=None):
-    wanted = (sys.argv[1:] if argv is None else argv) or ["heads", "pictures", "encode", "fusion", "boosting", "splitting", "merging", "normalising", "start"]
+    wanted = (sys.argv[1:] if argv is None else argv) or ["heads", "pictures", "encode", "fusion", "boosting", "splitting", "merging", "normalising", "start", "downloading"]
     print("| step | today | ours | seconds | ratio | limit |\n|---|---|---|---|---|---|")
     for name in wanted:
         with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,7 @@
 import numpy as np
 
 from common.device import autocast, device, precision
-from common.images import batches
+from common.cache import batches
 from common.io import log, progress
 from common.rows import load_pictures
 

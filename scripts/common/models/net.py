@@ -6,7 +6,7 @@ import numpy as np
 from common.augment import augmenter
 from common.device import autocast, device, precision
 from common.errors import Stop
-from common.images import batches
+from common.cache import batches
 from common.io import log, progress
 from common.rows import load_pictures
 

@@ -111,7 +111,7 @@ demo: $(READY) $(INPUT)/sample.json  ## draw the sample and take it from raw fil
 	set -e; for category in demo_taxonomy demo_price demo_entity; do $(PYTHON) scripts/09_post_process.py $$category \
 		--check $(SUBMISSIONS)/$$category.csv --truth $(INPUT)/$$category/solution.csv; done
 
-retry: $(READY)  ## fetch once more the pictures that could not be had, those in failed.csv
+retry: $(READY)  ## fetch once more the links that could not be had, 404s too
 	$(call run,02_download_images) --retry
 
 analysis: $(READY)  ## what the training set of CATEGORY holds, and what is odd in it

@@ -1,7 +1,7 @@
 """Raw csv → one table of rows with their folds and parts, made once and used by every later step; or any csv → N files.
 
 Reads   <input_path>/<data.folder>/train.csv, test.csv and what the task needs beside them;
-        with data.group=image also working/<category>/images.csv and the cache: which rows show the same picture, or nearly
+        with data.group=image also working/<category>/images.csv: which rows show the same picture, or nearly
 Writes  working/<category>/folds.csv: id (train:12, test:12), split, fold (-1 for test), dev (1: picks epochs, is never
         trained on), part, image, group, text where rows have one, then the targets as text, "" where not labelled
         Stops at once when weights that a later step starts from cannot be had
@@ -15,10 +15,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from common import errors
 from common.cli import start
-from common.duplicates import colours_of, same_picture
 from common.io import digest, log
 from common.models import NAMES, load_model
 from common.paths import input_folder
@@ -66,16 +66,10 @@ def assign_parts(images: np.ndarray, n_parts: int) -> np.ndarray:
 
 def group_by_picture(images: np.ndarray, job) -> np.ndarray:
     """The group of each row (n,) by its picture (n,): the name of the first that is the same or nearly, "" where a row has none."""
-    table = read_csv(job.paths.images, ["image", "sha256", "hash"])
-    shown = np.flatnonzero(table.image.isin(images) & (table.image != ""))
-    means_of = colours_of(job, job.paths.images)
-    group = same_picture(table.iloc[shown], lambda positions: means_of(shown[positions]))
-    names = table.image.to_numpy(object)[shown]
-    _, begins, group = np.unique(group, return_index=True, return_inverse=True)
-    first = dict(zip(names, names[begins[group]]))
-    found = np.array([first.get(image, "") for image in images], object)
-    largest = int(np.unique(found[found != ""], return_counts=True)[1].max(initial=0))
-    log(pictures=len(shown), groups=len(begins), rows_in_the_largest=largest)
+    table = read_csv(job.paths.images, ["image", "group"])
+    found = pd.Series(images).map(dict(zip(table.image, table.group))).fillna("").to_numpy(object)
+    largest = int(np.unique(found[found != ""].astype(str), return_counts=True)[1].max(initial=0))
+    log(rows=len(images), pictures=len(set(images)), groups=len(set(found)), rows_in_the_largest=largest)
     if largest > LARGE * len(images):
         log(warning=f"{largest} of {len(images)} training rows show what is taken for one picture, so they are in one fold, and folds may "
                     f"be uneven: look at those that folds.csv has in one group; data.group= leaves rows on their own")

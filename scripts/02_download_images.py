@@ -8,7 +8,8 @@ Writes  working/downloads/<hash of the link>: files of links, for all categories
         working/<category>/failed.csv: the pictures that are not to be had or used: id, image, status, reason
         working/<category>/duplicates.csv: pairs of pictures that are the same, or nearly
         working/<category>/images.csv, written last: id of the first row that shows it, image, file, status (ok, bad, failed: may pass),
-        reason, bytes, width, height, sha256, hash (average hash, 16 hex digits), shard, offset, length (in the cache)
+        reason, bytes, width, height, sha256, hash (average hash, 16 hex digits), shard, offset, length (in the cache), group: the first
+        picture that is the same or nearly
 Run     python scripts/02_download_images.py c2
         python scripts/02_download_images.py entity --retry      what failed is tried again, links that are not there (404) too
 """
@@ -18,9 +19,9 @@ import pandas as pd
 
 from common import errors
 from common.cli import start
-from common.duplicates import colours_of, report
-from common.graph import archive_sizes, size_of, values
-from common.io import digest, log, progress, replacing
+from common.duplicates import twins
+from common.graph import archive_stamps, size_of, values
+from common.io import digest, log, replacing
 from common.links import is_link
 from common.obtain import Obtainer
 from common.paths import input_folder
@@ -32,7 +33,7 @@ from common.shards import COLUMNS, Growing
 def index(rows: pd.DataFrame, cache: Growing) -> pd.DataFrame:
     """images.csv of the rows: a line per picture, by name."""
     first = rows.drop_duplicates("image").set_index("image").id.sort_index()
-    table = pd.DataFrame([cache.rows[image] for image in first.index], columns=COLUMNS)
+    table = pd.DataFrame([cache.row(image) for image in first.index], columns=COLUMNS)
     table.insert(0, "id", first.to_numpy())
     return table
 
@@ -43,7 +44,7 @@ def write_beside(file, table: pd.DataFrame) -> None:
         table.to_csv(part, index=False)
 
 
-def require_some(rows: pd.DataFrame, bad: pd.DataFrame, pictures, category: str) -> None:
+def require_some(rows: pd.DataFrame, bad: pd.DataFrame, pictures, job) -> None:
     """Stop when none of a split's pictures can be used."""
     reasons = bad.set_index("image").reason
     for split, images in rows.groupby("split").image:
@@ -52,8 +53,13 @@ def require_some(rows: pd.DataFrame, bad: pd.DataFrame, pictures, category: str)
             what = f"none of {len(images)} {split} pictures can be {'had' if is_link(name) else f'read in {folder}'}, e.g. {name[:200]!r}: {reasons[name]}; "
             raise errors.Stop(what + (
                 pictures.hint() or f"put the pictures or an archive of them there, or set data.{split}_image" if not is_link(name) else
-                f"is there a network (in a Kaggle kernel: Internet on)? Then run: make retry CATEGORY={category}. Without one, put the downloads/ "
+                f"is there a network (in a Kaggle kernel: Internet on)? Then run: {retry(job)}. Without one, put the downloads/ "
                 f"of another session, or an archive of it, into {folder}"))
+
+
+def retry(job) -> str:
+    """The command that fetches again what could not be had."""
+    return f"make retry CATEGORY={job.paths.category}" + (f' SET="{" ".join(job.overrides)}"' if job.overrides else "")
 
 
 def main(argv=None):
@@ -69,22 +75,22 @@ def main(argv=None):
             Obtainer(config, pictures, paths.downloads, cache).obtain(sorted(set(rows.image)), job.args.retry)
             table = index(rows, cache)
         bad = table[table.status != "ok"]
-        write_beside(paths.dir / "failed.csv", bad[["id", "image", "status", "reason"]])
-        require_some(rows, bad, pictures, paths.category)
-        table.to_csv(part, index=False)
+        require_some(rows, bad, pictures, job)
         splits = {split: table.image.isin(rows.image[rows.split == split]).to_numpy() for split in ("train", "test")}
-        counts, pairs = report(table, splits, colours_of(job, part))
+        counts, pairs, table["group"] = twins(table, splits)
+        table.drop(columns=["stamp", "colours"]).to_csv(part, index=False)
+        write_beside(paths.dir / "failed.csv", bad[["id", "image", "status", "reason"]])
         write_beside(paths.dir / "duplicates.csv", pairs)
         record |= {
             # the same wherever it is made of the same files, so that another seed or machine makes nothing stale
-            "made": sha256((made_with + table[["image", "status", "sha256"]].to_csv()).encode()).hexdigest(),
-            "raw": {name: digest(folder / name) for name in files}, "archives": archive_sizes(folder),
+            "made": sha256((made_with + table[["image", "status", "sha256", "group"]].to_csv()).encode()).hexdigest(),
+            "raw": {name: digest(folder / name) for name in files}, "archives": archive_stamps(folder),
             "bad": {name: size_of(folder, name) for name in bad.image[~bad.image.map(is_link)]}}
     for kind, of, within, found, *_ in counts[counts.pictures > 0].itertuples(index=False):
         log(duplicates=kind, of=of, within=within, pictures=found)
     log(pictures=len(table), **table.status.value_counts().to_dict(), rows_without_picture=int(rows.image.isin(bad.image).sum()))
     if len(bad):
-        log(see=paths.dir / "failed.csv", retry=f"make retry CATEGORY={paths.category}" if (bad.image.map(is_link)).any() else None)
+        log(see=paths.dir / "failed.csv", retry=retry(job) if bad.image.map(is_link).any() else None)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from PIL import Image
 from common import duplicates
 from common.cli import Job
 from common.config import Config, Data, Images
-from common.duplicates import near_codes, report, same_picture
+from common.duplicates import near_codes, report, same_picture, twins
 from common.errors import Stop
 from common.images import judge
 from common.paths import Paths
@@ -107,42 +107,25 @@ def test_colours_are_asked_for_only_where_a_hash_has_a_like_one():
     assert same_picture(table[:0], None).tolist() == [] and report(table[:0], {"train": np.ones(0, bool)}, None)[0].pictures.tolist() == [0, 0]
 
 
-def shelf(folder, cache: bool) -> tuple[np.ndarray, Job]:
-    """Six rows' pictures in images.csv and files, two of which are near twins, two the same, one broken; and the job."""
+def test_rows_whose_pictures_are_the_same_are_one_group(script, folders, capsys):
+    """Six pictures, two of which are near twins, two the same, one broken; eight rows that show them, or none."""
     noise = lambda seed: Image.fromarray(np.random.default_rng(seed).integers(0, 255, (4, 6, 3), np.uint8)).resize((240, 160), Image.Resampling.BICUBIC)
-    files = {"0.jpg": noise(0), "1.jpg": noise(1), "2.jpg": noise(0).resize((160, 107)), "3.jpg": noise(1), "4.jpg": noise(4), "5.jpg": None}
-    config = Config(task="price", models=("table",), data=Data(folder="shelf", labels=("price",), group="image"), images=Images(size=64, cache=cache))
-    job, rows = Job(config, Paths("shelf"), None), []
-    (folder / "input/shelf").mkdir(parents=True)
-    (folder / "input/shelf/train.csv").touch()
-    job.paths.cache.mkdir(parents=True)
-    with open(job.paths.cache / "000.bin", "wb") as blob:
-        for name, picture in files.items():
-            data = io.BytesIO()
-            picture.save(data, "JPEG", quality=80) if picture else data.write(b"<html>")
-            (folder / "input/shelf" / name).write_bytes(data.getvalue())
-            cached, row = judge(data.getvalue(), config.images)
-            rows.append({"image": name, **row, "shard": 0 if cached else -1, "offset": blob.tell(), "length": len(cached)})
-            blob.write(cached)
-    pd.DataFrame(rows).to_csv(job.paths.images, index=False)
-    return np.array(["4.jpg", "3.jpg", "2.jpg", "5.jpg", "0.jpg", "1.jpg", "", "5.jpg"], object), job
-
-
-@pytest.mark.parametrize("cache", [True, False])
-def test_rows_whose_pictures_are_the_same_are_one_group(script, folders, cache, capsys):
-    images, job = shelf(folders, cache)
+    rows = []
+    for name, picture in {"0.jpg": noise(0), "1.jpg": noise(1), "2.jpg": noise(0).resize((160, 107)), "3.jpg": noise(1), "4.jpg": noise(4), "5.jpg": None}.items():
+        data = io.BytesIO()
+        picture.save(data, "JPEG", quality=80) if picture else data.write(b"<html>")
+        rows.append({"image": name, **judge(data.getvalue(), Images(size=64))[1]})
+    table = pd.DataFrame(rows)
+    counts, pairs, table["group"] = twins(table, {"train": np.array([1, 1, 1, 1, 0, 0], bool), "test": np.array([0, 0, 0, 0, 1, 1], bool)})
+    assert table.group.tolist() == ["0.jpg", "1.jpg", "0.jpg", "1.jpg", "4.jpg", "5.jpg"]
+    assert pairs.values.tolist() == [["exact", "3.jpg", "1.jpg"], ["near", "2.jpg", "0.jpg"]] and counts.pictures.tolist() == [2, 0, 0, 2, 0, 0]
+    job = Job(Config(task="price", models=("table",), data=Data(folder="shelf", labels=("price",), group="image")), Paths("shelf"), None)
+    job.paths.images.parent.mkdir(parents=True)
+    table.to_csv(job.paths.images, index=False)
     group = script("split_files").group_by_picture
+    images = np.array(["4.jpg", "3.jpg", "2.jpg", "5.jpg", "0.jpg", "1.jpg", "", "5.jpg"], object)
     assert group(images, job).tolist() == ["4.jpg", "1.jpg", "0.jpg", "5.jpg", "0.jpg", "1.jpg", "", "5.jpg"]
-    printed = capsys.readouterr().out
-    assert "pictures 6 groups 4 rows_in_the_largest 2" in printed and "warning 2 of 8 training rows show what is taken for one picture" in printed
-    assert group(images[[0, 2]], job).tolist() == ["4.jpg", "2.jpg"] and group(images[6:7], job).tolist() == [""]
-
-
-def test_a_picture_that_is_gone_is_named(script, folders):
-    images, job = shelf(folders, cache=False)
-    (folders / "input/shelf/0.jpg").unlink()
-    with pytest.raises(Stop, match="0.jpg, which could be read before: missing; remove .*images.csv and run make again"):
-        script("split_files").group_by_picture(images, job)
+    assert "warning 2 of 8 training rows show what is taken for one picture" in capsys.readouterr().out
 
 
 def test_group_image_needs_pictures_and_no_column(script, folders):

@@ -11,13 +11,15 @@ import numpy as np
 import pandas as pd
 
 from common.analysis import Raw, Tables, counted, listed, spread
-from common.duplicates import SIDE, report
+from common.duplicates import report
 from common.images import load_picture, look
 from common.io import progress
 from common.links import is_link
 from common.pictures import Pictures
 
 OFTEN = 10  # of the most frequent sizes
+
+SIDE = 64   # pixels: a JPEG is decoded at no more than it takes to have these
 
 
 def analyse_pictures(raw: Raw, pictures: Pictures, most: int) -> Tables:

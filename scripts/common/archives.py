@@ -32,6 +32,7 @@ class Archive:
         self.name, self.zipped = file.name, file.suffix.lower() == ".zip"
         try:
             self.file = open(file, "rb", buffering=0)
+            self.time = os.fstat(self.file.fileno()).st_mtime_ns
             self.members = (zip_members if self.zipped else tar_members)(self.file)
         except Exception as error:  # broken bytes make tarfile and zipfile raise anything
             what = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -62,11 +63,16 @@ class Archive:
         return data
 
 
+def archive_files(folder: Path) -> list[Path]:
+    """The archives at the top of a folder that are read in place, by name."""
+    return [file for file in sorted(folder.glob("[!.]*")) if file.suffix.lower() in (".tar", ".zip") and file.is_file()]
+
+
 class Archives:
     """All archives at the top of a folder. Stop when one is broken, of those that are read in place."""
 
     def __init__(self, folder: Path):
-        self.all = [Archive(file) for file in sorted(file for file in folder.glob("*") if file.suffix.lower() in (".tar", ".zip") and file.is_file())]
+        self.all = list(map(Archive, archive_files(folder)))
 
     def find(self, name: str) -> tuple[Archive, str] | None:
         """The archive that holds a file, and its path there: its own, or without the archive's stem, as train_images.zip may hold
@@ -113,9 +119,10 @@ def zip_members(file) -> dict[str, Member]:
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             kind = info.external_attr >> 28  # of a file made on Unix: 8 is regular, 10 a link; else 0
-            if not info.is_dir() and kind in (0, 8) and is_inner(info.filename):
+            name = info.filename.replace("\\", "/")  # of old Windows tools
+            if not info.is_dir() and kind in (0, 8) and is_inner(name):
                 method = ENCRYPTED if info.flag_bits & 1 else info.compress_type
-                found[plain_path(info.filename)] = Member(info.header_offset, info.compress_size, info.file_size, method, info.CRC)
+                found[plain_path(name)] = Member(info.header_offset, info.compress_size, info.file_size, method, info.CRC)
     return found
 
 

@@ -1,7 +1,7 @@
 """The configuration: what can be set, its default, its unit. One section per concept; the defaults are the published systems.
 
 A file of configs/ holds one `config = Config(...)` with what differs. A file is stale when a section it was made with has
-changed: `run` says how, never what, and is not one.
+changed: `run` and `download` say how, never what, and are not such.
 """
 from typing import Annotated, Literal
 
@@ -43,7 +43,7 @@ class Data(Section):
 
 class Images(Section):
     """What a picture must be, and the cache that is made of it."""
-    size: Count = 512                 # pixels, square
+    size: Annotated[int, Field(ge=1, le=4096)] = 512  # pixels, square
     fit: Literal["squash", "pad"] = "squash"  # to the square: stretch it, or keep the aspect on grey
     quality: Annotated[int, Field(ge=0, le=100)] = 90  # of the cached JPEG; 0 = plain uint8, 3 size² bytes a picture
     min_side: Count = 8               # pixels; a smaller picture is bad
@@ -54,7 +54,7 @@ class Images(Section):
 
 class Download(Section):
     """How pictures are fetched from links: how, not what, so none of it makes a file stale."""
-    threads: Count = 64
+    threads: Annotated[int, Field(ge=1, le=256)] = 64  # with two handles a connection; a process often has 1,024
     per_host: Count = 32              # connections to one host at a time
     rate: NonNegative = 0.0           # requests a second to one host; 0 = no limit
     connect: Positive = 10.0          # seconds to be let in
@@ -65,7 +65,7 @@ class Download(Section):
     max_megabytes: Positive = 50.0    # of a file; more is cut off and not taken
     redirects: Annotated[int, Field(ge=0)] = 5
     networks: Networks = ()  # private networks that links may lead to, e.g. 10.0.0.0/8; () = public addresses alone
-    agent: str = "Mozilla/5.0 (compatible; catalogue-toolkit)"
+    agent: Annotated[str, Field(pattern=r"^[ -~]+$")] = "Mozilla/5.0 (compatible; catalogue-toolkit)"
 
 
 class Infer(Section):

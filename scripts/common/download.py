@@ -158,7 +158,7 @@ class Downloader:
         """Raise the Failure of an answer that is not to be read."""
         status = response.status
         if status not in (200, 203):
-            final = 300 <= status < 500 and status not in PASSING
+            final = status < 500 and status not in PASSING
             asked = seconds(response.headers.get("Retry-After", "")) if status in (429, 503) else 0
             raise Failure(f"{status} {responses.get(status, '')}".strip(), final, wait=asked or float(status == 429))
         if (response.length_remaining or 0) > self.largest:

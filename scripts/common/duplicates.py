@@ -3,50 +3,26 @@
 Near twins have other bytes, average hashes at most 2 of 64 bits apart and 8x8 colours at most ALIKE levels: of photos made smaller by a
 third and saved at quality 60, 94 to 97 % are both; of thumbnails of 60x80 pixels 9 %. The hash alone takes a shoe on white for every other.
 """
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from common.cache import Cache
-from common.errors import Stop
-from common.images import load_picture, look
-from common.io import progress
-from common.pictures import open_pictures
-
-SIDE = 64      # pixels: a file is decoded at no more than it takes to have these
 ALIKE = 8      # levels of 255 by which each of the 192 colours of near twins differs at most
 PARTS = 4      # that the flipped hashes are compared in: at 263,859 pictures each needs 100 MB
 APART = 2**17  # of one hash from the next in the order of pictures: more than 192 levels can sum up to
+MOST = 300     # pictures of a hash that one is compared with: thousands that are nearly all alike are still chained to one another
 CHUNK = 2**18  # pairs whose colours are compared at a time: 50 MB
-MeansOf = Callable[[np.ndarray], np.ndarray]  # positions (m,) in a table → 8x8 colours (m, 192) of its pictures, as `look` has them
+MeansOf = Callable[[np.ndarray], np.ndarray]  # positions (m,) in a table → 8x8 colours (m, 192) of its pictures, as common.images.look has them
 Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
 
 
-def colours_of(job, table: Path) -> MeansOf:
-    """The 8x8 colours of pictures by position in images.csv, which lies at `table`: from the cache, or with images.cache=false from
-    their files; by threads. Stop when one cannot be read any more."""
-    from PIL import Image
-
-    images, cache = job.config.images, Cache(table, job.paths.cache) if job.config.images.cache else None
-    small = images.model_copy(update={"size": SIDE})
-    names, pictures = pd.read_csv(table, usecols=["image"], dtype=str, keep_default_na=False).image.to_numpy(), open_pictures(job)
-
-    def one(i: int) -> np.ndarray:
-        try:
-            picture = Image.fromarray(cache.read(i)) if cache else load_picture(pictures.read(names[i]), small)[0]
-        except ValueError as error:
-            raise Stop(f"{names[i]}, which could be read before: {error}; remove {job.paths.images} and run make again") from None
-        return look(picture)[1]
-
-    def means_of(positions: np.ndarray) -> np.ndarray:
-        with ThreadPoolExecutor(job.config.run.workers or os.cpu_count()) as pool:
-            return np.stack(list(progress(pool.map(one, positions.tolist()), "colours", len(positions), unit="img")))
-
-    return means_of
+def twins(table: pd.DataFrame, splits: dict[str, np.ndarray]) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Counts and pairs, as `report` gives them, and the name of the first picture that is the same as each or nearly (n,). `table` also has
+    the column colours: 192 levels as 384 hex digits."""
+    means_of = lambda rows: np.frombuffer(bytes.fromhex("".join(table.colours.iloc[rows])), np.uint8).reshape(len(rows), -1)
+    group = same_picture(table, means_of)
+    return *report(table, splits, means_of), table.image.to_numpy()[np.unique(group, return_index=True)[1][group]]
 
 
 def same_picture(table: pd.DataFrame, means_of: MeansOf) -> np.ndarray:
@@ -96,7 +72,7 @@ def first_copies(table: pd.DataFrame) -> np.ndarray:
 
 
 def near_twins(table: pd.DataFrame, means_of: MeansOf) -> Pairs:
-    """Pairs (m,), (m,) of near twins, each once. Of pictures with the same bytes the first stands for all."""
+    """Pairs (m,), (m,) of near twins, each once; all of them, but where one has more than MOST. Of pictures with the same bytes the first stands for all."""
     rows = np.flatnonzero((table["hash"] != "").to_numpy() & (first_copies(table) == np.arange(len(table))))
     codes, code = np.unique(np.array([int(digits, 16) for digits in table["hash"].to_numpy()[rows]], np.uint64), return_inverse=True)
     pairs = near_codes(codes)
@@ -118,7 +94,7 @@ def near_twins(table: pd.DataFrame, means_of: MeansOf) -> Pairs:
         windows.append((one, np.searchsorted(key, np.maximum(around - reach, other * APART)),
                         np.searchsorted(key, np.minimum(around + reach, (other + 1) * APART - 1), "right")))
     for one, begin, end in windows:
-        for which, other in spread(begin, end):
+        for which, other in spread(begin, np.minimum(end, begin + MOST)):
             i, j = one[which], other
             for colours in (some, means):
                 near = gap(colours[i], colours[j]) <= ALIKE

@@ -41,4 +41,4 @@ def run(main) -> None:
 
 def disk_full(error: Exception) -> bool:
     """Whether writing failed for want of space: the system's error, or what safetensors and torch.save make of it."""
-    return getattr(error, "errno", None) == errno.ENOSPC or any(sign in str(error) for sign in ("os error 28", "inline_container"))
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT) or any(sign in str(error) for sign in ("os error 28", "inline_container"))

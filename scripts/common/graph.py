@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.archives import archive_files
 from common.config import Config
 from common.errors import Stop
 from common.io import digest, read_record
@@ -22,7 +23,7 @@ SOURCES = {"text": (("folds",), ("encode",)), "image": (("images",), ("encode",)
 
 # What says which pictures there are
 SHOWN = tuple(f"data.{key}" for key in ("folder", "train", "test", "id", "category_column", "categories", "labels", "attributes", "train_image",
-                                        "test_image", "question", "val_rows", "seed"))
+                                        "test_image", "question", "val_rows"))
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def step_of(target: Path, config: Config, paths: Paths) -> Step:
     if target == paths.folds:
         return step("01_split_files", [paths.images] * (config.data.group == "image"), ["task", "data"])
     if target == paths.images:
-        return step("02_download_images", settings=["task", "images", *SHOWN])
+        return step("02_download_images", settings=["task", "images", *SHOWN, *["data.seed"] * bool(config.data.val_rows)])
     if target == paths.merged:
         return step("08_merge_files", [paths.folds, *map(paths.pred, members(config))], ["models"])
     if target == paths.submission:
@@ -161,8 +162,8 @@ def replaced(record: dict, config: Config) -> str:
     for name, size in (record.get("bad") or {}).items():  # a picture that could not be read, and now perhaps can
         if size_of(place, name) != size:
             return f"{name}, which could not be read"
-    if "archives" in record and (changed := dict(record["archives"].items() ^ archive_sizes(place).items())):
-        return next(iter(changed))
+    if "archives" in record and (now := archive_stamps(place)) != (old := record["archives"]):
+        return next(name for name in {**old, **now} if old.get(name) != now.get(name))
     for name, old in (record.get("weights") or {}).items():
         file = weights_file(name, config.run.weights)
         if file and old and digest(file, old)["sha256"] != old["sha256"]:
@@ -170,9 +171,9 @@ def replaced(record: dict, config: Config) -> str:
     return ""
 
 
-def archive_sizes(folder: Path) -> dict[str, int]:
-    """Bytes of each archive at the top of a folder: pictures may lie in them."""
-    return {file.name: file.stat().st_size for ending in ("tar", "zip") for file in folder.glob(f"*.{ending}")}
+def archive_stamps(folder: Path) -> dict[str, list[int]]:
+    """Size and time of each archive at the top of a folder: pictures may lie in them."""
+    return {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in archive_files(folder)}
 
 
 def size_of(folder: Path, name: str) -> int | None:

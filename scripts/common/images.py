@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "JPEG2000", "PPM", "ICO")  # not EPS: PIL runs Ghostscript on it
+FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "JPEG2000", "PPM")  # not EPS: PIL runs Ghostscript on it
 UNUSUAL = {"CMYK": "CMYK", "I": "16-bit", "F": "float"}  # PIL modes, without what stands behind a semicolon
 TURNED = 0x0112  # EXIF's orientation, and what makes each of them upright
 TURNS = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90"}
@@ -78,6 +78,8 @@ def naming_what_breaks(most: float):
 
     try:
         yield
+    except MemoryError:  # the machine's fault
+        raise
     except UnidentifiedImageError:
         raise ValueError("broken: no picture") from None  # PIL's words name an address in memory
     except Image.DecompressionBombError:
@@ -159,16 +161,18 @@ def look(picture) -> tuple[str, np.ndarray]:
 
 
 def judge(data: bytes, images) -> tuple[bytes, dict]:
-    """What the cache keeps of a file's bytes, and its row: status (ok, bad), reason, width, height, sha256 of the bytes, hash by `look`.
+    """What the cache keeps of a file's bytes, and its row: status (ok, bad), reason, width, height, sha256 of the bytes, hash and colours by `look`
+    (colours: 192 levels as 384 hex digits).
 
     Kept is a JPEG of images.quality, or 3 size² plain uint8 when that is 0; nothing when the picture is bad or images.cache is false.
     """
-    row = {"status": "bad", "reason": "", "width": 0, "height": 0, "sha256": hashlib.sha256(data).hexdigest(), "hash": ""}
+    row = {"status": "bad", "reason": "", "width": 0, "height": 0, "sha256": hashlib.sha256(data).hexdigest(), "hash": "", "colours": ""}
     try:
         picture, (width, height) = load_picture(data, images)
     except ValueError as error:
         return b"", row | {"reason": str(error)}
-    row |= {"status": "ok", "width": width, "height": height, "hash": look(picture)[0]}
+    hash, colours = look(picture)
+    row |= {"status": "ok", "width": width, "height": height, "hash": hash, "colours": colours.astype(np.uint8).tobytes().hex()}
     return encode(to_square(picture, images), images.quality) if images.cache else b"", row
 
 

@@ -14,6 +14,7 @@ from common.paths import input_folder, inside
 class Found(NamedTuple):
     place: str                  # for people, e.g. "images/0.jpg", "images.tar: images/0.jpg", "downloads/3f/3fa9…"
     size: int                   # bytes
+    stamp: str                  # changes with the file, as far as its size and time tell
     read: Callable[[], bytes]   # raises ValueError with a one-line reason, or OSError
 
 
@@ -38,6 +39,11 @@ class Pictures:
         """Bytes of a picture's file; None where there is none."""
         found = self.look(name)
         return found and found.size
+
+    def stamp(self, name: str) -> str:
+        """What tells a picture's file from another of its name: size and time; of a download, whose link names it, the size. "" nowhere."""
+        found = self.look(name)
+        return found.stamp if found else ""
 
     def place(self, name: str) -> str:
         """Where a picture lies, for people; "" where there is none."""
@@ -66,11 +72,12 @@ class Pictures:
             except (OSError, ValueError):  # not there, or no name of a file: too long, half a surrogate pair
                 continue
             if stat.S_ISREG(status.st_mode):
-                return Found(path, status.st_size, partial(read_file, file))
+                return Found(path, status.st_size, str(status.st_size) if link else f"{status.st_size} {status.st_mtime_ns}", partial(read_file, file))
         if not path or not (there := self.archives().find(path)):
             return None
         archive, inner = there
-        return Found(f"{archive.name}: {inner}", archive.members[inner].size, partial(archive.read, inner))
+        size = archive.members[inner].size
+        return Found(f"{archive.name}: {inner}", size, str(size) if link else f"{size} {archive.time}", partial(archive.read, inner))
 
     def archives(self) -> Archives:
         with self.lock:
@@ -80,10 +87,9 @@ class Pictures:
 
 def read_file(file: str) -> bytes:
     with open(file, "rb") as opened:
-        data = opened.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise ValueError(f"it is over {LARGEST >> 20} MB")
-    return data
+        if os.fstat(opened.fileno()).st_size > LARGEST:
+            raise ValueError(f"it is over {LARGEST >> 20} MB")
+        return opened.read()
 
 
 def open_pictures(job) -> Pictures:

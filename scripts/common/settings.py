@@ -65,7 +65,7 @@ def explain(error: dict, category: str, section: str) -> str:
     """One pydantic error of a section (Config, Net, ...) as a line: where, what, what there is."""
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "value_error":
-        return f"configs/{category}.py: {error['msg'].removeprefix('Value error, ')}"
+        return f"configs/{category}.py{', ' * bool(where)}{where}: {error['msg'].removeprefix('Value error, ')}"
     if error["type"] in ("model_type", "model_attributes_type"):
         return f"configs/{category}.py: {where} is a section: write {where}.<setting>=..."
     if error["type"] != "extra_forbidden":

@@ -5,16 +5,17 @@ from pathlib import Path
 
 from common.ledger import Ledger
 
-COLUMNS = ("image", "file", "status", "reason", "bytes", "width", "height", "sha256", "hash", "shard", "offset", "length")
+COLUMNS = ("image", "file", "stamp", "status", "reason", "bytes", "width", "height", "sha256", "hash", "colours", "shard", "offset", "length")
 LARGEST = 2**30  # bytes of a shard before the next is begun
 EVERY = 2.0      # seconds between commits: what a kill costs of decoding; downloaded files are there all the same
 
 
 class Growing:
-    """`with Growing(folder, key, table) as cache`: rows {image: {column: cell}} that are there, `add` appends a picture.
+    """`with Growing(folder, key, table) as cache`: `row` gives the row of a picture that is there, `add` appends one.
 
-    A picture's bytes are on the disk before the row that points to them; what a killed run wrote without a row is cut off. Another key
-    (a string: the hash of the settings) starts anew; then images.csv, `table`, goes before the bytes that it speaks of are overwritten.
+    A picture's bytes are on the disk before the row that points to them, and never written over: what a killed run wrote without a row
+    stays between them. Another key (a string: the hash of the settings) starts anew; then images.csv, `table`, goes first, and shards
+    are unlinked, which a process that has them open does not notice.
     """
 
     def __init__(self, folder: Path, key: str, table: Path):
@@ -22,22 +23,23 @@ class Growing:
 
     def __enter__(self):
         self.ledger.__enter__()
-        sizes = {int(blob.stem): blob.stat().st_size for blob in self.folder.glob("*.bin")}
-        ends = dict.fromkeys(sizes, 0)
-        self.rows, self.pending, self.committed = {}, [], time.monotonic()
-        for image, *cells in self.ledger.rows():
-            shard, end = int(cells[-3]), int(cells[-2]) + int(cells[-1])
-            if shard < 0 or end <= sizes.get(shard, 0):  # else its shard was removed, or cut
-                self.rows[image] = (image, *cells)
-                ends[shard] = max(ends.get(shard, 0), end)
-        if not self.rows:
+        blobs = {int(blob.stem): blob.stat().st_size for blob in self.folder.glob("[0-9]*.bin")}
+        self.pending, self.committed, self.shard = [], time.monotonic(), max(blobs, default=0)
+        lost = [image for image, *_, shard, offset, length in self.ledger.rows() if int(shard) >= 0 and int(offset) + int(length) > blobs.get(int(shard), 0)]
+        for image in lost:  # their shard was removed, or cut by a pulled plug
+            del self.ledger.done[image]
+        if not self.ledger.done:
             self.table.unlink(missing_ok=True)
-        for shard, size in sizes.items():
-            if ends[shard] < size:
-                os.truncate(self.path(shard), ends[shard])
-        self.shard = max(sizes, default=0)
+            for shard in blobs:
+                self.path(shard).unlink()
+        self.shard += bool(lost)  # nothing may come to stand where a lost one's row points
         self.file = open(self.path(self.shard), "ab", buffering=0)
         return self
+
+    def row(self, image: str) -> dict[str, str] | None:
+        """The row of a picture by column; None where there is none."""
+        cells = self.ledger.done.get(image)
+        return cells and dict(zip(COLUMNS, cells))
 
     def __exit__(self, *_):
         try:
@@ -70,5 +72,4 @@ class Growing:
         """The bytes, then the rows that point to them."""
         os.fsync(self.file.fileno())
         self.ledger.add(self.pending)
-        self.rows.update((row[0], tuple(map(str, row))) for row in self.pending)
         self.pending, self.committed = [], time.monotonic()

@@ -116,7 +116,7 @@ def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:
     columns |= {name + "_": table[name].str.partition("?")[0].str.rpartition("/")[2] for name, spec in fields if spec == "name"}
     pattern = pattern.replace(":name}", "_}")
     names = [pattern.format(**dict(zip(columns, row))) for row in zip(*columns.values())]
-    return [name if is_link(name) or is_inside(folder, name) else "" for name in names]
+    return [name if "\0" not in name and (is_link(name) or is_inside(folder, name)) else "" for name in names]
 
 
 def whole_numbers(column: pd.Series, pattern: str) -> list[int]:

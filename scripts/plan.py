@@ -20,12 +20,16 @@ def main(argv=None):
         return print(*job.config.join)
     steps = graph.steps(job.config, job.paths)
     stale = graph.stale(job.config, steps)
+    needed = set(steps)
     if job.args.why:
         lines = [f"{target} {why}: {steps[target].command}" for target, why in stale.items()]
         print(*lines or ["nothing: all files are as today's config says"], sep="\n")
     else:
+        if job.config.data.train_image and not job.config.join:  # make images is for all that have some
+            steps = graph.steps(job.config, job.paths, job.paths.images)
+            stale = graph.stale(job.config, steps)
         for target, why in stale.items():
-            if target.exists() and why.startswith("was made"):  # before an hour's work is replaced
+            if target in needed and target.exists() and why.startswith("was made"):  # before an hour's work is replaced
                 print(f"{target} {why}: it will be made again", file=sys.stderr)
         print(*(f"{target}:|{need}" for target, step in steps.items() for need in step.needs if need in stale or need.exists()),
               *(f"{target}:FORCE" for target in stale))

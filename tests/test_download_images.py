@@ -19,7 +19,7 @@ from common.ledger import Ledger
 from common.links import link_name
 from common.paths import Paths
 from common.shards import Growing
-from conftest import ROOT, run_script
+from conftest import ROOT, make, run_script
 from picture_server import serving
 
 QUICK = ["data.folder=shop", "download.networks=127.0.0.0/8", "download.timeout=1", "download.longest=3", "download.tries=4", "download.max_wait=0.3",
@@ -257,3 +257,22 @@ def test_pictures_are_read_from_an_archive_and_from_downloads_of_another_session
     table = pd.read_csv(folders / "elsewhere/price_v2/images.csv", keep_default_na=False)
     assert table.file[0] == f"earlier.tar: downloads/{link_name(table.image[0])}" and (table.status == "ok").all()
     assert sum(server.counts.values()) == asked
+
+
+def test_make_images_looks_anew_where_the_folder_changes_though_no_model_needs_pictures(folders):
+    from PIL import Image
+
+    table = pd.DataFrame({"sample_id": range(10), "catalog_content": "a thing", "price": 1.5 + np.arange(10)})
+    for name, colour in (("one", "red"), ("other", "blue")):
+        (folders / "input" / name).mkdir(parents=True)
+        table[:8].to_csv(folders / f"input/{name}/train.csv", index=False)
+        table[8:].drop(columns="price").to_csv(folders / f"input/{name}/test.csv", index=False)
+        for i in range(10):
+            Image.new("RGB", (32, 32), colour).save(folders / f"input/{name}/{i}.png")
+    settings = "data.train_image={sample_id}.png data.test_image={sample_id}.png images.size=16"
+    shas = []
+    for name in ("one", "other", "other"):
+        done = make("images", "CATEGORY=price", f"SET=data.folder={name} {settings}")
+        assert done.returncode == 0, done.stderr
+        shas.append(pd.read_csv(Paths("price").images).sha256[0])
+    assert shas[0] != shas[1] == shas[2] and "Nothing to be done" in done.stdout

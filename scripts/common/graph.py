@@ -48,8 +48,8 @@ def finals(config: Config, paths: Paths) -> list[str]:
     return [model for model in config.models if model not in used]
 
 
-def steps(config: Config, paths: Paths) -> dict[Path, Step]:
-    """Every file of a category by its path, each after the files that it needs."""
+def steps(config: Config, paths: Paths, *more: Path) -> dict[Path, Step]:
+    """Every file of a category by its path, each after the files that it needs; and `more`, which its models may not need."""
     found: dict[Path, Step] = {}
 
     def visit(target: Path):
@@ -60,7 +60,8 @@ def steps(config: Config, paths: Paths) -> dict[Path, Step]:
                     visit(need)
             found[target] = step
 
-    visit(paths.submission)
+    for target in (paths.submission, *more):
+        visit(target)
     return found
 
 

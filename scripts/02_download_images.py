@@ -33,7 +33,7 @@ from common.shards import COLUMNS, Growing
 def index(rows: pd.DataFrame, cache: Growing) -> pd.DataFrame:
     """images.csv of the rows: a line per picture, by name."""
     first = rows.drop_duplicates("image").set_index("image").id.sort_index()
-    table = pd.DataFrame([cache.row(image) for image in first.index], columns=COLUMNS)
+    table = pd.DataFrame([cache.ledger.done[image] for image in first.index], columns=COLUMNS)
     table.insert(0, "id", first.to_numpy())
     return table
 

@@ -74,7 +74,7 @@ def test_what_a_changed_setting_file_or_time_makes_again(finished, folders):
     assert not list((work / "features").glob("*.npy"))  # spent: the heads were their only readers, and nothing misses them
     assert sorted(planned("infer.flip=false")) == ["03"] * 2 + ["06"] * 4 + ["08", "09"]
     assert sorted(planned("net.epochs=3")) == ["03"] * 2 + ["04"] * 2 + ["05"] * 2 + ["06"] * 4 + ["08", "09"]
-    assert len(planned("data.seed=1")) == 14
+    assert len(planned("data.seed=1")) == 13 and "02" not in planned("data.seed=1")  # the pictures are the same
     for file in (work / "folds.csv", work / "merged.npz", folders / "input/fashion/train.csv"):
         os.utime(file)
     assert planned() == []

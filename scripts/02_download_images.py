@@ -19,7 +19,7 @@ import pandas as pd
 
 from common import errors
 from common.cli import start
-from common.duplicates import twins
+from common.duplicates import find_twins, stored_colours
 from common.graph import archive_stamps, size_of, values
 from common.io import digest, log, replacing
 from common.links import is_link
@@ -77,7 +77,7 @@ def main(argv=None):
         bad = table[table.status != "ok"]
         require_some(rows, bad, pictures, job)
         splits = {split: table.image.isin(rows.image[rows.split == split]).to_numpy() for split in ("train", "test")}
-        counts, pairs, table["group"] = twins(table, splits)
+        counts, pairs, table["group"] = find_twins(table, splits, stored_colours(table))
         table.drop(columns=["stamp", "colours"]).to_csv(part, index=False)
         write_beside(paths.dir / "failed.csv", bad[["id", "image", "status", "reason"]])
         write_beside(paths.dir / "duplicates.csv", pairs)

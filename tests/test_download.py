@@ -311,10 +311,11 @@ def test_parts_of_the_dead_are_removed(tmp_path):
     dead = subprocess.Popen(["true"])
     dead.wait()
     (tmp_path / ".parts").mkdir()
-    for name in (f"{dead.pid}.1.1", f"{os.getpid()}.1.1"):
+    here, dead, alive, elsewhere = socket.gethostname(), f"{dead.pid}.1.1", f"{os.getpid()}.1.1", f"another.machine.{dead.pid}.1.1"
+    for name in (f"{here}.{dead}", f"{here}.{alive}", elsewhere):
         (tmp_path / ".parts" / name).write_bytes(b"x")
     downloader(tmp_path)
-    assert [part.name for part in (tmp_path / ".parts").iterdir()] == [f"{os.getpid()}.1.1"]
+    assert {part.name for part in (tmp_path / ".parts").iterdir()} == {f"{here}.{alive}", elsewhere}
 
 
 ALONE = """

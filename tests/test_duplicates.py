@@ -9,7 +9,7 @@ from PIL import Image
 from common import duplicates
 from common.cli import Job
 from common.config import Config, Data, Images
-from common.duplicates import near_codes, report, same_picture, twins
+from common.duplicates import find_twins, near_codes, stored_colours
 from common.errors import Stop
 from common.images import judge
 from common.paths import Paths
@@ -26,6 +26,10 @@ def brute(table: pd.DataFrame, means: np.ndarray) -> tuple[np.ndarray, np.ndarra
     both = usable[:, None] & usable & ~np.eye(len(table), dtype=bool)
     exact = both & (sha[:, None] == sha)
     return exact, both & ~exact & (np.bitwise_count(code[:, None] ^ code) <= 2) & (np.abs(means[:, None] - means).max(-1) <= 8)
+
+
+def same_picture(table, means_of) -> np.ndarray:
+    return find_twins(table, {"train": np.ones(len(table), bool)}, means_of)[2]
 
 
 def draw(rng, n: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -55,7 +59,7 @@ def test_all_that_a_comparison_of_all_pairs_finds_is_found(seed, monkeypatch):
     group, want = same_picture(table, lambda rows: means[rows]), connected_components(exact | near, directed=False)[1]
     np.testing.assert_array_equal(group[:, None] == group, want[:, None] == want)
     splits = dict(zip(("train", "test"), rng.random((2, len(table))) < .5))
-    counts, pairs = report(table, splits, lambda rows: means[rows])
+    counts, pairs, _ = find_twins(table, splits, lambda rows: means[rows])
     train, test = splits.values()
     assert counts.pictures.tolist() == [int((own & (twins & other).any(1)).sum()) for twins in (exact, near)
                                         for own, other in ((train, train), (test, test), (test, train))]
@@ -83,7 +87,7 @@ def test_near_twins_are_alike_in_hash_and_in_every_colour():
     spot = lambda n: np.where(np.arange(192) == 7, 100 + n, grey).astype(np.int16)
     hashes, means = zip(*[(bits(0), grey), (bits(2), grey), (bits(3), spot(0)), (bits(0), spot(8)), (bits(0), spot(-9)), ("", grey), ("", grey)])
     table = pd.DataFrame({"image": list("abcdefg"), "sha256": [*"0123455"], "hash": hashes})
-    counts, pairs = report(table, {"train": np.ones(7, bool)}, lambda rows: np.stack(means)[rows])
+    counts, pairs, _ = find_twins(table, {"train": np.ones(7, bool)}, lambda rows: np.stack(means)[rows])
     assert list(pairs.itertuples(index=False, name=None)) == [("near", "b", "a"), ("near", "c", "b"), ("near", "d", "a")]
     assert counts.pictures.tolist() == [0, 4]  # two of the same bytes that are not usable are not twins
     assert numbered(same_picture(table, lambda rows: np.stack(means)[rows])) == [0, 0, 0, 0, 1, 2, 3]
@@ -102,9 +106,9 @@ def test_many_pictures_of_one_hash_are_compared_a_piece_at_a_time(monkeypatch):
 def test_colours_are_asked_for_only_where_a_hash_has_a_like_one():
     table = pd.DataFrame({"image": list("abcd"), "sha256": list("1123"), "hash": ["0" * 16, "0" * 16, "f" * 16, f"{2**60 - 1:016x}"]})
     assert numbered(same_picture(table, lambda rows: pytest.fail("asked"))) == [0, 0, 1, 2]
-    counts, pairs = report(table, {"train": np.ones(4, bool)}, None)
+    counts, pairs, _ = find_twins(table, {"train": np.ones(4, bool)}, None)
     assert counts.pictures.tolist() == [2, 0] and pairs.values.tolist() == [["exact", "b", "a"]]
-    assert same_picture(table[:0], None).tolist() == [] and report(table[:0], {"train": np.ones(0, bool)}, None)[0].pictures.tolist() == [0, 0]
+    assert same_picture(table[:0], None).tolist() == [] and find_twins(table[:0], {"train": np.ones(0, bool)}, None)[0].pictures.tolist() == [0, 0]
 
 
 def test_rows_whose_pictures_are_the_same_are_one_group(script, folders, capsys):
@@ -116,7 +120,8 @@ def test_rows_whose_pictures_are_the_same_are_one_group(script, folders, capsys)
         picture.save(data, "JPEG", quality=80) if picture else data.write(b"<html>")
         rows.append({"image": name, **judge(data.getvalue(), Images(size=64))[1]})
     table = pd.DataFrame(rows)
-    counts, pairs, table["group"] = twins(table, {"train": np.array([1, 1, 1, 1, 0, 0], bool), "test": np.array([0, 0, 0, 0, 1, 1], bool)})
+    counts, pairs, table["group"] = find_twins(
+        table, {"train": np.array([1, 1, 1, 1, 0, 0], bool), "test": np.array([0, 0, 0, 0, 1, 1], bool)}, stored_colours(table))
     assert table.group.tolist() == ["0.jpg", "1.jpg", "0.jpg", "1.jpg", "4.jpg", "5.jpg"]
     assert pairs.values.tolist() == [["exact", "3.jpg", "1.jpg"], ["near", "2.jpg", "0.jpg"]] and counts.pictures.tolist() == [2, 0, 0, 2, 0, 0]
     job = Job(Config(task="price", models=("table",), data=Data(folder="shelf", labels=("price",), group="image")), Paths("shelf"), None)

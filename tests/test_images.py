@@ -12,10 +12,10 @@ from PIL import Image
 
 import common.images
 from common.augment import augmenter
+from common.cache import Cache, batches
 from common.config import Images
 from common.errors import Stop
-from common.cache import Cache, batches
-from common.images import TURNED, fast_jpeg, judge, load_picture, look, to_square
+from common.images import TURNED, judge, load_picture, look, to_square
 from conftest import CATALOGUE, run_script
 
 pytestmark = pytest.mark.filterwarnings("ignore:::PIL")  # pytest takes back what common.images says of them

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from common.analysis import Raw, Tables, counted, listed, spread
-from common.duplicates import report
+from common.duplicates import find_twins
 from common.images import load_picture, look
 from common.io import progress
 from common.links import is_link
@@ -101,5 +101,5 @@ def sizes(read: pd.DataFrame, splits: list[str], member: np.ndarray) -> Tables:
 def duplicates(read: pd.DataFrame, splits: list[str], member: np.ndarray) -> Tables:
     """Pictures that are the same as one of another name, as common.duplicates has it. Of a sample of a share f of all pictures, a
     share f² of the pairs is found."""
-    counts, pairs = report(read, dict(zip(splits, member.T)), lambda positions: np.stack(read.means.iloc[positions].tolist()))
+    counts, pairs, _ = find_twins(read, dict(zip(splits, member.T)), lambda positions: np.stack(read.means.iloc[positions].tolist()))
     return {"duplicates": counts, "pairs": pairs}

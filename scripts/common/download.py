@@ -7,6 +7,7 @@ from itertools import count, islice
 from os import getpid
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from socket import gethostname
 from threading import Semaphore, Thread
 from urllib.parse import urljoin
 
@@ -25,9 +26,10 @@ class Downloader:
         self.settings, self.bytes, self.parts, self.number = settings, 0, folder / ".parts", count()
         self.largest = settings.max_megabytes * 1e6
         self.headers = {"User-Agent": settings.agent, "Accept": "*/*", "Accept-Encoding": "identity"}
+        self.mine = f"{gethostname()}.{getpid()}.{id(self)}"
         self.parts.mkdir(parents=True, exist_ok=True)
-        for left in self.parts.iterdir():
-            if not Path(f"/proc/{left.name.partition('.')[0]}").exists():  # of a process that was killed
+        for left in self.parts.glob(f"{gethostname()}.*"):  # machines that share the folder have their own
+            if not Path(f"/proc/{left.name.split('.')[-3]}").exists():  # of a process that was killed
                 left.unlink(missing_ok=True)
 
     def fetch_all(self, links, take):
@@ -41,7 +43,7 @@ class Downloader:
         turns = (hosts, pools, done, room, take)
         threads = [Thread(None, self.work, f"download-{i}", turns, daemon=True) for i in range(self.settings.threads)]
         threads.append(Thread(None, pools.watch, "download-watch", daemon=True))
-        coming, pending, more, seen = iter(links), 0, True, set()
+        coming, pending, more = iter(dict.fromkeys(links)), 0, True
         try:
             for thread in threads:
                 thread.start()
@@ -49,9 +51,6 @@ class Downloader:
                 some = list(islice(coming, 256)) if more and pending < WINDOW else []
                 more = more and bool(some or pending >= WINDOW)
                 for link in some:
-                    if link in seen:
-                        continue
-                    seen.add(link)
                     if reason := problem(link):
                         yield link, Failure(reason, True)
                     else:
@@ -68,14 +67,18 @@ class Downloader:
                         raise result
                     yield link, result
         finally:
-            hosts.stop()
-            pools.stop()
-            room.release(len(threads))
-            end = time.monotonic() + 1
-            for thread in filter(Thread.is_alive, threads):
-                thread.join(max(0, end - time.monotonic()))
-            for left in self.parts.glob(f"{getpid()}.{id(self)}.*"):  # of threads that still wait for a name server
-                left.unlink(missing_ok=True)
+            self.shut(hosts, pools, room, threads)
+
+    def shut(self, hosts: Hosts, pools: Pools, room: Semaphore, threads: list[Thread]) -> None:
+        """Stop all threads, and remove what they leave behind where they still wait for a name server."""
+        hosts.stop()
+        pools.stop()
+        room.release(len(threads))
+        end = time.monotonic() + 1
+        for thread in filter(Thread.is_alive, threads):
+            thread.join(max(0, end - time.monotonic()))
+        for left in self.parts.glob(f"{self.mine}.*"):
+            left.unlink(missing_ok=True)
 
     def work(self, hosts: Hosts, pools: Pools, done: SimpleQueue, room: Semaphore, take) -> None:
         """What a thread does: one turn of a job after the other. room: for results that nobody has taken yet."""
@@ -92,7 +95,7 @@ class Downloader:
         if gone := hosts.gone(job.host):
             hosts.end(job, asked=False)
             return Failure(gone)
-        part = self.parts / f"{getpid()}.{id(self)}.{next(self.number)}"
+        part = self.parts / f"{self.mine}.{next(self.number)}"
         try:
             if moved := self.fetch(job, hosts, pools, part):
                 return self.follow(job, hosts, moved)

@@ -17,49 +17,41 @@ MeansOf = Callable[[np.ndarray], np.ndarray]  # positions (m,) in a table → 8x
 Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
 
 
-def twins(table: pd.DataFrame, splits: dict[str, np.ndarray]) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """Counts and pairs, as `report` gives them, and the name of the first picture that is the same as each or nearly (n,). `table` also has
-    the column colours: 192 levels as 384 hex digits."""
-    means_of = lambda rows: np.frombuffer(bytes.fromhex("".join(table.colours.iloc[rows])), np.uint8).reshape(len(rows), -1)
-    group = same_picture(table, means_of)
-    return *report(table, splits, means_of), table.image.to_numpy()[np.unique(group, return_index=True)[1][group]]
+def stored_colours(table: pd.DataFrame) -> MeansOf:
+    """Of a table with the column colours, 192 levels as 384 hex digits."""
+    return lambda rows: np.frombuffer(bytes.fromhex("".join(table.colours.iloc[rows])), np.uint8).reshape(len(rows), -1)
 
 
-def same_picture(table: pd.DataFrame, means_of: MeansOf) -> np.ndarray:
-    """Group numbers (n,), from 0, of the pictures of images.csv: one for those that are the same or nearly, also by way of others; a picture
-    that is not usable has its own. `table` has the columns sha256 and hash, hash 16 hex digits or "" of one that is not usable."""
+def find_twins(table: pd.DataFrame, splits: dict[str, np.ndarray], means_of: MeansOf) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Counts: how many pictures of a split have a twin of another name in it, and test's in train: kind, of, in, pictures, read (all of the
+    split), share. Pairs: each picture that has an earlier twin, with the earliest: kind, picture, same as. Groups (n,) of pictures that are
+    the same or nearly, also by way of others: the name of the first; a picture that is not usable has its own.
+
+    `table` has the columns image, sha256 and hash, 16 hex digits or "" where not usable; splits {name: (n,) bool}: which pictures it shows.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    group, n = first_copies(table), len(table)
-    for i, j in near_twins(table, means_of):
-        links = coo_array((np.ones(len(i), bool), (group[i], group[j])), shape=(n, n))
-        group = connected_components(links, directed=False)[1][group]
-    return np.unique(group, return_inverse=True)[1]
-
-
-def report(table: pd.DataFrame, splits: dict[str, np.ndarray], means_of: MeansOf) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """How many pictures of a split have a twin of another name in it, and test's in train: kind, of, in, pictures, read (all of the
-    split), share; and such a pair for each picture that has an earlier twin, the earliest: kind, picture, same as.
-
-    `table` as in same_picture, with the names as column image; splits {name: (n,) bool} says which pictures a split shows.
-    """
-    member, names, order, first = np.stack(list(splits.values()), 1), table.image.to_numpy(), list(splits), first_copies(table)
+    member, names, order, n = np.stack(list(splits.values()), 1), table.image.to_numpy(), list(splits), len(table)
+    first = group = first_copies(table)
     copies = np.zeros(member.shape, int)  # of a file in each split, at its first picture
     np.add.at(copies, first, member)
-    near, earliest = np.zeros(member.shape, bool), np.full(len(table), len(table))
+    near, earliest = np.zeros(member.shape, bool), np.full(n, n)
     for i, j in near_twins(table, means_of):
         for one, other in ((i, j), (j, i)):
             np.logical_or.at(near, one, copies[other] > 0)
             np.minimum.at(earliest, one, other)
+        links = coo_array((np.ones(len(i), bool), (group[i], group[j])), shape=(n, n))
+        group = connected_components(links, directed=False)[1][group]
     counts, pairs = [], []
     for kind, shown, twin in (("exact", copies[first] > member, first), ("near", near[first], earliest[first])):
         for i, j in [(i, i) for i in range(len(order))] + [(1, 0)] * (len(order) == 2):
-            twins, of = int((member[:, i] & shown[:, j]).sum()), int(member[:, i].sum())
-            counts.append({"kind": kind, "of": order[i], "in": order[j], "pictures": twins, "read": of, "share": twins / max(of, 1)})
-        later = np.flatnonzero(twin < np.arange(len(table)))
+            found, of = int((member[:, i] & shown[:, j]).sum()), int(member[:, i].sum())
+            counts.append({"kind": kind, "of": order[i], "in": order[j], "pictures": found, "read": of, "share": found / max(of, 1)})
+        later = np.flatnonzero(twin < np.arange(n))
         pairs.append(pd.DataFrame({"kind": kind, "picture": names[later], "same as": names[twin[later]]}))
-    return pd.DataFrame(counts), pd.concat(pairs, ignore_index=True)
+    _, begin, which = np.unique(group, return_index=True, return_inverse=True)
+    return pd.DataFrame(counts), pd.concat(pairs, ignore_index=True), names[begin[which]]
 
 
 def first_copies(table: pd.DataFrame) -> np.ndarray:

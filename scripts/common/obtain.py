@@ -30,6 +30,7 @@ class Obtainer:
         self.links, self.bytes = [], 0  # to be fetched, and what they gave up to now
 
     def obtain(self, names: list[str], retry: bool = False) -> None:
+        """A row for each of the names, those here first, then links; committed."""
         stamps = {name: self.pictures.stamp(name) for name in names}
         todo = [name for name in names if not self.settled(name, stamps[name], retry)]
         self.links = [name for name in todo if is_link(name) and not stamps[name]]

@@ -4,18 +4,38 @@ Reads   working/<category>/folds.csv, and what its model reads: images.csv and t
 Writes  working/<category>/model/<member>.safetensors, its record with what the model adds, e.g. history
         working/<category>/checkpoints/<member>.pt while it runs: a killed run goes on from there, exactly
 Run     python scripts/04_train_fold.py c2 --member net_0 net.epochs=1
+        python scripts/04_train_fold.py c2 --member net_0 run.processes=2     net, clip and text: one member on two GPUs, by torchrun
+        torchrun --nnodes 2 --nproc-per-node 4 ... scripts/04_train_fold.py c2 --member net_0     on two machines with one working folder
 """
+import os
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from common import errors
 from common.cli import start
+from common.distributed import is_first, world
+from common.errors import Stop
 from common.models import load_model
 from common.rows import load_rows
 
 
 def main(argv=None):
-    job = start(__doc__, argv, ("--member", {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"}))
+    argv = sys.argv[1:] if argv is None else argv
+    job = start(__doc__, argv, ("--member", {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"}), shares=True)
     name, k = job.member("04_train_fold")
-    with job.writing(job.paths.model(job.args.member)) as (part, record):
-        record |= load_model(name).fit(job, k, load_rows(job), part)
+    model, processes = load_model(name), job.config.run.processes
+    if processes > world() == 1 and getattr(model, "SHARES", False):  # torchrun takes this process's place
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, os.cpu_count() // processes)))
+        os.execv(sys.executable, [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), __file__, *argv])
+    if world() > 1 and not getattr(model, "SHARES", False):
+        raise Stop(f"{job.args.member} trains in one process; run: python scripts/04_train_fold.py {job.paths.category} --member {job.args.member}")
+    if not is_first():
+        with TemporaryDirectory() as scratch:  # what the first process writes is what counts
+            model.fit(job, k, load_rows(job), Path(scratch) / "model.safetensors")
+        return
+    with job.writing(job.paths.model(job.args.member), processes=world()) as (part, record):
+        record |= model.fit(job, k, load_rows(job), part)
     job.paths.checkpoint(job.args.member).unlink(missing_ok=True)
 
 

@@ -1,5 +1,6 @@
 """One job at a time on a device, and the precision that the hardware does well."""
 import fcntl
+import socket
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ def test_the_first_free_device_is_taken_and_given_back(tmp_path):
 
 
 def test_the_cpu_is_held_while_used_and_free_after(folders):
-    lock = folders / "working" / ".cpu.lock"
+    lock = folders / "working" / f".cpu.{socket.gethostname()}.lock"  # machines that share the folder have their own
     with device(Run(device="cpu")) as where:
         assert where.type == "cpu"
         with open(lock, "w") as other, pytest.raises(BlockingIOError):

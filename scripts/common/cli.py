@@ -8,6 +8,7 @@ from pathlib import Path
 
 from common import graph
 from common.config import Config
+from common.distributed import world
 from common.settings import load
 from common.errors import Stop
 from common.io import log, read_record, writing
@@ -79,15 +80,17 @@ class Job:
         return found | {target: step}
 
 
-def start(doc: str, argv=None, *options: tuple[str, dict], joins: bool = False) -> Job:
+def start(doc: str, argv=None, *options: tuple[str, dict], joins: bool = False, shares: bool = False) -> Job:
     """Parse what all scripts take, and the script's own options, each (name, argparse keywords); joins: a category that joins
-    others has something for this script to do."""
+    others has something for this script to do; shares: several processes of torchrun can do it together."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("category", help="a file of configs/, e.g. c2")
     parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="settings for this run")
     for name, keywords in options:
         parser.add_argument(name, **keywords)
     args = parser.parse_intermixed_args(argv)
+    if world() > 1 and not shares:
+        raise Stop("this script runs in one process; start it with python, not torchrun")
     config = load(args.category, args.overrides)
     if config.join and not joins:
         raise Stop(f"{args.category} joins {', '.join(config.join)} and has no rows of its own; run: make every COMPETITION={args.category}")

@@ -85,6 +85,7 @@ class Run(Section):
     amp: Literal["auto", "bf16", "fp16", "fp32"] = "auto"  # auto: bf16 where it is fast, else fp16, else fp32
     compile: bool = False             # torch.compile
     micro_batch: Annotated[int, Field(ge=0)] = 0  # rows per forward and backward; 0 = the batch, halved when memory ends
+    processes: Count = 1              # of torchrun that train one member together, each on its own GPU: net, clip and text
     infer_batch: Count = 64
     workers: Annotated[int, Field(ge=0)] = 0  # threads that decode; 0 = one per core
     leave_failed: bool = False        # questions that an endpoint does not answer are rows without a reply; else their part is not done

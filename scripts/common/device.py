@@ -1,37 +1,55 @@
-"""Where and in which precision to compute: one job at a time on a device, however wide make -j is."""
+"""Where and in which precision to compute: one job at a time on a device, however wide make -j is.
+
+Processes of torchrun have a GPU each, by their number on the machine. The machine's first holds the locks of all of them, taken in
+order: two such jobs, each holding what the other waits for, would wait for ever.
+"""
 import fcntl
 import itertools
 import os
+import socket
 import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from common.distributed import here, is_first, joined, world
 from common.errors import AGAIN, Stop
 from common.io import log
 from common.paths import folder
 
+STARTED = time.time()
+
 
 @contextmanager
 def device(run):
-    """Yield a free torch.device and hold it: a GPU, waited for while others use it, or the CPU, one job at a time."""
+    """Yield a free torch.device and hold it: a GPU, waited for while others use it, or the CPU, one job at a time.
+
+    Under torchrun it is this process's own, and in the block all of them can speak to one another.
+    """
     import torch
 
     gpus = torch.cuda.device_count() if run.device != "cpu" else 0
     if run.device == "cuda" and not gpus:
         raise Stop("run.device=cuda, and torch sees no GPU; leave run.device at auto to use the CPU")
+    number, processes = here()
+    if 0 < gpus < processes:
+        raise Stop(f"{processes} processes, and torch sees {gpus} GPUs; run torchrun with --nproc-per-node {gpus}")
     visible = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(gpus)))).split(",")
     temp, working = Path(tempfile.gettempdir()), folder("working")
     working.mkdir(parents=True, exist_ok=True)
-    locks = [temp / f"catalogue-{os.getuid()}-gpu-{visible[k]}.lock" for k in range(gpus)] or [working / ".cpu.lock"]
+    locks = [temp / f"catalogue-{os.getuid()}-gpu-{visible[k]}.lock" for k in range(gpus)] or [working / f".cpu.{socket.gethostname()}.lock"]
     files = [open(lock, "w") for lock in locks]
     try:
-        k = first_free(files)
+        k = first_free(files) if world() == 1 else number
+        for file in files[:processes] if world() > 1 and (number == 0 if gpus else is_first()) else ():
+            first_free([file])
         if gpus:
             torch.cuda.set_device(k)
             torch.backends.cudnn.benchmark = True
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-        yield torch.device(f"cuda:{k}" if gpus else "cpu")
+        where = torch.device(f"cuda:{k}" if gpus else "cpu")
+        with joined(where):
+            yield where
     finally:
         for file in files:
             file.close()  # and its lock goes with it, also when the process is killed
@@ -74,10 +92,14 @@ def autocast(device, dtype):
 def stop_in_time(run) -> None:
     """Stop, to be run again, when run.time_limit has come; what was saved before is gone on with."""
     if time.time() > deadline(run):
-        raise Stop(f"the time limit of {run.time_limit:g} hours has come; run the same command again, it goes on from here", AGAIN)
+        raise time_is_up(run)
+
+
+def time_is_up(run) -> Stop:
+    return Stop(f"the time limit of {run.time_limit:g} hours has come; run the same command again, it goes on from here", AGAIN)
 
 
 def deadline(run) -> float:
     """Unix time at which to stop cleanly; run.time_limit counts from the start of make, or of this process."""
-    started = float(os.environ.get("MAKE_STARTED") or time.time())
+    started = float(os.environ.get("MAKE_STARTED") or STARTED)
     return started + 3600 * run.time_limit if run.time_limit else float("inf")

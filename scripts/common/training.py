@@ -2,6 +2,11 @@
 
 All randomness is a function of (seed, epoch, step), never of a generator's history: a run that goes on from a checkpoint
 draws what the uninterrupted one would have drawn, and nothing about generators needs saving.
+
+Under torchrun (common.distributed) every process takes its share of each batch, and all make the same step. Batches, their order
+and their augmentations are those of one process, and so is the gradient, to rounding; only what one process would draw per row while
+it computes, dropout, differs, as it does between two seeds, and MMD and batch norms see the slice, as with micro-batches. The first
+process keeps the checkpoint, so a run may go on with another number of processes.
 """
 import time
 from pathlib import Path
@@ -9,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from common.device import autocast, deadline, precision, stop_in_time
+from common.device import autocast, deadline, precision, time_is_up
+from common.distributed import add_gradients, agree, copy_first, is_first, rank, share, summed
 from common.errors import Stop
 from common.io import log, progress, replacing
 
@@ -71,11 +77,13 @@ class Trainer:
 
         self.net, self.settings, self.run, self.device, self.seed = net, settings, run, device, seed
         self.mode, self.order = mode, order
+        copy_first(net)
         self.checkpoint, self.key = checkpoint, key
         self.dtype = precision(run, device, training=True)
         self.forward = torch.compile(net) if run.compile else net
         self.optimizer = torch.optim.AdamW(parameters, fused=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
+        self.scaler.scale(torch.zeros((), device=device))  # it starts with what it scales, and a process's first share may be empty
         self.ema = ModelEmaV3(net, decay=settings.ema, use_warmup=True) if settings.ema else None
         self.micro = run.micro_batch or settings.batch
         self.saved = time.time()
@@ -86,12 +94,15 @@ class Trainer:
         return self.ema.module if self.ema else self.net
 
     def fit(self, rows: np.ndarray, load, loss, evaluate) -> tuple[dict, list[dict]]:
-        """Train on row numbers (n,). Gives the best epoch's state dict (CPU) and the history, one entry per epoch.
+        """Train on row numbers (n,). Gives the best epoch's state dict (CPU; not the first process: {}) and the history, one entry
+        per epoch.
 
-        load(groups, epoch, first) yields the data of each batch in groups[first:]; loss(forward, data, part, rows, step) the
-        loss of the slice `part` of a batch, as its share of the batch's; evaluate(net) the score, or None to keep the last epoch.
+        load(groups, epoch, first) yields the data of each batch in groups[first:], of this process's share of its rows;
+        loss(forward, data, part, rows, step) the loss of the slice `part` of that share, as its share of the loss of the whole batch,
+        `rows`; evaluate(net) the score, or None to keep the last epoch.
         """
         at = self.resume(steps := -(-len(rows) // self.settings.batch))
+        agree((self.key, at["epoch"], at["step"]))
         for epoch in range(at["epoch"], self.settings.epochs):
             if 0 < self.settings.patience <= at["epoch"] - at["best_epoch"]:
                 log(stopped=f"no better score in {self.settings.patience} epochs", best_epoch=at["best_epoch"])
@@ -106,6 +117,7 @@ class Trainer:
                 self.save_if_due(at)
                 bar.update()
             bar.close()
+            copy_first(self.net, self.averaged)
             score = evaluate(self.averaged)
             at["history"].append({"epoch": epoch + 1, "loss": at["loss"] / steps, "score": score,
                                   "lr": max(g["lr"] for g in self.optimizer.param_groups), "seconds": round(time.time() - started, 1)})
@@ -114,7 +126,7 @@ class Trainer:
                 raise Stop("patience and schedule=plateau go by the score on dev rows, and there are none: set data.dev, or neither")
             if self.better(score, at["best_score"]):
                 at |= {"best_score": score, "best_epoch": epoch + 1,
-                       "best": {k: v.detach().cpu().clone() for k, v in self.averaged.state_dict().items()}}
+                       "best": {k: v.detach().cpu().clone() for k, v in self.averaged.state_dict().items()} if is_first() else {}}
             if self.settings.schedule == "plateau" and score is not None:
                 self.scheduler.step(score)
             at |= {"epoch": epoch + 1, "step": 0, "loss": 0.0}
@@ -127,12 +139,13 @@ class Trainer:
 
     def step(self, loss, data, rows, number: int) -> float:
         """One optimizer step; its gradient is the batch's whatever the micro-batch, which is halved when memory ends."""
+        own = len(share(rows))
         while True:
             try:
                 self.optimizer.zero_grad(set_to_none=True)
-                torch.manual_seed(self.seed * 1_000_003 + number)
+                torch.manual_seed(self.seed * 1_000_003 + number + (rank() << 40))  # no two processes drop out the same
                 total = 0.0
-                for i in range(0, len(rows), self.micro):
+                for i in range(0, own, self.micro):
                     with autocast(self.device, self.dtype):
                         part = loss(self.forward, data, slice(i, i + self.micro), rows, number)
                     self.scaler.scale(part).backward()
@@ -142,9 +155,11 @@ class Trainer:
                 if self.micro == 1:
                     raise Stop("out of memory with one row at a time; take a smaller network, smaller pictures (images.size) or shorter "
                                "texts (max_length)") from None
-                self.micro = min(self.micro, len(rows)) // 2 or 1
+                self.micro = min(self.micro, own) // 2 or 1
             torch.cuda.empty_cache()
             log(out_of_memory="yes", micro_batch=self.micro)
+        total = summed(total)
+        add_gradients(self.net.parameters())
         if not np.isfinite(total) and not self.scaler.is_enabled():  # with a scaler, an overflow only skips the step
             raise Stop(f"the loss is {total} at step {number}; lower the learning rate, or set run.amp=fp32")
         if self.settings.schedule != "plateau":
@@ -189,12 +204,15 @@ class Trainer:
 
     def save_if_due(self, at: dict) -> None:
         """Checkpoint every run.save_every minutes; at the time limit, checkpoint and stop."""
-        if time.time() > deadline(self.run) or time.time() - self.saved >= 60 * self.run.save_every:
+        late = summed(time.time() > deadline(self.run))
+        if late or time.time() - self.saved >= 60 * self.run.save_every:
             self.save(at)
-        stop_in_time(self.run)
+        if late:
+            raise time_is_up(self.run)
 
     def save(self, at: dict) -> None:
-        save_checkpoint(self.checkpoint, key=self.key, at=at, net=self.net.state_dict(), optimizer=self.optimizer.state_dict(),
-                        scheduler=self.scheduler.state_dict(), scaler=self.scaler.state_dict(),
-                        ema=self.ema.module.state_dict() if self.ema else {})
+        if is_first():
+            save_checkpoint(self.checkpoint, key=self.key, at=at, net=self.net.state_dict(), optimizer=self.optimizer.state_dict(),
+                            scheduler=self.scheduler.state_dict(), scaler=self.scaler.state_dict(),
+                            ema=self.ema.module.state_dict() if self.ema else {})
         self.saved = time.time()

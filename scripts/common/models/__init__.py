@@ -7,6 +7,8 @@ Every file defines
   ANSWERS      what it can be asked for: "classes", "number", "value"
   PICTURES     whether it can say nothing of a row without a picture; TEXTS  whether it reads rows' texts
   SETTINGS     the config's sections (or section.key) that shape its fit, and INFER those that shape its predictions
+  SHARES       where it is there and True: processes of torchrun can train one member together, see common.distributed
+  NETWORK      where it is there and True: it computes on a GPU where there is one (common.device)
   inputs(config, paths, k)  the files that member k reads beside folds.csv
   weights(config)           names of the pretrained weights that it starts from: a timm backbone, timm:<backbone>, or
                             <side>:<transformers model> with side text, image, joint or chat

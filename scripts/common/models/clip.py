@@ -2,12 +2,14 @@
 import numpy as np
 
 from common.device import autocast, device, precision
+from common.distributed import cores, gathered, share
 from common.cache import batches
 from common.io import log, progress
 from common.rows import load_pictures
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("clip",), "06_infer", ()
-PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, False
+PER, ANSWERS, PICTURES, TEXTS, SHARES = "fold", ("number",), False, False, True
+NETWORK = True
 
 
 def inputs(config, paths, k):
@@ -23,7 +25,7 @@ class Reader:
 
     def __init__(self, job, rows, clip, processor, tokenizer, where):
         self.cache, self.position = load_pictures(job, rows)
-        self.clip, self.processor, self.where, self.workers = clip, processor, where, job.config.run.workers
+        self.clip, self.processor, self.where, self.workers = clip, processor, where, job.config.run.workers or cores()
         length = clip.config.text_config.max_position_embeddings
         tokens = tokenizer([text.lower() or " " for text in rows.text], padding="max_length", truncation=True, max_length=length,
                            return_attention_mask=True, return_tensors="np")
@@ -74,7 +76,7 @@ def fit(job, k: int, rows, file) -> dict:
 
         def loss(forward, data, part, batch, step):
             z = forward(*reader.inputs(data, part))[:, 0].float()
-            wanted = target[batch][part].to(where)
+            wanted = target[share(batch)][part].to(where)
             huber = torch.nn.functional.huber_loss(z, scale.of(wanted), reduction="sum")
             smape = smape_loss(scale.price(z), torch.expm1(wanted))
             return ((1 - settings.alpha) * huber + settings.alpha * smape) / len(batch)
@@ -84,8 +86,8 @@ def fit(job, k: int, rows, file) -> dict:
             groups += decay_groups(new, settings.head_lr or settings.lr, settings.weight_decay)
         trainer = Trainer(net, groups, settings, run, where, seed * 1000 + k, job.paths.checkpoint(f"clip_{k}"),
                           job.key(job.paths.model(f"clip_{k}")), rows.task.MODE)
-        best, history = trainer.fit(train, lambda groups, epoch, first: reader.load(groups[first:]), loss,
-                                    lambda net: rows.score(answers(net, reader, dev, scale, run, where), dev) if len(dev) else None)
+        best, history = trainer.fit(train, lambda groups, epoch, first: reader.load([share(group) for group in groups[first:]]), loss,
+                                    lambda net: rows.score(gathered(answers(net, reader, share(dev), scale, run, where)), dev) if len(dev) else None)
         save_weights(best | scale.state(), file)
     return {"history": history, "weights": weights}
 

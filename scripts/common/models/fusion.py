@@ -7,6 +7,7 @@ from common.io import log
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("fusion",), "06_infer", ()
 PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, False
+NETWORK = True
 
 
 def sources(settings) -> dict[str, str]:

@@ -14,6 +14,7 @@ from common.io import log, progress, spend
 
 FIT, SETTINGS, PREDICT, INFER = "05_train_attr_heads", ("heads",), "06_infer", ("infer",)
 PER, ANSWERS, PICTURES, TEXTS = "fold", ("classes",), True, False
+NETWORK = True
 
 
 def sources(config, k: int) -> list[str]:

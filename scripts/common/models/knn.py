@@ -7,6 +7,7 @@ from common.io import progress
 
 FIT, SETTINGS, PREDICT, INFER = "", (), "06_infer", ("knn", "infer")
 PER, ANSWERS, PICTURES, TEXTS = "fold", ("classes",), True, False
+NETWORK = True
 
 
 def inputs(config, paths, k):

@@ -7,6 +7,7 @@ from common.words import binned, read_words
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("mlp",), "06_infer", ()
 PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, True
+NETWORK = True
 NUMBERS = 0.3    # weight of binned quantities beside n-grams
 PRESENCE = 0.15  # of whether a name has an n-gram, beside how telling it is: .3 SMAPE better with it
 

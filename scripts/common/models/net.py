@@ -5,13 +5,15 @@ import numpy as np
 
 from common.augment import augmenter
 from common.device import autocast, device, precision
+from common.distributed import cores, gathered, share
 from common.errors import Stop
 from common.cache import batches
 from common.io import log, progress
 from common.rows import load_pictures
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("net",), "06_infer", ("infer",)
-PER, ANSWERS, PICTURES, TEXTS = "fold", ("classes",), True, False
+PER, ANSWERS, PICTURES, TEXTS, SHARES = "fold", ("classes",), True, False, True
+NETWORK = True
 
 
 def inputs(config, paths, k):
@@ -65,33 +67,37 @@ class Lesson:
         self.unlabelled = position[(rows.fold < 0) & (position >= 0)] if config.net.mmd else position[:0]
 
     def load(self, groups, epoch: int, first: int):
-        """uint8 pictures of each batch of row numbers in groups[first:], as many of test rows behind them for MMD."""
-        seed, steps = self.config.data.seed, len(groups)
-        wanted = [self.position[group] for group in groups]
+        """uint8 pictures of this process's share of each batch of row numbers in groups[first:], as many of test rows behind them for
+        MMD. They are drawn and augmented by their place in the whole batch."""
+        seed, steps, n = self.config.data.seed, len(groups), 2 if len(self.unlabelled) else 1
+        wanted = [[self.position[group]] for group in groups]
         if len(self.unlabelled):
-            wanted = [np.concatenate([own, np.random.default_rng([seed, self.k, epoch * steps + g]).choice(self.unlabelled, len(own))])
-                      for g, own in enumerate(wanted)]
+            for g, found in enumerate(wanted):
+                found.append(np.random.default_rng([seed, self.k, epoch * steps + g]).choice(self.unlabelled, len(found[0])))
+        places = [np.concatenate([share(place) for place in np.arange(n * len(group)).reshape(n, -1)]) for group in groups[first:]]
+        wanted = [np.concatenate(found)[place] for found, place in zip(wanted[first:], places)]
         change = augmenter(self.config.net.augment, self.config.images.size, (seed, self.k, epoch), first)
-        return batches(self.cache, wanted[first:], self.config.run.workers, change)
+        return batches(self.cache, wanted, self.config.run.workers or cores(), change and (lambda picture, g, i: change(picture, g, places[g][i])))
 
     def loss(self, forward, pictures, part: slice, batch, number: int):
-        """The loss of the slice `part` of a batch of row numbers, as its share of the whole batch's."""
+        """The loss of the slice `part` of this process's share of a batch of row numbers, as its share of the whole batch's."""
         import torch
 
         from common.networks import mmd, normalised
 
         target = torch.as_tensor(self.rows.target[batch], device=self.where)
-        own, theirs = pictures[:len(batch)][part], pictures[len(batch):][part]
+        n = len(share(batch))
+        own, theirs = pictures[:n][part], pictures[n:][part]
         logits, features = forward(normalised(np.concatenate([own, theirs]), self.net.backbone, self.where, self.size))
-        total = self.masked(logits[:len(own)], target[part], (target >= 0).sum(0))
+        total = self.masked(logits[:len(own)], share(target)[part], (target >= 0).sum(0))
         if len(theirs):
             total = total + self.config.net.mmd * mmd(features[:len(own)], features[len(own):]) * len(own) / len(batch)
         return total
 
     def evaluate(self, net) -> float | None:
         """The competition's score on the dev rows; None when there are none."""
-        pred = predict_pictures(net, self.cache, self.position[self.dev], self.rows.sizes, self.config, self.where, self.size)
-        return self.rows.score(pred, self.dev) if len(self.dev) else None
+        pred = predict_pictures(net, self.cache, self.position[share(self.dev)], self.rows.sizes, self.config, self.where, self.size)
+        return self.rows.score(gathered(pred), self.dev) if len(self.dev) else None
 
 
 def predict(job, k: int, rows, wanted) -> np.ndarray:

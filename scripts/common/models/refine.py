@@ -4,6 +4,7 @@ from common.tables import read_csv
 FIT, SETTINGS, PREDICT = "", (), "06_infer"
 INFER = tuple(f"refine.{key}" for key in ("model", "max_new_tokens", "bits", "bound"))
 PER, ANSWERS, PICTURES, TEXTS = "part", ("value",), False, False
+NETWORK = True
 
 
 def inputs(config, paths, k):

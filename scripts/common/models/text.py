@@ -2,11 +2,13 @@
 import numpy as np
 
 from common.device import autocast, device, precision
+from common.distributed import gathered, share
 from common.io import log, progress
 from common.quantities import quantities, scaled
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("text",), "06_infer", ()
-PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, True
+PER, ANSWERS, PICTURES, TEXTS, SHARES = "fold", ("number",), False, True, True
+NETWORK = True
 
 
 def inputs(config, paths, k):
@@ -57,8 +59,8 @@ def fit(job, k: int, rows, file) -> dict:
         log(member=f"text_{k}", train=len(train), dev=len(dev), tokens=float(reader.length[train].mean()))
 
         def load(groups, epoch, first):
-            for group in groups[first:]:
-                yield *reader.take(group), target[group].to(where)
+            for group in map(share, groups[first:]):
+                yield (*reader.take(group), target[group].to(where)) if len(group) else ()
 
         def loss(forward, data, part, batch, step):
             ids, mask, extra, wanted = (x[part] for x in data)
@@ -67,7 +69,8 @@ def fit(job, k: int, rows, file) -> dict:
 
         trainer = Trainer(net, net.groups(settings), settings, run, where, seed * 1000 + k, job.paths.checkpoint(f"text_{k}"),
                           job.key(job.paths.model(f"text_{k}")), rows.task.MODE, partial(length_batches, length=reader.length))
-        best, history = trainer.fit(train, load, loss, lambda net: rows.score(answers(net, reader, dev, run, where), dev) if len(dev) else None)
+        best, history = trainer.fit(train, load, loss,
+                                    lambda net: rows.score(gathered(answers(net, reader, share(dev), run, where)), dev) if len(dev) else None)
         save_weights(best, file)
     return {"history": history, "weights": weights}
 

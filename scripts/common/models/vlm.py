@@ -2,6 +2,7 @@
 FIT, SETTINGS, PREDICT = "", (), "06_infer"
 INFER = ("images.max_megapixels", "images.min_side", "images.convert", *(f"vlm.{key}" for key in ("model", "max_new_tokens", "bits", "bound", "max_pixels")))
 PER, ANSWERS, PICTURES, TEXTS = "part", ("value",), True, False
+NETWORK = True
 
 
 def inputs(config, paths, k):

@@ -2,7 +2,8 @@
 
 Reads   working/<category>/folds.csv, pred/<member>.npz of every other model; stack.train and stack.test in the data folder
 Writes  working/<category>/pred/stack_0.npz: id (n,), pred (n, 1) of every row: a training row's by a stack fitted on the other
-        folds, a test row's by one fitted on all. Its record holds every column's score, NNLS's and ridge's beside it
+        folds, a test row's by one fitted on all. Its record holds every column's score, NNLS's and ridge's beside it,
+        and what each column weighs in the linear fit of all rows
         Stops when a column knows too much: a member that saw its own rows, a price under another name
 Run     python scripts/07_stack.py price
 """
@@ -15,7 +16,7 @@ from common.io import log, log_table
 from common.models import NAMES, load_model
 from common.rows import load_rows
 from common.smape import smape
-from common.stacking import PARTS, second_level, suspicions
+from common.stacking import PARTS, fit_linear, second_level, suspicions
 from common.tables import digests
 
 
@@ -52,7 +53,7 @@ def main(argv=None):
                                lambda z, learnt: second_level(*learnt, z, job.config.data.seed), x, np.where(known, y, -np.inf)[:, None], rows.fold)
         columns = {**dict(zip(names, prices.T)), "geometric mean": np.exp(x.mean(1)), **dict(zip(PARTS, np.exp(made).T))}
         record |= {"scores": {name: smape(column[known], np.expm1(target[known])) for name, column in columns.items()},
-                   "raw": digests(job.config.data, settings)}
+                   "linear": dict(zip(names, fit_linear(x[known], y[known])[:-1].tolist())), "raw": digests(job.config.data, settings)}
         np.savez(part, id=rows.id, pred=np.log1p(columns["stack"])[:, None], bad=np.zeros(len(rows.id), bool))
     log_table("out-of-fold", [rows.task.SCORE], {name: [score] for name, score in record["scores"].items()})
     best = min(record["scores"], key=record["scores"].get)

@@ -13,6 +13,17 @@ from common import errors, graph
 from common.cli import start
 
 
+def tell_replaced(stale: dict, needed) -> None:
+    """Say which files that are there will be made anew, a line for each reason: before an hour's work is replaced."""
+    found: dict = {}
+    for target, why in stale.items():
+        if target in needed and target.exists() and why.startswith("was made"):
+            found.setdefault(why, []).append(target)
+    for why, targets in found.items():
+        others = f" and {len(targets) - 1} more like it" if len(targets) > 1 else ""
+        print(f"{targets[0]}{others} {why}: to be made again", file=sys.stderr)
+
+
 def main(argv=None):
     flags = [(name, {"action": "store_true"}) for name in ("--why", "--joined")]
     job = start(__doc__, argv, *flags, joins=True)
@@ -28,9 +39,7 @@ def main(argv=None):
         if job.config.data.train_image and not job.config.join:  # make images is for all that have some
             steps = graph.steps(job.config, job.paths, job.paths.images)
             stale = graph.stale(job.config, steps)
-        for target, why in stale.items():
-            if target in needed and target.exists() and why.startswith("was made"):  # before an hour's work is replaced
-                print(f"{target} {why}: it will be made again", file=sys.stderr)
+        tell_replaced(stale, needed)
         print(*(f"{target}:|{need}" for target, step in steps.items() for need in step.needs if need in stale or need.exists()),
               *(f"{target}:FORCE" for target in stale))
 

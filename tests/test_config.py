@@ -12,11 +12,11 @@ from common.tasks import load_task
 
 
 @pytest.mark.parametrize("category", categories())
-def test_every_config_loads_and_its_graph_ends_in_the_submission(category):
+def test_every_config_loads_and_its_graph_ends_in_the_submission_and_its_report(category):
     config = load(category)
     load_task(config.task), [load_model(m) for m in config.models]
     steps = graph.steps(config, Paths(category))
-    assert list(steps)[-1] == Paths(category).submission
+    assert list(steps)[-2:] == [Paths(category).submission, Paths(category).report]
     assert config.join or len(steps) > len(graph.members(config))
 
 

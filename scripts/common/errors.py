@@ -1,7 +1,11 @@
-"""The one way a script stops: a line for a person, an exit code for Make."""
+"""The one way a script stops: a line for a person, an exit code for Make, a note for the report."""
 import errno
+import json
 import os
+import re
 import sys
+from datetime import datetime, timezone
+from pathlib import Path
 
 AGAIN = 75  # exit code: stopped cleanly at the time limit, run me again
 
@@ -19,8 +23,7 @@ def run(main) -> None:
     try:
         sys.exit(main())
     except Stop as stop:
-        print(f"{sys.argv[0].rsplit('/', 1)[-1]}: {stop}", file=sys.stderr)
-        sys.exit(stop.code)
+        end(f"{sys.argv[0].rsplit('/', 1)[-1]}: {stop}", stop.code, str(stop))
     except BrokenPipeError:  # whoever read what is printed has gone, as head does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
@@ -29,14 +32,37 @@ def run(main) -> None:
         sys.exit(130)
     except Exception as error:
         if getattr(error, "errno", None) in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-            print(f"cannot write {error.filename}: {error.strerror}; name folders that can be written in input_path (for the sample), "
-                  "working_path and submissions_path, e.g. input_path=/kaggle/working/input", file=sys.stderr)
-            sys.exit(1)
-        if not disk_full(error):
-            raise
-        print(f"the disk is full ({getattr(error, 'filename', None) or 'while writing'}): free some space, then run the same command "
-              "again; nothing half written was left", file=sys.stderr)
-        sys.exit(1)
+            end(f"cannot write {error.filename}: {error.strerror}; name folders that can be written in input_path (for the sample), "
+                "working_path and submissions_path, e.g. input_path=/kaggle/working/input")
+        if disk_full(error):
+            end(f"the disk is full ({getattr(error, 'filename', None) or 'while writing'}): free some space, then run the same command "
+                "again; nothing half written was left")
+        note_stop(f"{type(error).__name__}: {error}", 1)
+        raise
+
+
+def end(line: str, code: int = 1, message: str = "") -> None:
+    """Print the line and exit; the report is left the message, else the line."""
+    print(line, file=sys.stderr)
+    note_stop(message or line, code)
+    sys.exit(code)
+
+
+def note_stop(message: str, code: int, command: str = "") -> None:
+    """Leave working/<category>/stopped.json for the report: when, command, code, message. Only of numbered scripts that were given a
+    category, and never an error of its own: the one at hand is what matters."""
+    from common.io import replacing
+    from common.paths import ROOT, Paths
+
+    try:
+        words = command.split() or [Path(sys.argv[0]).stem, *(word for word in sys.argv[1:] if "=" not in word)]
+        category = next(word for word in words if (ROOT / "configs" / f"{word}.py").exists())
+        if re.match("0[0-9]_", words[0]):
+            with replacing(Paths(category).stopped) as part:
+                part.write_text(json.dumps({"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), "command": " ".join(words),
+                                            "code": code, "message": message}, indent=1))
+    except Exception:
+        return
 
 
 def disk_full(error: Exception) -> bool:

@@ -29,6 +29,25 @@ def scores(answer: np.ndarray, target: np.ndarray, k: int) -> dict[str, float]:
     return {"accuracy": micro, "weighted_f1": f1 @ true / true.sum(), "micro_f1": micro, "macro_f1": macro, "hm": hm(micro, macro)}
 
 
+def hm_draws(answer: np.ndarray, target: np.ndarray, k: int, weights: np.ndarray) -> np.ndarray:
+    """HM (b,) of one attribute where row i counts weights[:, i] times, weights (b, n) whole numbers; nan where no labelled row counts."""
+    from scipy.sparse import csr_array
+
+    known = np.flatnonzero(target >= 0)
+    answer, target, each = answer[known], target[known], np.arange(len(known))
+    weights = np.ascontiguousarray(weights[:, known].T, np.float32)  # whole numbers and their sums are exact up to 16 million
+
+    def sums(classes, rows):
+        counted = csr_array((np.ones(len(rows), np.float32), (classes[rows], rows)), shape=(k, len(known)))
+        return (counted @ weights).T.astype(float)
+
+    hits, true, predicted = sums(target, each[answer == target]), sums(target, each), sums(answer, each)
+    f1, there = 2 * hits / np.maximum(true + predicted, 1), true + predicted > 0
+    macro = np.array([row[own].mean() if own.any() else np.nan for row, own in zip(f1, there)])
+    every = true.sum(1)
+    return hm(np.where(every > 0, hits.sum(1) / np.maximum(every, 1), np.nan), macro)
+
+
 def hm(micro, macro):
     """Harmonic mean of micro and macro F1; 0 where both are."""
     return 2 * micro * macro / np.maximum(micro + macro, 1e-12)

@@ -33,6 +33,7 @@ class Step:
     command: str                # e.g. "04_train_fold c2 --member net_0"
     needs: tuple[Path, ...]
     settings: tuple[str, ...]   # keys of the config, e.g. "net" or "features.views"
+    network: bool = False       # whether it computes on a GPU where there is one
 
 
 def members(config: Config) -> list[str]:
@@ -56,19 +57,19 @@ def steps(config: Config, paths: Paths, *more: Path) -> dict[Path, Step]:
         if target not in found:
             step = step_of(target, config, paths)
             for need in step.needs:
-                if paths.dir in need.parents:
+                if paths.dir in need.parents or need == paths.submission:
                     visit(need)
             found[target] = step
 
-    for target in (paths.submission, *more):
+    for target in (paths.report, *more):
         visit(target)
     return found
 
 
 def step_of(target: Path, config: Config, paths: Paths) -> Step:
     """How `target` is made; it need not belong to the config's models."""
-    def step(script, needs=(), settings=(), option=""):
-        return Step(target, f"{script} {paths.category} {option}".strip(), tuple(needs), tuple(settings))
+    def step(script, needs=(), settings=(), option="", network=False):
+        return Step(target, f"{script} {paths.category} {option}".strip(), tuple(needs), tuple(settings), network)
 
     if target == paths.folds:
         return step("01_split_files", [paths.images] * (config.data.group == "image"), ["task", "data"])
@@ -79,19 +80,24 @@ def step_of(target: Path, config: Config, paths: Paths) -> Step:
     if target == paths.submission:
         joined = [Paths(category).submission for category in config.join]
         return step("09_post_process", joined or [paths.folds, paths.merged], ["join", "post"])
+    if target == paths.report:  # it shows all there is, and is made when there is no more to come
+        return step("10_report", [paths.submission, *(Paths(category).report for category in config.join)])
     if target == paths.near:
         return step("03_extract_features", [paths.folds, paths.words, *map(paths.features, load_model("table").weights(config))],
                     ["table.encoder", "table.image"], "--source near")
     if target.parent == paths.features("").parent:
-        reads, settings = SOURCES.get(re.split("--|_(?=[0-9]+$)", target.stem)[0], PICTURES)
+        kind = re.split("--|_(?=[0-9]+$)", target.stem)[0]
+        reads, settings = SOURCES.get(kind, PICTURES)
         nets = [paths.model(target.stem)] if target.stem.startswith("net_") else []
-        return step("03_extract_features", [*(getattr(paths, name) for name in reads), *nets], settings, f"--source {target.stem}")
+        return step("03_extract_features", [*(getattr(paths, name) for name in reads), *nets], settings, f"--source {target.stem}",
+                    kind not in ("words", "ocr", "table"))
     name, k = split_member(target.stem)
     model, option = load_model(name), f"--member {target.stem}"
     needs = [paths.folds, *model.inputs(config, paths, k)]
+    network = hasattr(model, "NETWORK") and (model.PER != "part" or bool(model.weights(config)))  # not behind an endpoint
     if target == paths.model(target.stem):
-        return step(model.FIT, needs, model.SETTINGS, option)
-    return step(model.PREDICT, needs + [paths.model(target.stem)] * bool(model.FIT), model.INFER, option if model.PREDICT == "06_infer" else "")
+        return step(model.FIT, needs, model.SETTINGS, option, network)
+    return step(model.PREDICT, needs + [paths.model(target.stem)] * bool(model.FIT), model.INFER, option if model.PREDICT == "06_infer" else "", network)
 
 
 def values(config: Config, keys) -> dict:
@@ -122,6 +128,11 @@ def made(needs) -> dict:
     return {"/".join(need.parts[-2:]): (read_record(need) or {}).get("made") for need in needs}
 
 
+def named(inputs: dict) -> list[tuple]:
+    """Inputs as (file name, when made), in order, for encoders stand side by side; folders may have been renamed."""
+    return [(name.rpartition("/")[2], when) for name, when in inputs.items()]
+
+
 def stale(config: Config, graph: dict[Path, Step], reader: Step | None = None) -> dict[Path, str]:
     """The files to be made, each with the reason: missing, other settings, other inputs, or an input is to be made.
 
@@ -138,7 +149,7 @@ def stale(config: Config, graph: dict[Path, Step], reader: Step | None = None) -
             why[target] = f"was made with {changed}"
         elif old := [need.name for need in step.needs if need in why]:
             why[target] = f"comes after {old[0]}"
-        elif list(record["inputs"].items()) != list(made(step.needs).items()):  # in order: encoders stand side by side
+        elif named(record["inputs"]) != named(made(step.needs)):
             why[target] = "was made from other files"
         elif name := replaced(record, config):
             why[target] = f"was made from another {name}"

@@ -64,6 +64,9 @@ class Paths:
         self.ocr = self.dir / "features" / "ocr.csv"      # lines of text on the pictures, with their places
         self.mistakes = self.dir / "mistakes.csv"    # labelled rows that are answered wrong
         self.merged = self.dir / "merged.npz"        # id (n,), pred (n, k)
+        self.answers = self.dir / "answers.npz"      # id (n,), answer (n, a) decoded, out-of-fold; of: when merged.npz was made
+        self.stopped = self.dir / "stopped.json"     # the last command that failed, and why
+        self.report = self.dir / "report.html"
         self.submission = folder("submissions") / f"{category}.csv"
 
     def features(self, source: str) -> Path: return self.dir / "features" / f"{plain(source)}.npy"

@@ -55,13 +55,24 @@ def f1(answer: np.ndarray, target: np.ndarray) -> dict[str, float]:
 
     As the challenge has it: TP right; FP answered and wrong, or nothing to answer; FN not answered though there is a value.
     """
-    known = target[:, 1] >= 0
-    answer, target = answer[known], target[known]
-    answered, right = answer[:, 1] >= 0, same(answer, target)
-    tp, fp, fn = right.sum(), (answered & ~right).sum(), (~answered & has_value(target)).sum()
+    known, answered = target[:, 1] >= 0, (answer[:, 1] >= 0) & (target[:, 1] >= 0)
+    tp, fp, fn = judge(answer, target).sum(0)
     rates = {"f1": 2 * tp / max(2 * tp + fp + fn, 1), "precision": tp / max(tp + fp, 1), "recall": tp / max(tp + fn, 1),
              "answered": answered.sum() / max(known.sum(), 1), "right": tp / max(known.sum(), 1)}
     return {name: float(value) for name, value in rates.items()}
+
+
+def f1_draws(answer: np.ndarray, target: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """F1 (b,) where row i counts weights[:, i] times, weights (b, n) whole numbers."""
+    judged = judge(answer, target)
+    tp, fp, fn = np.array([[weight[column].sum(dtype=np.int64) for column in judged.T] for weight in weights]).reshape(-1, 3).T
+    return 2 * tp / np.maximum(2 * tp + fp + fn, 1)
+
+
+def judge(answer: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Which answers (n, 2) are true positives, false positives, false negatives (n, 3) bool; none of a row that is not labelled."""
+    known, answered, right = target[:, 1] >= 0, answer[:, 1] >= 0, same(answer, target)
+    return np.stack([right, answered & ~right, ~answered & has_value(target)], 1) & known[:, None]
 
 
 def best_threshold(pred: np.ndarray, target: np.ndarray) -> tuple[float, float]:

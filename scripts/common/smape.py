@@ -4,9 +4,14 @@ import numpy as np
 
 def smape(price: np.ndarray, truth: np.ndarray) -> float:
     """100/n Σ |p - a| / ((|a| + |p|) / 2) of prices (n,), 0 to 200, lower is better; a term of two zeros is 0."""
+    return float(100 * np.mean(terms(price, truth)))
+
+
+def terms(price: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """|p - a| / ((|a| + |p|) / 2) of each row (n,), 0 to 2."""
     price, truth = np.asarray(price, float), np.asarray(truth, float)
     size = (np.abs(truth) + np.abs(price)) / 2
-    return float(100 * np.mean(np.abs(price - truth) / np.where(size > 0, size, 1)))
+    return np.abs(price - truth) / np.where(size > 0, size, 1)
 
 
 def best_shift(pred: np.ndarray, target: np.ndarray) -> float:

@@ -79,7 +79,8 @@ def same(texts: dict[str, pd.Series], price: np.ndarray) -> dict:
     two of them the sum of |p - a| / (p + a), in log p, is concave. Over all rows it counts every other text as answered rightly.
     """
     train, known = texts["train"].to_numpy(), (price > 0) & (texts["train"] != "").to_numpy()
-    groups = [group.to_numpy() for _, group in pd.Series(price[known]).groupby(train[known]) if len(group) > 1]
+    several = known & pd.Series(train).where(known).duplicated(keep=False).to_numpy()  # of 75,000 texts few are, and a group costs 50 µs
+    groups = [group.to_numpy() for _, group in pd.Series(price[several]).groupby(train[several])]
     differ = [group for group in groups if np.ptp(group) > 0]
     rows = sum(map(len, groups))
     other = [smape(np.delete(group, i), np.full(len(group) - 1, group[i])) for group in groups for i in range(len(group))]

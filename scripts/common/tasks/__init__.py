@@ -14,6 +14,7 @@ Every file defines
   answer(pred, outputs)            prediction → answer; with fit_decode(pred, target, outputs) and apply_decode(pred, fitted, outputs)
                                    likewise, fitted
   score(answer, target, outputs)   the competition's score; table(...) that of each output; score_at_size(..., n) what to expect on n rows
+  score_draws(..., weights)        the score (b,) where row i counts weights[:, i] times (b, n): of draws of rows, for intervals
   spell(answer, outputs)           the answers as a submission writes them; read_answers(table, ...) the way back; truth_columns(data)
                                    what a table of labels must have
   submission(test, answers, ...)   the table that the organisers want; problems(table, ...) what is wrong with one

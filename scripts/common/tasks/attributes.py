@@ -4,6 +4,8 @@ A prediction (n, k) holds the probabilities of all attributes side by side; `out
 columns are whose. A target or answer (n, a) is a class number per attribute; -1, not labelled, counts nowhere.
 Score: per attribute HM = 2 micro macro / (micro + macro) of the F1s, mean over a category's attributes, then over categories.
 """
+from math import fsum
+
 import numpy as np
 import pandas as pd
 
@@ -182,10 +184,20 @@ def score_at_size(answer: np.ndarray, target: np.ndarray, outputs: Outputs, n: i
     return float(np.mean([score(answer[r], target[r], outputs) for r in rows]))
 
 
+def score_draws(answer: np.ndarray, target: np.ndarray, outputs: Outputs, weights: np.ndarray) -> np.ndarray:
+    """The score (b,) where row i counts weights[:, i] times, weights (b, n) whole numbers."""
+    parts = {name: f1.hm_draws(answer[:, a], target[:, a], len(classes), weights) for a, (name, classes) in enumerate(outputs.items())}
+    return np.array([official_mean(dict(zip(parts, draw))) for draw in zip(*parts.values())])
+
+
 def official_mean(values: dict[str, float]) -> float:
     """Mean over the attributes "<category>/<name>" of each category, then over categories."""
-    known = pd.Series(values, dtype=float).dropna()
-    return float(known.groupby(known.index.str.rpartition("/").get_level_values(0)).mean().mean())
+    parts: dict[str, list[float]] = {}
+    for name, value in values.items():
+        if not np.isnan(value):
+            parts.setdefault(name.rpartition("/")[0], []).append(value)
+    means = [fsum(own) / len(own) for own in parts.values()]
+    return fsum(means) / len(means) if means else float("nan")
 
 
 def table(answer: np.ndarray, target: np.ndarray, outputs: Outputs, pred: np.ndarray | None = None) -> dict[str, dict]:

@@ -11,7 +11,7 @@ import pandas as pd
 from common.errors import Stop
 from common.io import log
 from common.prompts import pattern, prompt, refine_prompt  # noqa: F401, verbs of this task
-from common.slots import NAMES, NONE, SLOTS, WIDTH, best_threshold, combine, encode_values, f1, has_value, pack, same
+from common.slots import NAMES, NONE, SLOTS, WIDTH, best_threshold, combine, encode_values, f1, f1_draws, has_value, pack, same
 from common.tables import distinct, group_column, id_problems, image_names, more, read_csv
 from common.values import ENTITIES, UNITS, normalise_all, parse
 from common.values import spell as spell_value
@@ -162,6 +162,11 @@ def score(answer: np.ndarray, target: np.ndarray, outputs: Outputs) -> float:
 def score_at_size(answer: np.ndarray, target: np.ndarray, outputs: Outputs, n: int) -> float:
     """What to expect of a test set of n rows: F1 is a ratio of means over rows, so the same."""
     return score(answer, target, outputs)
+
+
+def score_draws(answer: np.ndarray, target: np.ndarray, outputs: Outputs, weights: np.ndarray) -> np.ndarray:
+    """F1 (b,) where row i counts weights[:, i] times, weights (b, n) whole numbers."""
+    return f1_draws(answer, target, weights)
 
 
 def table(answer: np.ndarray, target: np.ndarray, outputs: Outputs, pred: np.ndarray | None = None) -> dict[str, dict]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from common.errors import Stop
-from common.smape import shift_if_worth, smape
+from common.smape import shift_if_worth, smape, terms
 from common.tables import distinct, group_column, id_problems, image_names, more, read_csv
 
 ASKS, MODE, SCORE, BASELINE = "number", "min", "smape", "median"
@@ -150,6 +150,14 @@ def score(answer: np.ndarray, target: np.ndarray, outputs: Outputs) -> float:
 def score_at_size(answer: np.ndarray, target: np.ndarray, outputs: Outputs, n: int) -> float:
     """What to expect of a test set of n rows: SMAPE is a mean over rows, so the same."""
     return score(answer, target, outputs)
+
+
+def score_draws(answer: np.ndarray, target: np.ndarray, outputs: Outputs, weights: np.ndarray) -> np.ndarray:
+    """SMAPE (b,) where row i counts weights[:, i] times (b, n); nan where no row with a price counts."""
+    known = target[:, 0] >= 0
+    term = terms(answer[known, 0], np.expm1(target[known, 0]))
+    counts = [weight[known].astype(float) for weight in weights]
+    return np.array([100 * ((count * term).sum() / count.sum()) if count.any() else np.nan for count in counts])
 
 
 def table(answer: np.ndarray, target: np.ndarray, outputs: Outputs, pred: np.ndarray | None = None) -> dict[str, dict]:

@@ -132,19 +132,59 @@ def pictures(folder: Path, race, n: int = 64):
            *race(first, lambda: [judge(f.read_bytes(), Images()) for f in files]), "the bits of the file: unpacking them is half of it")
 
 
+def forward(folder: Path, race, n: int = 32, size: int = 224):
+    """A network's pass over pictures: one at a time in float32, as the notebooks predict, against batches in what the machine is fast in."""
+    import timm
+    import torch
+
+    from common.config import Run
+    from common.device import autocast, precision
+
+    net, pictures = timm.create_model("convnext_nano", num_classes=0).eval(), torch.randn(n, 3, size, size)
+    where, dtype = torch.device("cpu"), precision(Run(), torch.device("cpu"))
+
+    def run(batch: int, dtype):
+        with torch.inference_mode(), autocast(where, dtype):
+            for i in range(0, n, batch):
+                net(pictures[i:i + batch])
+
+    yield (f"ConvNeXt-Nano over {n} pictures at {size}", "one at a time, float32", f"batches of 16, {str(dtype or 'float32').removeprefix('torch.')}",
+           *race(lambda: run(1, None), lambda: run(16, dtype)), "these cores' bf16 to float32: 2.6x" if dtype else "no bf16 here: batches alone")
+
+
 def start(folder: Path, race):
-    """What every make waits for: the plan; against importing what the steps need, as scripts do that import at the top."""
+    """What every command waits for, against importing what the steps need, as scripts do that import at the top."""
     import subprocess
 
-    scripts = Path(__file__).parents[2] / "scripts"
-    call = lambda *command: subprocess.run([sys.executable, *command], check=True, capture_output=True)
-    yield ("start-up of a command", "import torch, timm", "plan.py c2",
-           *race(lambda: call("-c", "import torch, timm"), lambda: call(scripts / "plan.py", "c2")), "Python itself, 0.02 s")
+    from common.samples import price
+
+    root = Path(__file__).parents[2]
+    quiet = {**os.environ, **{f"{name}_path": str(folder / name) for name in ("input", "working", "submissions")}}
+    call = lambda *command: subprocess.run(command, check=True, capture_output=True, cwd=root, env=quiet)
+    make = ("make", "all", "CATEGORY=demo_price", "SET=models=ridge", f"PYTHON={sys.executable}")
+    price.draw(folder / "input" / price.FOLDER)
+    call(*make)
+    imports = lambda: call(sys.executable, "-c", "import torch, timm")
+    for what, command in (("a command that says what it does", (sys.executable, "scripts/04_train_fold.py", "--help")),
+                          ("the plan of 20 files", (sys.executable, "scripts/plan.py", "c2")),
+                          ("make all, with nothing to do", make)):
+        yield (f"start: {what}", "import torch, timm", "imports where they are used", *race(imports, lambda: call(*command)), "Python, pydantic and pandas, 0.2 s")
+
+
+def machine() -> str:
+    """Cores, processor and memory, what else ran at the start, and the packages that matter."""
+    from importlib.metadata import version
+
+    name = next((line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    packages = ", ".join(f"{p} {version(p)}" for p in ("torch", "timm", "transformers", "pandas", "lightgbm"))
+    return f"{os.cpu_count()} cores of {name}, {memory:.0f} GiB, load {os.getloadavg()[0]:.1f} at the start; {packages}; medians of {ROUNDS}, in turn"
 
 
 def main(argv=None):
-    wanted = (sys.argv[1:] if argv is None else argv) or ["heads", "pictures", "encode", "fusion", "boosting", "splitting", "merging", "normalising", "start", "downloading"]
-    print("| step | today | ours | seconds | ratio | limit |\n|---|---|---|---|---|---|")
+    wanted = (sys.argv[1:] if argv is None else argv) or ["heads", "pictures", "encode", "fusion", "boosting", "splitting", "merging", "normalising", "forward", "start", "downloading"]
+    print(machine(), end="\n\n")
+    print("| step | today's way | ours | seconds | ratio | limit |\n|---|---|---|---|---|---|")
     for name in wanted:
         with tempfile.TemporaryDirectory() as folder:
             for step, today, ours, slow, fast, limit in globals()[name](Path(folder), race):

@@ -22,6 +22,7 @@ HERE = ["data.train_image=images/{image_link:name}", "data.test_image=images/{im
 ASKED = ["data.folder=demo_entity", *HERE, "models=vlm", "data.parts=2", "data.val_rows=8", "data.n_folds=2", "data.dev=0",
          "vlm.bits=0", "vlm.model=Some/tiny-vlm",
          "vlm.max_pixels=12544", "vlm.batch=4", "vlm.max_new_tokens=6"]
+NETS = [*CATALOGUE, "models=net"]
 NO_NETWORK = "import socket\ndef refuse(*_): raise OSError('no network')\nsocket.socket.connect = socket.socket.connect_ex = refuse\n"
 
 
@@ -228,10 +229,10 @@ def test_two_sessions_of_a_language_model_and_the_merge_are_the_quiet_run(folder
 
 
 def test_a_session_stopped_by_its_limit_goes_on_from_its_own_output(folders, kaggle):
-    """Nets and heads of two folds in two sessions, one of them stopped at once and gone on with."""
+    """Networks of two folds in two sessions, one of them stopped at once and gone on with."""
     write_catalogue(folders / "input/fashion")
-    limited = write(*CATALOGUE, "run.time_limit=0.00001", "--parts", "2", "--to", str(folders / "limited"), category="fashion")
-    one, two, merge = write(*CATALOGUE, "--parts", "2", category="fashion")
+    limited = write(*NETS, "run.time_limit=0.00001", "--parts", "2", "--to", str(folders / "limited"), category="fashion")
+    one, two, merge = write(*NETS, "--parts", "2", category="fashion")
     done = kaggle(limited[0], folders / "first")
     assert done.returncode == 0 and 'add "me/catalogue-fashion-0" to kernel_sources' in done.stdout, done.stdout[-2000:] + done.stderr[-2000:]
     own = folders / "input/catalogue-fashion-0"
@@ -245,4 +246,4 @@ def test_a_session_stopped_by_its_limit_goes_on_from_its_own_output(folders, kag
     attach(folders / two.name, folders / "input/catalogue-fashion-1/x")
     done = kaggle(merge, folders / "merged")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert (folders / "merged/fashion.csv").read_bytes() == quiet(folders, "fashion", CATALOGUE)
+    assert (folders / "merged/fashion.csv").read_bytes() == quiet(folders, "fashion", NETS)

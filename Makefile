@@ -60,7 +60,7 @@ MAKEFLAGS += --no-print-directory
 ifneq ($(filter $(if $(RAY),,all) folds images features train predict merge $(WORKING)/% $(SUBMISSIONS)/%,$(MAKECMDGOALS)),)
 ifeq ($(wildcard $(READY)),$(READY))
 RULES := $(shell input_path='$(INPUT)' working_path='$(WORKING)' submissions_path='$(SUBMISSIONS)' $(call run,plan) || echo FAILED)
-$(if $(filter FAILED,$(RULES)),$(error stopped: the line above says why))
+$(if $(filter FAILED,$(RULES))$(filter-out 0,$(.SHELLSTATUS)),$(error stopped: the line above says why))
 $(foreach rule,$(RULES),$(eval $(rule)))
 FILES := $(sort $(subst |, ,$(subst :, ,$(RULES))))
 .PRECIOUS: $(FILES)                        # a file that is there is whole: an interrupted make must not delete it

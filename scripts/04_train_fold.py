@@ -7,17 +7,27 @@ Run     python scripts/04_train_fold.py c2 --member net_0 net.epochs=1
         python scripts/04_train_fold.py c2 --member net_0 run.processes=2     net, clip and text: one member on two GPUs, by torchrun
         torchrun --nnodes 2 --nproc-per-node 4 ... scripts/04_train_fold.py c2 --member net_0     on two machines with one working folder
 """
-import os
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from common import errors
 from common.cli import start
-from common.distributed import is_first, world
-from common.errors import Stop
+from common.bound import bind
+from common.distributed import is_first, launch, world
+from common.errors import Stop, last_stop
 from common.models import load_model
 from common.rows import load_rows
+
+
+def by_torchrun(job, argv) -> None:
+    """The same command in run.processes processes. Stop as the first of them did: torchrun makes 1 of every exit code."""
+    began = time.time()
+    if launch(__file__, argv, job.config.run.processes):
+        message, code = last_stop(f"04_train_fold {job.paths.category} --member {job.args.member}", began) or (
+            "one of its processes was killed, most often for want of memory; torchrun's lines above say which", 137)
+        raise Stop(message, code)
 
 
 def main(argv=None):
@@ -25,11 +35,12 @@ def main(argv=None):
     job = start(__doc__, argv, ("--member", {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"}), shares=True)
     name, k = job.member("04_train_fold")
     model, processes = load_model(name), job.config.run.processes
-    if processes > world() == 1 and getattr(model, "SHARES", False):  # torchrun takes this process's place
-        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, os.cpu_count() // processes)))
-        os.execv(sys.executable, [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), __file__, *argv])
+    if processes > world() == 1 and getattr(model, "SHARES", False):
+        return by_torchrun(job, argv)
     if world() > 1 and not getattr(model, "SHARES", False):
         raise Stop(f"{job.args.member} trains in one process; run: python scripts/04_train_fold.py {job.paths.category} --member {job.args.member}")
+    if world() > 1:
+        bind()  # to torchrun: killed, it takes all with it
     if not is_first():
         with TemporaryDirectory() as scratch:  # what the first process writes is what counts
             model.fit(job, k, load_rows(job), Path(scratch) / "model.safetensors")

@@ -5,8 +5,6 @@ Writes  working/<category>/report.html, which needs no other file, no network an
 Run     python scripts/10_report.py c2
 """
 import fcntl
-import json
-import os
 import sys
 import time
 from importlib import import_module
@@ -14,9 +12,10 @@ from pathlib import Path
 
 from common import errors, graph
 from common.cli import start
-from common.io import log, writing
+from common.io import log, read_record, writing
 from common.paths import Paths
 
+MOST = 5  # steps that stopped, by name
 INTERRUPTED = 130  # Ctrl-C: whoever pressed it waits for no report
 
 
@@ -62,46 +61,38 @@ def lead(view) -> list:
 
 
 def stopped(view) -> list:
-    """The step that failed and why, as errors.run left it; [] when its file has been made since."""
+    """The steps that failed and why, as errors.run left it, until they are made."""
     from common.report.page import Note
 
-    file = view.job.paths.stopped
-    try:
-        note = json.loads(file.read_text())
-        command, code, message, when = note["command"], note["code"], note["message"], note["when"].replace("T", " ")[:16]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    target = next((target for target, step in view.steps.items() if step.command == command), None)
-    if target not in view.stale:
-        file.unlink(missing_ok=True)
-        return []
-    again = " ".join(["make all", f"CATEGORY={view.job.paths.category}", *[f'SET="{" ".join(view.job.overrides)}"'] * bool(view.job.overrides)])
-    if code == errors.AGAIN:
-        return [Note(f"Stopped at its time limit in {command} ({when} UTC). To go on from there: {again}", "warning")]
-    return [Note(f"{command} failed ({when} UTC, exit code {code}): {message}", "warning")]
+    found = []
+    for note in (note for target, step in view.steps.items() if target in view.stale and (note := errors.read_stop(step.command))):
+        what, when = note["command"], note["when"].replace("T", " ")[:16]
+        found.append(Note(f"Stopped at its time limit in {what} ({when} UTC). To go on from there: {view.again}" if note["code"] == errors.AGAIN else
+                          f"{what} failed ({when} UTC, exit code {note['code']}): {note['message']}", "warning"))
+    return found[:MOST] + [Note(f"And {len(found) - MOST} more steps that stopped.", "warning")] * (len(found) > MOST)
 
 
 def write(job) -> None:
-    """Look, and write the page with its record; what was missing makes it stale once it is there."""
+    """Look, and write the page with its record. A page that is not of a whole run is stale at once: make all makes it again."""
     from common.report.page import render
     from common.report.view import look
 
     step = graph.step_of(job.paths.report, job.config, job.paths)
-    record = {"settings": {}, "inputs": graph.made(step.needs), "command": step.command, "overrides": job.overrides}
+    record = {"settings": {}, "inputs": graph.made(step.needs), "command": step.command, "overrides": job.overrides, "looked": time.time()}
     with writing(job.paths.report, record) as part:
         view = look(job)
+        record["inputs"] = {} if view.stale else record["inputs"]
         foot = f"{job.paths.category}, {job.config.task}. Made {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())} by 10_report."
         part.write_text(render(f"{job.paths.category}: report", lead(view), sections(view), foot), encoding="utf-8")
 
 
-def only_one(lock: Path) -> bool:
-    """Whether no other process writes the report now; until this one ends. When a server dies, all of make -j20 fails at once."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        fcntl.flock(os.open(lock, os.O_CREAT | os.O_WRONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False
+def write_once(job, noticed: float) -> None:
+    """Write the page where none has been begun since `noticed`: when a server dies all of make -j20 fails at once, and two pages do."""
+    job.paths.dir.mkdir(parents=True, exist_ok=True)
+    with open(job.paths.dir / ".report.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (read_record(job.paths.report) or {}).get("looked", 0) < noticed:
+            write(job)
 
 
 def main(argv=None):
@@ -115,8 +106,8 @@ def main(argv=None):
         if code > INTERRUPTED:  # a signal, which leaves no word
             memory = ", most often for want of memory" if code == 137 else ""
             errors.note_stop(f"ended by signal {code - 128}{memory}", code, graph.step_of(target, job.config, job.paths).command)
-        if code != INTERRUPTED and only_one(job.paths.dir / ".report.lock"):
-            write(job)
+        if code != INTERRUPTED:
+            write_once(job, noticed=time.time())
             print(f"what is there so far, and what failed: {job.paths.report}", file=sys.stderr)
     except Exception as error:  # the step's failure is what matters
         print(f"no report: {type(error).__name__}: {error}", file=sys.stderr)

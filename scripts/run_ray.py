@@ -33,7 +33,7 @@ TRIES = 3            # after the first, where a worker dies: killed for its memo
 KILLED = 137         # exit code of what a signal ended
 STORE = 100 * 2**20  # bytes of a local Ray's object store: steps pass on files, never objects
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_enable_metrics_collection": "0", "RAY_DEDUP_LOGS": "0", "RAY_COLOR_PREFIX": "0"}
-PASSED = ("input_path", "working_path", "submissions_path", "MAKE_STARTED", "OMP_NUM_THREADS", "HF_HOME")  # of this environment, to the workers
+PASSED = ("input_path", "working_path", "submissions_path", "MAKE_STARTED", "OMP_NUM_THREADS", "HF_HOME", "HF_HUB_OFFLINE", "HF_TOKEN")  # to the workers
 
 
 def outdated(job: Job, only=()) -> dict[Path, tuple[graph.Step, Job]]:
@@ -112,8 +112,8 @@ def run_step(command: str, overrides: list[str], environment: dict, limit: float
         print(line, end="", file=sys.stderr, flush=True)
         said = line.strip() or said
     code = process.wait()
-    if code < 0:
-        raise ChildProcessError(f"{command}: killed by signal {-code}; on a full memory try fewer steps at a time")
+    if code < 0 or code > 128:
+        raise ChildProcessError(f"{command}: killed by signal {-code if code < 0 else code - 128}; on a full memory try fewer steps at a time")
     if code:
         raise Stop(f"{command}: {said.removeprefix(f'{script}.py: ')}", code)
 
@@ -122,13 +122,16 @@ def submit(todo: dict) -> dict:
     """Hand all steps to Ray, each with the tasks that make what it needs. Gives {file: task}."""
     import ray
 
-    environment = {name: os.environ[name] for name in PASSED if name in os.environ}
     task = ray.remote(max_retries=TRIES, retry_exceptions=[ChildProcessError])(run_step)
-    gpus, made = ray.cluster_resources().get("GPU", 0), {}
+    most, made = int(max(node["Resources"].get("GPU", 0) for node in ray.nodes())), {}
     for target, (step, job) in todo.items():
-        run, needs = job.config.run, [made[need] for need in step.needs if need in made]
-        made[target] = task.options(name=step.command, num_gpus=int(step.network and gpus > 0 and run.device != "cpu")).remote(
-            step.command, job.overrides, environment, deadline(run), *needs)
+        config, needs = job.config, [made[need] for need in step.needs if need in made]
+        gpus = step.gpus if most and config.run.device != "cpu" else 0
+        if gpus > most:
+            raise Stop(f"{step.command} asks for {gpus} GPUs on one machine, and none has more than {most}: run.processes={most}")
+        passed = {*PASSED, config.vlm.key_variable, config.refine.key_variable} & os.environ.keys()
+        made[target] = task.options(name=step.command, num_gpus=gpus).remote(
+            step.command, job.overrides, {name: os.environ[name] for name in passed}, deadline(config.run), *needs)
     return made
 
 

@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections import namedtuple
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +23,7 @@ from common.io import read_record
 from common.paths import Paths
 from common.rows import load_rows
 from common.weights import read_weights
-from conftest import CATALOGUE, ROOT, SCRIPTS, write_catalogue
+from conftest import CATALOGUE, ROOT, SCRIPTS, run_script, write_catalogue
 
 # an epoch's last batch is one row, or none for one of two processes
 EXACT = ["data.n_folds=2", "images.size=32", "run.workers=2", "run.save_every=0", "run.amp=fp32", "run.device=cpu"]
@@ -168,12 +169,40 @@ def test_a_model_that_trains_in_one_process_says_so(here, script, second_of_two)
         script("train_fold").main(["price_v1", "--member", "ridge_0", "models=ridge"])
 
 
-def test_processes_are_asked_for_by_a_setting(here, script, monkeypatch):
-    called = []
-    monkeypatch.setattr(os, "execv", lambda program, words: called.append(words) or sys.exit(0))
-    with pytest.raises(SystemExit):
-        script("train_fold").main([*job("net_0"), "run.processes=2"])
-    assert called[0][1:6] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"] and called[0][7:-1] == job("net_0")
+def test_asked_for_by_a_setting_they_stop_in_time_with_all_that_is_done(here):
+    """torchrun ends all processes once one has gone: the first has saved by then. The exit code and the reason are a single process's."""
+    limited = run_script("train_fold", *job("net_0"), "run.processes=2", "run.time_limit=1e-9", OMP_NUM_THREADS="1")
+    assert limited.returncode == 75 and limited.stderr.rstrip().endswith("run the same command again, it goes on from here"), limited.stderr
+    assert Paths("fashion").checkpoint("net_0").exists() and not Paths("fashion").model("net_0").exists()
+    done = run_script("train_fold", *job("net_0"), "run.processes=2", OMP_NUM_THREADS="1")
+    assert done.returncode == 0 and "resumed net_0 epoch 0 step 1" in done.stdout, done.stderr
+    assert taken("net_0").record["processes"] == 2 and not list(Paths("fashion").stopped.iterdir())
+
+
+def test_nothing_trains_on_when_who_asked_is_killed(here):
+    asking = subprocess.Popen([sys.executable, ROOT / "scripts/04_train_fold.py", *job("net_0"), "run.processes=2", "net.epochs=1000"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    working = lambda: [pid for pid in Path("/proc").glob("[0-9]*") if str(here).encode() in cmdline(pid)]
+    wait(lambda: Paths("fashion").checkpoint("net_0").exists())
+    assert len(working()) == 4  # it, torchrun and two processes
+    asking.kill()
+    asking.wait()
+    wait(lambda: not working())
+    Paths("fashion").checkpoint("net_0").unlink()
+
+
+def cmdline(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:  # gone since
+        return b""
+
+
+def wait(until, seconds: float = 120) -> None:
+    end = time.time() + seconds
+    while not until():
+        assert time.time() < end
+        time.sleep(0.05)
 
 
 def test_other_scripts_say_that_they_run_in_one_process(here, script, second_of_two):
@@ -183,7 +212,7 @@ def test_other_scripts_say_that_they_run_in_one_process(here, script, second_of_
 
 def test_more_processes_than_gpus_are_told(monkeypatch, second_of_two):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(Stop, match="2 processes, and torch sees 1 GPUs; run torchrun with --nproc-per-node 1"), device(Run()):
+    with pytest.raises(Stop, match="2 processes, and torch sees 1 GPUs; write run.processes=1, or torchrun --nproc-per-node 1"), device(Run()):
         pass
 
 
@@ -201,5 +230,5 @@ def test_shares_are_all_rows_once_in_order_and_nearly_equal(n, processes):
 
 def test_processes_that_were_given_other_settings_stop(monkeypatch):
     monkeypatch.setattr(distributed, "everyones", lambda value: [value, value, ("other", 0, 0)])
-    with pytest.raises(Stop, match="process 2 of torchrun has other settings or sees other files"):
+    with pytest.raises(Stop, match="process 2 of torchrun has other settings, sees other files or computes in another precision"):
         distributed.agree(("key", 0, 0))

@@ -158,7 +158,7 @@ def test_a_machine_without_the_folders_is_named(folders, monkeypatch):
 
 
 def test_networks_ask_for_gpus_and_nothing_else_does():
-    asks = lambda category, *settings: {step.command.split()[0] + step.command.partition("--")[2].rpartition("_")[0]: step.network for step in graph.steps(
+    asks = lambda category, *settings: {step.command.split()[0] + step.command.partition("--")[2].rpartition("_")[0]: step.gpus for step in graph.steps(
         load(category, settings), Paths(category)).values()}
     assert asks("c2") == {"01_split_files": False, "02_download_images": False, "04_train_foldmember net": True, "06_infermember net": True,
                           "03_extract_featuressource net": True, "05_train_attr_headsmember heads": True, "06_infermember heads": True,

@@ -11,7 +11,7 @@ from common.cli import Job
 from common.config import Config, Data
 from common.paths import Paths
 from common.report import bootstrap, calibration, confident, data, of_attributes, of_entity, of_price, scores, steps, worst
-from common.report.page import Card, Cards, Figure, Note, Section, Table
+from common.report.page import Card, Cards, Figure, Note, Number, Section, Table
 from common.report.view import View, listed, look
 from common.rows import Rows
 from common.slots import encode_values, pack
@@ -196,9 +196,9 @@ def blocks_of(view: View) -> list:
 @pytest.mark.parametrize("task", TASKS)
 def test_every_block_has_words_and_every_chart_its_numbers(task):
     blocks = blocks_of(view_of(task))
-    assert {Note, Table, Figure, Cards} <= set(map(type, blocks))
+    assert {Number, Table, Figure, Cards} <= set(map(type, blocks))
     for block in blocks:
-        assert (block.text if isinstance(block, Note) else block.caption).strip() and "nan" not in str(getattr(block, "alt", "")).split()
+        assert next(getattr(block, key) for key in ("label", "text", "caption") if hasattr(block, key)).strip() and "nan" not in str(getattr(block, "alt", "")).split()
         assert not isinstance(block, Figure) or block.svg.startswith("<svg") and block.alt
         assert not isinstance(block, Table) or len(block.frame) and not block.frame.columns.duplicated().any()
     lists = [[card.id for card in block.cards] for block in blocks if isinstance(block, Cards)]

@@ -11,9 +11,14 @@ import sys
 PR_SET_PDEATHSIG = 1  # prctl(2): the signal to get when the parent's thread ends
 
 
+def bind() -> None:
+    """Let this process be killed when its parent ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 if __name__ == "__main__":
     parent, *sys.argv = sys.argv[1:]
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    bind()
     if os.getppid() != int(parent):  # it died before
         sys.exit(f"{sys.argv[0]}: process {parent} has gone")
     sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))

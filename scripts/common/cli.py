@@ -10,7 +10,7 @@ from common import graph
 from common.config import Config
 from common.distributed import world
 from common.settings import load
-from common.errors import Stop
+from common.errors import Stop, note_file
 from common.io import log, read_record, writing
 from common.models import load_model, split_member
 from common.paths import Paths
@@ -49,6 +49,7 @@ class Job:
         full = made_with | ({"made": before["made"]} if again else {}) | {"command": step.command, "overrides": self.overrides, **record}
         with writing(target, full) as part:
             yield part, full
+        note_file(step.command).unlink(missing_ok=True)
         log(wrote=target.relative_to(self.paths.dir) if self.paths.dir in target.parents else target)
 
     def key(self, target: Path, inputs: bool = True) -> str:

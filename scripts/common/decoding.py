@@ -4,6 +4,7 @@ from functools import partial
 import numpy as np
 
 from common.crossfit import cross_fitted
+from common.io import load_npz
 from common.rows import Rows
 
 
@@ -17,3 +18,9 @@ def decode(rows: Rows, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]
     before, after = (task.score(answer[own], rows.target[own], outputs) for answer in (plain, decoded))
     better = after > before if task.MODE == "max" else after < before
     return (decoded, fitted) if better else (plain, None)
+
+
+def kept_answers(file, rows: Rows, made: str) -> np.ndarray | None:
+    """Answers (n, a) as 09 left them in answers.npz; None where they are not of the merged predictions that were `made` then."""
+    kept = load_npz(file) if file.exists() else {}
+    return kept["answer"] if kept and str(kept["of"]) == made and np.array_equal(kept["id"], rows.id) else None

@@ -33,7 +33,7 @@ def device(run):
         raise Stop("run.device=cuda, and torch sees no GPU; leave run.device at auto to use the CPU")
     number, processes = here()
     if 0 < gpus < processes:
-        raise Stop(f"{processes} processes, and torch sees {gpus} GPUs; run torchrun with --nproc-per-node {gpus}")
+        raise Stop(f"{processes} processes, and torch sees {gpus} GPUs; write run.processes={gpus}, or torchrun --nproc-per-node {gpus}")
     visible = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(gpus)))).split(",")
     temp, working = Path(tempfile.gettempdir()), folder("working")
     working.mkdir(parents=True, exist_ok=True)

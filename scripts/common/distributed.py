@@ -12,11 +12,14 @@ averaged: a slice's loss is its share of the whole batch's. The price is that se
 """
 import itertools
 import os
+import subprocess
+import sys
 from contextlib import contextmanager
 from datetime import timedelta
 
 import numpy as np
 
+from common.bound import bind
 from common.errors import Stop
 
 PATIENCE = timedelta(days=1)  # to wait for a process that waits for its GPU; torchrun ends all when one has died
@@ -44,6 +47,13 @@ def is_first() -> bool:
 def cores() -> int:
     """Cores of this machine for each of its processes."""
     return max(1, os.cpu_count() // here()[1])
+
+
+def launch(script: str, argv: list[str], processes: int) -> int:
+    """Run a script in so many processes of torchrun, which end when this one does, however that ends. Gives torchrun's exit code."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), script, *argv]
+    threads = {"OMP_NUM_THREADS": str(max(1, os.cpu_count() // processes))}
+    return subprocess.run(command, env=threads | os.environ, preexec_fn=bind).returncode
 
 
 def share(rows):
@@ -100,8 +110,8 @@ def agree(value) -> None:
     """Stop where the processes are not about to train the same."""
     found = everyones(value)
     if other := [r for r, own in enumerate(found) if own != found[0]]:
-        raise Stop(f"process {other[0]} of torchrun has other settings or sees other files than process 0; give all machines the same "
-                   "command, and one folder as working_path")
+        raise Stop(f"process {other[0]} of torchrun has other settings, sees other files or computes in another precision than process 0; give "
+                   "all machines the same command and one folder as working_path, and where their GPUs differ say run.amp=fp16")
 
 
 def gathered(rows: np.ndarray) -> np.ndarray:

@@ -48,21 +48,44 @@ def end(line: str, code: int = 1, message: str = "") -> None:
     sys.exit(code)
 
 
-def note_stop(message: str, code: int, command: str = "") -> None:
-    """Leave working/<category>/stopped.json for the report: when, command, code, message. Only of numbered scripts that were given a
-    category, and never an error of its own: the one at hand is what matters."""
-    from common.io import replacing
-    from common.paths import ROOT, Paths
+def note_file(command: str) -> Path:
+    """Where it stands why a step stopped, e.g. working/c2/stopped/04_train_fold.net_0.json of "04_train_fold c2 --member net_0"."""
+    from common.paths import Paths
 
+    script, category, *option = command.split()
+    return Paths(category).stopped / f"{'.'.join([script, *option[1:]])}.json"
+
+
+def note_stop(message: str, code: int, command: str = "") -> None:
+    """Leave for the report when a step stopped, its command, exit code and message, until it has been made. Only of steps as make runs
+    them, and never an error of its own: the one at hand is what matters."""
+    from common.io import replacing
+    from common.paths import ROOT
+
+    words = command.split() or [Path(sys.argv[0]).stem, *(word for word in sys.argv[1:] if "=" not in word)]
+    if not re.fullmatch(r"0[1-9]_\w+ \w+( --(member|source) \S+)?", " ".join(words)) or not (ROOT / "configs" / f"{words[1]}.py").exists():
+        return
     try:
-        words = command.split() or [Path(sys.argv[0]).stem, *(word for word in sys.argv[1:] if "=" not in word)]
-        category = next(word for word in words if (ROOT / "configs" / f"{word}.py").exists())
-        if re.match("0[0-9]_", words[0]):
-            with replacing(Paths(category).stopped) as part:
-                part.write_text(json.dumps({"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), "command": " ".join(words),
-                                            "code": code, "message": message}, indent=1))
+        with replacing(note_file(" ".join(words))) as part:
+            part.write_text(json.dumps({"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), "command": " ".join(words),
+                                        "code": code, "message": message}, indent=1))
     except Exception:
         return
+
+
+def read_stop(command: str) -> dict:
+    """What note_stop left of a step; {} where it left nothing."""
+    try:
+        note = json.loads(note_file(command).read_text())
+        return note if {"when", "command", "code", "message"} <= note.keys() else {}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def last_stop(command: str, since: float) -> tuple[str, int] | None:
+    """Message and exit code of a step that has stopped `since` (Unix time)."""
+    note = read_stop(command)
+    return (note["message"], note["code"]) if note and note_file(command).stat().st_mtime >= since else None
 
 
 def disk_full(error: Exception) -> bool:

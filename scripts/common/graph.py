@@ -33,7 +33,7 @@ class Step:
     command: str                # e.g. "04_train_fold c2 --member net_0"
     needs: tuple[Path, ...]
     settings: tuple[str, ...]   # keys of the config, e.g. "net" or "features.views"
-    network: bool = False       # whether it computes on a GPU where there is one
+    gpus: int = 0               # that it computes on where there are some
 
 
 def members(config: Config) -> list[str]:
@@ -68,8 +68,8 @@ def steps(config: Config, paths: Paths, *more: Path) -> dict[Path, Step]:
 
 def step_of(target: Path, config: Config, paths: Paths) -> Step:
     """How `target` is made; it need not belong to the config's models."""
-    def step(script, needs=(), settings=(), option="", network=False):
-        return Step(target, f"{script} {paths.category} {option}".strip(), tuple(needs), tuple(settings), network)
+    def step(script, needs=(), settings=(), option="", gpus=0):
+        return Step(target, f"{script} {paths.category} {option}".strip(), tuple(needs), tuple(settings), gpus)
 
     if target == paths.folds:
         return step("01_split_files", [paths.images] * (config.data.group == "image"), ["task", "data"])
@@ -90,14 +90,14 @@ def step_of(target: Path, config: Config, paths: Paths) -> Step:
         reads, settings = SOURCES.get(kind, PICTURES)
         nets = [paths.model(target.stem)] if target.stem.startswith("net_") else []
         return step("03_extract_features", [*(getattr(paths, name) for name in reads), *nets], settings, f"--source {target.stem}",
-                    kind not in ("words", "ocr", "table"))
+                    int(kind not in ("words", "ocr", "table")))
     name, k = split_member(target.stem)
     model, option = load_model(name), f"--member {target.stem}"
     needs = [paths.folds, *model.inputs(config, paths, k)]
-    network = hasattr(model, "NETWORK") and (model.PER != "part" or bool(model.weights(config)))  # not behind an endpoint
+    gpus = int(hasattr(model, "NETWORK") and (model.PER != "part" or bool(model.weights(config))))  # not behind an endpoint
     if target == paths.model(target.stem):
-        return step(model.FIT, needs, model.SETTINGS, option, network)
-    return step(model.PREDICT, needs + [paths.model(target.stem)] * bool(model.FIT), model.INFER, option if model.PREDICT == "06_infer" else "", network)
+        return step(model.FIT, needs, model.SETTINGS, option, config.run.processes if hasattr(model, "SHARES") else gpus)
+    return step(model.PREDICT, needs + [paths.model(target.stem)] * bool(model.FIT), model.INFER, option if model.PREDICT == "06_infer" else "", gpus)
 
 
 def values(config: Config, keys) -> dict:

@@ -65,7 +65,7 @@ class Paths:
         self.mistakes = self.dir / "mistakes.csv"    # labelled rows that are answered wrong
         self.merged = self.dir / "merged.npz"        # id (n,), pred (n, k)
         self.answers = self.dir / "answers.npz"      # id (n,), answer (n, a) decoded, out-of-fold; of: when merged.npz was made
-        self.stopped = self.dir / "stopped.json"     # the last command that failed, and why
+        self.stopped = self.dir / "stopped"          # why a step stopped, a file each, until it is made
         self.report = self.dir / "report.html"
         self.submission = folder("submissions") / f"{category}.csv"
 

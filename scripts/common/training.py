@@ -102,7 +102,7 @@ class Trainer:
         `rows`; evaluate(net) the score, or None to keep the last epoch.
         """
         at = self.resume(steps := -(-len(rows) // self.settings.batch))
-        agree((self.key, at["epoch"], at["step"]))
+        agree((self.key, str(self.dtype), at["epoch"], at["step"]))
         for epoch in range(at["epoch"], self.settings.epochs):
             if 0 < self.settings.patience <= at["epoch"] - at["best_epoch"]:
                 log(stopped=f"no better score in {self.settings.patience} epochs", best_epoch=at["best_epoch"])
@@ -208,6 +208,7 @@ class Trainer:
         if late or time.time() - self.saved >= 60 * self.run.save_every:
             self.save(at)
         if late:
+            summed(0)  # torchrun ends all as soon as one has gone: not before the first has saved
             raise time_is_up(self.run)
 
     def save(self, at: dict) -> None:

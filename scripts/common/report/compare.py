@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from common.decoding import decode
+from common.decoding import decode, kept_answers
 from common.errors import Stop
 from common.io import load_npz, read_record
 from common.paths import folder
@@ -40,11 +40,12 @@ class Run:
 
     @cached_property
     def answer(self) -> np.ndarray:
-        """What it answers out-of-fold (n, a), decoded where the submission is."""
+        """What it answers out-of-fold (n, a) as 09 left it; decoded as 09 does where it left nothing."""
         arrays = load_npz(self.place / "merged.npz")
         if not np.array_equal(arrays["id"], self.rows.id):
             raise Stop(f"{self.place / 'merged.npz'} is of other rows than folds.csv beside it; run make all there again")
-        return decode(self.rows, arrays["pred"])[0] if self.submission.get("fitted") else self.rows.task.answer(arrays["pred"], self.rows.outputs)
+        answer = kept_answers(self.place / "answers.npz", self.rows, self.merged.get("made"))
+        return decode(self.rows, arrays["pred"])[0] if answer is None else answer
 
     @property
     def labelled(self) -> np.ndarray:

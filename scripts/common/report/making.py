@@ -101,7 +101,7 @@ def commit() -> str:
     name = ask("git", "-C", str(ROOT), "log", "-1", "--format=%h %cs %s")
     if not name:
         return "not known: the toolkit is in no git repository here"
-    changed = (ask("git", "-C", str(ROOT), "status", "--porcelain") or "").splitlines()
+    changed = (ask("git", "--no-optional-locks", "-C", str(ROOT), "status", "--porcelain") or "").splitlines()
     return name + (f"; and {len(changed)} files that differ from it, e.g. {changed[0][3:].strip()}" if changed else "; no file differs from it")
 
 

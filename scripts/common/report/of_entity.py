@@ -76,7 +76,7 @@ def entity_interval(view, answer, target, name: str, score: float) -> tuple[floa
     """The 95 % interval of an entity's F1."""
     own = target[:, 1] // WIDTH == NAMES.index(name)
     weights = bootstrap.draw_rows(view.rows.group[view.labelled][own])
-    return bootstrap.interval(score, view.rows.task.score_draws(answer[own], target[own], view.rows.outputs, weights))
+    return bootstrap.interval(score, view.rows.task.score_draws(answer[own], target[own], view.rows.outputs, weights), view.rows.task.RANGE)
 
 
 def candidates(pred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ def headline(view: View) -> list:
     if not found:
         return []
     task, rows, last = view.rows.task, view.rows, best(view, found)
-    low, high = bootstrap.interval(last.score, last.draws)
+    low, high = bootstrap.interval(last.score, last.draws, task.RANGE)
     record = read_record(view.job.paths.submission) or {}
     test = int((rows.fold < 0).sum())
     expected = f" Expected on the {test:,} test rows: {short(record['score_at_test_size'])}." if "score_at_test_size" in record else ""
@@ -61,7 +61,7 @@ def step_blocks(view: View) -> list:
     at_size = recorded_at_size(view)
     lines, spans = [], []
     for step in found:
-        spans.append(bootstrap.interval(step.score, step.draws))
+        spans.append(bootstrap.interval(step.score, step.draws, task.RANGE))
         line = {"step": step.name, "score": step.score, "95 % interval": between(spans[-1])}
         if any(np.isfinite(value) and abs(value - by_name[name].score) > 1e-9 for name, value in at_size.items() if name in by_name):
             line["expected on test"] = at_size.get(step.name, np.nan)

@@ -6,7 +6,7 @@ import numpy as np
 
 from common import graph
 from common.cli import Job
-from common.decoding import decode
+from common.decoding import decode, kept_answers
 from common.errors import Stop
 from common.io import load_npz, read_record
 from common.merging import merge, positions
@@ -30,6 +30,11 @@ class View:
     answer: np.ndarray | None = None     # (n, a) of it, out-of-fold; decoded where the submission's are
     decoded: bool = False
     notes: list[Note] = field(default_factory=list)
+
+    @property
+    def again(self) -> str:
+        """What to type to make all of it."""
+        return make_again(self.job)
 
     @property
     def labelled(self) -> np.ndarray:
@@ -64,12 +69,16 @@ def look(job: Job) -> View:
     return View(**seen, rows=rows, preds=preds, partial=partial, merged=merged, answer=answer, decoded=decoded)
 
 
+def make_again(job: Job) -> str:
+    """What to type to make all of it."""
+    return f"make all CATEGORY={job.paths.category}" + (f' SET="{" ".join(job.overrides)}"' if job.overrides else "")
+
+
 def freshness(job: Job, steps, stale) -> list[Note]:
     """What is yet to be made, and what is shown though it is of other settings or inputs."""
     old = [f"{target.name} {why}" for target, why in stale.items() if target.exists()]
     missing = [target for target in stale if not target.exists()]
-    again = f"make all CATEGORY={job.paths.category}" + (f' SET="{" ".join(job.overrides)}"' if job.overrides else "")
-    notes = []
+    again, notes = make_again(job), []
     if old:
         notes.append(Note(f"Shown as they are, though no longer what today's config says: {listed(old)}. To make them again: {again}", "warning"))
     if missing:
@@ -109,14 +118,11 @@ def fill(tables: dict[str, dict], rows: Rows) -> np.ndarray:
 
 def answers(job: Job, rows: Rows, merged: np.ndarray) -> tuple[np.ndarray, bool]:
     """Answers (n, a) of merged predictions (n, K) as 09 left them, and whether decoding made them others than the plain ones."""
-    plain, file = rows.task.answer(merged, rows.outputs), job.paths.answers
-    if not (read_record(job.paths.submission) or {}).get("fitted"):
-        return plain, False
-    kept = load_npz(file) if file.exists() else {}
-    if kept and str(kept["of"]) == read_record(job.paths.merged)["made"] and np.array_equal(kept["id"], rows.id):
-        return kept["answer"], True
-    answer, fitted = decode(rows, merged)  # 09 has not seen these predictions yet
-    return answer, fitted is not None
+    plain, own = rows.task.answer(merged, rows.outputs), rows.fold >= 0
+    answer = kept_answers(job.paths.answers, rows, read_record(job.paths.merged)["made"])
+    if answer is None:  # 09 has not seen these predictions yet
+        answer = decode(rows, merged)[0] if (read_record(job.paths.submission) or {}).get("fitted") else plain
+    return answer, not np.array_equal(answer[own], plain[own])
 
 
 def read_merged(job: Job, rows: Rows) -> np.ndarray:

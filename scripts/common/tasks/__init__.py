@@ -2,7 +2,7 @@
 
 Every file defines
   ASKS       what a model must answer: "classes", "number" or "value";  MODE  whether the best score is the "max" or the "min"
-  SCORE      the score's name in `table`;  BASELINE  the name of what `priors` answers without looking
+  SCORE      the score's name in `table`;  RANGE  its least and most;  BASELINE  the name of what `priors` answers without looking
   read_rows(data, folder)          raw files → rows: id, image, split, text where they have one, and the targets' columns
   outputs(rows)                    what there is to predict: {output: [classes]}, {price: [lowest, highest]}
   sizes(outputs)                   columns of each output in a prediction

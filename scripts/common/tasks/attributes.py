@@ -13,7 +13,7 @@ from common import f1, offsets
 from common.errors import Stop
 from common.tables import FIXED, distinct, group_column, id_problems, image_names, read_csv
 
-ASKS, MODE, SCORE, BASELINE = "classes", "max", "hm", "majority"
+ASKS, MODE, SCORE, RANGE, BASELINE = "classes", "max", "hm", (0, 1), "majority"
 Outputs = dict[str, list[str]]
 
 

@@ -16,7 +16,7 @@ from common.tables import distinct, group_column, id_problems, image_names, more
 from common.values import ENTITIES, UNITS, normalise_all, parse
 from common.values import spell as spell_value
 
-ASKS, MODE, SCORE, BASELINE = "value", "max", "f1", "nothing"
+ASKS, MODE, SCORE, RANGE, BASELINE = "value", "max", "f1", (0, 1), "nothing"
 OFFICIAL, EMPTY = re.compile(r"-?\d+(\.\d+)?\s+[a-zA-Z\s]+"), ("", "nan")  # as the organisers' checker has it
 Outputs = dict[str, list[str]]
 

@@ -10,7 +10,7 @@ from common.errors import Stop
 from common.smape import shift_if_worth, smape, terms
 from common.tables import distinct, group_column, id_problems, image_names, more, read_csv
 
-ASKS, MODE, SCORE, BASELINE = "number", "min", "smape", "median"
+ASKS, MODE, SCORE, RANGE, BASELINE = "number", "min", "smape", (0, 200), "median"
 Outputs = dict[str, list[float]]
 
 
@@ -156,7 +156,7 @@ def score_draws(answer: np.ndarray, target: np.ndarray, outputs: Outputs, weight
     """SMAPE (b,) where row i counts weights[:, i] times (b, n); nan where no row with a price counts."""
     known = target[:, 0] >= 0
     term = terms(answer[known, 0], np.expm1(target[known, 0]))
-    counts = [weight[known].astype(float) for weight in weights]
+    counts = (weight[known].astype(float) for weight in weights)
     return np.array([100 * ((count * term).sum() / count.sum()) if count.any() else np.nan for count in counts])
 
 

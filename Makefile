@@ -20,7 +20,7 @@ BASE_PYTHON ?= python3
 READY       := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/ready)
 
 WORKING     := $(or $(working_path),$(if $(KAGGLE_KERNEL_RUN_TYPE),/kaggle/working,$(CURDIR)/working))
-SUBMISSIONS := $(or $(submissions_path),$(if $(KAGGLE_KERNEL_RUN_TYPE),/kaggle/working,$(CURDIR)/submissions))
+SUBMISSIONS := $(or $(submissions_path),$(if $(KAGGLE_KERNEL_RUN_TYPE),$(WORKING),$(CURDIR)/submissions))
 INPUT       := $(or $(input_path),$(if $(KAGGLE_KERNEL_RUN_TYPE),/kaggle/input,$(CURDIR)/input))
 # run.time_limit counts from here, also in the makes that this one starts
 MAKE_STARTED := $(or $(MAKE_STARTED),$(shell date +%s))
@@ -38,6 +38,7 @@ WRONG := $(filter category competition set data.% images.% download.% net.% feat
 $(if $(WRONG),$(error $(firstword $(WRONG)) is no variable of make: settings go into SET="section.key=value", the rest in capitals))
 RAY    := $(filter ray,$(ENGINE))
 $(if $(filter make ray,$(ENGINE)),,$(error no ENGINE=$(ENGINE): write ENGINE=make or ENGINE=ray))
+$(if $(and $(ADDRESS),$(if $(RAY),,make)),$(error ADDRESS is for ENGINE=ray))
 $(if $(and $(RAY),$(filter folds images features train merge,$(MAKECMDGOALS))),$(error ENGINE=ray is for make all, every, demo and predict))
 NUMBERS := $(if $(findstring -,$(PARTS)),$(shell seq $(subst -, ,$(PARTS)) 2>/dev/null),$(PARTS))
 $(if $(and $(PARTS),$(filter-out predict kernels,$(MAKECMDGOALS))),$(error PARTS is for make predict and make kernels))
@@ -77,7 +78,8 @@ images: $(W)/images.csv  ## its pictures: downloaded where they are links, check
 features: $(filter $(W)/features/%,$(FILES))  ## features of frozen networks, where its models need them
 train: $(filter $(W)/model/%,$(FILES))  ## all its models
 ASKED  := $(filter $(if $(PARTS),$(foreach k,$(NUMBERS),$(W)/pred/%_$(k).csv),$(W)/pred/%),$(FILES))
-$(if $(and $(PARTS),$(FILES),$(if $(ASKED),,none)),$(error no part $(PARTS) of $(CATEGORY); write PARTS=3 or PARTS=0-19, below data.parts))
+ABSENT := $(strip $(if $(and $(PARTS),$(FILES)),$(foreach k,$(or $(NUMBERS),$(PARTS)),$(if $(filter %_$(k).csv,$(ASKED)),,$(k)))))
+$(if $(ABSENT),$(error no part $(firstword $(ABSENT)) of $(CATEGORY); write PARTS=3 or PARTS=0-19, below data.parts))
 predict: $(if $(RAY),,$(ASKED))  ## all its members' predictions; PARTS=0-19, those of some parts
 	$(if $(RAY),$(ray) --only $(ASKED:$(W)/%=%))
 merge: $(W)/merged.npz  ## their ensemble, with the table of out-of-fold scores

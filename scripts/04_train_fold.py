@@ -16,7 +16,7 @@ from common import errors
 from common.cli import start
 from common.bound import bind
 from common.distributed import is_first, launch, world
-from common.errors import Stop, last_stop
+from common.errors import Stop, stops_since
 from common.models import load_model
 from common.rows import load_rows
 
@@ -25,9 +25,9 @@ def by_torchrun(job, argv) -> None:
     """The same command in run.processes processes. Stop as the first of them did: torchrun makes 1 of every exit code."""
     began = time.time()
     if launch(__file__, argv, job.config.run.processes):
-        message, code = last_stop(f"04_train_fold {job.paths.category} --member {job.args.member}", began) or (
+        said = [note for note in stops_since(job.paths.category, began) if note["command"].endswith(f" {job.args.member}")]
+        raise Stop(said[0]["message"], said[0]["code"]) if said else Stop(
             "one of its processes was killed, most often for want of memory; torchrun's lines above say which", 137)
-        raise Stop(message, code)
 
 
 def main(argv=None):

@@ -57,7 +57,16 @@ def lead(view) -> list:
     except Exception as error:
         head = [broken("The score", error)]
     pages = {category: f"../{category}/report.html" for category in view.job.config.join if Paths(category).report.exists()}
-    return head + stopped(view) + view.notes + [Links("The categories that it joins:", pages)] * bool(pages)
+    return head + handed_in(view) + stopped(view) + view.notes + [Links("The categories that it joins:", pages)] * bool(pages)
+
+
+def handed_in(view) -> list:
+    """Which file to submit; [] before it is there, checked by the organisers' rules, as today's config says."""
+    from common.report.page import Note
+
+    file = view.job.paths.submission
+    fresh = file.exists() and file not in view.stale
+    return [Note(f"To submit: {file}, checked by the organisers' rules as it was written.")] * fresh
 
 
 def stopped(view) -> list:

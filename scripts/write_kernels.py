@@ -14,10 +14,10 @@ from pathlib import Path
 from common import errors, graph
 from common.cli import start
 from common.io import log
-from common.kernels import account, metadata, shares, slug, source, toolkit
+from common.kernels import account, kernel_sources, metadata, names, shares, slug, source, toolkit, written
 from common.models import split_member
 from common.paths import folder
-from common.preflight import closure, files_of, find_weights, how_to_attach, lacking, requirements, weight_places, weights_of
+from common.preflight import closure, files_of, find_weights, how_to_attach, lacking, optional, requirements, weight_places, weights_of
 
 LIMIT = "run.time_limit=11.5"  # hours; Kaggle ends a session after 12
 OPTIONS = [
@@ -34,7 +34,7 @@ OPTIONS = [
 def plan(job) -> list[tuple[str, str, dict]]:
     """(title, contents, kernel) of each kernel; kernel: what common.session.work takes."""
     config, paths, args = job.config, job.paths, job.args
-    name, owner = slug(paths.category), args.owner or account()
+    name, owner = slug(paths.category), "".join(names("OWNER", (args.owner or account()).lower()))
     settings = job.overrides + [LIMIT] * (not any(item.startswith("run.time_limit=") for item in job.overrides))
     target = lambda member: str(paths.pred(member).relative_to(paths.dir))
 
@@ -68,19 +68,18 @@ def listed(members: list[str]) -> str:
 
 
 def write(kernels, job, top: Path) -> None:
-    """A folder for each kernel in `top`, which holds no others when this comes back; as it was when this fails."""
-    args, carried = job.args, toolkit()
-    if others := [place.name for place in top.glob("*") if not (place / "kernel-metadata.json").is_file()]:
-        raise errors.Stop(f"{top} holds {others[0]}, which make kernels did not write; name another folder: TO=...")
+    """A folder for each kernel in `top`, which holds no others when this comes back; as it was when this fails. What a person added to
+    kernel_sources stays."""
+    args, carried, before = job.args, toolkit(), written(top)
+    attached = {f"{what[:-1].lower()}_sources": names(what, getattr(args, what.lower())) for what in ("DATASETS", "COMPETITIONS", "MODELS")}
     part, old = (top.with_name(f".{os.getpid()}.{word}.{top.name}") for word in ("new", "old"))
     try:
         for title, contents, kernel in kernels:
             place = part / kernel["id"].rpartition("/catalogue-")[2]
             place.mkdir(parents=True)
-            sources = {"dataset_sources": args.datasets.split(), "competition_sources": args.competitions.split(),
-                       "kernel_sources": list(kernel["sessions"]), "model_sources": args.models.split()}
+            sources = attached | {"kernel_sources": kernel_sources(kernel, before.get(kernel["id"], []))}
             steps, made = graph.steps(job.config, job.paths), files_of(kernel, job.config, job.paths)
-            gpu = bool(args.gpu) and any(steps[file].network for file in made if file in steps)
+            gpu = bool(args.gpu) and any(steps[file].gpus for file in made if file in steps)
             place.joinpath("kernel.py").write_text(source(title, contents, kernel, carried))
             about = metadata(kernel["id"], title, sources, gpu, kernel["internet"])
             place.joinpath("kernel-metadata.json").write_text(json.dumps(about, indent=1) + "\n")
@@ -97,20 +96,22 @@ def write(kernels, job, top: Path) -> None:
 def preflight(job) -> None:
     """Say what the kernels must have attached, with where it was found here."""
     config, paths = job.config, job.paths
-    names, needs = weights_of(config, graph.members(config)), requirements(config, closure([paths.submission], config, paths), paths)
-    places, where = weight_places(config)
-    for name in names:
+    wanted, files = weights_of(config, graph.members(config)), closure([paths.submission], config, paths)
+    needs, some, (places, where) = requirements(config, files, paths), optional(config, files, paths), weight_places(config)
+    for name in wanted:
         log(weights=name, here=find_weights(name, places) or f"not in {where}")
-    rare = [need for need in needs if need.name in ("rapidocr", "onnxruntime", "bitsandbytes", "xgrammar")]
-    for line in how_to_attach(names, rare):
+    for line in how_to_attach(wanted):
         print(f"  attach {line}")
+    if rare := [str(need) for need in needs if need.name in some]:
+        print(f"  attach packages {', '.join(rare)}: wheels of those that Kaggle lacks; a kernel that misses some prints the command that gets "
+              "them for its Python")
     if lacks := lacking(needs):
         log(not_in_this_python=", ".join(map(str, lacks)))
     links = [pattern for pattern in (config.data.train_image, config.data.test_image) if pattern.startswith(("{", "http"))]
     if links and not job.args.internet:
         print(f"  attach pictures: {links[0]} is a link; working/downloads/ of a machine that has them, as {config.data.folder}/downloads/ in a "
               "dataset; or write INTERNET=1")
-    if any(section.endpoint for section in (config.vlm, config.refine)) and not job.args.internet:
+    if any(getattr(getattr(config, model, None), "endpoint", "") for model in config.models) and not job.args.internet:
         print("  an endpoint is to be asked: write INTERNET=1")
 
 
@@ -120,7 +121,7 @@ def main(argv=None):
         raise errors.Stop(f"{job.paths.category} joins others: make kernels of each, CATEGORY={' '.join(job.config.join)}")
     top = job.args.to or folder("working") / job.paths.category / "kernels"
     kernels = plan(job)
-    write(kernels, job, Path(os.path.abspath(top)))
+    write(kernels, job, top.resolve())
     preflight(job)
     sessions = len(kernels) - (len(kernels) > 1)
     log(kernels=len(kernels), sessions=sessions, then=f"kaggle kernels push -p {top}/<folder>{', the merging one last' * (sessions > 1)}")

@@ -82,7 +82,11 @@ def test_a_blend_is_a_mean_and_a_useless_model_falls_out():
     rng = np.random.default_rng(0)
     target = rng.normal(3, 1, (2000, 1))
     good = [target + rng.normal(0, 0.3, target.shape) for _ in range(2)]
-    weights = price.fit_blend(np.stack([*good, rng.normal(0, 1, target.shape)]), target, {})
+    outputs = {"price": [0.5, 900.0]}
+    diverged = rng.normal(1e28, 1e27, target.shape)  # a grain of it would be a fortune
+    with_it = price.fit_blend(np.stack([*good, diverged]), target, outputs)
+    assert with_it[2, 0] < 0.02 and abs(price.apply_blend(np.stack([*good, diverged]), with_it, outputs) - target).max() < 2
+    weights = price.fit_blend(np.stack([*good, rng.normal(0, 1, target.shape)]), target, outputs)
     assert weights.sum() == pytest.approx(1) and weights[2, 0] < 0.02 and abs(weights[0, 0] - 0.5) < 0.1
 
 

@@ -162,10 +162,10 @@ def test_what_looks_mislabelled_by_confident_learning():
 def test_a_price_is_suspect_where_all_models_are_off_on_one_side():
     target = np.log1p([[10.0], [10.0], [10.0]])
     rows = rows_of("price", target)
-    preds = {"ridge": np.log1p([[40.0], [40.0], [10.0]]), "mlp": np.log1p([[20.0], [5.0], [10.0]])}
+    preds = {"ridge": np.log1p([[40.0], [40.0], [10.0]]), "mlp": np.log1p([[30.0], [5.0], [10.0]])}
     said = of_price.verdict(View(view_of("price").job, rows=rows, preds=preds, merged=preds["ridge"], answer=np.array([[40.0], [40], [10]])))
-    assert said.suspicion.tolist() == pytest.approx([np.log(2), 0, 0]) and said.loss.tolist() == pytest.approx([1.2, 1.2, 0])
-    assert said.facts(0) == {"price": "10.00", "predicted": "40.00", "off by": "4 times too high", "models": "ridge 40.00, mlp 20.00"}
+    assert said.suspicion.tolist() == pytest.approx([np.log(3), 0, 0]) and said.loss.tolist() == pytest.approx([1.2, 1.2, 0])
+    assert said.facts(0) == {"price": "10.00", "predicted": "40.00", "off by": "4 times too high", "models": "ridge 40.00, mlp 30.00"}
 
 
 def test_steps_are_compared_with_what_they_build_on():

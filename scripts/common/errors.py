@@ -75,17 +75,23 @@ def note_stop(message: str, code: int, command: str = "") -> None:
 
 def read_stop(command: str) -> dict:
     """What note_stop left of a step; {} where it left nothing."""
+    return read_note(note_file(command))
+
+
+def stops_since(category: str, since: float) -> list[dict]:
+    """What note_stop left of the steps of a category that have stopped since then (Unix time)."""
+    from common.paths import Paths
+
+    files = [file for file in Paths(category).stopped.glob("*.json") if file.stat().st_mtime >= since]
+    return list(filter(None, map(read_note, files)))
+
+
+def read_note(file: Path) -> dict:
     try:
-        note = json.loads(note_file(command).read_text())
+        note = json.loads(file.read_text())
         return note if {"when", "command", "code", "message"} <= note.keys() else {}
     except (OSError, ValueError, AttributeError):
         return {}
-
-
-def last_stop(command: str, since: float) -> tuple[str, int] | None:
-    """Message and exit code of a step that has stopped `since` (Unix time)."""
-    note = read_stop(command)
-    return (note["message"], note["code"]) if note and note_file(command).stat().st_mtime >= since else None
 
 
 def disk_full(error: Exception) -> bool:

@@ -16,6 +16,11 @@ from common.preflight import closure
 LARGEST = 1_000_000  # bytes that Kaggle takes of a kernel's source
 MACHINE = "NvidiaTeslaT4"  # what Kaggle calls its two T4
 CARRIED = ("scripts", "configs", "Makefile", "requirements.txt")
+FILES = {"kernel.py", "kernel-metadata.json"}  # of a kernel's folder
+FORMS = {  # of Kaggle's names, each with an example
+    "OWNER": ("[a-z0-9-]+", "jane-doe"), "DATASETS": (r"[a-zA-Z0-9-]+/[\w.-]+", "jane-doe/weights"),
+    "COMPETITIONS": ("[a-z0-9-]+", "visual-taxonomy"),
+    "MODELS": (r"[\w.-]+/[\w.-]+/[\w.-]+/[\w.-]+/[0-9]+", "google/gemma-2/transformers/gemma-2-2b-it/2")}
 
 
 def groups(config, paths: Paths) -> tuple[list[list[str]], list[str]]:
@@ -77,9 +82,43 @@ def source(title: str, contents: str, kernel: dict, carried: str) -> str:
 
 
 def metadata(id: str, title: str, sources: dict, gpu: bool, internet: bool) -> dict:
-    """kernel-metadata.json; sources: dataset_sources and its like."""
+    """kernel-metadata.json; sources: dataset_sources and its like. Stop when Kaggle does not take the title."""
+    if not 5 <= len(title) <= 50:
+        raise Stop(f"{title!r} has {len(title)} characters and Kaggle takes titles of 5 to 50; give the category's file in configs/ a shorter "
+                   "name, e.g. dresses.py")
     return {"id": id, "title": title, "code_file": "kernel.py", "language": "python", "kernel_type": "script", "is_private": True,
             "enable_gpu": gpu, "enable_internet": internet, **({"machine_shape": MACHINE} if gpu else {}), **sources}
+
+
+def names(option: str, text: str) -> list[str]:
+    """The names in what an option was given. Stop at the first that Kaggle cannot have."""
+    form, example = FORMS[option]
+    for name in text.split():
+        if not re.fullmatch(form, name, re.ASCII):
+            raise Stop(f"{option}={name} is not as Kaggle names them; write e.g. {option}={example}")
+    return text.split()
+
+
+def written(top: Path) -> dict[str, list[str]]:
+    """The kernel_sources of each kernel, by its id, whose folder is in `top`. Stop where anything else is there: `top` is written anew."""
+    found = {}
+    for place in sorted(top.iterdir()) if top.is_dir() else [top] * top.exists():
+        try:
+            about = json.loads((place / "kernel-metadata.json").read_text())
+            ours = re.fullmatch("[^/]+/catalogue-[^/]+", about["id"]) and {file.name for file in place.iterdir()} == FILES
+        except (OSError, ValueError, KeyError, TypeError):
+            ours = False
+        if not ours:
+            raise Stop(f"{place.parent} holds {place.name}, which make kernels did not write, or something was added to it: its folders hold "
+                       f"{' and '.join(sorted(FILES))} of an id */catalogue-*, nothing else; name another folder: TO=...")
+        found[about["id"]] = about.get("kernel_sources") or []
+    return found
+
+
+def kernel_sources(kernel: dict, before: list[str]) -> list[str]:
+    """The kernels to attach: the sessions that this one merges, and those `before` that a person added, as its own id to go on from there."""
+    session = re.escape(kernel["id"].removesuffix("-merge")) + "-[0-9]+"  # perhaps of another number of sessions
+    return list(dict.fromkeys([*kernel["sessions"], *(id for id in before if not (kernel["sessions"] and re.fullmatch(session, id)))]))
 
 
 def account() -> str:

@@ -10,13 +10,16 @@ from common.errors import Stop
 from common.models import load_model, split_member
 
 ROOT = Path(__file__).resolve().parents[2]
-KAGGLE = {"input": "/kaggle/input", "working": "/kaggle/working", "submissions": "/kaggle/working"}
+KAGGLE = {"input": "/kaggle/input", "working": "/kaggle/working"}
 
 
 def folder(name: str) -> Path:
     """The folder that environment variable `<name>_path` names."""
-    default = KAGGLE[name] if "KAGGLE_KERNEL_RUN_TYPE" in os.environ else ROOT / name
-    return Path(os.environ.get(f"{name}_path") or default)
+    if named := os.environ.get(f"{name}_path"):
+        return Path(named)
+    if "KAGGLE_KERNEL_RUN_TYPE" not in os.environ:
+        return ROOT / name
+    return Path(KAGGLE[name]) if name in KAGGLE else folder("working")  # where Kaggle looks for submissions
 
 
 def input_folder(name: str, file: str) -> Path:
@@ -30,7 +33,7 @@ def input_folder(name: str, file: str) -> Path:
     for place in tried:
         if (place / file).is_file():
             return place
-    there = sorted(str(p.relative_to(top)) for depth in ("*", "*/*") for p in top.glob(depth) if not p.name.startswith("."))
+    there = sorted(str(p.relative_to(top)) for depth in ("*", "*/*") for p in top.glob(depth) if not p.name.startswith(".") and ".half" not in str(p))
     if name.startswith("demo_"):
         raise Stop(f"no {name}/{file} in input_path={top}: the sample is not drawn yet; run: python scripts/00_sample_data.py, or make demo")
     more = f" and {len(there) - 20} more" if len(there) > 20 else ""

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from common import graph
 from common.config import Config
-from common.models import load_model, split_member
+from common.errors import Stop
+from common.models import NAMES, load_model, split_member
 from common.paths import ROOT, Paths, folder, plain
 from common.weights import weights_file
 
 DEEP = 5  # folders below input_path: notebooks/<owner>/<slug>/<category>/pred
+SPARE = ("simplejpeg", "pytest", "hypothesis", "ray")  # of requirements.txt: faster, for tests, for a cluster
 SIDES = ("text", "image", "joint", "chat")  # of a transformers model; any other name is a timm backbone
 
 
@@ -74,11 +76,17 @@ def find_weights(name: str, places: list[Path]) -> Path | None:
 
 
 def link_weights(found: dict[str, Path], to: Path) -> None:
-    """One folder, as run.weights wants it, of weights that lie in several: symbolic links."""
+    """One folder, as run.weights wants it, of weights that lie in several: symbolic links by the names in full, as two repositories may
+    end alike. Stop when one folder was found for two of these.
+    """
+    whose: dict[Path, str] = {}
     for name, place in found.items():
-        bare, called = spellings(name)
-        link = to / (called[0] if place.is_dir() else f"{bare}.safetensors")
-        if not bare.startswith(("/", ".", "~")):  # a path is found by itself
+        bare, _ = spellings(name)
+        if whose.setdefault(place, bare) != bare:
+            raise Stop(f"{place} was taken for {whose[place]} and for {bare}: attach each as a folder of its full name, {plain(whose[place])} "
+                       f"and {plain(bare)}")
+        link = to / (plain(bare) if place.is_dir() else f"{bare}.safetensors")
+        if not bare.startswith(("/", ".", "~")) and not link.is_symlink():  # a path is found by itself; the text's model may be the picture's
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(place.absolute())
 
@@ -87,14 +95,19 @@ def requirements(config: Config, files: set[Path], paths: Paths) -> list:
     """packaging's Requirement for each package of requirements.txt that making `files` takes."""
     from packaging.requirements import Requirement
 
-    models = [section for section in (config.vlm, config.refine) if not section.endpoint
-              and any(file.stem.startswith(type(section).__name__.lower() + "_") for file in files)]
-    reads = paths.ocr in files
-    takes = {"simplejpeg": False, "pytest": False, "hypothesis": False, "ray": False,  # faster, for tests, for a cluster
-             "rapidocr": reads, "onnxruntime": reads,
-             "bitsandbytes": any(section.bits for section in models), "xgrammar": any(section.bound for section in models)}
+    takes = dict.fromkeys(SPARE, False) | optional(config, files, paths)
     lines = re.findall(r"^(# )?([a-z][\w-]*(?:[<>=!~][^\s#]*)?) *(?:#.*)?$", (ROOT / "requirements.txt").read_text(), re.M)
     return [need for off, need in ((off, Requirement(line)) for off, line in lines) if takes.get(need.name, not off)]
+
+
+def optional(config: Config, files: set[Path], paths: Paths) -> dict[str, bool]:
+    """The packages that only some models take, and whether one does whose predictions are among `files`."""
+    made = {split_member(file.stem)[0] for file in files if file.parent == paths.pred("net_0").parent}
+    takes: dict[str, bool] = {}
+    for model in filter(lambda name: hasattr(load_model(name), "packages"), NAMES):
+        for package, taken in load_model(model).packages(config).items():
+            takes[package] = takes.get(package, False) or model in made and taken
+    return takes
 
 
 def lacking(needs: list) -> list:
@@ -110,22 +123,49 @@ def installed(name: str) -> str | None:
         return None
 
 
-def find_wheels(places: list[Path], wanted: list) -> list[Path]:
-    """Attached wheels, the newest of a package, of those that are `wanted` or not here at all: none that hides what is installed."""
-    from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+def find_wheels(places: list[Path], wanted: list) -> tuple[list[Path], list]:
+    """Attached wheels for the requirements that are `wanted` and for what these wheels name in turn and this Python has not; and the
+    requirements of either kind that none meets."""
+    from packaging.utils import canonicalize_name
 
-    names, newest = {canonicalize_name(need.name) for need in wanted}, {}
+    found, unmet, todo, there = {}, [], list(wanted), usable_wheels(places) if wanted else {}
+    for need in todo:
+        if (name := canonicalize_name(need.name)) in found:
+            continue
+        if file := next((file for version, file in there.get(name, ()) if need.specifier.contains(version, prereleases=True)), None):
+            found[name] = file
+            todo += needed_by(file, need.extras)
+        else:
+            unmet.append(need)
+    return list(found.values()), unmet
+
+
+def usable_wheels(places: list[Path]) -> dict[str, list]:
+    """(version, file) of the wheels that this Python can use, by package: the newest first, and of a version the one made for it most closely."""
+    from packaging.tags import sys_tags
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    rank, found = {tag: -i for i, tag in enumerate(sys_tags())}, {}
     for file in (file for place in places for file in sorted(place.glob("*.whl"))):
         try:
-            name, version, *_ = parse_wheel_filename(file.name)
+            name, version, build, tags = parse_wheel_filename(file.name)
         except InvalidWheelFilename:
             continue
-        if (name in names or not installed(name)) and (name not in newest or version > newest[name][0]):
-            newest[name] = version, file
-    return [file for _, file in newest.values()]
+        if fitting := tags & rank.keys():
+            found.setdefault(name, []).append((version, max(map(rank.get, fitting)), build, file))
+    return {name: [(wheel[0], wheel[3]) for wheel in sorted(wheels, key=lambda wheel: wheel[:3], reverse=True)] for name, wheels in found.items()}
 
 
-def how_to_attach(weights: list[str], packages: list) -> list[str]:
+def needed_by(wheel: Path, extras) -> list:
+    """What a wheel says that it needs, with these extras, of packages that this Python has in no version."""
+    from packaging.requirements import Requirement
+
+    needs = [Requirement(line) for inside in metadata.distributions(path=[str(wheel)]) for line in inside.requires or ()]
+    applies = lambda marker: not marker or any(marker.evaluate({"extra": extra}) for extra in {"", *extras})
+    return [need for need in needs if applies(need.marker) and not installed(need.name)]
+
+
+def how_to_attach(weights: list[str]) -> list[str]:
     """Lines for a person: what to put into a dataset, and the commands that get it where there is a network."""
     lines = []
     for name in weights:
@@ -133,9 +173,14 @@ def how_to_attach(weights: list[str], packages: list) -> list[str]:
         hub = f"{bare} --local-dir weights/{called[0]}" if name.removeprefix("timm:").partition(":")[0] in SIDES else \
             f"timm/{bare} model.safetensors --local-dir weights/{bare}"
         lines.append(f"weights {bare}: a dataset with {' or '.join(called)}; hf download {hub}")
-    if packages:
-        names = " ".join(f"'{need}'" for need in packages)
-        version = ".".join(platform.python_version_tuple()[:2])
-        lines.append(f"packages {', '.join(map(str, packages))}: a dataset with their wheels; pip download --only-binary=:all: "
-                     f"--python-version {version} --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --dest wheels {names}")
     return lines
+
+
+def how_to_download(packages: list) -> list[str]:
+    """The same of packages for this Python, which is to be the one that lacks them."""
+    if not packages:
+        return []
+    version = ".".join(platform.python_version_tuple()[:2])
+    return [f"packages {', '.join(map(str, packages))}: a dataset with their wheels; pip download --only-binary=:all: --python-version {version} "
+            f"--platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --dest wheels {' '.join(repr(str(need)) for need in packages)} "
+            "(gets all that they stand on, too; what is here already may be left out, and is not used)"]

@@ -1,19 +1,21 @@
 """What a kernel of `make kernels` does: see that all is attached, take over what was made before, make its files, say how to go on."""
 import os
+import shlex
 import shutil
 import site
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from common import graph
 from common.device import deadline
-from common.errors import Stop
-from common.io import digest, log
+from common.errors import AGAIN, Stop, stops_since
+from common.io import digest, log, record_path, replacing
 from common.paths import Paths, input_folder
-from common.preflight import (attached, closure, files_of, find_weights, find_wheels, how_to_attach, lacking, link_weights, requirements,
-                              weight_places, weights_of)
+from common.preflight import (attached, closure, files_of, find_weights, find_wheels, how_to_attach, how_to_download, lacking, link_weights,
+                              requirements, weight_places, weights_of)
 from common.settings import load
 
 BEGUN = ("folds.csv.json", "images.csv.json", "images/rows.growing")  # one of them is in every category's folder that was worked on
@@ -36,11 +38,14 @@ def work(kernel: dict, toolkit: Path) -> int:
         check_sessions(kernel, config, paths)
     targets = [str((paths.dir / target).absolute()) for target in kernel["targets"]] or ["all"]
     jobs = len(list(Path("/dev").glob("nvidia[0-9]*"))) or 1  # one on each GPU: common.device
+    began = time.time()
     made = subprocess.run(["make", f"-j{jobs}", "-C", toolkit, f"PYTHON={sys.executable}", f"CATEGORY={category}",
-                           f"SET={' '.join(settings)}", *targets])
+                           f"SET={for_make(settings)}", *targets])
     again = f'add "{kernel["id"]}" to kernel_sources in its kernel-metadata.json and push it again: it goes on from its own output'
-    if made.returncode and time.time() <= deadline(config.run):
-        raise Stop(f"make ended with {made.returncode}: the lines above say why. Then {again}")
+    failed = [note for note in stops_since(category, began) if note["code"] != AGAIN]
+    if made.returncode and (failed or time.time() <= deadline(config.run)):
+        why = f"{failed[0]['command']} failed: {failed[0]['message']}" if failed else "the lines above say why"
+        raise Stop(f"make ended with {made.returncode}: {why}. Then {again}")
     if made.returncode:
         log(kernel=kernel["id"], stopped=f"at the time limit, not done; {again}")
     else:
@@ -48,19 +53,27 @@ def work(kernel: dict, toolkit: Path) -> int:
     return 0
 
 
+def for_make(settings: list[str]) -> str:
+    """What SET= is given so that make's shell hands on each setting as it is."""
+    return " ".join(shlex.quote(setting).replace("$", "$$") for setting in settings)
+
+
 def equip(config, paths, kernel: dict, files: set[Path], places: list[Path], toolkit: Path) -> list[str]:
-    """Install attached wheels, find the weights; gives the setting that names their folder. Stop with the list of all that is missing."""
+    """Install the attached wheels that are needed, find the weights; gives the setting that names their folder. Stop with the list of all
+    that is missing."""
     if not kernel["internet"]:  # then nothing is written outside; with it, what the hub gives is better not in the working folder
         (toolkit / "home").mkdir()
         os.environ |= {"HF_HUB_OFFLINE": "1", "PYTHONUSERBASE": site.getuserbase(), **dict.fromkeys(("HOME", "TMPDIR"), str(toolkit / "home"))}
     needs, (seek, where) = requirements(config, files, paths), weight_places(config)
-    if wheels := find_wheels(places, lacking(needs)):
+    wheels, unmet = find_wheels(places, lacks := lacking(needs))
+    if wheels:
         install(["--no-index", "--no-deps", "--target", str(toolkit / "packages"), *map(str, wheels)])
-        sys.path.insert(0, str(toolkit / "packages"))
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(toolkit / "packages"), os.environ.get("PYTHONPATH"))))
-    if (missing := lacking(needs)) and kernel["internet"]:
-        install(map(str, missing))
-        missing = lacking(needs)
+        sys.path.append(str(toolkit / "packages"))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(toolkit / "packages"))))
+    if unmet and kernel["internet"]:
+        install(f"{need.name}{need.specifier}" for need in unmet)
+        unmet = []
+    missing = [need for need in unmet if need in lacks]
     names = weights_of(config, graph.members(config))  # 01 asks for those of all members
     must = weights_of(config, [Path(target).stem for target in kernel["left"]]) if kernel["sessions"] else names
     found = {name: place for name in names if (place := find_weights(name, seek))}
@@ -68,10 +81,13 @@ def equip(config, paths, kernel: dict, files: set[Path], places: list[Path], too
         log(weights=name, at=found.get(name, "nowhere"))
     for wheel in wheels:
         log(wheel=wheel)
+    if further := [str(need) for need in unmet if need not in lacks]:
+        log(note="these wheels name packages that are not here either", packages=", ".join(further))
     absent = [name for name in must if name not in found]
     hub = kernel["internet"] and not config.run.weights
     if missing or absent and not hub:
-        raise Stop("\n  ".join([f"not attached, nothing was begun; weights were looked for in {where}:", *how_to_attach(absent, missing)]))
+        raise Stop("\n  ".join([f"not attached, nothing was begun; weights were looked for in {where}:", *how_to_attach(absent),
+                                *how_to_download(missing)]))
     if config.run.weights or absent or not found:
         return []
     link_weights(found, toolkit / "weights")
@@ -87,7 +103,7 @@ def install(what) -> None:
 def take_over(kernel: dict, config, paths, places: list[Path]) -> None:
     """Copy what attached outputs of this category have and the working folder has not. Stop when they are not of the same rows."""
     outputs = sorted((place for place in places if place.name == kernel["category"] and any((place / sign).exists() for sign in BEGUN)),
-                     key=lambda place: not (place / "images.csv").exists())  # the pictures' table and their cache from one output
+                     key=lambda place: (not (place / "images.csv").exists(), not (place / "images").exists()))
     tables = {name: {digest(place / name)["sha256"]: place for place in outputs if (place / name).exists()} for name in ("folds.csv", "images.csv")}
     if len(tables["folds.csv"]) > 1:
         raise Stop(f"{' and '.join(map(str, tables['folds.csv'].values()))} hold other rows or folds: run one of them again with the "
@@ -95,24 +111,59 @@ def take_over(kernel: dict, config, paths, places: list[Path]) -> None:
     if differ := len(tables["images.csv"]) > 1:
         log(note="pictures that one session had another had not: rows of a language model that they change are asked again",
             see=" and ".join(map(str, tables["images.csv"].values())))
-    pictures = not kernel["sessions"] or kernel["left"] or differ
+    pictures = bool(not kernel["sessions"] or kernel["left"] or differ)
+    copies = to_copy(outputs, paths, wanted(kernel, config, paths, pictures), pictures)
+    check_room(copies, paths)
+    for target, source in copies.items():
+        with replacing(target) as part:
+            shutil.copyfile(source, part)
     for place in outputs:
-        copied = copy_absent(place, paths.dir, () if pictures else ("images",))
-        copied += copy_absent(place.parent / "downloads", paths.downloads) if pictures else 0
-        log(took_over=place, files=copied)
+        log(took_over=place, files=sum(place.parent in source.parents for source in copies.values()))
 
 
-def copy_absent(source: Path, target: Path, without=()) -> int:
-    """Copy the files of `source` that `target` has not, but for the folders `without`; gives their number. A picture cache that is there is
-    left alone: its files belong together."""
-    without, copied = {*without, *["images"] * (target / "images").exists()}, 0
-    for file in sorted(source.rglob("*")) if source.is_dir() else ():
-        name = file.relative_to(source)
-        if file.is_file() and not file.name.startswith(".") and name.parts[0] not in without and not (target / name).exists():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target / name)
-            copied += 1
-    return copied
+def wanted(kernel: dict, config, paths, pictures: bool):
+    """A function that says of a file of an attached output, by the name that it would have here, whether this kernel has use for it. One
+    that merges sessions has none for what they made beside their targets; for the members left to it, also for what was begun of them.
+    """
+    if not kernel["sessions"]:
+        return lambda file: True
+    of = lambda targets: closure([paths.dir / target for target in targets], config, paths)
+    whole = of(target for targets in kernel["sessions"].values() for target in targets) | {paths.folds, paths.images}
+    whole |= set(map(record_path, whole))
+    begun = tuple(f"{file.stem}." for file in of(kernel["left"]))
+    return lambda file: file in whole or file.name.startswith(begun) or pictures and not {paths.cache, paths.downloads}.isdisjoint(file.parents)
+
+
+def to_copy(outputs: list[Path], paths, use, pictures: bool) -> dict[Path, Path]:
+    """{file: where it is copied from} of what the working folder has not and there is `use` for, with the downloads where `pictures`. A file
+    and its record come from one output, the first that has either, and so do the table of pictures and their cache; a cache that is here
+    already is left alone."""
+    copies, whose, cached = {}, {}, paths.cache.exists()
+    together = {paths.images: paths.cache, record_path(paths.images): paths.cache}
+    for place in outputs:
+        for top, to in ((place, paths.dir), (place.parent / "downloads", paths.downloads))[:1 + pictures]:
+            for source in sorted(top.rglob("*")):
+                name = source.relative_to(top)
+                target, hidden = to / name, any(part.startswith(".") for part in name.parts)
+                of_cache = paths.cache in target.parents
+                if hidden or not use(target) or not source.is_file() or target.exists() or of_cache and cached:
+                    continue
+                one = paths.cache if of_cache else together.get(target) or target.with_name(target.name.removesuffix(".json"))
+                if whose.setdefault(one, place) == place:
+                    copies[target] = source
+    return copies
+
+
+def check_room(copies: dict[Path, Path], paths) -> None:
+    """Stop when there is less space than the copies take."""
+    sizes: Counter = Counter()
+    for target, source in copies.items():
+        sizes[source.parent] += source.stat().st_size
+    place = next(place for place in (paths.dir, *paths.dir.parents) if place.exists())
+    if (need := sizes.total()) > (free := shutil.disk_usage(place).free):
+        largest, size = sizes.most_common(1)[0]
+        raise Stop(f"{need / 1e9:.2f} GB of attached outputs are to be taken over, and {place} has room for {free / 1e9:.2f} GB; nothing was "
+                   f"copied. The most, {size / 1e9:.2f} GB, is {largest}: attach fewer outputs, or a dataset of them without what is not needed")
 
 
 def check_sessions(kernel: dict, config, paths) -> None:

@@ -10,6 +10,7 @@ Every file defines
   SHARES       where it is there and True: processes of torchrun can train one member together, see common.distributed
   NETWORK      where it is there and True: it computes on a GPU where there is one (common.device)
   inputs(config, paths, k)  the files that member k reads beside folds.csv
+  packages(config)          where it is there: {package of requirements.txt that only some models take: whether this one does}
   weights(config)           names of the pretrained weights that it starts from: a timm backbone, timm:<backbone>, or
                             <side>:<transformers model> with side text, image, joint or chat
   fit(job, k, rows, file)   train member k and write it to `file`; gives what its record adds (history)

@@ -30,6 +30,10 @@ def weights(config):
     return []
 
 
+def packages(config):
+    return dict.fromkeys(("rapidocr", "onnxruntime"), not config.data.text)
+
+
 def fit(job, k: int, rows, file) -> dict:
     """Train reader_<k>, reader.seeds boosters on all labelled rows outside fold k. Gives each column's share of the gain.
 

@@ -15,6 +15,11 @@ def weights(config):
     return [] if config.refine.endpoint else [f"chat:{config.refine.model}"]
 
 
+def packages(config):
+    here = not config.refine.endpoint
+    return {"bitsandbytes": here and config.refine.bits > 0, "xgrammar": here and config.refine.bound}
+
+
 def questions(job, k: int, rows, use):
     """vlm's replies where the task can read them, or they say nothing, and a question about each other one; row numbers `use`."""
     from common.chat import Question, Reply

@@ -13,6 +13,11 @@ def weights(config):
     return [] if config.vlm.endpoint else [f"chat:{config.vlm.model}"]
 
 
+def packages(config):
+    here = not config.vlm.endpoint
+    return {"bitsandbytes": here and config.vlm.bits > 0, "xgrammar": here and config.vlm.bound}
+
+
 def questions(job, k: int, rows, use):
     """No replies, and a question for each of the row numbers `use`."""
     from common.chat import Question

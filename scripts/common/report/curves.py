@@ -16,6 +16,8 @@ KINDS = {"01": "folds", "02": "pictures", "03": "features", "04": "training", "0
 
 def section(view) -> Section:
     """Learning curves, importance and time."""
+    if view.job.config.join:
+        return Section("Training", "training", [])
     records = {target: record for target in view.steps if (record := read_record(target))}
     members: dict[str, dict[int, dict]] = defaultdict(dict)
     for member in graph.members(view.job.config):

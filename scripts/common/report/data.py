@@ -52,6 +52,7 @@ def odd_columns(columns: pd.DataFrame) -> list:
     """The columns that train and test share with cells that are empty, read as unknown, or are all the same; [] where there is none."""
     odd = columns[(columns.filter(like="empty").fillna(0) > 0).any(axis=1) | (columns["reads as unknown"] > 0) | columns.constant]
     odd = odd.assign(**{"most frequent": odd["most frequent"].map(lambda text: shorten(text, WIDE))})
+    odd = odd.astype({name: int for name in odd.columns if name.startswith("empty")})
     odd = odd[["column", "in", *columns.filter(like="empty"), "reads as unknown", "distinct", "most frequent"]].head(COLUMNS)
     return [Table("Columns of both files with cells that are empty, or read as unknown (na, none, -), or are all the same.", odd)] if len(odd) else []
 

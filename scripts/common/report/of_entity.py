@@ -169,7 +169,7 @@ def verdict(view) -> Verdict:
     kind, own = kinds(answer, target, pred), label_weight(pred, target)
     top = np.where(answer[:, 1] >= 0, pred[:, 2], np.maximum(1 - candidates(pred)[2].sum(1), 0))  # of nothing: what the weights lack to 1
     every = np.stack([other[use] for other in view.preds.values()] or [pred])
-    agree = (kind >= 0) & (answer[:, 1] >= 0) & (every[:, :, :2] == answer).all(2).all(0)
+    agree = (kind >= 0) & (kind != KINDS.index("same amount, another unit")) & (answer[:, 1] >= 0) & (every[:, :, :2] == answer).all(2).all(0)
 
     def facts(i: int) -> dict[str, str]:
         return {"label": str(value(target[i])), "answer": f"{value(answer[i])} (weight {top[i]:.2f})", "weight of the label": f"{own[i]:.2f}",

@@ -121,11 +121,13 @@ def rows_said(table: pd.DataFrame, column: str) -> str:
 
 
 def verdict(view) -> Verdict:
-    """loss: a row's term of SMAPE. suspicion: how far off, in logs, the nearest of all models is, where all are on one side."""
+    """loss: a row's term of SMAPE. suspicion: how far off, in logs, the nearest of all models is, where all are on one side and off by more than a
+    factor of two."""
     use, (price, truth) = view.labelled, prices(view)
     every = {name: view.rows.task.answer(pred[use], view.rows.outputs)[:, 0] for name, pred in view.preds.items()} or {"merged": price}
     off = np.stack([log_ratio(said, truth) for said in every.values()])
-    suspicion = np.where((off > 0).all(0) | (off < 0).all(0), np.abs(off).min(0), 0)
+    nearest = np.where((off > 0).all(0) | (off < 0).all(0), np.abs(off).min(0), 0)
+    suspicion = np.where(nearest > np.log(2), nearest, 0)
 
     def facts(i: int) -> dict[str, str]:
         high, low = max(price[i], truth[i]), max(min(price[i], truth[i]), .01)
@@ -135,5 +137,5 @@ def verdict(view) -> Verdict:
 
     return Verdict(use, terms(price, truth), suspicion, facts, "By the row's share of SMAPE (200 at most).",
                    f"By how far off the nearest of {len(every)} models is, of rows that "
-                   f"{'all of them put' if len(every) > 1 else 'the model puts'} on one side of the price. A price a hundred times too "
+                   f"{'all of them put' if len(every) > 1 else 'the model puts'} on one side of the price, by more than a factor of two. A price a hundred times too "
                    "high is cents taken for units; a pack sold as one piece is another such.")

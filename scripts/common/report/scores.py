@@ -12,11 +12,13 @@ from common.report.page import Figure, Note, Number, Section, Table
 from common.report.steps import DECODED, answers, best, steps
 from common.report.view import View
 
+MEANT = {"smape": " mae: mean absolute error in the price's unit; log_mae: of log1p prices; bias: their mean error, above 0 where predictions are high."}
+
 
 def headline(view: View) -> list:
     """The score so far, with what it is to be held against."""
     if view.job.config.join:
-        return []
+        return together(view)
     found = steps(view)
     if not found:
         return []
@@ -29,7 +31,22 @@ def headline(view: View) -> list:
         return [Note(f"No model has answered every row yet. {task.BASELINE.capitalize()} alone: {short(last.score)}.")]
     label = f"out-of-fold {score_name(view)}, {last.name}{', before the models are merged' if view.answer is None else ''}"
     return [Number(short(last.score), label, f"95 % interval {short(low)} to {short(high)}; {task.BASELINE}: {short(found[0].score)}; "
-                   f"{'higher' if task.MODE == 'max' else 'lower'} is better.{expected}")]
+                   f"{'higher' if task.MODE == 'max' else 'lower'} is better.{expected}"), *hints(found, last, task)]
+
+
+def hints(found: list, last, task) -> list:
+    """What is odd in the scores of the steps, before anyone submits."""
+    worse = lambda a, b: a.score < b.score if task.MODE == "max" else a.score > b.score
+    odd = [f"{step.name} is worse than {task.BASELINE}: look at its training, or leave it out." for step in found[1:] if worse(step, found[0])]
+    odd += [f"{step.name} alone has {short(step.score)}, better than {last.name}." for step in found[1:] if worse(last, step)]
+    return [Note(" ".join(odd), "warning")] * bool(odd)
+
+
+def together(view: View) -> list:
+    """The score of a category that joins others: the mean of theirs; [] before all have one."""
+    scores = [(read_record(Paths(name).submission) or {}).get("score", np.nan) for name in view.job.config.join]
+    label = f"mean out-of-fold score of {', '.join(view.job.config.join)}, as submitted"
+    return [Number(short(np.mean(scores)), label, "Intervals stand in their own reports.")] if np.isfinite(scores).all() else []
 
 
 def section(view: View) -> Section:
@@ -153,7 +170,7 @@ def output_blocks(view: View) -> list:
                           for output, row in table.items()])
     frame = frame.sort_values(task.SCORE, ascending=task.MODE == "max", ignore_index=True) if len(frame) > 1 else frame
     what = "output by output, out-of-fold, the weakest first" if len(frame) > 1 else "by all measures, out-of-fold"
-    return [Table(f"{name[0].upper()}{name[1:]}, {what}; the last column is what {task.BASELINE} has.", frame)]
+    return [Table(f"{name[0].upper()}{name[1:]}, {what}; the last column is what {task.BASELINE} has.{MEANT.get(task.SCORE, '')}", frame)]
 
 
 def score_name(view: View) -> str:

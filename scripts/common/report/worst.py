@@ -45,8 +45,8 @@ def section(view: View) -> Section:
 
 
 def top(value: np.ndarray) -> np.ndarray:
-    """Where the SHOWN largest of the values (m,) above 0 are, the largest first."""
-    order = np.argsort(-value, kind="stable")[:SHOWN]
+    """Where the SHOWN largest of the values (m,) above 0 are, a tenth of all at most, the largest first."""
+    order = np.argsort(-value, kind="stable")[:min(SHOWN, -(-len(value) // 10))]
     return order[value[order] > 0]
 
 

@@ -108,7 +108,7 @@ def priors(target: np.ndarray, outputs: Outputs) -> np.ndarray:
 
 def answer(pred: np.ndarray, outputs: Outputs) -> np.ndarray:
     """Prices (n, 1), within those of the training rows."""
-    return np.expm1(pred).clip(*outputs["price"])
+    return np.expm1(pred.clip(*np.log1p(outputs["price"]))).clip(*outputs["price"])
 
 
 def average(preds: np.ndarray) -> np.ndarray:
@@ -120,14 +120,21 @@ def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndar
     """Weights (m, 1) of m models, pred (m, n, 1): those of least squares on log1p that are not negative, brought to sum 1."""
     from scipy.optimize import nnls
 
-    known = target[:, 0] >= 0
+    pred, known = within(pred, outputs), target[:, 0] >= 0
     weights = nnls(pred[:, known, 0].T.astype(float), target[known, 0])[0]
     return (weights / weights.sum() if weights.sum() > 0 else np.full(len(pred), 1 / len(pred)))[:, None]
 
 
 def apply_blend(pred: np.ndarray, weights: np.ndarray, outputs: Outputs) -> np.ndarray:
     """Weighted mean (n, 1) of models' predictions (m, n, 1)."""
-    return np.einsum("mnk,mk->nk", pred, weights)
+    return np.einsum("mnk,mk->nk", within(pred, outputs), weights)
+
+
+def within(pred: np.ndarray, outputs: Outputs) -> np.ndarray:
+    """Predictions no further than e² times outside the training prices: of a model that diverged, least squares would take a grain so small
+    that it is none, and that still is a fortune."""
+    low, high = np.log1p(outputs["price"])
+    return pred.clip(low - 2, high + 2)
 
 
 def fit_decode(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:

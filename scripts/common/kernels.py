@@ -58,6 +58,8 @@ def shares(config, paths: Paths, n: int) -> tuple[list[list[str]], list[str]]:
 
 def toolkit() -> str:
     """What a kernel carries of this project, as a zip in base64: the same bytes for the same files."""
+    from common.report.making import COMMIT, commit
+
     files = sorted(file for top in CARRIED for file in ([ROOT / top] if (ROOT / top).is_file() else (ROOT / top).rglob("*"))
                    if file.is_file() and "__pycache__" not in file.parts and not file.name.startswith("."))
     data = io.BytesIO()
@@ -65,6 +67,7 @@ def toolkit() -> str:
         for file in files:
             info = zipfile.ZipInfo(file.relative_to(ROOT).as_posix())  # of 1980, whenever it was written
             archive.writestr(info, file.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+        archive.writestr(zipfile.ZipInfo(COMMIT), commit())
     return base64.b64encode(data.getvalue()).decode()
 
 

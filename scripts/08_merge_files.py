@@ -69,11 +69,9 @@ def main(argv=None):
     for model, weight in zip(last, weights):
         log(model=model, mean_weight=float(weight.mean()))
     value = dict(zip(scores, official))
-    worse = lambda a, b: value[a] < value[b] if task.MODE == "max" else value[a] > value[b]
-    for model in (model for model in config.models if worse(model, task.BASELINE)):
+    worse = np.less if task.MODE == "max" else np.greater
+    for model in (model for model in config.models if worse(value[model], value[task.BASELINE])):
         log(note=f"{model} is worse than {task.BASELINE}: look at its learning curve in the report, or leave it out")
-    for model in (model for model in config.models if worse("ensemble", model)):
-        log(note=f"{model} alone is better than the ensemble, {value[model]:.4f} against {value['ensemble']:.4f}")
     for model in config.models:
         said = {json.dumps((read_record(job.paths.pred(member)) or {}).get("model")) for member in graph.members(config) if
                 split_member(member)[0] == model} - {"null"}

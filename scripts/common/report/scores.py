@@ -35,8 +35,12 @@ def headline(view: View) -> list:
 
 
 def hints(found: list, last, task) -> list:
-    """What is odd in the scores of the steps, before anyone submits."""
-    worse = lambda a, b: a.score < b.score if task.MODE == "max" else a.score > b.score
+    """What is odd in the scores of the steps, beyond chance, before anyone submits."""
+    sign = 1 if task.MODE == "max" else -1
+
+    def worse(a, b):
+        return bootstrap.interval(sign * (b.score - a.score), sign * (b.draws - a.draws))[0] > 0
+
     odd = [f"{step.name} is worse than {task.BASELINE}: look at its training, or leave it out." for step in found[1:] if worse(step, found[0])]
     odd += [f"{step.name} alone has {short(step.score)}, better than {last.name}." for step in found[1:] if worse(last, step)]
     return [Note(" ".join(odd), "warning")] * bool(odd)

@@ -94,6 +94,9 @@ def test_a_worker_is_killed_and_the_submission_is_that_of_make(cluster, parts, f
         os.kill(worker, signal.SIGKILL)
         while processes(sys.executable, f"bound.py {worker} "):
             time.sleep(0.01)
+        until = time.time() + 10
+        while Path(f"/proc/{script}/cwd").exists() and time.time() < until:  # the kernel clears it away
+            time.sleep(0.01)
         assert not Path(f"/proc/{script}/cwd").exists()
     text = (folders / "log").read_text()
     assert running.returncode == 0, text[-2000:]

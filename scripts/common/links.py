@@ -82,5 +82,5 @@ def meant(address) -> list:
     if address.ipv4_mapped or address in NAT64:
         return [last]
     if address in SIX_TO_FOUR:
-        return [address.sixtofour, address]
+        return [address.sixtofour]  # Python's own word on these changed between 3.11.2 and 3.11.7
     return [*(address.teredo or ()), address]

@@ -17,7 +17,7 @@ from common.io import log
 from common.kernels import account, kernel_sources, metadata, names, shares, slug, source, toolkit, written
 from common.models import split_member
 from common.paths import folder
-from common.preflight import closure, files_of, find_weights, how_to_attach, lacking, optional, requirements, weight_places, weights_of
+from common.preflight import files_of, find_weights, how_to_attach, lacking, optional, requirements, weight_places, weights_of
 
 LIMIT = "run.time_limit=11.5"  # hours; Kaggle ends a session after 12
 OPTIONS = [
@@ -96,7 +96,7 @@ def write(kernels, job, top: Path) -> None:
 def preflight(job) -> None:
     """Say what the kernels must have attached, with where it was found here."""
     config, paths = job.config, job.paths
-    wanted, files = weights_of(config, graph.members(config)), closure([paths.submission], config, paths)
+    wanted, files = weights_of(config, graph.members(config)), graph.upstream([paths.submission], config, paths)
     needs, some, (places, where) = requirements(config, files, paths), optional(config, files, paths), weight_places(config)
     for name in wanted:
         log(weights=name, here=find_weights(name, places) or f"not in {where}")

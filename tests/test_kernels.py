@@ -188,7 +188,7 @@ def test_wheels_are_those_that_lack_and_fit_and_what_they_name_in_turn(folders):
 def test_packages_are_asked_for_by_the_models_that_take_them():
     def takes(category, *settings):
         config, paths = load(category, list(settings)), Paths(category)
-        names = {need.name for need in preflight.requirements(config, preflight.closure([paths.submission], config, paths), paths)}
+        names = {need.name for need in preflight.requirements(config, graph.upstream([paths.submission], config, paths), paths)}
         return names & {"rapidocr", "onnxruntime", "bitsandbytes", "xgrammar", "ray", "pytest"}
 
     assert takes("c2", "vlm.bits=4") == takes("entity_ocr") == set() and takes("entity_photos") == {"rapidocr", "onnxruntime"}

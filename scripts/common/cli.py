@@ -61,24 +61,13 @@ class Job:
 
     def check(self, step: graph.Step) -> None:
         """Stop with the command to run when a file that `step` reads is missing or stale."""
-        inputs: dict = {}
-        for need in step.needs:
-            if self.paths.dir in need.parents:
-                inputs |= self.upstream(need)
+        inputs = graph.upstream([need for need in step.needs if self.paths.dir in need.parents], self.config, self.paths)
         why = graph.stale(self.config, inputs, step)
         if why:
             first = next(iter(why))
             overrides = " ".join(self.overrides)
             name, _, options = inputs[first].command.partition(" ")
             raise Stop(f"{first} {why[first]}; run: python scripts/{name}.py {options} {overrides}".rstrip())
-
-    def upstream(self, target: Path) -> dict:
-        """The steps that lead to `target`, in order, itself the last."""
-        step = graph.step_of(target, self.config, self.paths)
-        found: dict = {}
-        for need in step.needs:
-            found |= self.upstream(need)
-        return found | {target: step}
 
 
 def start(doc: str, argv=None, *options: tuple[str, dict], joins: bool = False, shares: bool = False) -> Job:

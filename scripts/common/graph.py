@@ -51,6 +51,11 @@ def finals(config: Config, paths: Paths) -> list[str]:
 
 def steps(config: Config, paths: Paths, *more: Path) -> dict[Path, Step]:
     """Every file of a category by its path, each after the files that it needs; and `more`, which its models may not need."""
+    return upstream((paths.report, *more), config, paths)
+
+
+def upstream(targets, config: Config, paths: Paths) -> dict[Path, Step]:
+    """The targets and the category's files that they are made from, each after those that it needs."""
     found: dict[Path, Step] = {}
 
     def visit(target: Path):
@@ -61,7 +66,7 @@ def steps(config: Config, paths: Paths, *more: Path) -> dict[Path, Step]:
                     visit(need)
             found[target] = step
 
-    for target in (paths.report, *more):
+    for target in targets:
         visit(target)
     return found
 

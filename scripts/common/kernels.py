@@ -11,7 +11,6 @@ from pprint import pformat
 from common import graph
 from common.errors import Stop
 from common.paths import ROOT, Paths
-from common.preflight import closure
 
 LARGEST = 1_000_000  # bytes that Kaggle takes of a kernel's source
 MACHINE = "NvidiaTeslaT4"  # what Kaggle calls its two T4
@@ -29,7 +28,7 @@ def groups(config, paths: Paths) -> tuple[list[list[str]], list[str]]:
     """
     group: dict[Path, list] = {}  # the group of each file, the same list for all of it
     late, preds = set(), {paths.pred(member): member for member in graph.members(config)}
-    of_members = closure(preds, config, paths) - {paths.folds, paths.images}
+    of_members = graph.upstream(preds, config, paths).keys() - {paths.folds, paths.images}
     for target, step in graph.steps(config, paths).items():
         if target not in of_members:
             continue

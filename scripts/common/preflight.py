@@ -27,20 +27,10 @@ def attached(top: Path | None = None, deep: int = DEEP) -> list[Path]:
     return found
 
 
-def closure(targets, config: Config, paths: Paths) -> set[Path]:
-    """The files of the category that `targets` are made from, themselves too."""
-    found, todo = set(), list(targets)
-    while todo:
-        if (target := todo.pop()) not in found:
-            found.add(target)
-            todo += [need for need in graph.step_of(target, config, paths).needs if paths.dir in need.parents]
-    return found
-
-
 def files_of(kernel: dict, config: Config, paths: Paths) -> set[Path]:
     """The files that a kernel may have to make itself: see common.session.work."""
     own = [paths.dir / target for target in kernel["targets"] + kernel["left"]]
-    return closure(own if own or kernel["sessions"] else [paths.submission], config, paths)
+    return set(graph.upstream(own if own or kernel["sessions"] else [paths.submission], config, paths))
 
 
 def weights_of(config: Config, members) -> list[str]:

@@ -14,7 +14,7 @@ from common.device import deadline
 from common.errors import AGAIN, Stop, stops_since
 from common.io import digest, log, record_path, replacing
 from common.paths import Paths, input_folder
-from common.preflight import (attached, closure, files_of, find_weights, find_wheels, how_to_attach, how_to_download, lacking, link_weights,
+from common.preflight import (attached, files_of, find_weights, find_wheels, how_to_attach, how_to_download, lacking, link_weights,
                               requirements, weight_places, weights_of)
 from common.settings import load
 
@@ -127,7 +127,7 @@ def wanted(kernel: dict, config, paths, pictures: bool):
     """
     if not kernel["sessions"]:
         return lambda file: True
-    of = lambda targets: closure([paths.dir / target for target in targets], config, paths)
+    of = lambda targets: set(graph.upstream([paths.dir / target for target in targets], config, paths))
     whole = of(target for targets in kernel["sessions"].values() for target in targets) | {paths.folds, paths.images}
     whole |= set(map(record_path, whole))
     begun = tuple(f"{file.stem}." for file in of(kernel["left"]))
@@ -171,7 +171,7 @@ def check_sessions(kernel: dict, config, paths) -> None:
     other pictures are let pass, as make asks again only where a row's own is another."""
     why, lines = graph.stale(config, graph.steps(config, paths)), []
     for session, targets in kernel["sessions"].items():
-        files = closure([paths.dir / target for target in targets], config, paths)
+        files = graph.upstream([paths.dir / target for target in targets], config, paths)
         bad = [f"{file.relative_to(paths.dir)} {reason}" for file, reason in why.items() if file in files and not (
             reason.startswith(("comes after", "was made from other files")) and file.match("pred/*.csv"))]
         if bad:

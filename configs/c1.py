@@ -2,6 +2,6 @@
 
     make all CATEGORY=c1
 """
-from common.config import Config, Data
+from config import Config, Data
 
 config = Config(task="attributes", models=("net", "heads"), data=Data(categories=("Men Tshirts",)))

@@ -2,6 +2,6 @@
 
     make all CATEGORY=c_all
 """
-from common.config import Config, Net
+from config import Config, Net
 
 config = Config(task="attributes", models=("net",), net=Net(epochs=10, head="mlp", head_lr=5e-5))

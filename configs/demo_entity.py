@@ -2,7 +2,7 @@
 
     make demo
 """
-from common.config import Config, Data, Images
+from config import Config, Data, Images
 
 config = Config(
     task="entity", models=("reader",),

@@ -2,7 +2,7 @@
 
     make demo
 """
-from common.config import Config, Data
+from config import Config, Data
 
 config = Config(
     task="price", models=("ridge", "table", "stack"),

@@ -2,6 +2,6 @@
 
     make demo
 """
-from common.config import Config, Data
+from config import Config, Data
 
 config = Config(task="attributes", join=("demo_tees", "demo_dresses"), data=Data(folder="demo_taxonomy"))

@@ -2,7 +2,7 @@
 
     make demo
 """
-from common.config import Config, Data, Features, Heads, Images, Net
+from config import Config, Data, Features, Heads, Images, Net
 
 config = Config(
     task="attributes", models=("net", "heads"),

@@ -6,7 +6,7 @@ The pictures are downloaded from their links.
     make -j20 all CATEGORY=entity SET="vlm.endpoint=http://127.0.0.1:8000/v1"      a server answers: vLLM, SGLang, llama.cpp
     make predict CATEGORY=entity PARTS=0-4                                          on each of 20 machines its parts; then make all on one
 """
-from common.config import Config, Data, Images, Vlm
+from config import Config, Data, Images, Vlm
 
 config = Config(
     task="entity", models=("vlm", "refine"),

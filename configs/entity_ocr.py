@@ -2,7 +2,7 @@
 
     make all CATEGORY=entity_ocr
 """
-from common.config import Config, Data, Reader
+from config import Config, Data, Reader
 
 config = Config(
     task="entity", models=("reader",),

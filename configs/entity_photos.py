@@ -3,7 +3,7 @@
     make all CATEGORY=entity_photos                                                                       photos in images/, or an archive of them
     make all CATEGORY=entity_photos SET="data.train_image={image_link} data.test_image={image_link}"      downloaded
 """
-from common.config import Config, Data, Images, Ocr, Reader
+from config import Config, Data, Images, Ocr, Reader
 
 config = Config(
     task="entity", models=("reader",),

@@ -2,7 +2,7 @@
 
     make all CATEGORY=fashion SET="run.weights=<folder of tf_efficientnet_lite0.safetensors and ..lite2.safetensors>"
 """
-from common.config import Config, Data, Features, Heads, Images, Knn
+from config import Config, Data, Features, Heads, Images, Knn
 
 config = Config(
     task="attributes", models=("knn", "heads"),

@@ -6,7 +6,7 @@ takes the model that reads it for one that saw its own rows; hence stack.trust.
     make all CATEGORY=flipkart
     make all CATEGORY=flipkart SET="table.encoder=<sentence-transformers folder> table.image=timm:tf_efficientnet_lite0"
 """
-from common.config import Config, Data, Images, Stack
+from config import Config, Data, Images, Stack
 
 config = Config(
     task="price", models=("ridge", "mlp", "svr", "table", "stack"),

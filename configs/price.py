@@ -3,7 +3,7 @@
     make all CATEGORY=price
     make all CATEGORY=price SET="table.encoder=<folder of a sentence-transformers model>"     its embeddings and neighbours too
 """
-from common.config import Config, Data
+from config import Config, Data
 
 config = Config(
     task="price", models=("ridge", "mlp", "svr", "table", "stack"),

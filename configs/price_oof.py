@@ -2,7 +2,7 @@
 
     make all CATEGORY=price_oof
 """
-from common.config import Config, Data, Stack
+from config import Config, Data, Stack
 
 config = Config(
     task="price", models=("stack",),

@@ -3,7 +3,7 @@
     make all CATEGORY=price_qwen
     make all CATEGORY=price_qwen SET="fusion.text=joint:Qwen/Qwen2.5-VL-3B-Instruct"     the text side after seeing the picture
 """
-from common.config import Config, Data, Encode, Fusion, Images
+from config import Config, Data, Encode, Fusion, Images
 
 config = Config(
     task="price", models=("fusion",),

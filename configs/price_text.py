@@ -3,7 +3,7 @@
     make all CATEGORY=price_text
     make all CATEGORY=price_text SET="text.model=microsoft/deberta-v3-large text.batch=16"
 """
-from common.config import Config, Data
+from config import Config, Data
 
 config = Config(
     task="price", models=("text",),

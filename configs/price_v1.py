@@ -3,7 +3,7 @@
     make all CATEGORY=price_v1
     make all CATEGORY=price_v1 SET="run.weights=<folder that holds clip-vit-base-patch32/>"     without a call to the hub
 """
-from common.config import Config, Data, Images
+from config import Config, Data, Images
 
 config = Config(
     task="price", models=("clip",),

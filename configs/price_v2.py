@@ -3,7 +3,7 @@
     make all CATEGORY=price_v2
     make all CATEGORY=price_v2 SET="encode.tokens=64"     attends over token sequences; 1, the seed's, is one vector a side
 """
-from common.config import Config, Data, Images
+from config import Config, Data, Images
 
 config = Config(
     task="price", models=("fusion",),

@@ -2,6 +2,6 @@
 
     make every COMPETITION=visual_taxonomy
 """
-from common.config import Config
+from config import Config
 
 config = Config(task="attributes", join=("c1", "c2", "c3", "c4", "c5"))

@@ -3,7 +3,7 @@
 Reads   <input_path>/<data.folder>/train.csv, test.csv, what the task needs beside them, and the pictures where there are any, in archives and
         downloads too;
         needs no earlier step
-Prints  tables in three sections: the raw files; what the task asks for (scripts/common/analyses/<task>.py); the pictures
+Prints  tables in three sections: the raw files; what the task asks for (scripts/tasks/<task>/analysis.py); the pictures
 Writes  working/<category>/analysis.json: {section: {title: [row, ...]}}, the same tables, the long ones whole
 Run     python scripts/00_data_analysis.py c2
         python scripts/00_data_analysis.py fashion --pictures 0               every picture read, all duplicates found
@@ -12,13 +12,15 @@ Run     python scripts/00_data_analysis.py c2
 import json
 
 from common import errors
-from common.analyses import load_analysis
-from common.analysis import as_records, overview, read_raw, show
-from common.analysis_images import analyse_pictures
-from common.cli import start
-from common.graph import values
-from common.io import digest, log, writing
-from common.pictures import open_pictures
+from common.files import digest, writing
+from common.log import log
+from common.stops import run
+from images.locate import open_pictures
+from pipeline.graph import values
+from pipeline.job import start
+from tasks import load_analysis
+from tasks.pictures import analyse_pictures
+from tasks.raw import as_records, overview, read_raw, show
 
 
 def main(argv=None):
@@ -48,4 +50,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

@@ -8,11 +8,12 @@ Run     python scripts/00_sample_data.py
 import argparse
 import json
 from importlib import import_module
-from pathlib import Path
 
-from common import errors, samples
-from common.io import log, replacing
+from common import errors
+from common.files import replacing
+from common.log import log
 from common.paths import folder
+from common.stops import run
 
 
 def main(argv=None):
@@ -24,8 +25,8 @@ def main(argv=None):
         raise errors.Stop(f"--rows {args.rows} is too few to have every kind of fault in; give 8 or more")
     top, drawn = folder("input"), {}
     (top / "sample.json").unlink(missing_ok=True)  # make must not take a sample that is being drawn for one that is there
-    for name in sorted(p.stem for p in Path(samples.__file__).parent.glob("[!_]*.py")):
-        sample = import_module(f"common.samples.{name}")
+    for name in ("attributes", "entity", "price"):
+        sample = import_module(f"sample.{name}")
         rows = {"rows": {"train": args.rows, "test": args.rows // 4}} if args.rows else {}
         drawn[sample.FOLDER] = sample.draw(top / sample.FOLDER, args.seed, **rows)
         log(drew=top / sample.FOLDER, **drawn[sample.FOLDER])
@@ -34,4 +35,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

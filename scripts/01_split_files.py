@@ -15,95 +15,21 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from common import errors
-from common.cli import start
-from common.io import digest, log
-from common.models import NAMES, load_model
+from common.files import digest
+from common.log import log
 from common.paths import input_folder
-from common.raw_rows import draw_rows
-from common.tables import read_csv
-from common.tasks import load_task
-from common.weights import require_weights
-
-LARGE = 0.05  # share of the training rows in one group that is warned of
-
-
-def assign_folds(strata: np.ndarray, groups: np.ndarray, n_folds: int, seed: int, setting: str = "data.n_folds") -> np.ndarray:
-    """Fold 0..n_folds-1 of each row (n,): strata (n,) int spread evenly, equal groups (n,) in one fold.
-
-    A stratum with fewer rows than folds joins the others that are too small to be spread.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
-    values, inverse, counts = np.unique(strata, return_inverse=True, return_counts=True)
-    small = counts[inverse] < n_folds
-    strata = np.where(small, -2 if small.sum() >= n_folds else values[counts.argmax()], strata)
-    n_groups = len(set(groups))
-    if n_groups < n_folds:
-        raise errors.Stop(f"{n_groups} rows or groups are too few to be cut in {n_folds}, as {setting} has it")
-    if n_groups < len(groups):
-        parts = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(strata, strata, groups)
-    else:
-        parts = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(strata, strata)
-    fold = np.empty(len(strata), int)
-    for k, (_, rows) in enumerate(parts):
-        fold[rows] = k
-    return fold
-
-
-def assign_parts(images: np.ndarray, n_parts: int) -> np.ndarray:
-    """Part 0..n_parts-1 of each row (n,): equal shares in the order of the table; rows of one picture (n,) stay together, so that
-    it is read once."""
-    keys = np.where(images == "", np.arange(len(images)).astype(str), images)
-    _, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
-    order = np.argsort(first)
-    part = np.empty(len(first), int)
-    part[order] = (np.cumsum(counts[order]) - counts[order]) * n_parts // len(images)
-    return part[inverse]
-
-
-def group_by_picture(images: np.ndarray, job) -> np.ndarray:
-    """The group of each row (n,) by its picture (n,): the name of the first that is the same or nearly, "" where a row has none."""
-    table = read_csv(job.paths.images, ["image", "group"])
-    found = pd.Series(images).map(dict(zip(table.image, table.group))).fillna("").to_numpy(object)
-    largest = int(np.unique(found[found != ""].astype(str), return_counts=True)[1].max(initial=0))
-    log(rows=len(images), pictures=len(set(images)), groups=len(set(found)), rows_in_the_largest=largest)
-    if largest > LARGE * len(images):
-        log(warning=f"{largest} of {len(images)} training rows show what is taken for one picture, so they are in one fold, and folds may "
-                    f"be uneven: look at those that folds.csv has in one group; data.group= leaves rows on their own")
-    return found
-
-
-def preflight(config) -> None:
-    """Stop now if a model cannot answer what the task asks, has no plain address, or starts from weights that are neither in run.weights
-    nor on the hub."""
-    from common.chat_endpoint import address_and_key
-
-    asks, models = load_task(config.task).ASKS, {name: load_model(name) for name in config.models}
-    if wrong := [name for name, model in models.items() if asks not in model.ANSWERS]:
-        fit = [name for name in NAMES if asks in load_model(name).ANSWERS]
-        raise errors.Stop(f"model {wrong[0]} cannot answer the task {config.task}, which asks for a {asks}; these can: {', '.join(fit)}")
-    if not config.data.text and (readers := [name for name, model in models.items() if model.TEXTS]):
-        raise errors.Stop(f"model {readers[0]} reads texts and data.text is empty; name their columns, e.g. data.text=title,description")
-    if not config.data.train_image and (blind := [name for name, model in models.items() if model.PICTURES]):
-        raise errors.Stop(f"model {blind[0]} needs pictures and data.train_image is empty; write e.g. data.train_image=images/{{id}}.jpg")
-    if not config.data.train_image and config.data.group == "image":
-        raise errors.Stop("data.group=image keeps rows of one picture together and data.train_image is empty; write e.g. "
-                          "data.train_image=images/{id}.jpg, or name a column of train.csv in data.group")
-    for section in (getattr(config, name) for name, model in models.items() if model.PER == "part"):
-        if section.endpoint:
-            address_and_key(section, type(section).__name__.lower())
-    needed = sorted({name for model in models.values() for name in model.weights(config)})
-    for name in needed:
-        require_weights(name, config.run.weights)
-    log(weights=", ".join(needed) or "none needed")
+from common.stops import run
+from pipeline.folds import assign_folds, assign_parts, group_by_picture
+from pipeline.job import start
+from pipeline.load import draw_rows
+from pipeline.preflight import preflight
+from tasks import load_task
 
 
 def split_file(argv) -> None:
     """--split FILE --parts N --to FOLDER: any csv in N parts."""
-    from common.parts import split_csv
+    from pipeline.parts import split_csv
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--split", metavar="FILE", type=Path, required=True)
@@ -150,4 +76,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

@@ -18,16 +18,19 @@ from hashlib import sha256
 import pandas as pd
 
 from common import errors
-from common.cli import start
-from common.duplicates import find_twins, stored_colours
-from common.graph import archive_stamps, size_of, values
-from common.io import digest, log, replacing
-from common.links import is_link
-from common.obtain import Obtainer
+from common.files import digest, replacing
+from common.log import log
 from common.paths import input_folder
-from common.pictures import open_pictures
-from common.raw_rows import kept_rows
-from common.shards import COLUMNS, Growing
+from common.stops import run
+from images.archives import archive_stamps
+from images.cache import COLUMNS, Growing
+from images.duplicates import find_twins, stored_colours
+from images.ingest import Obtainer
+from images.locate import open_pictures
+from images.names import is_link, size_of
+from pipeline.graph import values
+from pipeline.job import start
+from pipeline.load import kept_rows
 
 
 def index(rows: pd.DataFrame, cache: Growing) -> pd.DataFrame:
@@ -94,4 +97,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

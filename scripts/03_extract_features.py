@@ -16,19 +16,21 @@ import time
 import numpy as np
 
 from common import errors
-from common.cli import start
-from common.device import deadline, device, stop_in_time
-from common.features import Growing, names_file
-from common.io import log, progress, replacing
-from common.models import load_model
+from common.files import replacing
 from common.ledger import Ledger
+from common.log import log, progress
 from common.paths import plain
-from common.pictures import open_pictures
-from common.rows import load_rows
-from common.sources import open_source
-from common.spaces import save_nearest
+from common.stops import deadline, run, stop_in_time
 from common.tables import digests
-from common.words import count_words, save_words
+from features.neighbors import save_nearest
+from features.sources import open_source
+from features.store import Growing, names_file
+from images.locate import open_pictures
+from models import load_model
+from networks.device import device
+from pipeline.job import start
+from pipeline.load import load_rows
+from texts.ngrams import count_words, save_words
 
 
 def write_dense(job, stem: str) -> None:
@@ -36,7 +38,7 @@ def write_dense(job, stem: str) -> None:
     target = job.paths.features(stem)
     with job.writing(target) as (part, record):
         with device(job.config.run) as where:
-            source = open_source(job, stem, where)
+            source = open_source(job, stem, where, load_model, load_rows)
             out = Growing(target, (len(source.names), *source.shape), job.key(target))
             bar = progress(what=stem, total=len(source.names), done=out.done, unit="row")
             for block in source.stream(out.done):
@@ -56,7 +58,7 @@ def write_dense(job, stem: str) -> None:
 def write_ocr(job, rows) -> None:
     """features/ocr.csv: the text on every picture of the rows. What was read stays in ocr.growing: no picture is read twice, though
     rows, folds or parts become others."""
-    from common import ocr
+    from features import ocr
 
     target, names = job.paths.ocr, sorted(set(rows.image) - {""})
     if not names:
@@ -118,4 +120,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from common import errors
-from common.cli import start
-from common.bound import bind
-from common.distributed import is_first, launch, world
-from common.errors import Stop, stops_since
-from common.models import load_model
-from common.rows import load_rows
+from common.errors import Stop
+from common.processes import bind, is_first, world
+from common.stops import run, stops_since
+from models import load_model
+from networks.distributed import launch
+from pipeline.job import start
+from pipeline.load import load_rows
 
 
 def by_torchrun(job, argv) -> None:
@@ -51,4 +51,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

@@ -4,10 +4,10 @@ Reads   working/<category>/folds.csv, features/<source>.npy (n, views, d) or (n,
 Writes  working/<category>/model/<member>.safetensors, its record with history and each head's best epoch
 Run     python scripts/05_train_attr_heads.py c2 --member heads_0
 """
-from common import errors
-from common.cli import start
-from common.models import load_model
-from common.rows import load_rows
+from common.stops import run
+from models import load_model
+from pipeline.job import start
+from pipeline.load import load_rows
 
 
 def main(argv=None):
@@ -19,4 +19,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

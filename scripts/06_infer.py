@@ -10,12 +10,13 @@ Run     python scripts/06_infer.py c2 --member net_0
 import numpy as np
 
 from common import errors
-from common.cli import start
-from common.device import stop_in_time
-from common.io import log
-from common.models import load_model
-from common.replies import write_replies
-from common.rows import load_pictures, load_rows
+from common.log import log
+from common.stops import run, stop_in_time
+from images.cache import load_pictures
+from llm.replies import write_replies
+from models import load_model
+from pipeline.job import start
+from pipeline.load import load_rows
 
 
 def main(argv=None):
@@ -25,7 +26,7 @@ def main(argv=None):
     if load_model(name).PREDICT != "06_infer":
         raise errors.Stop(f"{job.args.member} is not predicted here; run: python scripts/{load_model(name).PREDICT}.py {job.paths.category}")
     if load_model(name).PER == "part":
-        return write_replies(job, name, k)
+        return write_replies(job, load_model(name), name, k, load_rows)
     with job.writing(job.paths.pred(job.args.member)) as (part, record):
         rows, model = load_rows(job), load_model(name)
         wanted = rows.predicted(k)
@@ -43,4 +44,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

@@ -10,27 +10,16 @@ Run     python scripts/07_stack.py price
 import numpy as np
 
 from common import errors
-from common.cli import start
-from common.crossfit import cross_fitted
-from common.io import log, log_table
-from common.models import NAMES, load_model
-from common.rows import load_rows
-from common.smape import smape
-from common.stacking import PARTS, fit_linear, second_level, suspicions
+from common.log import log, log_table
+from common.stops import run
 from common.tables import digests
-
-
-def leak_check(x, names, y, fold, foreign, trusted) -> None:
-    """Stop when a column of logs x (n, k) knows more of y (n,) than out-of-fold predictions do. What is trusted may know the
-    price; that it saw a fold, or one end of the table, is never taken."""
-    if unknown := set(trusted) - set(names) - set(NAMES):
-        raise errors.Stop(f"stack.trust: no column {', '.join(sorted(unknown))}; there are: {', '.join(names)}")
-    found = {name: [text for rule, text in what.items() if name not in trusted or rule in ("fold", "order")]
-             for name, what in suspicions(x, names, y, fold, foreign).items()}
-    if found := {name: what for name, what in found.items() if what}:
-        raise errors.Stop("these columns know too much to be out-of-fold predictions:\n  " + "\n  ".join(
-            f"{name}: {'; '.join(what)}" for name, what in found.items())
-            + f"\n  leave them out; where you know why one knows the price and it is honest: stack.trust={','.join(found)}")
+from models import load_model
+from models.stack.leaks import leak_check
+from models.stack.second_level import PARTS, fit_linear, second_level
+from pipeline.crossfit import cross_fitted
+from pipeline.job import start
+from pipeline.load import load_rows
+from pipeline.merging import merge
 
 
 def main(argv=None):
@@ -39,7 +28,7 @@ def main(argv=None):
         raise errors.Stop(f"{job.paths.category} has no stack; its models are: {', '.join(job.config.models)}")
     with job.writing(job.paths.pred("stack_0")) as (part, record):
         rows, settings = load_rows(job), job.config.stack
-        prices, names = load_model("stack").columns(job, rows)
+        prices, names = load_model("stack").columns(job, rows, merge)
         floor = rows.outputs["price"][0] / 2  # the log of a price below says nothing more
         x, target = np.log(np.maximum(prices, floor)), rows.target[:, 0]
         known = (rows.fold >= 0) & (target >= 0)
@@ -52,7 +41,7 @@ def main(argv=None):
         made, _ = cross_fitted(lambda x, y: (x[y[:, 0] > -np.inf], y[y[:, 0] > -np.inf, 0]),
                                lambda z, learnt: second_level(*learnt, z, job.config.data.seed), x, np.where(known, y, -np.inf)[:, None], rows.fold)
         columns = {**dict(zip(names, prices.T)), "geometric mean": np.exp(x.mean(1)), **dict(zip(PARTS, np.exp(made).T))}
-        record |= {"scores": {name: smape(column[known], np.expm1(target[known])) for name, column in columns.items()},
+        record |= {"scores": {name: rows.task.score(column[known, None], target[known, None], rows.outputs) for name, column in columns.items()},
                    "linear": dict(zip(names, fit_linear(x[known], y[known])[:-1].tolist())), "raw": digests(job.config.data, settings)}
         np.savez(part, id=rows.id, pred=np.log1p(columns["stack"])[:, None], bad=np.zeros(len(rows.id), bool))
     log_table("out-of-fold", [rows.task.SCORE], {name: [score] for name, score in record["scores"].items()})
@@ -63,4 +52,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

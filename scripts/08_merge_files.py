@@ -15,18 +15,21 @@ from pathlib import Path
 
 import numpy as np
 
-from common import errors, graph
-from common.cli import start
-from common.crossfit import cross_fitted
-from common.io import log, log_table, read_record
-from common.models import split_member
-from common.merging import merge
-from common.rows import load_pred, load_rows
+from common import errors
+from common.files import read_record
+from common.log import log, log_table
+from common.stops import run
+from models import split_member
+from pipeline import graph
+from pipeline.crossfit import cross_fitted
+from pipeline.job import start
+from pipeline.load import load_pred, load_rows
+from pipeline.merging import merge
 
 
 def merge_folder(argv) -> None:
     """--merge FOLDER --to FILE: the parts of a split csv, whole and in their order."""
-    from common.parts import merge_csv
+    from pipeline.parts import merge_csv
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--merge", metavar="FOLDER", type=Path, required=True)
@@ -80,4 +83,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

@@ -7,9 +7,10 @@ Run     python scripts/11_compare_runs.py c2 c3
 """
 import argparse
 
-from common import errors
-from common.io import log, replacing
+from common.files import replacing
+from common.log import log
 from common.paths import folder
+from common.stops import run
 
 
 def show(blocks) -> None:
@@ -26,8 +27,8 @@ def main(argv=None):
     parser.add_argument("a", metavar="A", help="a category, or a folder as working/c2")
     parser.add_argument("b", metavar="B", help="likewise, the one to be held against it")
     args = parser.parse_args(argv)
-    from common.report.compare import compare
-    from common.report.page import render
+    from page.blocks import render
+    from report.compare import compare
 
     lead, sections = compare(args.a, args.b)
     show([*lead, *(block for section in sections for block in section.blocks)])
@@ -38,4 +39,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

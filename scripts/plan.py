@@ -7,21 +7,10 @@ Run     python scripts/plan.py c2            the rules
         python scripts/plan.py c2 --why      what would be made, and why
         python scripts/plan.py c2 --joined   the categories that this one joins
 """
-import sys
-
-from common import errors, graph
-from common.cli import start
-
-
-def tell_replaced(stale: dict, needed) -> None:
-    """Say which files that are there will be made anew, a line for each reason: before an hour's work is replaced."""
-    found: dict = {}
-    for target, why in stale.items():
-        if target in needed and target.exists() and why.startswith("was made"):
-            found.setdefault(why, []).append(target)
-    for why, targets in found.items():
-        others = f" and {len(targets) - 1} more like it" if len(targets) > 1 else ""
-        print(f"{targets[0]}{others} {why}: to be made again", file=sys.stderr)
+from common.stops import run
+from pipeline import graph
+from pipeline.graph import tell_replaced
+from pipeline.job import start
 
 
 def main(argv=None):
@@ -45,4 +34,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

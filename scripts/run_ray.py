@@ -1,6 +1,6 @@
 """make all by Ray: each file is a task, on any machine of a cluster, begun once the files that it needs are made.
 
-The files, their commands and the reasons to make them are make's (common.graph), the functions are the scripts'. Order, places and
+The files, their commands and the reasons to make them are make's (pipeline.graph), the functions are the scripts'. Order, places and
 another try where a worker or a machine died are Ray's; that try goes on where the dead one was, as a killed make does. A step that
 stops is not tried again, a wrong input stays wrong, and steps that do not need it go on. A category that joins others takes theirs along.
 
@@ -20,14 +20,14 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-from common import errors, graph
-from common.cli import Job, start
-from common.device import deadline
 from common.errors import AGAIN, Stop
-from common.io import log
+from common.log import log
 from common.paths import ROOT, Paths, folder
-from common.settings import load
-from plan import tell_replaced
+from common.stops import deadline, run
+from config import load
+from pipeline import graph
+from pipeline.graph import tell_replaced
+from pipeline.job import Job, start
 
 TRIES = 3            # after the first, where a worker dies: killed for its memory, machine gone
 KILLED = 137         # exit code of what a signal ended
@@ -105,7 +105,7 @@ def run_step(command: str, overrides: list[str], environment: dict, limit: float
         raise Stop(f"{command}: the time limit has come; run the same command again, it goes on from here", AGAIN)
     script, *options = command.split()
     own = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}  # Ray's: one, where make leaves all cores
-    process = subprocess.Popen([sys.executable, ROOT / "scripts/common/bound.py", str(os.getpid()), ROOT / f"scripts/{script}.py", *options, *overrides],
+    process = subprocess.Popen([sys.executable, ROOT / "scripts/common/processes.py", str(os.getpid()), ROOT / f"scripts/{script}.py", *options, *overrides],
                                env=own | environment, stderr=subprocess.PIPE, text=True, errors="replace")
     said = ""
     for line in process.stderr:
@@ -188,4 +188,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

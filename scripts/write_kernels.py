@@ -11,13 +11,34 @@ import os
 import shutil
 from pathlib import Path
 
-from common import errors, graph
-from common.cli import start
-from common.io import log
-from common.kernels import account, kernel_sources, metadata, names, shares, slug, source, toolkit, written
-from common.models import split_member
+from common import errors
+from common.log import log
 from common.paths import folder
-from common.preflight import files_of, find_weights, how_to_attach, lacking, optional, requirements, weight_places, weights_of
+from common.stops import run
+from kernels.attach import (
+    files_of,
+    find_weights,
+    how_to_attach,
+    lacking,
+    optional,
+    requirements,
+    weight_places,
+    weights_of,
+)
+from kernels.write import (
+    account,
+    kernel_sources,
+    metadata,
+    names,
+    shares,
+    slug,
+    source,
+    toolkit,
+    written,
+)
+from models import split_member
+from pipeline import graph
+from pipeline.job import start
 
 LIMIT = "run.time_limit=11.5"  # hours; Kaggle ends a session after 12
 OPTIONS = [
@@ -32,7 +53,7 @@ OPTIONS = [
 
 
 def plan(job) -> list[tuple[str, str, dict]]:
-    """(title, contents, kernel) of each kernel; kernel: what common.session.work takes."""
+    """(title, contents, kernel) of each kernel; kernel: what kernels.session.work takes."""
     config, paths, args = job.config, job.paths, job.args
     name, owner = slug(paths.category), "".join(names("OWNER", (args.owner or account()).lower()))
     settings = job.overrides + [LIMIT] * (not any(item.startswith("run.time_limit=") for item in job.overrides))
@@ -128,4 +149,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

@@ -38,7 +38,7 @@ def folders(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory):
     """The toolkit's own sample, 48 training rows per category: drawn once, read by many."""
-    from common.samples import attributes
+    from sample import attributes
 
     folder = tmp_path_factory.mktemp("drawn") / attributes.FOLDER
     attributes.draw(folder, rows={"train": 48, "test": 12})
@@ -73,8 +73,8 @@ def write_catalogue(folder: Path, n: int = 60, seed: int = 0) -> pd.DataFrame:
 
 def reason_of(file: Path) -> str:
     """Why a picture is bad, "" where it is good."""
-    from common.config import Images
-    from common.images import judge
+    from common.sections import Images
+    from images.decode import judge
 
     return judge(file.read_bytes(), Images(size=32))[1]["reason"] if file.exists() else "missing"
 

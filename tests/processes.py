@@ -13,9 +13,11 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from common.stops import run
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-from common import errors, training  # noqa: E402
-from common.distributed import rank  # noqa: E402
+from common.processes import rank
+from networks import training
 
 step = training.Trainer.step
 
@@ -41,4 +43,4 @@ torch.nn.Dropout.forward = lambda self, x: x
 training.Trainer.step = short_of_memory
 dist.init_process_group, dist.destroy_process_group = cache(dist.init_process_group), lambda: None  # once in a process, says torch
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

@@ -2,13 +2,13 @@
 import pytest
 from pydantic import ValidationError
 
-from common import graph
-from common.config import Net
-from common.settings import categories, explain, load
 from common.errors import Stop
-from common.models import load_model
 from common.paths import ROOT, Paths, folder, input_folder, inside
-from common.tasks import load_task
+from config import categories, explain, load
+from models import load_model
+from models.net import Net
+from pipeline import graph
+from tasks import load_task
 
 
 @pytest.mark.parametrize("category", categories())
@@ -40,7 +40,7 @@ def test_a_wrong_setting_in_a_config_file_is_named_with_its_own_section():
 
 @pytest.mark.parametrize("text, says", [("config = Confi(", "line 1: SyntaxError"), ("\nconfig = Confi()", "line 2: NameError"), ("x = 1", "defines no `config`")])
 def test_a_config_that_is_no_python_is_named_with_its_line(text, says, tmp_path, monkeypatch):
-    from common import settings
+    import config as settings
 
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs/mine.py").write_text(text)

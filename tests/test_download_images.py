@@ -13,13 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.cache import Cache
-from common.io import read_record
+from common.files import read_record
 from common.ledger import Ledger
-from common.links import link_name
 from common.paths import Paths
-from common.shards import Growing
 from conftest import ROOT, make, run_script
+from images.cache import Cache, Growing
+from images.names import link_name
 from picture_server import serving
 
 QUICK = ["data.folder=shop", "download.networks=127.0.0.0/8", "download.timeout=1", "download.longest=3", "download.tries=4", "download.max_wait=0.3",
@@ -161,7 +160,7 @@ def test_killed_ten_times_it_ends_as_the_quiet_run(folders, server):
     assert sum(blob.stat().st_size for blob in paths.cache.glob("*.bin")) >= 600 * 3 * 32 * 32
 
 
-@pytest.mark.parametrize("writes", ["common.obtain.os.replace", "common.shards.Growing.add", "common.ledger.Ledger.add"])
+@pytest.mark.parametrize("writes", ["images.ingest.os.replace", "images.cache.Growing.add", "common.ledger.Ledger.add"])
 def test_a_full_disk_loses_nothing(folders, server, script, monkeypatch, writes):
     links = [f"{server.address}/ok/{i}.jpg" for i in range(200)]
     write_shop(folders, links)
@@ -230,7 +229,7 @@ def test_what_is_made_with_other_settings_begins_anew_without_a_table_of_old_byt
 
 
 def test_a_shard_that_is_full_is_followed_by_another(folders, monkeypatch):
-    monkeypatch.setattr("common.shards.LARGEST", 10)
+    monkeypatch.setattr("images.cache.LARGEST", 10)
     row = {"file": "", "status": "ok", "reason": "", "bytes": 6, "width": 1, "height": 1, "sha256": "", "hash": "", "colours": "", "stamp": ""}
     for names in ("ab", "c"):
         with Growing(folders / "images", "one", folders / "images.csv") as growing:

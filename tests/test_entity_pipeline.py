@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.io import read_record
+from common.files import read_record
 from common.paths import Paths
 from conftest import ROOT, make, run_script
 
@@ -20,7 +20,7 @@ SMALL = ["data.n_folds=2", "reader.rounds=60", "reader.seeds=1"]
 @pytest.fixture(scope="module")
 def packs(tmp_path_factory):
     """The sample's packs, 80 questions of train and 20 of test, and the text on them read once: (input, features)."""
-    from common.samples import entity
+    from sample import entity
 
     top = tmp_path_factory.mktemp("packs")
     entity.draw(top / entity.FOLDER, rows={"train": 80, "test": 20})

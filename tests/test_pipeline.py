@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.io import read_record
+from common.files import read_record
 from conftest import CATALOGUE, ROOT, SCRIPTS, SMALL, make, run_script, write_catalogue
 
 SET = "SET=" + " ".join(CATALOGUE)
@@ -121,7 +121,7 @@ def test_heads_and_neighbours_on_encoders_learn_what_pictures_show(catalogue, fo
 def test_no_member_learns_from_or_chooses_by_the_rows_it_predicts():
     """The rows of a member, on a table of 3 folds with dev rows, unlabelled rows and test rows."""
     from common.rows import Rows
-    from common.tasks import attributes
+    from tasks import attributes
 
     rng = np.random.default_rng(0)
     n, fold = 90, np.repeat([0, 1, 2, -1, 0, 1], 15)
@@ -176,9 +176,9 @@ def test_a_path_with_a_slash_at_its_end_is_the_same_path(finished, folders):
     ("another", "predicts train:1 of another fold"), ("nan", "has 1 predictions that are not finite")])
 def test_merge_refuses_what_is_not_whole(change, says):
     from common.errors import Stop
-    from common.merging import merge
     from common.rows import Rows
-    from common.tasks import attributes
+    from pipeline.merging import merge
+    from tasks import attributes
 
     rows = Rows(attributes, {"x": ["a", "b"]}, np.array(["train:1", "train:2", "test:1"]), np.array([0, 1, -1]), *[None] * 4)
     table = lambda *ids: {"id": np.array(ids), "pred": np.full((len(ids), 2), 0.5)}

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import tiny
-from common.io import read_record
+from common.files import read_record
 from common.rows import Rows
 from conftest import make, run_script
 
@@ -15,7 +15,7 @@ SMALL = ["data.n_folds=2", "table.rounds=60", "table.seeds=1", "mlp.seeds=1", "m
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """The sample's prices, 160 rows of train and 40 of test; and the same with the training prices shuffled."""
-    from common.samples import price
+    from sample import price
 
     top = tmp_path_factory.mktemp("shop")
     price.draw(top / "true" / price.FOLDER, rows={"train": 160, "test": 40})
@@ -193,7 +193,7 @@ def test_fusion_with_one_side_or_a_timm_encoder(script, input_of, weights, setti
     if "timm" in request.node.callspec.id:  # its random weights, saved as a user's download would be
         import timm
 
-        from common.weights import save_weights
+        from networks.weights import save_weights
 
         save_weights(timm.create_model("test_resnet", pretrained=False), weights / "test_resnet.safetensors")
     settings = [f"run.weights={weights}", "fusion.epochs=3", "fusion.lr=1e-3", *settings]
@@ -213,8 +213,8 @@ def test_a_column_may_not_have_a_models_name(monkeypatch):
     from types import SimpleNamespace
 
     from common.errors import Stop
-    from common.models import stack
-    from common.settings import load
+    from config import load
+    from models import stack
 
     for name, value in (("load_npz", None), ("merge", np.ones((2, 1))), ("read_numbers", (np.ones((2, 2)), ["ridge", "other"]))):
         monkeypatch.setattr(stack, name, lambda *_, value=value: value)

@@ -12,12 +12,12 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from common import graph
-from common.config import Run
 from common.errors import Stop
 from common.paths import Paths, folder
-from common.settings import load
+from common.sections import Run
+from config import load
 from conftest import ROOT, make, run_script
+from pipeline import graph
 
 ray = pytest.importorskip("ray")
 HERE = "data.train_image=images/{image_link:name} data.test_image=images/{image_link:name}"  # not downloaded
@@ -41,7 +41,7 @@ def cluster():
 @pytest.fixture(scope="module")
 def packs(tmp_path_factory):
     """The sample's packs, 24 questions of train and 12 of test."""
-    from common.samples import entity
+    from sample import entity
 
     top = tmp_path_factory.mktemp("packs")
     entity.draw(top / entity.FOLDER, rows={"train": 24, "test": 12})
@@ -175,7 +175,7 @@ def test_the_lock_is_that_of_the_gpu_that_ray_shows(tmp_path, monkeypatch):
     """Ray gives a task the machine's fourth GPU, its only one: the lock is the fourth's, as make's would be."""
     import torch
 
-    from common.device import device
+    from networks.device import device
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

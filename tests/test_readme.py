@@ -1,8 +1,7 @@
 """The README's commands exist: targets, scripts, settings, categories."""
 import re
 
-from common.config import Config
-from common.settings import categories, load
+from config import Config, categories, load
 from conftest import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -263,3 +263,15 @@ def gemma2(folder) -> Path:
     model = T.Gemma2ForCausalLM(T.Gemma2Config(**BODY, **tokens_of(tk), **HEADS, head_dim=8, sliding_window=512))
     model.generation_config.eos_token_id = [2, tk.convert_tokens_to_ids("<end_of_turn>")]
     return save(folder, model, tk)
+
+
+def load(place, side, name, tokens=1, max_length=40, prompt=""):
+    """The encoder of a saved model, on the CPU."""
+    from types import SimpleNamespace
+
+    import torch
+
+    from networks.encoders import load_encoder
+
+    settings = SimpleNamespace(tokens=tokens, max_length=max_length, prompt=prompt)
+    return load_encoder(side, name, str(place), settings, torch.device("cpu"), None)

@@ -1,1 +1,4 @@
-"""What the numbered scripts share. One file, one concept; heavy packages are imported where they are used."""
+"""What everybody uses, and nothing else: errors, files, paths, tables, rows, settings' types, the ledger.
+
+It imports no other room. Heavy packages are imported where they are used.
+"""

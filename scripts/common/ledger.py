@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from common.errors import Stop
-from common.io import log
+from common.log import log
 
 SYNC = 5.0  # seconds between fsyncs: what a pulled plug may cost; a kill costs nothing that `add` came back from
 

@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 from common.errors import Stop
-from common.models import load_model, split_member
 
 ROOT = Path(__file__).resolve().parents[2]
 KAGGLE = {"input": "/kaggle/input", "working": "/kaggle/working"}
@@ -77,4 +76,4 @@ class Paths:
     def checkpoint(self, member: str) -> Path: return self.dir / "checkpoints" / f"{member}.pt"
     def pred(self, member: str) -> Path:
         """A member's predictions; a language model's are its replies, a table to look at."""
-        return self.dir / "pred" / f"{member}.{'csv' if load_model(split_member(member)[0]).PER == 'part' else 'npz'}"
+        return self.dir / "pred" / f"{member}.{'csv' if member.rpartition('_')[0] in ('vlm', 'refine') else 'npz'}"

@@ -1,16 +1,14 @@
 """csv tables as text: nothing is guessed, so 007 stays 007 and a class called NA or None stays a class."""
-import re
 import warnings
 from pathlib import Path
-from string import Formatter
 
 import numpy as np
 import pandas as pd
 
 from common.errors import Stop
-from common.io import digest, log
-from common.links import is_link
-from common.paths import input_folder, inside
+from common.files import digest
+from common.log import log
+from common.paths import input_folder
 
 HINTS = {"No columns to parse": "; it is empty: get it again", "No such file": "; put it there",
          "Length of header": "; a row has more cells than the header: cells that hold commas need quotes",
@@ -99,40 +97,6 @@ def id_problems(ids: pd.Series, wanted: pd.Series, column: str) -> list[str]:
     twice, foreign, missing = ids[ids.duplicated()], ids[~ids.isin(wanted)], wanted[~wanted.isin(ids)]
     return [f"{what}: {len(rows)} {'row' if len(rows) == 1 else 'rows'}, e.g. {column} {rows.iloc[0]}" for what, rows in (
         ("doubled", twice), ("not asked for", foreign), ("missing", missing)) if len(rows)]
-
-
-def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:
-    """The pattern filled by each row, e.g. train_images/{id:06d}.jpg, {image_link:name} for the last part of a link, {image_link} for
-    the link itself, which is downloaded; "" where a name would lead out of the folder."""
-    try:
-        fields = [(name, spec) for _, name, spec, _ in Formatter().parse(pattern) if name is not None]
-    except ValueError as error:
-        raise Stop(f"image pattern {pattern!r}: {error}; write e.g. images/{{id}}.jpg") from None
-    if not fields or any(spec and not re.fullmatch(r"0?\d*d|name", spec) for _, spec in fields):
-        raise Stop(f"image pattern {pattern!r} must name columns: write e.g. images/{{id}}.jpg, images/{{id:06d}}.jpg or images/{{link:name}}")
-    if missing := [name for name, _ in fields if name not in table]:
-        raise Stop(f"image pattern {pattern!r}: no column {missing[0]}; there are: {', '.join(table)}")
-    columns = {name: whole_numbers(table[name], pattern) if spec.endswith("d") else table[name] for name, spec in fields if spec != "name"}
-    columns |= {name + "_": table[name].str.partition("?")[0].str.rpartition("/")[2] for name, spec in fields if spec == "name"}
-    pattern = pattern.replace(":name}", "_}")
-    names = [pattern.format(**dict(zip(columns, row))) for row in zip(*columns.values())]
-    return [name if "\0" not in name and (is_link(name) or is_inside(folder, name)) else "" for name in names]
-
-
-def whole_numbers(column: pd.Series, pattern: str) -> list[int]:
-    """The column as numbers. Stop at the first cell that is none."""
-    wrong = column[~column.str.fullmatch(r"\d+")]
-    if len(wrong):
-        raise Stop(f"image pattern {pattern!r} needs whole numbers, and {column.name} is {wrong.iloc[0]!r} in row {wrong.index[0] + 2}; "
-                   f"write {{{column.name}}} for names that are text")
-    return column.map(int).tolist()
-
-
-def is_inside(folder: Path, name: str) -> bool:
-    try:
-        return bool(inside(folder, name))
-    except ValueError:
-        return False
 
 
 def align(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:

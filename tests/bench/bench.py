@@ -16,9 +16,6 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import numpy as np
-from download import downloading
-from entity import merging, normalising, splitting
-from price import boosting, encode, fusion
 
 ROUNDS = 3
 
@@ -40,10 +37,10 @@ def heads(folder: Path, race, n: int = 64, attributes: int = 10, epochs: int = 5
     import timm
     import torch
 
-    from common.config import Heads, Run
-    from common.models.heads import train_heads
-    from common.networks import AttributeNet, HeadSet
-    from common.tasks import attributes as task
+    from common.sections import Run
+    from models.heads import Heads, train_heads
+    from networks.attributes import AttributeNet, HeadSet
+    from tasks import attributes as task
 
     torch.manual_seed(0)
     sizes, names = [4] * attributes, {f"attr_{a}": list("abcd") for a in range(attributes)}
@@ -91,10 +88,10 @@ def pictures(folder: Path, race, n: int = 64):
     import torch
     from PIL import Image
 
-    from common.augment import augmenter, pipeline
-    from common.config import Images
-    from common.cache import Cache, batches
-    from common.images import fast_jpeg, judge
+    from common.sections import Images
+    from images.augment import augmenter, pipeline
+    from images.cache import Cache, batches
+    from images.decode import fast_jpeg, judge
 
     files = photographs(folder, n)
     rows, blob = [], b""
@@ -137,8 +134,8 @@ def forward(folder: Path, race, n: int = 32, size: int = 224):
     import timm
     import torch
 
-    from common.config import Run
-    from common.device import autocast, precision
+    from common.sections import Run
+    from networks.device import autocast, precision
 
     net, pictures = timm.create_model("convnext_nano", num_classes=0).eval(), torch.randn(n, 3, size, size)
     where, dtype = torch.device("cpu"), precision(Run(), torch.device("cpu"))
@@ -156,7 +153,7 @@ def start(folder: Path, race):
     """What every command waits for, against importing what the steps need, as scripts do that import at the top."""
     import subprocess
 
-    from common.samples import price
+    from sample import price
 
     root = Path(__file__).parents[2]
     quiet = {**os.environ, **{f"{name}_path": str(folder / name) for name in ("input", "working", "submissions")}}

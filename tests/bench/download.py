@@ -89,8 +89,8 @@ def cpu() -> float:
 
 def downloading(folder: Path, race, n: int = 400):
     """n JPEGs of 60 kB over http and https. Certificates are looked for among those of the system, as anywhere, and our server's."""
-    from common.config import Download
-    from common.download import Downloader
+    from common.sections import Download
+    from images.download.fetch import Downloader
 
     system, trusted = ssl.get_default_verify_paths().cafile, folder / "trusted.pem"
     trusted.write_text((Path(system).read_text() if system else "") + PEM.read_text())

@@ -25,7 +25,7 @@ def splitting(folder: Path, race):
     """test.csv → 100 parts."""
     import pandas as pd
 
-    from common.parts import split_csv
+    from pipeline.parts import split_csv
 
     file, number = questions(folder / "test.csv", ROWS), itertools.count()
 
@@ -43,7 +43,7 @@ def merging(folder: Path, race, scanned: int = 3_000):
     which alone looks whether every id is there once."""
     import pandas as pd
 
-    from common.parts import merge_csv, split_csv
+    from pipeline.parts import merge_csv, split_csv
 
     out = folder / "out.csv"
 
@@ -88,7 +88,8 @@ def replies(n: int, distinct: bool) -> tuple[list[str], list[str]]:
 
 def normalising(folder: Path, race):
     """Replies → values: a search for each alias until one is found, against one expression for all of them."""
-    from common.values import UNITS, normalise_all
+    from texts.units import UNITS
+    from texts.values import normalise_all
 
     aliases = sorted((SHORT | {unit: unit for unit in UNITS}).items(), key=lambda alias: -len(alias[0]))
 

@@ -15,8 +15,8 @@ def encode(folder: Path, race, n: int = 96):
     import torch
     from transformers import BertConfig, BertModel
 
-    from common.config import Run
-    from common.device import autocast, precision
+    from common.sections import Run
+    from networks.device import autocast, precision
 
     config = dict(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
     slow, fast = (BertModel(BertConfig(**config, attn_implementation=a)).eval() for a in ("eager", "sdpa"))
@@ -60,10 +60,10 @@ def fusion(folder: Path, race, n: int = 6000):
     indexing the memory-mapped features."""
     import torch
 
-    from common.config import Fusion
-    from common.cross_attention import FusionNet
-    from common.features import Side, names_file
-    from common.training import epoch_batches
+    from features.store import Side, names_file
+    from models.fusion import Fusion
+    from networks.cross_attention import FusionNet
+    from networks.training import epoch_batches
 
     rng, names, where = np.random.default_rng(0), np.arange(n).astype(str), torch.device("cpu")
     arrays = [rng.normal(size=(n, 768)).astype(np.float16) for _ in range(2)]
@@ -101,8 +101,7 @@ def boosting(folder: Path, race, n: int = 40_000, columns: int = 46):
     """The table's LightGBM on n rows: its defaults at 400 rounds, against the settings that the table uses."""
     import lightgbm
 
-    from common.config import Table
-    from common.models.table import parameters
+    from models.table import Table, parameters
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(n, columns)).astype(np.float32)

@@ -1,0 +1,123 @@
+"""fusion (V2): cross-attention and residual MLPs over cached features of picture and text; one network per fold."""
+from typing import Literal
+
+import numpy as np
+from pydantic import model_validator
+
+from common.log import log
+from common.sections import Count, NonNegative, Positive, Share, Training
+from features.store import Side, full_name, keys
+from networks.device import autocast, device, precision
+
+FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("fusion",), "06_infer", ()
+PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, False
+NETWORK = True
+
+
+def sources(settings) -> dict[str, str]:
+    """{side: source of its features}, e.g. {"image": "image:google/siglip-base-patch16-224"}; a side set to "" is left out."""
+    found = {"image": settings.image, "text": settings.text}
+    return {side: full_name(side, name) for side, name in found.items() if name}
+
+
+def inputs(config, paths, k):
+    return [paths.features(source) for source in sources(config.fusion).values()]
+
+
+def weights(config):
+    return list(sources(config.fusion).values())
+
+
+def sides(job, rows, where) -> list[Side]:
+    """The features of picture and of text, for every row."""
+    found = [sources(job.config.fusion).get(side, "") for side in ("image", "text")]
+    return [Side(job.paths.features(source) if source else None, keys(source, rows), where) for source in found]
+
+
+def fit(job, k: int, rows, file) -> dict:
+    """Train fusion_<k> on the rows outside fold k and write its best weights. Gives the history."""
+    import torch
+
+    from networks.training import Trainer, decay_groups
+    from networks.weights import save_weights
+
+    settings, run, seed = job.config.fusion, job.config.run, job.config.data.seed
+    train, dev = rows.fitting(k, dev=False), rows.fitting(k, dev=True)
+    target = torch.as_tensor(rows.target[:, 0], dtype=torch.float32)
+    with device(run) as where:
+        torch.manual_seed(seed + k)
+        both = sides(job, rows, where)
+        log(member=f"fusion_{k}", train=len(train), dev=len(dev), **{f"without_{name}": side.missing for name, side in zip(("image", "text"), both)})
+        net = build(both, settings).to(where)
+        with torch.no_grad():
+            net.head.bias.fill_(float(np.median(rows.target[train])))  # from the median on: hundreds of steps less
+
+        def load(groups, epoch, first):
+            for group in groups[first:]:
+                yield [side.take(group) for side in both] + [target[group].to(where)]
+
+        def loss(forward, data, part, batch, step):
+            image, text, wanted = (x[part] for x in data)
+            error = torch.nn.functional.smooth_l1_loss(forward(image, text)[:, 0].float(), wanted, beta=settings.beta, reduction="sum")
+            return error / len(batch)
+
+        trainer = Trainer(net, decay_groups(net, settings.lr, settings.weight_decay), settings, run, where, seed * 1000 + k,
+                          job.paths.checkpoint(f"fusion_{k}"), job.key(job.paths.model(f"fusion_{k}")), rows.task.MODE)
+        best, history = trainer.fit(train, load, loss, lambda net: rows.score(answers(net, both, dev, run, where), dev) if len(dev) else None)
+        save_weights(best, file)
+    return {"history": history}
+
+
+def predict(job, k: int, rows, wanted) -> np.ndarray:
+    """log1p prices (m, 1) of the rows `wanted` (m,)."""
+    from networks.weights import load_strict, read_weights
+
+    file = job.paths.model(f"fusion_{k}")
+    with device(job.config.run) as where:
+        both = sides(job, rows, where)
+        net = build(both, job.config.fusion).to(where)
+        load_strict(net, read_weights(file), file)
+        return answers(net, both, wanted, job.config.run, where)
+
+
+def build(both, settings):
+    from networks.cross_attention import FusionNet
+
+    return FusionNet(both[0].d, both[1].d, settings)
+
+
+def answers(net, both, use, run, where, batch: int = 1024) -> np.ndarray:
+    """log1p prices (m, 1) float32 of row numbers `use` (m,)."""
+    import torch
+
+    net.eval()
+    out = [np.zeros((0, 1), np.float32)]
+    with torch.inference_mode(), autocast(where, precision(run, where)):
+        for i in range(0, len(use), batch):
+            out.append(net(*(side.take(use[i:i + batch]) for side in both)).float().cpu().numpy())
+    return np.concatenate(out)
+
+
+class Fusion(Training):
+    """V2: picture and text attend to each other over cached features, residual MLPs, one number. Its defaults are the seed's."""
+    image: str = "google/siglip-base-patch16-224"  # directory or hub name; timm:<name>; joint:<name> = after text and picture
+    text: str = "google/embeddinggemma-300m"       # likewise
+    width: Count = 512                # of both sides after projection
+    heads: Count = 8
+    hidden: Count = 2048              # of the residual MLPs
+    blocks: Count = 2
+    dropout: Share = 0.1
+    attention_dropout: Share = 0.05
+    beta: Positive = 0.1              # of SmoothL1 on log1p
+    epochs: Count = 60                # 20 + 40: two cycles
+    batch: Count = 150
+    lr: Positive = 4e-5
+    weight_decay: NonNegative = 1e-8
+    schedule: Literal["cosine", "plateau", "restarts"] = "restarts"
+    warmup: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def one_side_or_two(self):
+        if not self.image and not self.text:
+            raise ValueError("fusion.image and fusion.text are both empty: name one or both")
+        return self

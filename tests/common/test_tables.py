@@ -1,0 +1,51 @@
+"""Numeric tables from elsewhere: joined by id whatever their order, refused when they are of other rows or no numbers."""
+import numpy as np
+import pytest
+
+from common.errors import Stop
+from common.sections import Data
+from common.tables import digests, read_numbers
+from models.table import Table
+
+DATA = Data(folder="shop", id="sku", labels=("price",), text=("name",))
+IDS = np.array(["train:2", "train:1", "test:1"])
+
+
+@pytest.fixture
+def write(folders):
+    """write(train csv, test csv) as the folder's own tables and as more.csv, more_test.csv."""
+    folder = folders / "input/shop"
+    folder.mkdir(parents=True)
+    (folder / "train.csv").write_text("sku,name,price\n2,a,3\n1,b,4\n")
+
+    def put(train="sku,b,a,price,name\n1,.5,1,9,x\n2,,2,9,x\n", test="sku,a,b,c\n1,7,8,9\n"):
+        (folder / "more.csv").write_text(train)
+        (folder / "more_test.csv").write_text(test)
+        return Table(train="more.csv", test="more_test.csv")
+
+    return put
+
+
+def test_columns_that_both_tables_have_are_joined_by_id(write):
+    files = write()
+    values, names = read_numbers(DATA, files, IDS)
+    assert names == ["b", "a"]
+    np.testing.assert_array_equal(values, [[np.nan, 2], [0.5, 1], [8, 7]])
+    assert set(digests(DATA, files)) == {"more.csv", "more_test.csv"}
+    assert read_numbers(DATA, Table(), IDS)[0].shape == (3, 0)
+
+
+@pytest.mark.parametrize("train, test, says", [
+    ("sku,a\n1,1\n", "sku,a\n1,1\n", "more.csv has other rows than folds.csv: missing: 1 row, e.g. sku 2"),
+    ("sku,a\n1,1\n2,2\n2,3\n", "sku,a\n1,1\n", "doubled: 2 rows|doubled: 1 row"), ("sku,a\n1,1\n2,2\n3,3\n", "sku,a\n1,1\n", "not asked for: 1 row, e.g. sku 3"),
+    ("sku,a\n1,1\n2,much\n", "sku,a\n1,1\n", "a is 'much' at train:2; it must be a number"), ("sku,a\n1,1\n2,2\n", "sku,b\n1,1\n", "no column in common"),
+    ("id,a\n1,1\n2,2\n", "sku,a\n1,1\n", "more.csv has no column sku")])
+def test_tables_that_do_not_fit_are_refused(write, train, test, says):
+    with pytest.raises(Stop, match=says):
+        read_numbers(DATA, write(train, test), IDS)
+
+
+def test_tables_come_in_pairs(write):
+    write()
+    with pytest.raises(Stop, match="come in pairs: the one of the test rows is not named"):
+        read_numbers(DATA, Table(train="more.csv"), IDS)

@@ -1,7 +1,8 @@
 """c1: Men Tshirts, 5 attributes of the visual taxonomy; ConvNeXt-Base at 512 pixels, T1 then T2.
 
-    make all CATEGORY=c1
+make all CATEGORY=c1
 """
+
 from config import Config, Data
 
 config = Config(task="attributes", models=("net", "heads"), data=Data(categories=("Men Tshirts",)))

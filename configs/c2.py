@@ -1,7 +1,8 @@
 """c2: Sarees, 10 attributes of the visual taxonomy; ConvNeXt-Base at 512 pixels, T1 then T2.
 
-    make all CATEGORY=c2
+make all CATEGORY=c2
 """
+
 from config import Config, Data
 
 config = Config(task="attributes", models=("net", "heads"), data=Data(categories=("Sarees",)))

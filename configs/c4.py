@@ -1,7 +1,10 @@
 """c4: Women Tshirts, 8 attributes of the visual taxonomy; ConvNeXt-Base at 512 pixels, T1 then T2.
 
-    make all CATEGORY=c4
+make all CATEGORY=c4
 """
+
 from config import Config, Data
 
-config = Config(task="attributes", models=("net", "heads"), data=Data(categories=("Women Tshirts",)))
+config = Config(
+    task="attributes", models=("net", "heads"), data=Data(categories=("Women Tshirts",))
+)

@@ -1,7 +1,11 @@
-"""c5: Women Tops & Tunics, 10 attributes of the visual taxonomy; ConvNeXt-Base at 512 pixels, T1 then T2.
+"""c5: Women Tops & Tunics, 10 attributes of the visual taxonomy; ConvNeXt-Base at 512 pixels, T1
+then T2.
 
-    make all CATEGORY=c5
+make all CATEGORY=c5
 """
+
 from config import Config, Data
 
-config = Config(task="attributes", models=("net", "heads"), data=Data(categories=("Women Tops & Tunics",)))
+config = Config(
+    task="attributes", models=("net", "heads"), data=Data(categories=("Women Tops & Tunics",))
+)

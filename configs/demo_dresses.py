@@ -1,15 +1,28 @@
-"""The sample's dresses: a small network from random weights, heads on its frozen trunk; what c1 to c5 do, in minutes.
+"""The sample's dresses: a small network from random weights, heads on its frozen trunk; what c1 to
+c5 do, in minutes.
 
-    make demo
+make demo
 """
+
 from config import Config, Data, Features, Heads, Images, Net
 
 config = Config(
-    task="attributes", models=("net", "heads"),
+    task="attributes",
+    models=("net", "heads"),
     data=Data(folder="demo_taxonomy", categories=("Dresses",), n_folds=3),
     images=Images(size=64),
-    net=Net(backbone="test_resnet", pretrained=False, head="mlp", width=128, augment="none", epochs=20, batch=16, lr=4e-3,
-            head_lr=4e-3, mmd=0.0),
+    net=Net(
+        backbone="test_resnet",
+        pretrained=False,
+        head="mlp",
+        width=128,
+        augment="none",
+        epochs=20,
+        batch=16,
+        lr=4e-3,
+        head_lr=4e-3,
+        mmd=0.0,
+    ),
     features=Features(views=2),
     heads=Heads(epochs=6, lr=3e-4),
 )

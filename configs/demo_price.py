@@ -1,11 +1,21 @@
 """The sample's prices: what price does, in a minute.
 
-    make demo
+make demo
 """
+
 from config import Config, Data
 
 config = Config(
-    task="price", models=("ridge", "table", "stack"),
-    data=Data(folder="demo_price", id="sample_id", category_column="", labels=("price",), text=("catalog_content",), n_folds=3,
-              train_image="", test_image=""),
+    task="price",
+    models=("ridge", "table", "stack"),
+    data=Data(
+        folder="demo_price",
+        id="sample_id",
+        category_column="",
+        labels=("price",),
+        text=("catalog_content",),
+        n_folds=3,
+        train_image="",
+        test_image="",
+    ),
 )

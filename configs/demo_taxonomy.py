@@ -1,7 +1,10 @@
 """The sample's one submission, from its two categories.
 
-    make demo
+make demo
 """
+
 from config import Config, Data
 
-config = Config(task="attributes", join=("demo_tees", "demo_dresses"), data=Data(folder="demo_taxonomy"))
+config = Config(
+    task="attributes", join=("demo_tees", "demo_dresses"), data=Data(folder="demo_taxonomy")
+)

@@ -1,14 +1,26 @@
 """The same questions on the CPU: text on the pictures is read once, LightGBM picks the value.
 
-    make all CATEGORY=entity_photos                                                                       photos in images/, or an archive of them
-    make all CATEGORY=entity_photos SET="data.train_image={image_link} data.test_image={image_link}"      downloaded
+make all CATEGORY=entity_photos
+photos in images/, or an archive of them
+make all CATEGORY=entity_photos SET="data.train_image={image_link} data.test_image={image_link}"
+downloaded
 """
+
 from config import Config, Data, Images, Ocr, Reader
 
 config = Config(
-    task="entity", models=("reader",),
-    data=Data(folder="entity", id="index", question="entity_name", category_column="group_id", labels=("entity_value",), group="image_link",
-              train_image="images/{image_link:name}", test_image="images/{image_link:name}"),
+    task="entity",
+    models=("reader",),
+    data=Data(
+        folder="entity",
+        id="index",
+        question="entity_name",
+        category_column="group_id",
+        labels=("entity_value",),
+        group="image_link",
+        train_image="images/{image_link:name}",
+        test_image="images/{image_link:name}",
+    ),
     images=Images(cache=False),
     ocr=Ocr(scales=(2, 1)),
     reader=Reader(labels="labels_263k.csv.gz"),

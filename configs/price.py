@@ -1,11 +1,22 @@
 """Amazon ML Challenge 2025 on the CPU: no pictures, no downloaded weights.
 
-    make all CATEGORY=price
-    make all CATEGORY=price SET="table.encoder=<folder of a sentence-transformers model>"     its embeddings and neighbours too
+make all CATEGORY=price
+make all CATEGORY=price SET="table.encoder=<folder of a sentence-transformers model>"     its
+embeddings and neighbours too
 """
+
 from config import Config, Data
 
 config = Config(
-    task="price", models=("ridge", "mlp", "svr", "table", "stack"),
-    data=Data(folder="price", id="sample_id", category_column="", labels=("price",), text=("catalog_content",), train_image="", test_image=""),
+    task="price",
+    models=("ridge", "mlp", "svr", "table", "stack"),
+    data=Data(
+        folder="price",
+        id="sample_id",
+        category_column="",
+        labels=("price",),
+        text=("catalog_content",),
+        train_image="",
+        test_image="",
+    ),
 )

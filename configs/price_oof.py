@@ -1,11 +1,21 @@
-"""The stack alone, over other teams' out-of-fold predictions: the columns of train.csv and test.csv beside the price.
+"""The stack alone, over other teams' out-of-fold predictions: the columns of train.csv and test.csv
+beside the price.
 
-    make all CATEGORY=price_oof
+make all CATEGORY=price_oof
 """
+
 from config import Config, Data, Stack
 
 config = Config(
-    task="price", models=("stack",),
-    data=Data(folder="price_oof", id="sample_id", category_column="", labels=("price",), train_image="", test_image=""),
+    task="price",
+    models=("stack",),
+    data=Data(
+        folder="price_oof",
+        id="sample_id",
+        category_column="",
+        labels=("price",),
+        train_image="",
+        test_image="",
+    ),
     stack=Stack(train="train.csv", test="test.csv"),
 )

@@ -1,14 +1,25 @@
-"""The seed's final system: V2 on Qwen2.5-VL's embeddings of picture and text; 43.08 on the challenge's test set.
+"""The seed's final system: V2 on Qwen2.5-VL's embeddings of picture and text; 43.08 on the
+challenge's test set.
 
-    make all CATEGORY=price_qwen
-    make all CATEGORY=price_qwen SET="fusion.text=joint:Qwen/Qwen2.5-VL-3B-Instruct"     the text side after seeing the picture
+make all CATEGORY=price_qwen
+make all CATEGORY=price_qwen SET="fusion.text=joint:Qwen/Qwen2.5-VL-3B-Instruct"     the text side
+after seeing the picture
 """
+
 from config import Config, Data, Encode, Fusion, Images
 
 config = Config(
-    task="price", models=("fusion",),
-    data=Data(folder="price", id="sample_id", category_column="", labels=("price",), text=("catalog_content",),
-              train_image="{image_link}", test_image="{image_link}"),
+    task="price",
+    models=("fusion",),
+    data=Data(
+        folder="price",
+        id="sample_id",
+        category_column="",
+        labels=("price",),
+        text=("catalog_content",),
+        train_image="{image_link}",
+        test_image="{image_link}",
+    ),
     images=Images(size=448),
     encode=Encode(max_length=1024),
     fusion=Fusion(image="Qwen/Qwen2.5-VL-3B-Instruct", text="Qwen/Qwen2.5-VL-3B-Instruct"),

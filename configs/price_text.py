@@ -1,11 +1,22 @@
-"""Text alone, fine-tuned: DeBERTa-v3 on log1p with parsed quantities at its head; what 3rd place did (40.33, the large model).
+"""Text alone, fine-tuned: DeBERTa-v3 on log1p with parsed quantities at its head; what 3rd place
+did (40.33, the large model).
 
-    make all CATEGORY=price_text
-    make all CATEGORY=price_text SET="text.model=microsoft/deberta-v3-large text.batch=16"
+make all CATEGORY=price_text
+make all CATEGORY=price_text SET="text.model=microsoft/deberta-v3-large text.batch=16"
 """
+
 from config import Config, Data
 
 config = Config(
-    task="price", models=("text",),
-    data=Data(folder="price", id="sample_id", category_column="", labels=("price",), text=("catalog_content",), train_image="", test_image=""),
+    task="price",
+    models=("text",),
+    data=Data(
+        folder="price",
+        id="sample_id",
+        category_column="",
+        labels=("price",),
+        text=("catalog_content",),
+        train_image="",
+        test_image="",
+    ),
 )

@@ -1,13 +1,24 @@
-"""V1: CLIP ViT-B/32 trained in its last layers, attention both ways, wide and deep head, Huber with SMAPE on prices.
+"""V1: CLIP ViT-B/32 trained in its last layers, attention both ways, wide and deep head, Huber with
+SMAPE on prices.
 
-    make all CATEGORY=price_v1
-    make all CATEGORY=price_v1 SET="run.weights=<folder that holds clip-vit-base-patch32/>"     without a call to the hub
+make all CATEGORY=price_v1
+make all CATEGORY=price_v1 SET="run.weights=<folder that holds clip-vit-base-patch32/>"     without
+a call to the hub
 """
+
 from config import Config, Data, Images
 
 config = Config(
-    task="price", models=("clip",),
-    data=Data(folder="price", id="sample_id", category_column="", labels=("price",), text=("catalog_content",),
-              train_image="{image_link}", test_image="{image_link}"),
+    task="price",
+    models=("clip",),
+    data=Data(
+        folder="price",
+        id="sample_id",
+        category_column="",
+        labels=("price",),
+        text=("catalog_content",),
+        train_image="{image_link}",
+        test_image="{image_link}",
+    ),
     images=Images(size=224),
 )

@@ -1,10 +1,12 @@
-"""A small catalogue for each competition in its official layout, drawn here: the same bytes for the same seed.
+"""A small catalogue for each competition in its official layout, drawn here: the same bytes for the
+same seed.
 
 Writes  <input_path>/<folder of each file in common/samples/>/
         <input_path>/sample.json: what was drawn, written last
 Run     python scripts/00_sample_data.py
         python scripts/00_sample_data.py --rows 60     training rows per category, for a quick look
 """
+
 import argparse
 import json
 from importlib import import_module
@@ -17,14 +19,24 @@ from common.stops import run
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, help="training rows per category; a quarter of them are drawn as test rows")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--rows",
+        type=int,
+        help="training rows per category; a quarter of them are drawn as test rows",
+    )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     if args.rows is not None and args.rows < 8:
-        raise errors.Stop(f"--rows {args.rows} is too few to have every kind of fault in; give 8 or more")
+        raise errors.Stop(
+            f"--rows {args.rows} is too few to have every kind of fault in; give 8 or more"
+        )
     top, drawn = folder("input"), {}
-    (top / "sample.json").unlink(missing_ok=True)  # make must not take a sample that is being drawn for one that is there
+    (top / "sample.json").unlink(
+        missing_ok=True
+    )  # make must not take a sample that is being drawn for one that is there
     for name in ("attributes", "entity", "price"):
         sample = import_module(f"sample.{name}")
         rows = {"rows": {"train": args.rows, "test": args.rows // 4}} if args.rows else {}

@@ -1,13 +1,18 @@
-"""Raw csv → one table of rows with their folds and parts, made once and used by every later step; or any csv → N files.
+"""Raw csv → one table of rows with their folds and parts, made once and used by every later step;
+or any csv → N files.
 
 Reads   <input_path>/<data.folder>/train.csv, test.csv and what the task needs beside them;
-        with data.group=image also working/<category>/images.csv: which rows show the same picture, or nearly
-Writes  working/<category>/folds.csv: id (train:12, test:12), split, fold (-1 for test), dev (1: picks epochs, is never
-        trained on), part, image, group, text where rows have one, then the targets as text, "" where not labelled
-        Stops at once when weights that a later step starts from cannot be had
+        with data.group=image also working/<category>/images.csv: which rows show the same picture,
+        or nearly
+Writes  working/<category>/folds.csv: id (train:12, test:12), split, fold (-1 for test), dev (1:
+        picks epochs, is never trained on), part, image, group, text where rows have one, then the
+        targets as text, "" where not labelled Stops at once when weights that a later step starts
+        from cannot be had
 Run     python scripts/01_split_files.py c2
-        python scripts/01_split_files.py --split test.csv --parts 100 --to parts     part_000.csv … and manifest.json, of any csv
+        python scripts/01_split_files.py --split test.csv --parts 100 --to parts     part_000.csv …
+        and manifest.json, of any csv
 """
+
 import argparse
 import json
 import sys
@@ -31,7 +36,9 @@ def split_file(argv) -> None:
     """--split FILE --parts N --to FOLDER: any csv in N parts."""
     from pipeline.parts import split_csv
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--split", metavar="FILE", type=Path, required=True)
     parser.add_argument("--parts", type=int, default=100)
     parser.add_argument("--to", metavar="FOLDER", type=Path, required=True)
@@ -66,13 +73,26 @@ def main(argv=None):
             rows.loc[split, "part"] = assign_parts(rows.image[split].to_numpy(object), config.parts)
         rows.loc[train, "fold"] = assign_folds(strata, groups, config.n_folds, config.seed)
         if config.dev:
-            rows.loc[train, "dev"] = (assign_folds(strata, groups, round(1 / config.dev), config.seed + 1, "data.dev") == 0).astype(int)
+            rows.loc[train, "dev"] = (
+                assign_folds(strata, groups, round(1 / config.dev), config.seed + 1, "data.dev")
+                == 0
+            ).astype(int)
         rows.to_csv(part, index=False)
-        record |= {"raw": {name: digest(folder / name) for name in files}, "outputs": outputs,
-                   # the same on every machine, so that parts answered elsewhere belong to it
-                   "made": sha256(json.dumps([config.folder, outputs, digest(part)["sha256"]]).encode()).hexdigest()}
-    log(train=int(train.sum()), test=int((~train).sum()), outputs=len(outputs),
-        columns=sum(task.sizes(outputs)), labelled=float((target >= 0).mean()))
+        record |= {
+            "raw": {name: digest(folder / name) for name in files},
+            "outputs": outputs,
+            # the same on every machine, so that parts answered elsewhere belong to it
+            "made": sha256(
+                json.dumps([config.folder, outputs, digest(part)["sha256"]]).encode()
+            ).hexdigest(),
+        }
+    log(
+        train=int(train.sum()),
+        test=int((~train).sum()),
+        outputs=len(outputs),
+        columns=sum(task.sizes(outputs)),
+        labelled=float((target >= 0).mean()),
+    )
 
 
 if __name__ == "__main__":

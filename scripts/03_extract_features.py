@@ -1,16 +1,22 @@
-"""Features that are made once: a frozen network's of every picture or text, a trained net's maps, the words of every text.
+"""Features that are made once: a frozen network's of every picture or text, a trained net's maps,
+the words of every text.
 
-Reads   working/<category>/folds.csv, images.csv and the cache, model/net_<fold>.safetensors: what the source needs of them
-Writes  working/<category>/features/<source>.npy float16 and <source>.names.npy, the n pictures or ids it holds:
+Reads   working/<category>/folds.csv, images.csv and the cache, model/net_<fold>.safetensors: what
+        the source needs of them
+Writes  working/<category>/features/<source>.npy float16 and <source>.names.npy, the n pictures or
+        ids it holds:
           net_<fold>           (n, views, d, h, w) maps of its trunk
           <timm encoder>       (n, views, d) pooled
-          text:<encoder>, image:<encoder>, joint:<encoder>  (n, d) pooled or (n, tokens, d), of a transformers model
-        features/ocr.csv, lines of text on the pictures: image, line (-1: none), text, score, corners, size of the picture
-        features/words.npz, the texts' n-grams; near.npz, each row's nearest training rows; table_<fold>.npy, what the table reads
-        A network's features and ocr go on where a killed run was
+          text:<encoder>, image:<encoder>, joint:<encoder>  (n, d) pooled or (n, tokens, d), of a
+          transformers model
+        features/ocr.csv, lines of text on the pictures: image, line (-1: none), text, score,
+        corners, size of the picture features/words.npz, the texts' n-grams; near.npz, each row's
+        nearest training rows; table_<fold>.npy, what the table reads A network's features and ocr
+        go on where a killed run was
 Run     python scripts/03_extract_features.py c2 --source net_0
         python scripts/03_extract_features.py price_v2 --source text:google/embeddinggemma-300m
 """
+
 import time
 
 import numpy as np
@@ -56,21 +62,40 @@ def write_dense(job, stem: str) -> None:
 
 
 def write_ocr(job, rows) -> None:
-    """features/ocr.csv: the text on every picture of the rows. What was read stays in ocr.growing: no picture is read twice, though
-    rows, folds or parts become others."""
+    """features/ocr.csv: the text on every picture of the rows. What was read stays in ocr.growing:
+    no picture is read twice, though rows, folds or parts become others."""
     from features import ocr
 
     target, names = job.paths.ocr, sorted(set(rows.image) - {""})
     if not names:
-        raise errors.Stop(f"{job.paths.category} has no pictures to read; name them in data.train_image and data.test_image")
-    pictures, columns, key = open_pictures(job), ("image", "lines", "reason"), job.key(target, inputs=False)
-    with job.writing(target) as (part, record), Ledger(target.with_suffix(".growing"), columns, key) as ledger:
-        with device(job.config.run.model_copy(update={"device": "cpu"})):  # one job at a time on the cores
+        raise errors.Stop(
+            f"{job.paths.category} has no pictures to read; name them in data.train_image "
+            "and data.test_image"
+        )
+    pictures, columns, key = (
+        open_pictures(job),
+        ("image", "lines", "reason"),
+        job.key(target, inputs=False),
+    )
+    with (
+        job.writing(target) as (part, record),
+        Ledger(target.with_suffix(".growing"), columns, key) as ledger,
+    ):
+        with device(
+            job.config.run.model_copy(update={"device": "cpu"})
+        ):  # one job at a time on the cores
             ocr.read_all(names, pictures, job.config, ledger)
         record |= ocr.write_table(ledger, names, pictures.folder, part)
         if len(record["reasons"]) == len(names):
-            raise errors.Stop(f"none of {len(names)} pictures can be read in {pictures.folder}, e.g. {names[0]}: {record['reasons'][names[0]]}; "
-                              + (pictures.hint() or "put the pictures or an archive of them there, or set data.train_image and data.test_image"))
+            raise errors.Stop(
+                f"none of {len(names)} pictures can be read in {pictures.folder}, e.g. "
+                f"{names[0]}: {record['reasons'][names[0]]}; "
+                + (
+                    pictures.hint()
+                    or "put the pictures or an archive of them there, or set "
+                    "data.train_image and data.test_image"
+                )
+            )
     log(source="ocr", pictures=len(names), lines=record["lines"], bad=len(record["reasons"]))
 
 
@@ -80,7 +105,11 @@ def write_words(job, rows) -> None:
         words = count_words(rows.text, job.config.words)
         save_words(words, rows.id, part)
         record["shape"] = {block: matrix.shape for block, matrix in words.items()}
-    log(source="words", rows=len(rows.id), **{block: matrix.shape[1] for block, matrix in words.items()})
+    log(
+        source="words",
+        rows=len(rows.id),
+        **{block: matrix.shape[1] for block, matrix in words.items()},
+    )
 
 
 def write_near(job, rows) -> None:
@@ -104,7 +133,14 @@ def write_columns(job, rows, k: int) -> None:
 
 
 def main(argv=None):
-    job = start(__doc__, argv, ("--source", {"required": True, "help": "one of the above, e.g. words, net_0, text:<encoder>"}))
+    job = start(
+        __doc__,
+        argv,
+        (
+            "--source",
+            {"required": True, "help": "one of the above, e.g. words, net_0, text:<encoder>"},
+        ),
+    )
     stem = plain(job.args.source)
     kind, _, k = stem.rpartition("_")
     if stem == "ocr":

@@ -1,12 +1,17 @@
 """One member trained on the rows outside its fold.
 
-Reads   working/<category>/folds.csv, and what its model reads: images.csv and the cache, features, weights from run.weights or the hub
-Writes  working/<category>/model/<member>.safetensors, its record with what the model adds, e.g. history
-        working/<category>/checkpoints/<member>.pt while it runs: a killed run goes on from there, exactly
+Reads   working/<category>/folds.csv, and what its model reads: images.csv and the cache, features,
+        weights from run.weights or the hub
+Writes  working/<category>/model/<member>.safetensors, its record with what the model adds, e.g.
+        history working/<category>/checkpoints/<member>.pt while it runs: a killed run goes on from
+        there, exactly
 Run     python scripts/04_train_fold.py c2 --member net_0 net.epochs=1
-        python scripts/04_train_fold.py c2 --member net_0 run.processes=2     net, clip and text: one member on two GPUs, by torchrun
-        torchrun --nnodes 2 --nproc-per-node 4 ... scripts/04_train_fold.py c2 --member net_0     on two machines with one working folder
+        python scripts/04_train_fold.py c2 --member net_0 run.processes=2     net, clip and text:
+        one member on two GPUs, by torchrun
+        torchrun --nnodes 2 --nproc-per-node 4 ... scripts/04_train_fold.py c2 --member net_0     on
+        two machines with one working folder
 """
+
 import sys
 import time
 from pathlib import Path
@@ -22,23 +27,43 @@ from pipeline.load import load_rows
 
 
 def by_torchrun(job, argv) -> None:
-    """The same command in run.processes processes. Stop as the first of them did: torchrun makes 1 of every exit code."""
+    """The same command in run.processes processes. Stop as the first of them did: torchrun makes 1
+    of every exit code."""
     began = time.time()
     if launch(__file__, argv, job.config.run.processes):
-        said = [note for note in stops_since(job.paths.category, began) if note["command"].endswith(f" {job.args.member}")]
-        raise Stop(said[0]["message"], said[0]["code"]) if said else Stop(
-            "one of its processes was killed, most often for want of memory; torchrun's lines above say which", 137)
+        said = [
+            note
+            for note in stops_since(job.paths.category, began)
+            if note["command"].endswith(f" {job.args.member}")
+        ]
+        raise (
+            Stop(said[0]["message"], said[0]["code"])
+            if said
+            else Stop(
+                "one of its processes was killed, most often for want of memory; "
+                "torchrun's lines above say which",
+                137,
+            )
+        )
 
 
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
-    job = start(__doc__, argv, ("--member", {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"}), shares=True)
+    job = start(
+        __doc__,
+        argv,
+        ("--member", {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"}),
+        shares=True,
+    )
     name, k = job.member("04_train_fold")
     model, processes = load_model(name), job.config.run.processes
     if processes > world() == 1 and getattr(model, "SHARES", False):
         return by_torchrun(job, argv)
     if world() > 1 and not getattr(model, "SHARES", False):
-        raise Stop(f"{job.args.member} trains in one process; run: python scripts/04_train_fold.py {job.paths.category} --member {job.args.member}")
+        raise Stop(
+            f"{job.args.member} trains in one process; run: python "
+            f"scripts/04_train_fold.py {job.paths.category} --member {job.args.member}"
+        )
     if world() > 1:
         bind()  # to torchrun: killed, it takes all with it
     if not is_first():

@@ -1,9 +1,12 @@
-"""All attribute heads of a fold trained together on cached features of a frozen network, each keeping its own best epoch.
+"""All attribute heads of a fold trained together on cached features of a frozen network, each
+keeping its own best epoch.
 
 Reads   working/<category>/folds.csv, features/<source>.npy (n, views, d) or (n, views, d, h, w)
-Writes  working/<category>/model/<member>.safetensors, its record with history and each head's best epoch
+Writes  working/<category>/model/<member>.safetensors, its record with history and each head's best
+        epoch
 Run     python scripts/05_train_attr_heads.py c2 --member heads_0
 """
+
 from common.stops import run
 from models import load_model
 from pipeline.job import start
@@ -11,7 +14,11 @@ from pipeline.load import load_rows
 
 
 def main(argv=None):
-    job = start(__doc__, argv, ("--member", {"default": "heads_0", "help": "heads_<fold>, e.g. %(default)s"}))
+    job = start(
+        __doc__,
+        argv,
+        ("--member", {"default": "heads_0", "help": "heads_<fold>, e.g. %(default)s"}),
+    )
     name, k = job.member("05_train_attr_heads")
     with job.writing(job.paths.model(job.args.member)) as (part, record):
         record |= load_model(name).fit(job, k, load_rows(job), part)

@@ -1,13 +1,18 @@
 """Merged predictions → the submission as the organisers want it, checked by their rules.
 
-Reads   working/<category>/folds.csv, merged.npz; the raw test.csv for its order; with config join, those categories' submissions
+Reads   working/<category>/folds.csv, merged.npz; the raw test.csv for its order; with config join,
+        those categories' submissions
 Writes  <submissions_path>/<category>.csv, its record with the honest gain of the decoding
-        working/<category>/answers.npz: id (n,), answer (n, a) of every row, each training row's decoded as the other folds' labels say
-        working/<category>/mistakes.csv where the task lists them: the labelled rows that were answered wrong
+        working/<category>/answers.npz: id (n,), answer (n, a) of every row, each training row's
+        decoded as the other folds' labels say working/<category>/mistakes.csv where the task lists
+        them: the labelled rows that were answered wrong
 Run     python scripts/09_post_process.py c2
-        python scripts/09_post_process.py c2 --check submissions/c2.csv     only says what is wrong with a file
-        python scripts/09_post_process.py c2 --check my.csv --truth labels.csv     and scores it, where you hold labels back
+        python scripts/09_post_process.py c2 --check submissions/c2.csv     only says what is wrong
+        with a file
+        python scripts/09_post_process.py c2 --check my.csv --truth labels.csv     and scores it,
+        where you hold labels back
 """
+
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +31,8 @@ from tasks import load_task
 
 
 def answers(job, record: dict) -> pd.DataFrame:
-    """The test rows' answers, decoded, a column per output, ids as index; what the decoding gains on out-of-fold rows goes to the record."""
+    """The test rows' answers, decoded, a column per output, ids as index; what the decoding gains
+    on out-of-fold rows goes to the record."""
     rows, merged = load_rows(job), load_npz(job.paths.merged)
     task, outputs, target, own = rows.task, rows.outputs, rows.target, rows.fold >= 0
     answer = task.answer(merged["pred"], outputs)
@@ -34,36 +40,63 @@ def answers(job, record: dict) -> pd.DataFrame:
     if job.config.post.decode == "fitted":
         answer, fitted = decode(rows, merged["pred"])
         if fitted is not None:  # else it is left as it was
-            record |= {"score": task.score(answer[own], target[own], outputs), "fitted": fitted.tolist()}
-    with replacing(job.paths.answers) as part:  # for people and the report: decoding a hundred classes anew takes a minute
+            record |= {
+                "score": task.score(answer[own], target[own], outputs),
+                "fitted": fitted.tolist(),
+            }
+    with replacing(
+        job.paths.answers
+    ) as part:  # for people and the report: decoding a hundred classes anew takes a minute
         np.savez(part, id=rows.id, answer=answer, of=read_record(job.paths.merged)["made"])
     record["scores"] = table = task.table(answer[own], target[own], outputs, merged["pred"][own])
     lines = {name: list(row.values()) for name, row in table.items()}
     if len(lines) > 1:
         lines["average"] = np.nanmean(list(lines.values()), axis=0)
     log_table("out-of-fold", list(next(iter(table.values()))), lines)
-    record["score_at_test_size"] = task.score_at_size(answer[own], target[own], outputs, int((~own).sum()))
-    log(category=job.paths.category, out_of_fold=record["score"], gain_of_decoding=abs(record["score"] - record["plain"]))
+    record["score_at_test_size"] = task.score_at_size(
+        answer[own], target[own], outputs, int((~own).sum())
+    )
+    log(
+        category=job.paths.category,
+        out_of_fold=record["score"],
+        gain_of_decoding=abs(record["score"] - record["plain"]),
+    )
     if hasattr(task, "mistakes"):
         list_mistakes(job, rows, answer)
     blind = [i for i in read_record(job.paths.merged)["without_picture"] if i.startswith("test:")]
     if job.config.data.train_image:
-        log(category=job.paths.category, test_rows_without_picture=len(blind), e_g=", ".join(blind[:5]) or "none")
-    log(category=job.paths.category, expected_on_test=record["score_at_test_size"], test_rows=int((~own).sum()))
+        log(
+            category=job.paths.category,
+            test_rows_without_picture=len(blind),
+            e_g=", ".join(blind[:5]) or "none",
+        )
+    log(
+        category=job.paths.category,
+        expected_on_test=record["score_at_test_size"],
+        test_rows=int((~own).sum()),
+    )
     return task.spell(answer[~own], outputs).set_index(rows.id[~own])
 
 
 def list_mistakes(job, rows, answer) -> None:
     """mistakes.csv: the labelled rows that are wrong."""
     own = np.flatnonzero(rows.fold >= 0)
-    wrong = rows.task.mistakes(answer[own], rows.target[own], rows.outputs, read_folds(job.paths.folds).iloc[own])
+    wrong = rows.task.mistakes(
+        answer[own], rows.target[own], rows.outputs, read_folds(job.paths.folds).iloc[own]
+    )
     with replacing(job.paths.mistakes) as part:
         wrong.to_csv(part, index=False)
     log(mistakes=len(wrong), listed_in=job.paths.mistakes)
 
 
 def main(argv=None):
-    job = start(__doc__, argv, ("--check", {"metavar": "FILE", "type": Path}), ("--truth", {"metavar": "FILE", "type": Path}), joins=True)
+    job = start(
+        __doc__,
+        argv,
+        ("--check", {"metavar": "FILE", "type": Path}),
+        ("--truth", {"metavar": "FILE", "type": Path}),
+        joins=True,
+    )
     if job.args.truth and not job.args.check:
         raise errors.Stop("--truth FILE scores what --check FILE names; give both")
     task, data, post = load_task(job.config.task), job.config.data, job.config.post
@@ -71,11 +104,17 @@ def main(argv=None):
         table = read_csv(job.args.check)
         outputs = check(job, table, job.args.check)
         if job.args.truth:
-            value, n = score(job, table, read_csv(job.args.truth, task.truth_columns(data)), outputs)
+            value, n = score(
+                job, table, read_csv(job.args.truth, task.truth_columns(data)), outputs
+            )
             log(score=value, over=f"{n} of {len(table)} rows", against=job.args.truth)
         return
     with job.writing(job.paths.submission) as (part, record):
-        table = joined(job) if job.config.join else task.submission(raw_test(job), answers(job, record), data, post)
+        table = (
+            joined(job)
+            if job.config.join
+            else task.submission(raw_test(job), answers(job, record), data, post)
+        )
         table.to_csv(part, index=False)
         check(job, read_csv(part), job.paths.submission)
 

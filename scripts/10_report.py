@@ -1,9 +1,12 @@
-"""All that is known of a category as one page: its data, scores, mistakes, curves, and how it was made.
+"""All that is known of a category as one page: its data, scores, mistakes, curves, and how it was
+made.
 
-Reads   what there is of working/<category>/, the submission's record, the raw files; half way through a run, too
+Reads   what there is of working/<category>/, the submission's record, the raw files; half way
+        through a run, too
 Writes  working/<category>/report.html, which needs no other file, no network and no JavaScript
 Run     python scripts/10_report.py c2
 """
+
 import sys
 import time
 from pathlib import Path
@@ -18,8 +21,20 @@ INTERRUPTED = 130  # Ctrl-C: whoever pressed it waits for no report
 
 
 def main(argv=None):
-    job = start(__doc__, argv, ("--stopped", {"nargs": 2, "metavar": ("CODE", "FILE"), "help": "what make says when a step failed: its exit code, which "
-                                              "is given back, and its file"}), joins=True)
+    job = start(
+        __doc__,
+        argv,
+        (
+            "--stopped",
+            {
+                "nargs": 2,
+                "metavar": ("CODE", "FILE"),
+                "help": "what make says when a step failed: its exit code, which "
+                "is given back, and its file",
+            },
+        ),
+        joins=True,
+    )
     if not job.args.stopped:
         write(job)
         return log(wrote=job.paths.report)
@@ -27,7 +42,11 @@ def main(argv=None):
     try:
         if code > INTERRUPTED:  # a signal, which leaves no word
             memory = ", most often for want of memory" if code == 137 else ""
-            note_stop(f"ended by signal {code - 128}{memory}", code, graph.step_of(target, job.config, job.paths).command)
+            note_stop(
+                f"ended by signal {code - 128}{memory}",
+                code,
+                graph.step_of(target, job.config, job.paths).command,
+            )
         if code != INTERRUPTED:
             write_once(job, noticed=time.time())
             print(f"what is there so far, and what failed: {job.paths.report}", file=sys.stderr)

@@ -1,10 +1,13 @@
 """Two runs side by side: what changed in settings and versions, and what that did to the scores.
 
-Reads   working/<category>/ of each: records, folds.csv, merged.npz; the submission's record where it was made of them
+Reads   working/<category>/ of each: records, folds.csv, merged.npz; the submission's record where
+        it was made of them
 Writes  working/compare.html, one page that needs no other file; prints the same
 Run     python scripts/11_compare_runs.py c2 c3
-        python scripts/11_compare_runs.py /kept/working/c2 c2     a folder that was put aside, and today's
+        python scripts/11_compare_runs.py /kept/working/c2 c2     a folder that was put aside, and
+        today's
 """
+
 import argparse
 
 from common.files import replacing
@@ -17,13 +20,17 @@ def show(blocks) -> None:
     """Notes and tables as text."""
     for block in blocks:
         if hasattr(block, "frame"):
-            print(f"\n{block.caption}\n{block.frame.to_string(index=False, float_format='{:.4f}'.format)}")
+            print(
+                f"\n{block.caption}\n{block.frame.to_string(index=False, float_format='{:.4f}'.format)}"
+            )
         elif hasattr(block, "text"):
             print(f"\n{block.text}")
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("a", metavar="A", help="a category, or a folder as working/c2")
     parser.add_argument("b", metavar="B", help="likewise, the one to be held against it")
     args = parser.parse_args(argv)
@@ -34,7 +41,10 @@ def main(argv=None):
     show([*lead, *(block for section in sections for block in section.blocks)])
     target = folder("working") / "compare.html"
     with replacing(target) as part:
-        part.write_text(render(f"{args.a} and {args.b}", lead, sections, "Made by 11_compare_runs."), encoding="utf-8")
+        part.write_text(
+            render(f"{args.a} and {args.b}", lead, sections, "Made by 11_compare_runs."),
+            encoding="utf-8",
+        )
     log(wrote=target)
 
 

@@ -1,4 +1,6 @@
-"""What all tests share: folders of their own, scripts by name, a catalogue small enough to train on in seconds."""
+"""What all tests share: folders of their own, scripts by name, a catalogue small enough to train on
+in seconds."""
+
 import os
 import subprocess
 import sys
@@ -10,15 +12,26 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-# nothing is left behind, no test is timed, and a change is judged by the same examples as the one before; look for others with
+# nothing is left behind, no test is timed, and a change is judged by the same examples as the one
+# before; look for others with
 # --hypothesis-profile=default
 settings.register_profile("here", database=None, deadline=None, derandomize=True)
 settings.load_profile("here")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 ROOT = Path(__file__).parents[1]
 SCRIPTS = {p.stem[3:]: p.stem for p in (ROOT / "scripts").glob("[0-9][0-9]_*.py")}
-SMALL = ["images.size=32", "net.width=32", "net.epochs=2", "net.batch=16", "net.backbone=test_convnext", "net.augment=none",
-         "heads.epochs=2", "data.n_folds=2", "run.workers=2", "run.save_every=0"]  # settings that train in a second
+SMALL = [
+    "images.size=32",
+    "net.width=32",
+    "net.epochs=2",
+    "net.batch=16",
+    "net.backbone=test_convnext",
+    "net.augment=none",
+    "heads.epochs=2",
+    "data.n_folds=2",
+    "run.workers=2",
+    "run.save_every=0",
+]  # settings that train in a second
 
 
 @pytest.fixture
@@ -54,7 +67,8 @@ def sample(drawn, folders):
 
 
 def write_catalogue(folder: Path, n: int = 60, seed: int = 0) -> pd.DataFrame:
-    """A many-attribute table with pictures of one colour: `tone` can be seen in them, `coin` cannot; a third of it unlabelled."""
+    """A many-attribute table with pictures of one colour: `tone` can be seen in them, `coin`
+    cannot; a third of it unlabelled."""
     from PIL import Image
 
     rng = np.random.default_rng(seed)
@@ -63,11 +77,17 @@ def write_catalogue(folder: Path, n: int = 60, seed: int = 0) -> pd.DataFrame:
     for i in range(n):
         colour = rng.normal([60, 120, 200][tone[i]], 12, (40, 40, 3)).clip(0, 255).astype(np.uint8)
         Image.fromarray(colour).save(folder / "images" / f"{i}.jpg", quality=95)
-    table = pd.DataFrame({"id": range(n), "tone": np.array(["dark", "mid", "light"])[tone], "coin": np.array(["heads", "tails"])[coin]})
+    table = pd.DataFrame(
+        {
+            "id": range(n),
+            "tone": np.array(["dark", "mid", "light"])[tone],
+            "coin": np.array(["heads", "tails"])[coin],
+        }
+    )
     table.loc[rng.random(n) < 0.3, "tone"] = ""
     table.loc[rng.random(n) < 0.3, "coin"] = ""
-    table[:n * 4 // 5].to_csv(folder / "train.csv", index=False)
-    table[n * 4 // 5:][["id"]].to_csv(folder / "test.csv", index=False)
+    table[: n * 4 // 5].to_csv(folder / "train.csv", index=False)
+    table[n * 4 // 5 :][["id"]].to_csv(folder / "test.csv", index=False)
     return table
 
 
@@ -79,7 +99,14 @@ def reason_of(file: Path) -> str:
     return judge(file.read_bytes(), Images(size=32))[1]["reason"] if file.exists() else "missing"
 
 
-CATALOGUE = ["data.folder=fashion", "data.labels=tone,coin", "models=net,heads", "net.pretrained=false", "heads.source=net", *SMALL]
+CATALOGUE = [
+    "data.folder=fashion",
+    "data.labels=tone,coin",
+    "models=net,heads",
+    "net.pretrained=false",
+    "heads.source=net",
+    *SMALL,
+]
 
 
 @pytest.fixture
@@ -89,11 +116,19 @@ def catalogue(folders):
 
 
 def run_script(name: str, *args, **env) -> subprocess.CompletedProcess:
-    """A script in a process of its own, as a user runs it, from a folder that is not the project's."""
-    return subprocess.run([sys.executable, ROOT / "scripts" / f"{SCRIPTS.get(name, name)}.py", *args], capture_output=True, text=True,
-                          cwd=ROOT.parent, env=os.environ | env)
+    """A script in a process of its own, as a user runs it, from a folder that is not the
+    project's."""
+    return subprocess.run(
+        [sys.executable, ROOT / "scripts" / f"{SCRIPTS.get(name, name)}.py", *args],
+        capture_output=True,
+        text=True,
+        cwd=ROOT.parent,
+        env=os.environ | env,
+    )
 
 
 def make(*args) -> subprocess.CompletedProcess:
     """make with this Python, so that nothing is installed."""
-    return subprocess.run(["make", "-C", ROOT, f"PYTHON={sys.executable}", *args], capture_output=True, text=True)
+    return subprocess.run(
+        ["make", "-C", ROOT, f"PYTHON={sys.executable}", *args], capture_output=True, text=True
+    )

@@ -1,18 +1,27 @@
-"""A server of pictures that fails in every way that servers do: for tests, and to try out a download. It counts what it is asked.
+"""A server of pictures that fails in every way that servers do: for tests, and to try out a
+download. It counts what it is asked.
 
-    /ok/<i>.jpg        a JPEG, other bytes for each i           /faulty/<i>.jpg    with probability --faults first a fault of FAULTS
-    /404 /403 /429 /503  these; 429 once and 503 twice for each path below, e.g. /503/7.jpg, then a JPEG
-    /drip /dripping-headers /dripping-chunks           a byte now and then: of the body, the headers, as chunks
+    /ok/<i>.jpg        a JPEG, other bytes for each i           /faulty/<i>.jpg    with probability
+                       --faults first a fault of FAULTS
+    /404 /403 /429 /503  these; 429 once and 503 twice for each path below, e.g. /503/7.jpg, then a
+                         JPEG
+    /drip /dripping-headers /dripping-chunks           a byte now and then: of the body, the
+    headers, as chunks
     /hang /hang-before                                 silent after the headers, and before them
-    /truncated /wrong-length /broken-chunks /reset     a body that ends early, says less than it is, is no chunks; a reset connection
+    /truncated /wrong-length /broken-chunks /reset     a body that ends early, says less than it is,
+    is no chunks; a reset connection
     /html.jpg /page.jpg /text /json /svg /empty        200 and no picture
-    /large /large-chunked /bomb.png                    200 MB with and without a length; 50,000 x 50,000 pixels in a few bytes
-    /gzip-encoded /gzip-cut /gzip-bomb                 compressed without being asked; the bomb is 200 MB
+    /large /large-chunked /bomb.png                    200 MB with and without a length; 50,000 x
+    50,000 pixels in a few bytes
+    /gzip-encoded /gzip-cut /gzip-bomb                 compressed without being asked; the bomb is
+    200 MB
     /loop /redirect-to?to=LINK                         redirects
 
-Run     python tests/picture_server.py --port 8000 [--latency 0.02] [--faults 0.05] [--seed 0] [--tls]
+Run     python tests/picture_server.py --port 8000 [--latency 0.02] [--faults 0.05] [--seed 0]
+        [--tls]
         --port 0 takes a free port; the first line printed is the port
 """
+
 import argparse
 import gzip
 import io
@@ -32,8 +41,10 @@ from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 FAULTS = ("503", "reset", "truncated", "hang", "429")
-PEM = Path(__file__).with_suffix(".pem")  # key and certificate of localhost and 127.0.0.1, signed by itself, for a hundred years
-LARGE = 200_000_000               # bytes
+PEM = Path(__file__).with_suffix(
+    ".pem"
+)  # key and certificate of localhost and 127.0.0.1, signed by itself, for a hundred years
+LARGE = 200_000_000  # bytes
 
 
 @cache
@@ -55,9 +66,16 @@ def jpeg(name: str, side: int = 32) -> bytes:
 
 def bomb() -> bytes:
     """A PNG whose header says 50,000 x 50,000."""
-    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    chunk = lambda kind, data: (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    )
     header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(150_001))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(150_001)))
+        + chunk(b"IEND", b"")
+    )
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -107,7 +125,10 @@ class Handler(BaseHTTPRequestHandler):
             self.send(b"no such path", 404)
 
     def send(self, body: bytes, status: int = 200, length: int | None = None, **headers) -> None:
-        headers = {"Content-Type": "image/jpeg", "Content-Length": len(body) if length is None else length} | headers
+        headers = {
+            "Content-Type": "image/jpeg",
+            "Content-Length": len(body) if length is None else length,
+        } | headers
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value != "")
         self.wfile.write(f"HTTP/1.1 {status} -\r\n{lines}\r\n".encode() + body)
 
@@ -123,16 +144,16 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def do_drip(self, data):
-        self.send(data[:1], length=10 ** 6)
-        self.slowly(bytes(1) for _ in range(10 ** 6))
+        self.send(data[:1], length=10**6)
+        self.slowly(bytes(1) for _ in range(10**6))
 
     def do_dripping_headers(self, data):
         self.wfile.write(b"HTTP/1.1 200 OK\r\n")
-        self.slowly(f"X-{i}: 1\r\n".encode()[j:j + 1] for i in range(90) for j in range(8))
+        self.slowly(f"X-{i}: 1\r\n".encode()[j : j + 1] for i in range(90) for j in range(8))
 
     def do_dripping_chunks(self, data):
         self.send(b"", length="", **{"Transfer-Encoding": "chunked"})
-        self.slowly(b"1\r\nx\r\n" for _ in range(10 ** 6))
+        self.slowly(b"1\r\nx\r\n" for _ in range(10**6))
 
     def do_hang(self, data):
         self.send(data[:20], length=len(data))
@@ -149,7 +170,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send(data, length=len(data) - 30)
 
     def do_broken_chunks(self, data):
-        self.send(b"10\r\n0123456789abcdef\r\nxyz\r\n", length="", **{"Transfer-Encoding": "chunked"})
+        self.send(
+            b"10\r\n0123456789abcdef\r\nxyz\r\n", length="", **{"Transfer-Encoding": "chunked"}
+        )
         self.close_connection = True
 
     def do_reset(self, data):
@@ -214,7 +237,9 @@ def zeros() -> bytes:
 
 
 class Server(ThreadingHTTPServer):
-    """`counts` {path: requests}, `connections`, `most` requests at a time, `times` [(time.monotonic(), path)], `agents`, `headers`."""
+    """`counts` {path: requests}, `connections`, `most` requests at a time, `times`
+    [(time.monotonic(), path)], `agents`, `headers`."""
+
     daemon_threads, request_queue_size = True, 512
 
     def __init__(self, options):
@@ -246,7 +271,8 @@ def serving(*options: str):
 
 @contextmanager
 def listening(talk=lambda connection: None):
-    """A bare port of the loopback; talk(socket) is what is done with every connection. Yields it: `port`, and `seen`, how many came."""
+    """A bare port of the loopback; talk(socket) is what is done with every connection. Yields it:
+    `port`, and `seen`, how many came."""
     server = socket.create_server(("127.0.0.1", 0))
     listener = SimpleNamespace(port=server.getsockname()[1], seen=0)
 
@@ -275,13 +301,27 @@ def listening(talk=lambda connection: None):
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds before a connection, and before each answer")
-    parser.add_argument("--faults", type=float, default=0.0, help="share of requests to /faulty/ that fail, by: " + ", ".join(FAULTS))
+    parser.add_argument(
+        "--latency",
+        type=float,
+        default=0.0,
+        help="seconds before a connection, and before each answer",
+    )
+    parser.add_argument(
+        "--faults",
+        type=float,
+        default=0.0,
+        help="share of requests to /faulty/ that fail, by: " + ", ".join(FAULTS),
+    )
     parser.add_argument("--seed", type=int, default=0, help="of which of them fail")
     parser.add_argument("--side", type=int, default=32, help="pixels of the JPEGs; 260 are 60 kB")
-    parser.add_argument("--tls", action="store_true", help=f"https with the certificate of {PEM.name}")
+    parser.add_argument(
+        "--tls", action="store_true", help=f"https with the certificate of {PEM.name}"
+    )
     return parser
 
 

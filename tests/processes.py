@@ -1,8 +1,10 @@
-"""What test_distributed.py has torchrun start: 04_train_fold once for each `;` of the command line, made to show what it shows.
+"""What test_distributed.py has torchrun start: 04_train_fold once for each `;` of the command line,
+made to show what it shows.
 
-Without dropout, whose draws alone are not the same in one process and in two. Process 1 never has the memory for more than two rows
-at a time, and is killed at step DIE_AT.
+Without dropout, whose draws alone are not the same in one process and in two. Process 1 never has
+the memory for more than two rows at a time, and is killed at step DIE_AT.
 """
+
 import os
 import signal
 import sys
@@ -41,6 +43,9 @@ def main():
 
 torch.nn.Dropout.forward = lambda self, x: x
 training.Trainer.step = short_of_memory
-dist.init_process_group, dist.destroy_process_group = cache(dist.init_process_group), lambda: None  # once in a process, says torch
+dist.init_process_group, dist.destroy_process_group = (
+    cache(dist.init_process_group),
+    lambda: None,
+)  # once in a process, says torch
 if __name__ == "__main__":
     run(main)

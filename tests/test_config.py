@@ -1,4 +1,5 @@
 """Configs: every shipped one loads; a wrong setting stops with one line that says what there is."""
+
 import pytest
 from pydantic import ValidationError
 
@@ -20,12 +21,24 @@ def test_every_config_loads_and_its_graph_ends_in_the_submission_and_its_report(
     assert config.join or len(steps) > len(graph.members(config))
 
 
-@pytest.mark.parametrize("override, says", [
-    ("net.epoch=2", "no setting 'net.epoch'"), ("epochs=2", "no setting 'epochs'"), ("net.epochs=0", "greater than or equal to 1"),
-    ("net.epochs=two", "valid integer"), ("net.lr=-1", "greater than 0"), ("net.head=big", "'attention' or 'mlp'"),
-    ("task.name=x", "task is no section"), ("net.epochs", "is not a setting"), ("data.dev=1", "less than or equal to 0.5"),
-    ("net.mmd=-1", "greater than or equal to 0"), ("models=", "set models or join"),
-    ("models=refine", "set models=vlm,refine"), ("ocr.scales=()", "at least 1")])
+@pytest.mark.parametrize(
+    "override, says",
+    [
+        ("net.epoch=2", "no setting 'net.epoch'"),
+        ("epochs=2", "no setting 'epochs'"),
+        ("net.epochs=0", "greater than or equal to 1"),
+        ("net.epochs=two", "valid integer"),
+        ("net.lr=-1", "greater than 0"),
+        ("net.head=big", "'attention' or 'mlp'"),
+        ("task.name=x", "task is no section"),
+        ("net.epochs", "is not a setting"),
+        ("data.dev=1", "less than or equal to 0.5"),
+        ("net.mmd=-1", "greater than or equal to 0"),
+        ("models=", "set models or join"),
+        ("models=refine", "set models=vlm,refine"),
+        ("ocr.scales=()", "at least 1"),
+    ],
+)
 def test_a_wrong_setting_is_named(override, says):
     with pytest.raises(Stop, match=says):
         load("c2", [override])
@@ -38,7 +51,14 @@ def test_a_wrong_setting_in_a_config_file_is_named_with_its_own_section():
     assert "no setting 'epoch'" in says and "epochs" in says and "models" not in says
 
 
-@pytest.mark.parametrize("text, says", [("config = Confi(", "line 1: SyntaxError"), ("\nconfig = Confi()", "line 2: NameError"), ("x = 1", "defines no `config`")])
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("config = Confi(", "line 1: SyntaxError"),
+        ("\nconfig = Confi()", "line 2: NameError"),
+        ("x = 1", "defines no `config`"),
+    ],
+)
 def test_a_config_that_is_no_python_is_named_with_its_line(text, says, tmp_path, monkeypatch):
     import config as settings
 
@@ -50,8 +70,22 @@ def test_a_config_that_is_no_python_is_named_with_its_line(text, says, tmp_path,
 
 
 def test_overrides_are_typed():
-    config = load("c2", ["net.lr=3e-4", "models=knn,heads", "infer.flip=false", "data.labels=attr_1,", "run.weights=some/folder"])
-    assert (config.net.lr, config.models, config.infer.flip, config.data.labels) == (3e-4, ("knn", "heads"), False, ("attr_1",))
+    config = load(
+        "c2",
+        [
+            "net.lr=3e-4",
+            "models=knn,heads",
+            "infer.flip=false",
+            "data.labels=attr_1,",
+            "run.weights=some/folder",
+        ],
+    )
+    assert (config.net.lr, config.models, config.infer.flip, config.data.labels) == (
+        3e-4,
+        ("knn", "heads"),
+        False,
+        ("attr_1",),
+    )
 
 
 def test_an_unknown_category_lists_those_there_are():
@@ -60,11 +94,18 @@ def test_an_unknown_category_lists_those_there_are():
 
 
 def test_input_is_found_where_kaggle_mounts_it(folders):
-    for place in ("visual-taxonomy", "owner/visual-taxonomy", "datasets/owner/visual-taxonomy", "."):
+    for place in (
+        "visual-taxonomy",
+        "owner/visual-taxonomy",
+        "datasets/owner/visual-taxonomy",
+        ".",
+    ):
         folder = folders / "input" / place
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "train.csv").touch()
-        assert (input_folder("visual-taxonomy", "train.csv") / "train.csv").samefile(folder / "train.csv")
+        assert (input_folder("visual-taxonomy", "train.csv") / "train.csv").samefile(
+            folder / "train.csv"
+        )
         (folder / "train.csv").unlink()
     with pytest.raises(Stop, match="there is: datasets, datasets/owner, owner"):
         input_folder("visual-taxonomy", "train.csv")
@@ -81,6 +122,10 @@ def test_in_a_kaggle_kernel_the_folders_are_kaggles(monkeypatch):
         monkeypatch.delenv(f"{name}_path")
     assert folder("working") == ROOT / "working"
     monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
-    assert [str(folder(n)) for n in ("input", "working", "submissions")] == ["/kaggle/input", "/kaggle/working", "/kaggle/working"]
+    assert [str(folder(n)) for n in ("input", "working", "submissions")] == [
+        "/kaggle/input",
+        "/kaggle/working",
+        "/kaggle/working",
+    ]
     monkeypatch.setenv("input_path", "/elsewhere")
     assert str(folder("input")) == "/elsewhere"

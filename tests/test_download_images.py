@@ -1,4 +1,6 @@
-"""02 on links: everything that can be had is had once, every failure named, and a run that was killed ends as the quiet one."""
+"""02 on links: everything that can be had is had once, every failure named, and a run that was
+killed ends as the quiet one."""
+
 import errno
 import os
 import random
@@ -21,12 +23,31 @@ from images.cache import Cache, Growing
 from images.names import link_name
 from picture_server import serving
 
-QUICK = ["data.folder=shop", "download.networks=127.0.0.0/8", "download.timeout=1", "download.longest=3", "download.tries=4", "download.max_wait=0.3",
-         "download.max_megabytes=2", "images.size=32", "run.workers=2"]
+QUICK = [
+    "data.folder=shop",
+    "download.networks=127.0.0.0/8",
+    "download.timeout=1",
+    "download.longest=3",
+    "download.tries=4",
+    "download.max_wait=0.3",
+    "download.max_megabytes=2",
+    "images.size=32",
+    "run.workers=2",
+]
 REASONS = {  # what each kind of failure is called, and its status
-    "/404/1.jpg": ("bad", "404"), "/403/1.jpg": ("bad", "403"), "/html.jpg": ("bad", "HTML, not a picture"), "/bomb.png": ("bad", "over 64 megapixels"),
-    "/loop": ("bad", "redirects"), "/large": ("failed", "over 2 MB"), "/large-chunked": ("failed", "over 2 MB"), "/truncated": ("failed", "cut off"),
-    "/reset": ("failed", "reset"), "/hang": ("failed", "no byte"), "/drip": ("failed", "took longer"), "/dripping-headers": ("failed", "took longer")}
+    "/404/1.jpg": ("bad", "404"),
+    "/403/1.jpg": ("bad", "403"),
+    "/html.jpg": ("bad", "HTML, not a picture"),
+    "/bomb.png": ("bad", "over 64 megapixels"),
+    "/loop": ("bad", "redirects"),
+    "/large": ("failed", "over 2 MB"),
+    "/large-chunked": ("failed", "over 2 MB"),
+    "/truncated": ("failed", "cut off"),
+    "/reset": ("failed", "reset"),
+    "/hang": ("failed", "no byte"),
+    "/drip": ("failed", "took longer"),
+    "/dripping-headers": ("failed", "took longer"),
+}
 
 
 @pytest.fixture
@@ -37,7 +58,14 @@ def server():
 
 def write_shop(folder, links) -> None:
     """A shop of prices whose pictures are links, every fifth row of it a test row."""
-    table = pd.DataFrame({"sample_id": range(len(links)), "catalog_content": "a thing", "image_link": links, "price": 1.5 + np.arange(len(links))})
+    table = pd.DataFrame(
+        {
+            "sample_id": range(len(links)),
+            "catalog_content": "a thing",
+            "image_link": links,
+            "price": 1.5 + np.arange(len(links)),
+        }
+    )
     (folder / "input/shop").mkdir(parents=True, exist_ok=True)
     test = table.sample_id % 5 == 4
     table[~test].to_csv(folder / "input/shop/train.csv", index=False)
@@ -52,48 +80,93 @@ def run(*settings, **env) -> str:
 
 
 def images_csv() -> pd.DataFrame:
-    return pd.read_csv(Paths("price_v2").images, keep_default_na=False, dtype=str).set_index("image")
+    return pd.read_csv(Paths("price_v2").images, keep_default_na=False, dtype=str).set_index(
+        "image"
+    )
 
 
 def test_all_that_can_be_had_is_had_and_each_failure_is_named(folders, server):
-    good = [f"{server.address}/{kind}/{i}.jpg" for kind in ("ok", "faulty") for i in range(40)] + [f"{server.address}/503/1.jpg", f"{server.address}/429/1.jpg"]
-    write_shop(folders, [*good, *(server.address + path for path in REASONS), "file:///etc/passwd", "ftp://x/1.jpg", "http://10.0.0.1/1.jpg", good[0]])
+    good = [f"{server.address}/{kind}/{i}.jpg" for kind in ("ok", "faulty") for i in range(40)] + [
+        f"{server.address}/503/1.jpg",
+        f"{server.address}/429/1.jpg",
+    ]
+    write_shop(
+        folders,
+        [
+            *good,
+            *(server.address + path for path in REASONS),
+            "file:///etc/passwd",
+            "ftp://x/1.jpg",
+            "http://10.0.0.1/1.jpg",
+            good[0],
+        ],
+    )
     run()
     table, paths = images_csv(), Paths("price_v2")
     assert (table.loc[good].status == "ok").all() and table.index.is_unique
     for path, (status, reason) in REASONS.items():
         row = table.loc[server.address + path]
         assert row.status == status and reason in row.reason, (path, row.reason)
-    assert "not http" in table.loc["file:///etc/passwd"].reason and "not a public address" in table.loc["http://10.0.0.1/1.jpg"].reason
+    assert (
+        "not http" in table.loc["file:///etc/passwd"].reason
+        and "not a public address" in table.loc["http://10.0.0.1/1.jpg"].reason
+    )
     for link, row in table.loc[good].iterrows():
-        assert row.file == f"downloads/{link_name(link)}" and len((paths.downloads / link_name(link)).read_bytes()) == int(row.bytes)
+        assert row.file == f"downloads/{link_name(link)}" and len(
+            (paths.downloads / link_name(link)).read_bytes()
+        ) == int(row.bytes)
         assert (row.width, row.height, len(row.sha256), len(row["hash"])) == ("32", "32", 64, 16)
     failed = pd.read_csv(paths.dir / "failed.csv")
-    assert set(failed.image) == set(table.index[table.status != "ok"]) and list(failed) == ["id", "image", "status", "reason"]
+    assert set(failed.image) == set(table.index[table.status != "ok"]) and list(failed) == [
+        "id",
+        "image",
+        "status",
+        "reason",
+    ]
     assert sorted(file.name for file in paths.downloads.rglob("*") if file.is_file()) == sorted(
-        link_name(link)[3:] for link in [*good, server.address + "/bomb.png"])  # no page, no half
+        link_name(link)[3:] for link in [*good, server.address + "/bomb.png"]
+    )  # no page, no half
     cache = Cache(paths.images, paths.cache)
-    assert cache.read(int(np.flatnonzero(cache.ok)[0])).shape == (32, 32, 3) and cache.ok.sum() == len(good)
+    assert cache.read(int(np.flatnonzero(cache.ok)[0])).shape == (
+        32,
+        32,
+        3,
+    ) and cache.ok.sum() == len(good)
 
 
 def test_nothing_is_fetched_twice_and_retry_takes_all_that_failed(folders, server):
-    links = [f"{server.address}/ok/{i}.jpg" for i in range(30)] + [f"{server.address}/404/{i}.jpg" for i in range(5)] + [server.address + "/reset"] * 3
+    links = (
+        [f"{server.address}/ok/{i}.jpg" for i in range(30)]
+        + [f"{server.address}/404/{i}.jpg" for i in range(5)]
+        + [server.address + "/reset"] * 3
+    )
     write_shop(folders, links)
     run()
     asked = server.counts.copy()
     assert asked["/ok/3.jpg"] == asked["/404/3.jpg"] == 1 and asked["/reset"] == 4
     made = read_record(Paths("price_v2").images)["made"]
-    assert "known 35 to_read 0 to_fetch 1" in run("data.seed=7")  # what may pass is tried again when 02 runs again, 404 is not
-    assert server.counts["/ok/3.jpg"] == server.counts["/404/3.jpg"] == 1 and server.counts["/reset"] == 8
-    assert read_record(Paths("price_v2").images)["made"] == made  # nothing comes after it that is not fresh
+    assert "known 35 to_read 0 to_fetch 1" in run(
+        "data.seed=7"
+    )  # what may pass is tried again when 02 runs again, 404 is not
+    assert (
+        server.counts["/ok/3.jpg"] == server.counts["/404/3.jpg"] == 1
+        and server.counts["/reset"] == 8
+    )
+    assert (
+        read_record(Paths("price_v2").images)["made"] == made
+    )  # nothing comes after it that is not fresh
     run("--retry")
     assert server.counts["/ok/3.jpg"] == 1 and server.counts["/404/3.jpg"] == 2
     run("images.size=16")  # made of the files that are here
     assert server.counts["/ok/3.jpg"] == 1
     for file in Paths("price_v2").downloads.glob("*/*"):
         file.unlink()
-    assert "to_fetch 1" in run("images.size=16") and server.counts["/ok/3.jpg"] == 1  # the cache has what is needed
-    assert "to_fetch 31" in run("images.cache=false", "images.size=16").replace("to_fetch 36", "to_fetch 31")
+    assert (
+        "to_fetch 1" in run("images.size=16") and server.counts["/ok/3.jpg"] == 1
+    )  # the cache has what is needed
+    assert "to_fetch 31" in run("images.cache=false", "images.size=16").replace(
+        "to_fetch 36", "to_fetch 31"
+    )
     assert server.counts["/ok/3.jpg"] == 2
 
 
@@ -113,7 +186,18 @@ def test_a_torn_file_is_fetched_again_and_a_cut_cache_mended(folders, server):
     assert all(cache.read(i).shape == (32, 32, 3) for i in range(20))
 
 
-@pytest.mark.parametrize("name", ["{}/../../../../x.jpg", "{}/%00.jpg", "{}/a\x00b.jpg", "{}/" + 4000 * "a", "{}/ok/1.jpg?x=../../y", "{}/a b\u00e9.jpg", "..//../x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{}/../../../../x.jpg",
+        "{}/%00.jpg",
+        "{}/a\x00b.jpg",
+        "{}/" + 4000 * "a",
+        "{}/ok/1.jpg?x=../../y",
+        "{}/a b\u00e9.jpg",
+        "..//../x",
+    ],
+)
 def test_a_links_name_is_no_path(folders, server, name):
     link = name.format(server.address)
     write_shop(folders, [f"{server.address}/ok/{i}.jpg" for i in range(10)] + [link])
@@ -121,19 +205,30 @@ def test_a_links_name_is_no_path(folders, server, name):
     run()
     new = {str(path.relative_to(folders)) for path in set(folders.rglob("*")) - before}
     assert all(path.startswith("working") for path in new)
-    names = [path.removeprefix("working/downloads/") for path in new if path.startswith("working/downloads/") and path.count("/") == 3]
-    assert len(names) in (10, 11) and all(len(name) == 35 and name[:2] == name[3:5] for name in names)
+    names = [
+        path.removeprefix("working/downloads/")
+        for path in new
+        if path.startswith("working/downloads/") and path.count("/") == 3
+    ]
+    assert len(names) in (10, 11) and all(
+        len(name) == 35 and name[:2] == name[3:5] for name in names
+    )
 
 
 def test_two_links_with_one_last_part_are_two_pictures(folders, server):
-    links = [f"{server.address}/ok/{i}.jpg" for i in range(8)] + [f"{server.address}/ok/1.jpg?v=2", f"{server.address}/faulty/1.jpg"]
+    links = [f"{server.address}/ok/{i}.jpg" for i in range(8)] + [
+        f"{server.address}/ok/1.jpg?v=2",
+        f"{server.address}/faulty/1.jpg",
+    ]
     write_shop(folders, links)
     run()
     assert images_csv().file.nunique() == 10
 
 
 def test_killed_ten_times_it_ends_as_the_quiet_run(folders, server):
-    links = [f"{server.address}/{'faulty' if i % 3 else 'ok'}/{i}.jpg" for i in range(600)] + [f"{server.address}/404/{i}.jpg" for i in range(9)]
+    links = [f"{server.address}/{'faulty' if i % 3 else 'ok'}/{i}.jpg" for i in range(600)] + [
+        f"{server.address}/404/{i}.jpg" for i in range(9)
+    ]
     write_shop(folders, [*links, server.address + "/truncated", server.address + "/bomb.png"])
     quick = ["download.rate=150", "images.quality=0"]
     run(*quick, working_path=str(folders / "quiet"))
@@ -152,21 +247,32 @@ def test_killed_ten_times_it_ends_as_the_quiet_run(folders, server):
     assert kills >= 3
     run(*quick)
     content = ["status", "reason", "file", "bytes", "width", "height", "sha256", "hash"]
-    quiet = pd.read_csv(folders / "quiet/price_v2/images.csv", keep_default_na=False, dtype=str).set_index("image")
+    quiet = pd.read_csv(
+        folders / "quiet/price_v2/images.csv", keep_default_na=False, dtype=str
+    ).set_index("image")
     pd.testing.assert_frame_equal(images_csv()[content], quiet[content])
     assert not list((paths.downloads / ".parts").iterdir())
-    caches = [Cache(folder / "images.csv", folder / "images") for folder in (paths.dir, folders / "quiet/price_v2")]
+    caches = [
+        Cache(folder / "images.csv", folder / "images")
+        for folder in (paths.dir, folders / "quiet/price_v2")
+    ]
     assert all((caches[0].read(i) == caches[1].read(i)).all() for i in np.flatnonzero(caches[0].ok))
     assert sum(blob.stat().st_size for blob in paths.cache.glob("*.bin")) >= 600 * 3 * 32 * 32
 
 
-@pytest.mark.parametrize("writes", ["images.ingest.os.replace", "images.cache.Growing.add", "common.ledger.Ledger.add"])
+@pytest.mark.parametrize(
+    "writes", ["images.ingest.os.replace", "images.cache.Growing.add", "common.ledger.Ledger.add"]
+)
 def test_a_full_disk_loses_nothing(folders, server, script, monkeypatch, writes):
     links = [f"{server.address}/ok/{i}.jpg" for i in range(200)]
     write_shop(folders, links)
     with monkeypatch.context() as patched:
         name, _, write = writes.rpartition(".")
-        owner = os if write == "replace" else getattr(import_module(name.rpartition(".")[0]), name.rpartition(".")[2])
+        owner = (
+            os
+            if write == "replace"
+            else getattr(import_module(name.rpartition(".")[0]), name.rpartition(".")[2])
+        )
         real, calls = getattr(owner, write), count()
 
         def full(*args, **kwargs):
@@ -180,7 +286,9 @@ def test_a_full_disk_loses_nothing(folders, server, script, monkeypatch, writes)
     assert not Paths("price_v2").images.exists()
     run()
     assert (images_csv().status == "ok").all()
-    assert sum(server.counts[f"/ok/{i}.jpg"] for i in range(200)) <= 200 + 4  # none again but those in flight
+    assert (
+        sum(server.counts[f"/ok/{i}.jpg"] for i in range(200)) <= 200 + 4
+    )  # none again but those in flight
 
 
 def places(growing: Growing, name: str) -> str:
@@ -193,11 +301,25 @@ def test_a_picture_replaced_by_one_of_its_size_is_read_again_and_a_lost_shard_to
     (folders / "input/shop").mkdir(parents=True)
     for i in range(10):
         Image.new("RGB", (32, 32), (20 * i, 0, 0)).save(folders / f"input/shop/{i}.bmp")
-    table = pd.DataFrame({"sample_id": range(10), "catalog_content": "a thing", "price": 1.5 + np.arange(10)})
+    table = pd.DataFrame(
+        {"sample_id": range(10), "catalog_content": "a thing", "price": 1.5 + np.arange(10)}
+    )
     table[:8].to_csv(folders / "input/shop/train.csv", index=False)
     table[8:].drop(columns="price").to_csv(folders / "input/shop/test.csv", index=False)
-    settings, paths = [*QUICK, "images.quality=0", "data.train_image={sample_id}.bmp", "data.test_image={sample_id}.bmp"], Paths("price_v2")
-    look = lambda name: (cache := Cache(paths.images, paths.cache)).read(list(cache.names).index(name))[0, 0].tolist()
+    settings, paths = (
+        [
+            *QUICK,
+            "images.quality=0",
+            "data.train_image={sample_id}.bmp",
+            "data.test_image={sample_id}.bmp",
+        ],
+        Paths("price_v2"),
+    )
+    look = lambda name: (
+        (cache := Cache(paths.images, paths.cache))
+        .read(list(cache.names).index(name))[0, 0]
+        .tolist()
+    )
     call = lambda: script("download_images").main(["price_v2", *settings])
     call()
     Image.new("RGB", (32, 32), (0, 0, 200)).save(folders / "input/shop/3.bmp")
@@ -207,12 +329,28 @@ def test_a_picture_replaced_by_one_of_its_size_is_read_again_and_a_lost_shard_to
     with open(paths.cache / "000.bin", "r+b") as blob:
         blob.truncate(3 * 32 * 32 * 5)
     call()
-    assert [look(f"{i}.bmp") for i in (0, 3, 4, 9)] == [[0, 0, 0], [0, 0, 200], [80, 0, 0], [180, 0, 0]] and (paths.cache / "001.bin").exists()
+    assert [look(f"{i}.bmp") for i in (0, 3, 4, 9)] == [
+        [0, 0, 0],
+        [0, 0, 200],
+        [80, 0, 0],
+        [180, 0, 0],
+    ] and (paths.cache / "001.bin").exists()
 
 
 def test_what_is_made_with_other_settings_begins_anew_without_a_table_of_old_bytes(folders):
     cache, table = folders / "images", folders / "images.csv"
-    row = {"file": "a", "status": "ok", "reason": "", "bytes": 3, "width": 1, "height": 1, "sha256": "", "hash": "", "colours": "", "stamp": ""}
+    row = {
+        "file": "a",
+        "status": "ok",
+        "reason": "",
+        "bytes": 3,
+        "width": 1,
+        "height": 1,
+        "sha256": "",
+        "hash": "",
+        "colours": "",
+        "stamp": "",
+    }
     with Growing(cache, "one", table) as growing:
         growing.add("a", b"abc", row)
         growing.add("b", b"defg", row)
@@ -225,12 +363,25 @@ def test_what_is_made_with_other_settings_begins_anew_without_a_table_of_old_byt
         growing.add("c", b"hi", row)
     assert (cache / "000.bin").read_bytes() == b"abcdefghalf of what a kill lefthi"
     with Growing(cache, "two", table) as growing:
-        assert not growing.row("a") and not table.exists() and (cache / "000.bin").stat().st_size == 0
+        assert (
+            not growing.row("a") and not table.exists() and (cache / "000.bin").stat().st_size == 0
+        )
 
 
 def test_a_shard_that_is_full_is_followed_by_another(folders, monkeypatch):
     monkeypatch.setattr("images.cache.LARGEST", 10)
-    row = {"file": "", "status": "ok", "reason": "", "bytes": 6, "width": 1, "height": 1, "sha256": "", "hash": "", "colours": "", "stamp": ""}
+    row = {
+        "file": "",
+        "status": "ok",
+        "reason": "",
+        "bytes": 6,
+        "width": 1,
+        "height": 1,
+        "sha256": "",
+        "hash": "",
+        "colours": "",
+        "stamp": "",
+    }
     for names in ("ab", "c"):
         with Growing(folders / "images", "one", folders / "images.csv") as growing:
             for name in names:
@@ -241,8 +392,14 @@ def test_a_shard_that_is_full_is_followed_by_another(folders, monkeypatch):
 def test_a_network_that_is_not_there_is_said_in_one_line(folders):
     write_shop(folders, [f"http://nowhere.invalid/{i}.jpg" for i in range(10)])
     done = run_script("download_images", "price_v2", *QUICK)
-    assert done.returncode == 1 and "is there a network" in done.stderr and "Traceback" not in done.stderr
-    assert "make retry CATEGORY=price_v2 SET=" in done.stderr and not Paths("price_v2").images.exists()
+    assert (
+        done.returncode == 1
+        and "is there a network" in done.stderr
+        and "Traceback" not in done.stderr
+    )
+    assert (
+        "make retry CATEGORY=price_v2 SET=" in done.stderr and not Paths("price_v2").images.exists()
+    )
 
 
 def test_pictures_are_read_from_an_archive_and_from_downloads_of_another_session(folders, server):
@@ -250,18 +407,26 @@ def test_pictures_are_read_from_an_archive_and_from_downloads_of_another_session
     write_shop(folders, links)
     run()
     here, asked = Paths("price_v2").downloads, sum(server.counts.values())
-    subprocess.run(["tar", "-cf", folders / "input/shop/earlier.tar", "-C", here.parent, "downloads"], check=True)
+    subprocess.run(
+        ["tar", "-cf", folders / "input/shop/earlier.tar", "-C", here.parent, "downloads"],
+        check=True,
+    )
     there = {"working_path": str(folders / "elsewhere")}
     assert "to_read 10 to_fetch 0" in run(**there)
     table = pd.read_csv(folders / "elsewhere/price_v2/images.csv", keep_default_na=False)
-    assert table.file[0] == f"earlier.tar: downloads/{link_name(table.image[0])}" and (table.status == "ok").all()
+    assert (
+        table.file[0] == f"earlier.tar: downloads/{link_name(table.image[0])}"
+        and (table.status == "ok").all()
+    )
     assert sum(server.counts.values()) == asked
 
 
 def test_make_images_looks_anew_where_the_folder_changes_though_no_model_needs_pictures(folders):
     from PIL import Image
 
-    table = pd.DataFrame({"sample_id": range(10), "catalog_content": "a thing", "price": 1.5 + np.arange(10)})
+    table = pd.DataFrame(
+        {"sample_id": range(10), "catalog_content": "a thing", "price": 1.5 + np.arange(10)}
+    )
     for name, colour in (("one", "red"), ("other", "blue")):
         (folders / "input" / name).mkdir(parents=True)
         table[:8].to_csv(folders / f"input/{name}/train.csv", index=False)

@@ -1,4 +1,6 @@
-"""The entity system as a user runs it: the sample read on the CPU; parts asked of a server that fails, killed, and run again."""
+"""The entity system as a user runs it: the sample read on the CPU; parts asked of a server that
+fails, killed, and run again."""
+
 import os
 import random
 import signal
@@ -19,7 +21,8 @@ SMALL = ["data.n_folds=2", "reader.rounds=60", "reader.seeds=1"]
 
 @pytest.fixture(scope="module")
 def packs(tmp_path_factory):
-    """The sample's packs, 80 questions of train and 20 of test, and the text on them read once: (input, features)."""
+    """The sample's packs, 80 questions of train and 20 of test, and the text on them read once:
+    (input, features)."""
     from sample import entity
 
     top = tmp_path_factory.mktemp("packs")
@@ -29,11 +32,14 @@ def packs(tmp_path_factory):
 
 @pytest.fixture
 def read(packs, monkeypatch, script):
-    """run(*settings): every step of the reader on the packs in this process; gives the submission's record."""
+    """run(*settings): every step of the reader on the packs in this process; gives the submission's
+    record."""
     monkeypatch.setenv("input_path", str(packs))
 
     def run(*settings):
-        call = lambda name, *options: script(name).main(["demo_entity", *options, *SMALL, *settings])
+        call = lambda name, *options: script(name).main(
+            ["demo_entity", *options, *SMALL, *settings]
+        )
         call("split_files")
         call("download_images")
         call("extract_features", "--source", "ocr")
@@ -47,14 +53,27 @@ def read(packs, monkeypatch, script):
     return run
 
 
-def test_the_reader_reads_packs_and_nothing_with_shuffled_labels(read, script, packs, folders, monkeypatch, capsys):
+def test_the_reader_reads_packs_and_nothing_with_shuffled_labels(
+    read, script, packs, folders, monkeypatch, capsys
+):
     record = read()
     assert record["score"] > 0.4, record["scores"]
     made = pd.read_csv(Paths("demo_entity").submission, keep_default_na=False)
     assert len(made) == 20 and (made.prediction != "").mean() > 0.6
     mistakes = pd.read_csv(Paths("demo_entity").mistakes, keep_default_na=False)
-    assert list(mistakes) == ["id", "question", "image", "label", "answer"] and 0 < len(mistakes) < 60
-    script("post_process").main(["demo_entity", "--check", str(Paths("demo_entity").submission), "--truth", str(packs / "demo_entity/solution.csv"), *SMALL])
+    assert (
+        list(mistakes) == ["id", "question", "image", "label", "answer"] and 0 < len(mistakes) < 60
+    )
+    script("post_process").main(
+        [
+            "demo_entity",
+            "--check",
+            str(Paths("demo_entity").submission),
+            "--truth",
+            str(packs / "demo_entity/solution.csv"),
+            *SMALL,
+        ]
+    )
     assert "over 20 of 20 rows" in capsys.readouterr().out
     rows = pd.read_csv(Paths("demo_entity").ocr, keep_default_na=False)
     bad = read_record(Paths("demo_entity").ocr)["bad"]
@@ -73,7 +92,8 @@ def test_the_reader_reads_packs_and_nothing_with_shuffled_labels(read, script, p
     assert read()["score"] < 0.2
 
 
-HERE = "data.train_image=images/{image_link:name} data.test_image=images/{image_link:name}"  # not downloaded
+# not downloaded
+HERE = "data.train_image=images/{image_link:name} data.test_image=images/{image_link:name}"
 
 
 @pytest.fixture
@@ -82,7 +102,11 @@ def server():
     started = []
 
     def start(*options):
-        process = subprocess.Popen([sys.executable, ROOT / "tests/chat_server.py", "--port", "0", *options], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, ROOT / "tests/chat_server.py", "--port", "0", *options],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         started.append(process)
         return f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
 
@@ -91,13 +115,19 @@ def server():
         process.kill()
 
 
-def test_parts_killed_at_random_and_an_endpoint_that_fails_end_in_the_quiet_runs_submission(packs, server, folders, monkeypatch):
-    """Ten parts, four at a time; a tenth of the calls fail, pictures are broken, and everything is killed three times."""
+def test_parts_killed_at_random_and_an_endpoint_that_fails_end_in_the_quiet_runs_submission(
+    packs, server, folders, monkeypatch
+):
+    """Ten parts, four at a time; a tenth of the calls fail, pictures are broken, and everything is
+    killed three times."""
     monkeypatch.setenv("input_path", str(packs))
 
     def settings(address):
-        return (f"SET=data.folder=demo_entity {HERE} data.parts=10 data.val_rows=20 vlm.endpoint={address} refine.endpoint={address} vlm.model=made-up "
-                "refine.model=made-up vlm.at_once=2 refine.at_once=2")
+        return (
+            f"SET=data.folder=demo_entity {HERE} data.parts=10 data.val_rows=20 "
+            f"vlm.endpoint={address} refine.endpoint={address} vlm.model=made-up "
+            "refine.model=made-up vlm.at_once=2 refine.at_once=2"
+        )
 
     monkeypatch.setenv("working_path", str(folders / "quiet"))
     quiet = make("-j4", "all", "CATEGORY=entity", settings(server()))
@@ -108,8 +138,12 @@ def test_parts_killed_at_random_and_an_endpoint_that_fails_end_in_the_quiet_runs
     monkeypatch.setenv("working_path", str(folders / "loud"))
     loud, chance, kills = settings(server("--fail", "0.1", "--delay", "0.3")), random.Random(0), 0
     for attempt in range(12):
-        process = subprocess.Popen(["make", "-C", ROOT, f"PYTHON={sys.executable}", "-j4", "all", "CATEGORY=entity", loud], start_new_session=True,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            ["make", "-C", ROOT, f"PYTHON={sys.executable}", "-j4", "all", "CATEGORY=entity", loud],
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         if kills < 3:
             time.sleep(chance.uniform(1, 3))
             if process.poll() is None:
@@ -119,17 +153,32 @@ def test_parts_killed_at_random_and_an_endpoint_that_fails_end_in_the_quiet_runs
         if kills == 3 and process.returncode == 0:
             break
     assert submission.read_bytes() == made and kills == 3
-    replies = pd.concat([pd.read_csv(file, keep_default_na=False) for file in sorted((folders / "loud/entity/pred").glob("vlm_*.csv"))])
+    replies = pd.concat(
+        [
+            pd.read_csv(file, keep_default_na=False)
+            for file in sorted((folders / "loud/entity/pred").glob("vlm_*.csv"))
+        ]
+    )
     assert len(replies) == 40 and replies.id.is_unique
 
 
 def test_any_csv_is_split_and_merged_by_the_scripts_alone(folders):
     table = pd.DataFrame({"index": range(250), "text": [f'a "{i}",\nb' for i in range(250)]})
     table.to_csv(folders / "x.csv", index=False)
-    assert run_script("split_files", "--split", folders / "x.csv", "--parts", "7", "--to", folders / "parts").returncode == 0
+    assert (
+        run_script(
+            "split_files", "--split", folders / "x.csv", "--parts", "7", "--to", folders / "parts"
+        ).returncode
+        == 0
+    )
     assert len(list((folders / "parts").glob("part_*.csv"))) == 7
     done = run_script("merge_files", "--merge", folders / "parts", "--to", folders / "y.csv")
-    assert done.returncode == 0 and (folders / "y.csv").read_bytes() == (folders / "x.csv").read_bytes()
+    assert (
+        done.returncode == 0
+        and (folders / "y.csv").read_bytes() == (folders / "x.csv").read_bytes()
+    )
     (folders / "parts/part_003.csv").unlink()
     done = run_script("merge_files", "--merge", folders / "parts", "--to", folders / "z.csv")
-    assert done.returncode == 1 and "part_003.csv" in done.stderr and not (folders / "z.csv").exists()
+    assert (
+        done.returncode == 1 and "part_003.csv" in done.stderr and not (folders / "z.csv").exists()
+    )

@@ -1,4 +1,5 @@
 """The pipeline as a user runs it: make, scripts alone, twice, killed, with mistakes."""
+
 import os
 import random
 import shutil
@@ -25,7 +26,11 @@ def test_every_script_has_a_help_and_runs_from_any_folder(name):
 
 def test_make_alone_is_help():
     done = make()
-    assert done.returncode == 0 and "make demo" in done.stdout and "categories: c1 c2 c3 c4 c5" in done.stdout
+    assert (
+        done.returncode == 0
+        and "make demo" in done.stdout
+        and "categories: c1 c2 c3 c4 c5" in done.stdout
+    )
 
 
 def test_the_sample_becomes_one_checked_submission(sample, folders):
@@ -35,22 +40,32 @@ def test_the_sample_becomes_one_checked_submission(sample, folders):
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     table = pd.read_csv(folders / "submissions/demo_taxonomy.csv", dtype=str, keep_default_na=False)
     test = pd.read_csv(sample / "test.csv", dtype=str)
-    assert table[["id", "Category"]].equals(test[["id", "Category"]]) and not (table == "").any().any()
+    assert (
+        table[["id", "Category"]].equals(test[["id", "Category"]]) and not (table == "").any().any()
+    )
     assert "without_picture 1" in done.stdout  # the broken test picture
     assert "ensemble" in done.stdout and "majority" in done.stdout
     again = make("every", "COMPETITION=demo_taxonomy", f"SET={settings}")
-    assert again.stdout.count("Nothing to be done for 'all'") == 3 and "scripts/0" not in again.stdout.replace("scripts/plan.py", "")
-    checked = run_script("post_process", "demo_taxonomy", "--check", str(folders / "submissions/demo_taxonomy.csv"))
+    assert again.stdout.count(
+        "Nothing to be done for 'all'"
+    ) == 3 and "scripts/0" not in again.stdout.replace("scripts/plan.py", "")
+    checked = run_script(
+        "post_process", "demo_taxonomy", "--check", str(folders / "submissions/demo_taxonomy.csv")
+    )
     assert checked.returncode == 0 and "rows 24" in checked.stdout
     table.loc[3, "attr_2"] = ""
     table.to_csv(folders / "bad.csv", index=False)
     checked = run_script("post_process", "demo_taxonomy", "--check", str(folders / "bad.csv"))
-    assert checked.returncode == 1 and f"attr_2 is empty in 1 rows, e.g. id {table.id[3]}" in checked.stderr
+    assert (
+        checked.returncode == 1
+        and f"attr_2 is empty in 1 rows, e.g. id {table.id[3]}" in checked.stderr
+    )
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """write_catalogue and all that make all CATEGORY=fashion makes of it: net and heads, two folds."""
+    """write_catalogue and all that make all CATEGORY=fashion makes of it: net and heads, two
+    folds."""
     top = tmp_path_factory.mktemp("finished")
     write_catalogue(top / "input/fashion")
     with pytest.MonkeyPatch.context() as patch:
@@ -62,19 +77,42 @@ def finished(tmp_path_factory):
 
 
 def test_what_a_changed_setting_file_or_time_makes_again(finished, folders):
-    shutil.copytree(finished, folders, dirs_exist_ok=True)  # elsewhere, with other times: nothing is to be made again
+    shutil.copytree(
+        finished, folders, dirs_exist_ok=True
+    )  # elsewhere, with other times: nothing is to be made again
     work = folders / "working/fashion"
-    planned = lambda *changes: [line.split("scripts/")[1][:2] for line in make(
-        "-n", "all", "CATEGORY=fashion", SET + " " + " ".join(changes)).stdout.splitlines() if "scripts/0" in line]
+    planned = lambda *changes: [
+        line.split("scripts/")[1][:2]
+        for line in make(
+            "-n", "all", "CATEGORY=fashion", SET + " " + " ".join(changes)
+        ).stdout.splitlines()
+        if "scripts/0" in line
+    ]
     assert planned() == []
     assert planned("run.workers=1") == []
     assert planned("post.decode=plain") == ["09"]
-    assert planned("heads.epochs=3") == ["03", "05", "06", "03", "05", "06", "08", "09"]  # the spent features are needed again
+    assert planned("heads.epochs=3") == [
+        "03",
+        "05",
+        "06",
+        "03",
+        "05",
+        "06",
+        "08",
+        "09",
+    ]  # the spent features are needed again
     assert planned("models=net") == ["08", "09"]
-    assert not list((work / "features").glob("*.npy"))  # spent: the heads were their only readers, and nothing misses them
+    assert not list(
+        (work / "features").glob("*.npy")
+    )  # spent: the heads were their only readers, and nothing misses them
     assert sorted(planned("infer.flip=false")) == ["03"] * 2 + ["06"] * 4 + ["08", "09"]
-    assert sorted(planned("net.epochs=3")) == ["03"] * 2 + ["04"] * 2 + ["05"] * 2 + ["06"] * 4 + ["08", "09"]
-    assert len(planned("data.seed=1")) == 13 and "02" not in planned("data.seed=1")  # the pictures are the same
+    assert sorted(planned("net.epochs=3")) == ["03"] * 2 + ["04"] * 2 + ["05"] * 2 + ["06"] * 4 + [
+        "08",
+        "09",
+    ]
+    assert len(planned("data.seed=1")) == 13 and "02" not in planned(
+        "data.seed=1"
+    )  # the pictures are the same
     for file in (work / "folds.csv", work / "merged.npz", folders / "input/fashion/train.csv"):
         os.utime(file)
     assert planned() == []
@@ -84,13 +122,28 @@ def test_what_a_changed_setting_file_or_time_makes_again(finished, folders):
     train = folders / "input/fashion/train.csv"
     train.write_text(train.read_text().replace("mid", "grey"))
     assert planned()[0] == "01" and "train.csv" in make("why", "CATEGORY=fashion", SET).stdout
-    assert make("clean", "CATEGORY=fashion", SET).returncode == 0 and not work.exists() and train.exists()
+    assert (
+        make("clean", "CATEGORY=fashion", SET).returncode == 0
+        and not work.exists()
+        and train.exists()
+    )
 
 
 def test_out_of_fold_predictions_never_saw_their_rows(catalogue, folders):
-    """Labels that no picture shows are predicted no better than by chance, and those it shows are learnt."""
-    settings = [*CATALOGUE, "net.backbone=test_resnet", "net.head=mlp", "net.epochs=15", "net.batch=8", "net.lr=4e-3", "net.head_lr=4e-3",
-                "net.mmd=0", "models=net", "data.dev=0"]
+    """Labels that no picture shows are predicted no better than by chance, and those it shows are
+    learnt."""
+    settings = [
+        *CATALOGUE,
+        "net.backbone=test_resnet",
+        "net.head=mlp",
+        "net.epochs=15",
+        "net.batch=8",
+        "net.lr=4e-3",
+        "net.head_lr=4e-3",
+        "net.mmd=0",
+        "models=net",
+        "data.dev=0",
+    ]
     assert make("all", "CATEGORY=fashion", "SET=" + " ".join(settings)).returncode == 0
     scores = read_record(folders / "working/fashion/merged.npz")["scores"]
     assert scores["net"]["coin"]["accuracy"] < 0.8
@@ -101,20 +154,44 @@ def test_out_of_fold_predictions_never_saw_their_rows(catalogue, folders):
         assert set(pred["id"]) == set(folds.id[(folds.fold == k) | (folds.split == "test")])
 
 
-def test_heads_and_neighbours_on_encoders_learn_what_pictures_show(catalogue, folders, script, capsys):
-    """knn and heads on two frozen encoders with stages and three views, in one process: random weights see brightness too."""
-    settings = [*CATALOGUE, "models=knn,heads", "heads.source=encoders", "features.encoders=test_resnet,test_convnext", "knn.k=3",
-                "features.pretrained=false", "features.stages=true", "features.views=3", "features.augment=light", "heads.epochs=12",
-                "heads.lr=3e-3", "data.n_folds=2"]
-    for name, *options in (["split_files"], ["download_images"], *(["extract_features", "--source", e] for e in ("test_resnet", "test_convnext")),
-                           *(["train_attr_heads", "--member", f"heads_{k}"] for k in range(2)),
-                           *(["infer", "--member", f"{model}_{k}"] for model in ("knn", "heads") for k in range(2)),
-                           ["merge_files"], ["post_process"]):
+def test_heads_and_neighbours_on_encoders_learn_what_pictures_show(
+    catalogue, folders, script, capsys
+):
+    """knn and heads on two frozen encoders with stages and three views, in one process: random
+    weights see brightness too."""
+    settings = [
+        *CATALOGUE,
+        "models=knn,heads",
+        "heads.source=encoders",
+        "features.encoders=test_resnet,test_convnext",
+        "knn.k=3",
+        "features.pretrained=false",
+        "features.stages=true",
+        "features.views=3",
+        "features.augment=light",
+        "heads.epochs=12",
+        "heads.lr=3e-3",
+        "data.n_folds=2",
+    ]
+    for name, *options in (
+        ["split_files"],
+        ["download_images"],
+        *(["extract_features", "--source", e] for e in ("test_resnet", "test_convnext")),
+        *(["train_attr_heads", "--member", f"heads_{k}"] for k in range(2)),
+        *(["infer", "--member", f"{model}_{k}"] for model in ("knn", "heads") for k in range(2)),
+        ["merge_files"],
+        ["post_process"],
+    ):
         script(name).main(["fashion", *options, *settings])
     scores = read_record(folders / "working/fashion/merged.npz")["scores"]
-    assert min(scores[m]["tone"]["accuracy"] for m in ("knn", "heads", "ensemble")) > scores["majority"]["tone"]["accuracy"] + 0.2
+    assert (
+        min(scores[m]["tone"]["accuracy"] for m in ("knn", "heads", "ensemble"))
+        > scores["majority"]["tone"]["accuracy"] + 0.2
+    )
     assert np.load(folders / "working/fashion/features/test_resnet.npy").shape[:2] == (60, 3)
-    script("post_process").main(["fashion", *settings, "--check", str(folders / "submissions/fashion.csv")])
+    script("post_process").main(
+        ["fashion", *settings, "--check", str(folders / "submissions/fashion.csv")]
+    )
     assert "valid" in capsys.readouterr().out
 
 
@@ -126,9 +203,22 @@ def test_no_member_learns_from_or_chooses_by_the_rows_it_predicts():
     rng = np.random.default_rng(0)
     n, fold = 90, np.repeat([0, 1, 2, -1, 0, 1], 15)
     target = np.where((fold < 0)[:, None], -1, rng.integers(-1, 2, (n, 2)))
-    rows = Rows(attributes, {"x": ["a", "b"], "y": ["a", "b"]}, np.arange(n).astype(str), fold, rng.random(n) < 0.2, np.arange(n), target, np.arange(n).astype(str))
+    rows = Rows(
+        attributes,
+        {"x": ["a", "b"], "y": ["a", "b"]},
+        np.arange(n).astype(str),
+        fold,
+        rng.random(n) < 0.2,
+        np.arange(n),
+        target,
+        np.arange(n).astype(str),
+    )
     for k in range(3):
-        train, dev, own = set(rows.fitting(k, False)), set(rows.fitting(k, True)), set(np.flatnonzero(fold == k))
+        train, dev, own = (
+            set(rows.fitting(k, False)),
+            set(rows.fitting(k, True)),
+            set(np.flatnonzero(fold == k)),
+        )
         assert train and dev and not train & dev and not (train | dev) & set(rows.predicted(k))
         assert set(rows.predicted(k)) == own | set(np.flatnonzero(fold < 0))
         others = target[(fold >= 0) & (fold != k), 0]
@@ -149,16 +239,24 @@ def test_what_is_damaged_or_mended_is_made_again(finished, folders):
         (work / "merged.npz.json").write_text(record)
         assert "merged.npz has no record" in why()
     shutil.copy(finished / "working/fashion/merged.npz.json", work)
-    images.joinpath("3.jpg").unlink()  # read before, so nothing is missed; now it is read again without it
+    images.joinpath(
+        "3.jpg"
+    ).unlink()  # read before, so nothing is missed; now it is read again without it
     (work / "images.csv").unlink()
     assert "bad 1" in run_script("download_images", "fashion", *CATALOGUE).stdout
     shutil.copy(finished / "input/fashion/images/3.jpg", images)
     assert "was made from another images/3.jpg, which could not be read" in why()
 
 
-@pytest.mark.parametrize("args, says", [
-    (["all", "category=c2"], "category is no variable of make"), (["all", "net.epochs=2"], "net.epochs is no variable of make"),
-    (["clean"], "which? make clean CATEGORY=c2"), (["all", "CATEGORY=c9"], "no config 'c9'")])
+@pytest.mark.parametrize(
+    "args, says",
+    [
+        (["all", "category=c2"], "category is no variable of make"),
+        (["all", "net.epochs=2"], "net.epochs is no variable of make"),
+        (["clean"], "which? make clean CATEGORY=c2"),
+        (["all", "CATEGORY=c9"], "no config 'c9'"),
+    ],
+)
 def test_make_refuses_what_it_would_not_mean(args, says):
     done = make("-n", *args)
     assert done.returncode == 2 and says in done.stderr
@@ -166,45 +264,84 @@ def test_make_refuses_what_it_would_not_mean(args, says):
 
 def test_a_path_with_a_slash_at_its_end_is_the_same_path(finished, folders):
     shutil.copytree(finished, folders, dirs_exist_ok=True)
-    done = subprocess.run(["make", "-C", ROOT, f"PYTHON={sys.executable}", "-n", "all", "CATEGORY=fashion", SET], capture_output=True, text=True,
-                          env=os.environ | {f"{n}_path": f"{folders / n}/" for n in ("input", "working", "submissions")})
+    done = subprocess.run(
+        ["make", "-C", ROOT, f"PYTHON={sys.executable}", "-n", "all", "CATEGORY=fashion", SET],
+        capture_output=True,
+        text=True,
+        env=os.environ
+        | {f"{n}_path": f"{folders / n}/" for n in ("input", "working", "submissions")},
+    )
     assert "Nothing to be done" in done.stdout
 
 
-@pytest.mark.parametrize("change, says", [
-    ("doubled", "predicts train:.* twice"), ("foreign", "predicts elsewhere, which is not in folds.csv"), ("missing", "does not predict train:2"),
-    ("another", "predicts train:1 of another fold"), ("nan", "has 1 predictions that are not finite")])
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        ("doubled", "predicts train:.* twice"),
+        ("foreign", "predicts elsewhere, which is not in folds.csv"),
+        ("missing", "does not predict train:2"),
+        ("another", "predicts train:1 of another fold"),
+        ("nan", "has 1 predictions that are not finite"),
+    ],
+)
 def test_merge_refuses_what_is_not_whole(change, says):
     from common.errors import Stop
     from common.rows import Rows
     from pipeline.merging import merge
     from tasks import attributes
 
-    rows = Rows(attributes, {"x": ["a", "b"]}, np.array(["train:1", "train:2", "test:1"]), np.array([0, 1, -1]), *[None] * 4)
+    rows = Rows(
+        attributes,
+        {"x": ["a", "b"]},
+        np.array(["train:1", "train:2", "test:1"]),
+        np.array([0, 1, -1]),
+        *[None] * 4,
+    )
     table = lambda *ids: {"id": np.array(ids), "pred": np.full((len(ids), 2), 0.5)}
     tables = {"net_0": table("train:1", "test:1"), "net_1": table("train:2", "test:1")}
     assert merge(tables, rows).tolist() == [[0.5, 0.5]] * 3
     if change == "nan":
         tables["net_1"]["pred"][0, 0] = np.nan
     else:
-        tables["net_1"] = table(*{"doubled": ["train:2", "train:2", "test:1"], "foreign": ["elsewhere"], "missing": ["test:1"],
-                                        "another": ["train:1", "train:2", "test:1"]}[change])
+        tables["net_1"] = table(
+            *{
+                "doubled": ["train:2", "train:2", "test:1"],
+                "foreign": ["elsewhere"],
+                "missing": ["test:1"],
+                "another": ["train:1", "train:2", "test:1"],
+            }[change]
+        )
     with pytest.raises(Stop, match=says):
         merge(tables, rows)
 
 
-@pytest.mark.parametrize("args, says", [
-    (["04_train_fold", "c2"], "folds.csv is missing; run: python scripts/01_split_files.py c2"),
-    (["01_split_files", "c2"], "no visual-taxonomy/train.csv in input_path="),
-    (["04_train_fold", "c2", "--member", "tree_0"], "no model 'tree'; there are: clip, fusion, heads, knn, mlp, net"),
-    (["05_train_attr_heads", "c2", "--member", "net_0"], "run: python scripts/04_train_fold.py c2 --member net_0"),
-    (["04_train_fold", "c2", "--member", "net"], "'net' is no member"),
-    (["04_train_fold", "c2", "--member", "net_9"], "net_9 is not a member of c2; there are: net_0"),
-    (["01_split_files", "c7"], "no config 'c7'; there are: c1"),
-    (["01_split_files", "c2", "data.fold=1"], "no setting 'data.fold'; there are: folder")])
+@pytest.mark.parametrize(
+    "args, says",
+    [
+        (["04_train_fold", "c2"], "folds.csv is missing; run: python scripts/01_split_files.py c2"),
+        (["01_split_files", "c2"], "no visual-taxonomy/train.csv in input_path="),
+        (
+            ["04_train_fold", "c2", "--member", "tree_0"],
+            "no model 'tree'; there are: clip, fusion, heads, knn, mlp, net",
+        ),
+        (
+            ["05_train_attr_heads", "c2", "--member", "net_0"],
+            "run: python scripts/04_train_fold.py c2 --member net_0",
+        ),
+        (["04_train_fold", "c2", "--member", "net"], "'net' is no member"),
+        (
+            ["04_train_fold", "c2", "--member", "net_9"],
+            "net_9 is not a member of c2; there are: net_0",
+        ),
+        (["01_split_files", "c7"], "no config 'c7'; there are: c1"),
+        (["01_split_files", "c2", "data.fold=1"], "no setting 'data.fold'; there are: folder"),
+    ],
+)
 def test_a_mistake_is_one_line_and_a_failure(args, says):
     done = run_script(args[0], *args[1:])
-    assert done.returncode == 1 and says in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert (
+        done.returncode == 1 and says in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    )
 
 
 def test_killed_anywhere_make_again_gives_the_same_submission(finished, folders):
@@ -213,7 +350,9 @@ def test_killed_anywhere_make_again_gives_the_same_submission(finished, folders)
     shutil.copytree(finished / "input", folders / "input")
     rng, kills = random.Random(0), 0
     while True:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         try:
             assert process.wait(rng.uniform(3, 10 + kills)) == 0
             break
@@ -222,4 +361,8 @@ def test_killed_anywhere_make_again_gives_the_same_submission(finished, folders)
             process.wait()
             kills += 1
             time.sleep(0.1)
-    assert kills and (folders / "submissions/fashion.csv").read_bytes() == (finished / "submissions/fashion.csv").read_bytes()
+    assert (
+        kills
+        and (folders / "submissions/fashion.csv").read_bytes()
+        == (finished / "submissions/fashion.csv").read_bytes()
+    )

@@ -1,4 +1,6 @@
-"""The price system as a user runs it, on the toolkit's own sample: every model learns, none knows what it is scored on."""
+"""The price system as a user runs it, on the toolkit's own sample: every model learns, none knows
+what it is scored on."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,12 +11,22 @@ from common.rows import Rows
 from conftest import make, run_script
 
 CPU = ("ridge", "mlp", "svr", "table", "stack")
-SMALL = ["data.n_folds=2", "table.rounds=60", "table.seeds=1", "mlp.seeds=1", "mlp.epochs=10", "mlp.batch=16", "words.space=16", "images.size=32"]
+SMALL = [
+    "data.n_folds=2",
+    "table.rounds=60",
+    "table.seeds=1",
+    "mlp.seeds=1",
+    "mlp.epochs=10",
+    "mlp.batch=16",
+    "words.space=16",
+    "images.size=32",
+]
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """The sample's prices, 160 rows of train and 40 of test; and the same with the training prices shuffled."""
+    """The sample's prices, 160 rows of train and 40 of test; and the same with the training prices
+    shuffled."""
     from sample import price
 
     top = tmp_path_factory.mktemp("shop")
@@ -26,23 +38,34 @@ def shop(tmp_path_factory):
     for file in (top / "true" / price.FOLDER).iterdir():
         (top / "shuffled_rows" / file.name).symlink_to(file)
     (top / "shuffled_rows/train.csv").unlink()
-    table.assign(price=np.random.default_rng(1).permutation(table.price)).to_csv(top / "shuffled_rows/train.csv", index=False)
+    table.assign(price=np.random.default_rng(1).permutation(table.price)).to_csv(
+        top / "shuffled_rows/train.csv", index=False
+    )
     return top
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """Tiny models of random weights by the last part of their real names: what run.weights names."""
+    """Tiny models of random weights by the last part of their real names: what run.weights
+    names."""
     top = tmp_path_factory.mktemp("weights")
-    for name, build in (("clip-vit-base-patch32", tiny.clip), ("siglip-base-patch16-224", tiny.siglip), ("embeddinggemma-300m", tiny.embedding_gemma),
-                        ("Qwen2.5-VL-3B-Instruct", tiny.qwen_vl), ("deberta-v3-base", tiny.deberta)):
+    for name, build in (
+        ("clip-vit-base-patch32", tiny.clip),
+        ("siglip-base-patch16-224", tiny.siglip),
+        ("embeddinggemma-300m", tiny.embedding_gemma),
+        ("Qwen2.5-VL-3B-Instruct", tiny.qwen_vl),
+        ("deberta-v3-base", tiny.deberta),
+    ):
         build(top / name)
     return top
 
 
 def run(script, category: str, members, sources=(), *settings, pictures: bool = False) -> dict:
     """Every step of a category in this process. Gives the record of the merged predictions."""
-    here = ["data.train_image=images/{sample_id}.jpg", "data.test_image=images/{sample_id}.jpg"]  # not downloaded
+    here = [
+        "data.train_image=images/{sample_id}.jpg",
+        "data.test_image=images/{sample_id}.jpg",
+    ]  # not downloaded
     settings = ["data.folder=demo_price", *SMALL, *settings, *here * pictures]
     call = lambda name, *options: script(name).main([category, *options, *settings])
     call("split_files")
@@ -88,81 +111,157 @@ def test_with_shuffled_prices_every_cpu_model_falls_to_the_median(script, input_
     assert all(found[model] > found["median"] - 4 for model in CPU), found
 
 
-def test_the_shuffled_prices_would_show_a_member_that_saw_its_own_rows(script, input_of, monkeypatch):
-    """What the test before would see of a leak: fitted on its own fold, a model beats the median of prices that mean nothing."""
+def test_the_shuffled_prices_would_show_a_member_that_saw_its_own_rows(
+    script, input_of, monkeypatch
+):
+    """What the test before would see of a leak: fitted on its own fold, a model beats the median of
+    prices that mean nothing."""
     input_of("shuffled")
-    monkeypatch.setattr(Rows, "labelled", lambda self, k: np.flatnonzero((self.fold >= 0) & (self.target[:, 0] >= 0)))
+    monkeypatch.setattr(
+        Rows,
+        "labelled",
+        lambda self, k: np.flatnonzero((self.fold >= 0) & (self.target[:, 0] >= 0)),
+    )
     found = scores(run(script, "price", ("ridge", "mlp", "svr"), ["words"], "models=ridge,mlp,svr"))
     assert all(found[model] < found["median"] - 10 for model in ("ridge", "mlp", "svr")), found
 
 
 NETWORKS = [
     ("price_v1", "clip", (), ["clip.epochs=2", "clip.width=16"], True),
-    ("price_v2", "fusion", ("image:google/siglip-base-patch16-224", "text:google/embeddinggemma-300m"),
-     ["fusion.epochs=3", "fusion.cycle=1", "fusion.lr=1e-3", "encode.tokens=6"], True),
-    ("price_qwen", "fusion", ("image:Qwen/Qwen2.5-VL-3B-Instruct", "joint:Qwen/Qwen2.5-VL-3B-Instruct"),
-     ["fusion.text=joint:Qwen/Qwen2.5-VL-3B-Instruct", "fusion.epochs=2", "fusion.lr=1e-3", "encode.max_length=64"], True),
-    ("price_text", "text", (), ["text.epochs=2", "text.max_length=48"], False)]
+    (
+        "price_v2",
+        "fusion",
+        ("image:google/siglip-base-patch16-224", "text:google/embeddinggemma-300m"),
+        ["fusion.epochs=3", "fusion.cycle=1", "fusion.lr=1e-3", "encode.tokens=6"],
+        True,
+    ),
+    (
+        "price_qwen",
+        "fusion",
+        ("image:Qwen/Qwen2.5-VL-3B-Instruct", "joint:Qwen/Qwen2.5-VL-3B-Instruct"),
+        [
+            "fusion.text=joint:Qwen/Qwen2.5-VL-3B-Instruct",
+            "fusion.epochs=2",
+            "fusion.lr=1e-3",
+            "encode.max_length=64",
+        ],
+        True,
+    ),
+    ("price_text", "text", (), ["text.epochs=2", "text.max_length=48"], False),
+]
 
 
-@pytest.mark.parametrize("category, model, sources, settings, pictures", NETWORKS, ids=[n[0] for n in NETWORKS])
+@pytest.mark.parametrize(
+    "category, model, sources, settings, pictures", NETWORKS, ids=[n[0] for n in NETWORKS]
+)
 def test_the_networks_run_from_raw_files_to_a_submission_and_shuffled_prices_teach_them_nothing(
-        script, input_of, weights, folders, category, model, sources, settings, pictures):
+    script, input_of, weights, folders, category, model, sources, settings, pictures
+):
     input_of("shuffled")
-    found = scores(run(script, category, (model,), sources, f"run.weights={weights}", *settings, pictures=pictures))
+    found = scores(
+        run(
+            script,
+            category,
+            (model,),
+            sources,
+            f"run.weights={weights}",
+            *settings,
+            pictures=pictures,
+        )
+    )
     assert found[model] > found["median"] - 3, found
     made = pd.read_csv(folders / f"submissions/{category}.csv")
     assert len(made) == 40 and (made.price > 0).all()
     folds = pd.read_csv(folders / f"working/{category}/folds.csv")
     for k in range(2):
         with np.load(folders / f"working/{category}/pred/{model}_{k}.npz") as pred:
-            assert set(pred["id"]) == set(folds.id[(folds.fold == k) | (folds.split == "test")]) and not pred["bad"].any()
+            assert (
+                set(pred["id"]) == set(folds.id[(folds.fold == k) | (folds.split == "test")])
+                and not pred["bad"].any()
+            )
 
 
 def test_make_runs_a_price_category_twice_and_a_changed_setting_only_what_follows(input_of, shop):
     input_of("true")
     settings = " ".join(["data.folder=demo_price", *SMALL, "models=ridge,table,stack"])
     done = make("all", "CATEGORY=price", f"SET={settings}")
-    assert done.returncode == 0 and "valid" in done.stdout, done.stdout[-2000:] + done.stderr[-2000:]
-    planned = lambda more: [line.split("scripts/")[1][:2] for line in make(
-        "-n", "all", "CATEGORY=price", f"SET={settings} {more}").stdout.splitlines() if "scripts/0" in line]
+    assert done.returncode == 0 and "valid" in done.stdout, (
+        done.stdout[-2000:] + done.stderr[-2000:]
+    )
+    planned = lambda more: [
+        line.split("scripts/")[1][:2]
+        for line in make(
+            "-n", "all", "CATEGORY=price", f"SET={settings} {more}"
+        ).stdout.splitlines()
+        if "scripts/0" in line
+    ]
     assert planned("") == planned("run.workers=1") == []
     assert planned("post.decode=plain") == ["09"]
     assert sorted(planned("table.rounds=50")) == ["04"] * 2 + ["06"] * 2 + ["07", "08", "09"]
-    assert sorted(planned("ridge.alpha=3")) == ["03"] * 2 + ["04"] * 4 + ["06"] * 4 + ["07", "08", "09"]
+    assert sorted(planned("ridge.alpha=3")) == ["03"] * 2 + ["04"] * 4 + ["06"] * 4 + [
+        "07",
+        "08",
+        "09",
+    ]
     assert planned("models=ridge") == ["08", "09"]
     truth = shop / "true/demo_price/solution.csv"
     from common.paths import Paths
 
-    checked = run_script("post_process", "price", "data.folder=demo_price", "--check", str(Paths("price").submission), "--truth", str(truth))
+    checked = run_script(
+        "post_process",
+        "price",
+        "data.folder=demo_price",
+        "--check",
+        str(Paths("price").submission),
+        "--truth",
+        str(truth),
+    )
     assert checked.returncode == 0 and 20 < float(checked.stdout.split("score ")[1].split()[0]) < 70
 
 
-def test_a_stack_over_tables_from_elsewhere_and_what_is_wrong_with_them(script, input_of, shop, tmp_path, monkeypatch):
+def test_a_stack_over_tables_from_elsewhere_and_what_is_wrong_with_them(
+    script, input_of, shop, tmp_path, monkeypatch
+):
     rng = np.random.default_rng(0)
-    train, truth = (pd.read_csv(shop / "true/demo_price" / name, dtype={"sample_id": str}) for name in ("train.csv", "solution.csv"))
+    train, truth = (
+        pd.read_csv(shop / "true/demo_price" / name, dtype={"sample_id": str})
+        for name in ("train.csv", "solution.csv")
+    )
     folder = tmp_path / "own/price_oof"
     folder.mkdir(parents=True)
 
     def write(change=lambda table: table):
         for name, table in (("train.csv", train[["sample_id", "price"]]), ("test.csv", truth)):
-            members = {f"m{i}": (table.price * np.exp(rng.normal(0, 0.3 + 0.1 * i, len(table)))).round(4) for i in range(3)}
+            members = {
+                f"m{i}": (table.price * np.exp(rng.normal(0, 0.3 + 0.1 * i, len(table)))).round(4)
+                for i in range(3)
+            }
             table = change(table.assign(**members).sample(frac=1, random_state=0))
-            (table if name == "train.csv" else table.drop(columns="price")).to_csv(folder / name, index=False)
+            (table if name == "train.csv" else table.drop(columns="price")).to_csv(
+                folder / name, index=False
+            )
 
     monkeypatch.setenv("input_path", str(tmp_path / "own"))
     scripts = ("split_files", "stack", "merge_files", "post_process")
-    run_stack = lambda *options: [script(name).main(["price_oof", "data.n_folds=3", *options]) for name in scripts]
+    run_stack = lambda *options: [
+        script(name).main(["price_oof", "data.n_folds=3", *options]) for name in scripts
+    ]
     write()
     run_stack()
     from common.errors import Stop
     from common.paths import Paths
 
     record = read_record(Paths("price_oof").pred("stack_0"))
-    assert record["scores"]["stack"] < record["scores"]["m0"] and set(record["raw"]) == {"train.csv", "test.csv"}
-    for change, says in ((lambda t: t.assign(m1=t.price * 1.001), "m1: .*it has seen the price"),
-                         (lambda t: t.assign(m2=-t.m2), "m2 is -"), (lambda t: t.assign(m0="x"), "m0 is 'x' at train:"),
-                         (lambda t: t.drop(columns=["m1", "m2"]), "needs two columns")):
+    assert record["scores"]["stack"] < record["scores"]["m0"] and set(record["raw"]) == {
+        "train.csv",
+        "test.csv",
+    }
+    for change, says in (
+        (lambda t: t.assign(m1=t.price * 1.001), "m1: .*it has seen the price"),
+        (lambda t: t.assign(m2=-t.m2), "m2 is -"),
+        (lambda t: t.assign(m0="x"), "m0 is 'x' at train:"),
+        (lambda t: t.drop(columns=["m1", "m2"]), "needs two columns"),
+    ):
         write(change)
         with pytest.raises(Stop, match=says):
             run_stack()
@@ -171,40 +270,70 @@ def test_a_stack_over_tables_from_elsewhere_and_what_is_wrong_with_them(script, 
 
 
 def test_embeddings_of_texts_and_pictures_join_the_table(script, input_of, weights, folders):
-    """A sentence encoder and a timm encoder, by setting; rows without a picture have a place too."""
+    """A sentence encoder and a timm encoder, by setting; rows without a picture have a place
+    too."""
     input_of("true")
     tiny.minilm(weights / "minilm")
     settings = ["table.encoder=minilm", f"run.weights={weights}", "models=svr,table,stack"]
     with pytest.raises(Exception, match="test_resnet"):
-        script("split_files").main(["price", "data.folder=demo_price", *settings, "table.image=timm:test_resnet"])
-    found = scores(run(script, "price", ("svr", "table", "stack"), ("text:minilm", *TABLE), *settings))
+        script("split_files").main(
+            ["price", "data.folder=demo_price", *settings, "table.image=timm:test_resnet"]
+        )
+    found = scores(
+        run(script, "price", ("svr", "table", "stack"), ("text:minilm", *TABLE), *settings)
+    )
     assert found["table"] < found["median"] - 5
     columns = read_record(folders / "working/price/features/table_0.npy")["columns"]
     assert "near words 0" in columns and "near text:minilm 0" in columns
 
 
-@pytest.mark.parametrize("settings, sources", [
-    (["fusion.image="], ["text:google/embeddinggemma-300m"]),
-    (["fusion.text=", "encode.tokens=4"], ["image:google/siglip-base-patch16-224"]),
-    (["fusion.image=timm:test_resnet", "data.dev=0"], ["timm:test_resnet", "text:google/embeddinggemma-300m"])],
-    ids=["text alone", "picture alone", "timm"])
-def test_fusion_with_one_side_or_a_timm_encoder(script, input_of, weights, settings, sources, request):
+@pytest.mark.parametrize(
+    "settings, sources",
+    [
+        (["fusion.image="], ["text:google/embeddinggemma-300m"]),
+        (["fusion.text=", "encode.tokens=4"], ["image:google/siglip-base-patch16-224"]),
+        (
+            ["fusion.image=timm:test_resnet", "data.dev=0"],
+            ["timm:test_resnet", "text:google/embeddinggemma-300m"],
+        ),
+    ],
+    ids=["text alone", "picture alone", "timm"],
+)
+def test_fusion_with_one_side_or_a_timm_encoder(
+    script, input_of, weights, settings, sources, request
+):
     input_of("true")
-    if "timm" in request.node.callspec.id:  # its random weights, saved as a user's download would be
+    if (
+        "timm" in request.node.callspec.id
+    ):  # its random weights, saved as a user's download would be
         import timm
 
         from networks.weights import save_weights
 
-        save_weights(timm.create_model("test_resnet", pretrained=False), weights / "test_resnet.safetensors")
+        save_weights(
+            timm.create_model("test_resnet", pretrained=False), weights / "test_resnet.safetensors"
+        )
     settings = [f"run.weights={weights}", "fusion.epochs=3", "fusion.lr=1e-3", *settings]
     found = scores(run(script, "price_v2", ("fusion",), sources, *settings, pictures=True))
     assert np.isfinite(found["fusion"])
 
 
-@pytest.mark.parametrize("settings", [["clip.target=standard", "clip.alpha=1"], ["clip.model=google/siglip-base-patch16-224", "clip.alpha=0"]])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["clip.target=standard", "clip.alpha=1"],
+        ["clip.model=google/siglip-base-patch16-224", "clip.alpha=0"],
+    ],
+)
 def test_v1_with_another_target_loss_or_encoder(script, input_of, weights, settings):
     input_of("true")
-    settings = [f"run.weights={weights}", "clip.epochs=2", "clip.width=16", "clip.head_lr=1e-3", *settings]
+    settings = [
+        f"run.weights={weights}",
+        "clip.epochs=2",
+        "clip.width=16",
+        "clip.head_lr=1e-3",
+        *settings,
+    ]
     found = scores(run(script, "price_v1", ("clip",), (), *settings, pictures=True))
     assert found["clip"] < 120
 
@@ -216,8 +345,17 @@ def test_a_column_may_not_have_a_models_name(monkeypatch):
     from config import load
     from models import stack
 
-    for name, value in (("load_npz", None), ("merge", np.ones((2, 1))), ("read_numbers", (np.ones((2, 2)), ["ridge", "other"]))):
+    for name, value in (
+        ("load_npz", None),
+        ("merge", np.ones((2, 1))),
+        ("read_numbers", (np.ones((2, 2)), ["ridge", "other"])),
+    ):
         monkeypatch.setattr(stack, name, lambda *_, value=value: value)
-    config = load("price", ["models=ridge,table,stack", "stack.train=more.csv", "stack.test=more_test.csv"])
+    config = load(
+        "price", ["models=ridge,table,stack", "stack.train=more.csv", "stack.test=more_test.csv"]
+    )
     with pytest.raises(Stop, match="ridge is a model and a column of more.csv; rename the column"):
-        stack.columns(SimpleNamespace(config=config, paths=SimpleNamespace(pred=str)), SimpleNamespace(id=np.array(["train:1", "test:1"])))
+        stack.columns(
+            SimpleNamespace(config=config, paths=SimpleNamespace(pred=str)),
+            SimpleNamespace(id=np.array(["train:1", "test:1"])),
+        )

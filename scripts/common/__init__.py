@@ -1,4 +1,5 @@
-"""What everybody uses, and nothing else: errors, files, paths, tables, rows, settings' types, the ledger.
+"""What everybody uses, and nothing else: errors, files, paths, tables, rows, settings' types, the
+ledger.
 
 It imports no other room. Heavy packages are imported where they are used.
 """

@@ -1,4 +1,5 @@
 """Files: written whole or not at all, each with a record of how it was made; log lines."""
+
 import hashlib
 import json
 import os
@@ -6,7 +7,7 @@ import platform
 import sys
 import time
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -21,7 +22,8 @@ def record_path(path: Path) -> Path:
 
 
 def read_record(path: Path) -> dict | None:
-    """How `path` was made; None when it is missing (and not spent), has no record, or the record is not readable."""
+    """How `path` was made; None when it is missing (and not spent), has no record, or the record is
+    not readable."""
     try:
         record = json.loads(record_path(path).read_text())
     except (OSError, ValueError):
@@ -39,7 +41,8 @@ def load_npz(path: Path) -> dict:
 
 
 def spend(path: Path) -> None:
-    """Remove a large file that nobody needs any more; its record stays, so that what was made from it stays fresh."""
+    """Remove a large file that nobody needs any more; its record stays, so that what was made from
+    it stays fresh."""
     record = read_record(path)
     with replacing(record_path(path)) as part:
         part.write_text(json.dumps(record | {"spent": True}, indent=1))
@@ -48,7 +51,8 @@ def spend(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path):
-    """Yield a temporary path beside `path` that replaces it when the block ends well; else nothing is left."""
+    """Yield a temporary path beside `path` that replaces it when the block ends well; else nothing
+    is left."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".*.{path.name}"):  # by a process that was killed
         pid = left.name.split(".")[1]
@@ -68,14 +72,21 @@ def replacing(path: Path):
 def writing(path: Path, record: dict):
     """`replacing` with a record, which the block may still add to.
 
-    The old file goes first and the new record comes before the new file, so at no instant does a record stand beside
-    a file of other settings, and a file that exists is complete and says how it was made.
+    The old file goes first and the new record comes before the new file, so at no instant does a
+    record stand beside a file of other settings, and a file that exists is complete and says how it
+    was made.
     """
     start = time.time()
     with replacing(path) as part:
         yield part
-        made = datetime.now(timezone.utc).isoformat(timespec="microseconds")  # tells one making from another
-        record = {"made": made, "seconds": round(time.time() - start, 1), **record, "bytes": part.stat().st_size, "versions": versions()}
+        made = datetime.now(UTC).isoformat(timespec="microseconds")  # tells one making from another
+        record = {
+            "made": made,
+            "seconds": round(time.time() - start, 1),
+            **record,
+            "bytes": part.stat().st_size,
+            "versions": versions(),
+        }
         path.unlink(missing_ok=True)
         with replacing(record_path(path)) as file:
             file.write_text(json.dumps(record, indent=1, default=str))
@@ -83,13 +94,27 @@ def writing(path: Path, record: dict):
 
 def versions() -> dict:
     """Python, machine and the packages that this process has loaded."""
-    names = ("torch", "timm", "transformers", "albumentations", "pandas", "numpy", "sklearn", "lightgbm")
-    loaded = {n: metadata.version({"sklearn": "scikit-learn"}.get(n, n)) for n in names if n in sys.modules}
+    names = (
+        "torch",
+        "timm",
+        "transformers",
+        "albumentations",
+        "pandas",
+        "numpy",
+        "sklearn",
+        "lightgbm",
+    )
+    loaded = {
+        n: metadata.version({"sklearn": "scikit-learn"}.get(n, n))
+        for n in names
+        if n in sys.modules
+    }
     return {"python": platform.python_version(), "machine": platform.platform(terse=True), **loaded}
 
 
 def digest(path: Path, known: dict | None = None) -> dict:
-    """size, mtime_ns and sha256 of a file; `known` from an earlier call saves reading it when size and time are the same."""
+    """size, mtime_ns and sha256 of a file; `known` from an earlier call saves reading it when size
+    and time are the same."""
     stat = path.stat()
     same = known and (known["size"], known["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns)
     with open(path, "rb") as file:

@@ -1,8 +1,11 @@
-"""A table that grows row by row and survives a kill at any byte: replies of language models, lines of OCR.
+"""A table that grows row by row and survives a kill at any byte: replies of language models, lines
+of OCR.
 
-The growing file is no csv yet. Its first line holds key and columns, every further one a row as a JSON list, in which no cell can put
-a bare line ending: so a line that is not ended is a record that was not written whole, whatever the texts hold.
+The growing file is no csv yet. Its first line holds key and columns, every further one a row as a
+JSON list, in which no cell can put a bare line ending: so a line that is not ended is a record that
+was not written whole, whatever the texts hold.
 """
+
 import fcntl
 import json
 import os
@@ -13,15 +16,19 @@ from pathlib import Path
 from common.errors import Stop
 from common.log import log
 
-SYNC = 5.0  # seconds between fsyncs: what a pulled plug may cost; a kill costs nothing that `add` came back from
+# seconds between fsyncs: what a pulled plug may cost; a kill costs nothing that `add` came back
+# from
+SYNC = 5.0
 
 
 class Ledger:
-    """`with Ledger(file, columns, key) as ledger`: done {id: row} are the rows there already, `add` appends, `finish` writes the csv.
+    """`with Ledger(file, columns, key) as ledger`: done {id: row} are the rows there already, `add`
+    appends, `finish` writes the csv.
 
-    A row's id is its first cell. A later row with the same id takes the place of the earlier one: so rows that failed are tried again.
-    A file of another key (a string: the hash of settings and inputs) or of other columns is started anew. Cells are str; a NUL or half
-    a surrogate pair in them, which csv readers and UTF-8 do not take, becomes U+FFFD; everything else is kept as it is.
+    A row's id is its first cell. A later row with the same id takes the place of the earlier one:
+    so rows that failed are tried again. A file of another key (a string: the hash of settings and
+    inputs) or of other columns is started anew. Cells are str; a NUL or half a surrogate pair in
+    them, which csv readers and UTF-8 do not take, becomes U+FFFD; everything else is kept as it is.
 
     Stop when another process has the file open. One thread at a time.
     """
@@ -48,25 +55,34 @@ class Ledger:
             os.close(self.fd)
 
     def lock(self) -> None:
-        """Stop when another process has the lock. Not flock: forked workers inherit it, and hold it on when this process is killed.
+        """Stop when another process has the lock. Not flock: forked workers inherit it, and hold it
+        on when this process is killed.
 
-        The lock goes when this process closes any descriptor of the file, so the file is read through self.fd alone.
+        The lock goes when this process closes any descriptor of the file, so the file is read
+        through self.fd alone.
         """
         try:
             fcntl.lockf(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            mine = self.file.exists() and os.path.samestat(os.fstat(self.fd), self.file.stat())  # else it was just removed
+            mine = self.file.exists() and os.path.samestat(
+                os.fstat(self.fd), self.file.stat()
+            )  # else it was just removed
         except (BlockingIOError, PermissionError):
             mine = False
         if not mine:
-            raise Stop(f"another process is writing {self.file}: wait for it, or end it, then run the same command again")
+            raise Stop(
+                f"another process is writing {self.file}: wait for it, or end it, then "
+                "run the same command again"
+            )
 
     def load(self) -> None:
         """Read what is there, cut off a torn record; or start anew."""
         with open(self.fd, "rb", closefd=False) as file:
             data = file.read()
-        self.size = self.safe = data.rfind(b"\n") + 1  # bytes that are whole records; of them, those not at stake when an fsync fails
+        self.size = self.safe = (
+            data.rfind(b"\n") + 1
+        )  # bytes that are whole records; of them, those not at stake when an fsync fails
         self.synced = time.monotonic()
-        head, *lines = data[:self.size].decode(errors="replace").split("\n")[:-1] or [""]
+        head, *lines = data[: self.size].decode(errors="replace").split("\n")[:-1] or [""]
         mine = line({"key": self.key, "columns": self.columns})
         if head + "\n" != mine:
             self.size, self.safe, lines = 0, 0, []
@@ -76,10 +92,15 @@ class Ledger:
         rows = [row for row in map(self.parse, lines) if row]
         self.done = {row[0]: row for row in rows}
         if bad := len(lines) - len(rows):
-            log(unreadable=bad, of=self.file, because="the disk lost them; these rows are made again")
+            log(
+                unreadable=bad,
+                of=self.file,
+                because="the disk lost them; these rows are made again",
+            )
 
     def parse(self, text: str) -> tuple[str, ...] | None:
-        """The row of a line; None where it is none, as a pulled plug can leave behind: a file grows before its blocks are written."""
+        """The row of a line; None where it is none, as a pulled plug can leave behind: a file grows
+        before its blocks are written."""
         try:
             row = json.loads(text)
         except ValueError:
@@ -88,7 +109,8 @@ class Ledger:
         return tuple(row) if whole else None
 
     def add(self, rows) -> None:
-        """Append rows, tuples of a cell per column, the id first: all of them are in the file when this comes back, or none."""
+        """Append rows, tuples of a cell per column, the id first: all of them are in the file when
+        this comes back, or none."""
         rows = [tuple(clean(str(cell)) for cell in row) for row in rows]
         if wrong := [row for row in rows if len(row) != len(self.columns)]:
             raise ValueError(f"{wrong[0]} has not a cell for each of {', '.join(self.columns)}")
@@ -101,7 +123,7 @@ class Ledger:
         left = memoryview(text.encode())
         try:
             while left:
-                left = left[os.write(self.fd, left):]
+                left = left[os.write(self.fd, left) :]
         except BaseException:  # a full disk, Ctrl-C: what was written of it goes
             os.ftruncate(self.fd, self.size)
             raise
@@ -121,12 +143,19 @@ class Ledger:
         return list(self.done.values())
 
     def finish(self, part: Path, ids) -> None:
-        """Write the rows of `ids`, in their order, to `part` as csv with a header. Stop when one is not there; others are left out."""
+        """Write the rows of `ids`, in their order, to `part` as csv with a header. Stop when one is
+        not there; others are left out."""
         ids = [clean(str(id)) for id in ids]
         if missing := [id for id in ids if id not in self.done]:
-            raise Stop(f"{self.file}: {len(missing)} of {len(ids)} rows are not done, e.g. {missing[0]}; run the same command again")
+            raise Stop(
+                f"{self.file}: {len(missing)} of {len(ids)} rows are not done, e.g. "
+                f"{missing[0]}; run the same command again"
+            )
         with open(part, "w", encoding="utf-8", newline="") as file:
-            file.writelines(",".join(map(quoted, row)) + "\n" for row in (self.columns, *map(self.done.get, ids)))
+            file.writelines(
+                ",".join(map(quoted, row)) + "\n"
+                for row in (self.columns, *map(self.done.get, ids))
+            )
 
     def remove(self) -> None:
         """The growing file goes, once what `finish` wrote has its name."""
@@ -139,9 +168,12 @@ def line(value) -> str:
 
 
 def clean(cell: str) -> str:
-    return cell.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return (
+        cell.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    )
 
 
 def quoted(cell: str) -> str:
-    """A cell as csv has it. The csv module of Python 3.11 leaves a lone \\r bare, and readers then end the line there."""
+    """A cell as csv has it. The csv module of Python 3.11 leaves a lone \\r bare, and readers then
+    end the line there."""
     return '"' + cell.replace('"', '""') + '"' if re.search('[",\r\n]', cell) else cell

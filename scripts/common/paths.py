@@ -1,8 +1,10 @@
 """Every file name of the pipeline, in one place; nothing is created on import.
 
-Environment variables `input_path`, `working_path` and `submissions_path` move the three data folders; unset, they are
-Kaggle's folders in a Kaggle kernel, else those of the repository, whatever the current directory.
+Environment variables `input_path`, `working_path` and `submissions_path` move the three data
+folders; unset, they are Kaggle's folders in a Kaggle kernel, else those of the repository, whatever
+the current directory.
 """
+
 import os
 from pathlib import Path
 
@@ -18,30 +20,48 @@ def folder(name: str) -> Path:
         return Path(named)
     if "KAGGLE_KERNEL_RUN_TYPE" not in os.environ:
         return ROOT / name
-    return Path(KAGGLE[name]) if name in KAGGLE else folder("working")  # where Kaggle looks for submissions
+    return (
+        Path(KAGGLE[name]) if name in KAGGLE else folder("working")
+    )  # where Kaggle looks for submissions
 
 
 def input_folder(name: str, file: str) -> Path:
     """The folder `name` of the inputs that holds `file`, under any layout that Kaggle mounts.
 
-    Tried in this order: input_path/name, input_path itself, then one to three folders deeper (competitions/name, owner/name,
-    datasets/owner/name). Raises Stop with what was found instead.
+    Tried in this order: input_path/name, input_path itself, then one to three folders deeper
+    (competitions/name, owner/name, datasets/owner/name). Raises Stop with what was found instead.
     """
     top = folder("input")
-    tried = [top / name, top, *(p for depth in ("*", "*/*", "*/*/*") for p in sorted(top.glob(f"{depth}/{name}")))]
+    tried = [
+        top / name,
+        top,
+        *(p for depth in ("*", "*/*", "*/*/*") for p in sorted(top.glob(f"{depth}/{name}"))),
+    ]
     for place in tried:
         if (place / file).is_file():
             return place
-    there = sorted(str(p.relative_to(top)) for depth in ("*", "*/*") for p in top.glob(depth) if not p.name.startswith(".") and ".half" not in str(p))
+    there = sorted(
+        str(p.relative_to(top))
+        for depth in ("*", "*/*")
+        for p in top.glob(depth)
+        if not p.name.startswith(".") and ".half" not in str(p)
+    )
     if name.startswith("demo_"):
-        raise Stop(f"no {name}/{file} in input_path={top}: the sample is not drawn yet; run: python scripts/00_sample_data.py, or make demo")
+        raise Stop(
+            f"no {name}/{file} in input_path={top}: the sample is not drawn yet; run: "
+            "python scripts/00_sample_data.py, or make demo"
+        )
     more = f" and {len(there) - 20} more" if len(there) > 20 else ""
-    raise Stop(f"no {name}/{file} in input_path={top}; there is: {', '.join(there[:20]) or 'nothing'}{more}. "
-               f"Put the competition's files in {top / name}, or set input_path")
+    raise Stop(
+        f"no {name}/{file} in input_path={top}; there is: "
+        f"{', '.join(there[:20]) or 'nothing'}{more}. "
+        f"Put the competition's files in {top / name}, or set input_path"
+    )
 
 
 def inside(top: Path, name: str) -> Path:
-    """top/name, if that stays inside top: a name from a CSV is untrusted. Raises ValueError otherwise."""
+    """top/name, if that stays inside top: a name from a CSV is untrusted. Raises ValueError
+    otherwise."""
     if "\0" in name or name.startswith(("/", "\\")) or ".." in Path(name).parts:
         raise ValueError(f"{name!r} leads out of {top}")
     return top / name
@@ -57,23 +77,37 @@ class Paths:
 
     def __init__(self, category: str):
         self.category, self.dir = category, folder("working") / category
-        self.folds = self.dir / "folds.csv"          # id, split, fold, dev, image, labels
+        self.folds = self.dir / "folds.csv"  # id, split, fold, dev, image, labels
         self.downloads = folder("working") / "downloads"  # files of links, for all categories
-        self.images = self.dir / "images.csv"        # image, status, reason, where in the cache
-        self.cache = self.dir / "images"             # <shard>.bin
+        self.images = self.dir / "images.csv"  # image, status, reason, where in the cache
+        self.cache = self.dir / "images"  # <shard>.bin
         self.words = self.dir / "features" / "words.npz"  # n-grams of the texts, sparse (n, v)
-        self.near = self.dir / "features" / "near.npz"    # the nearest training rows of every row
-        self.ocr = self.dir / "features" / "ocr.csv"      # lines of text on the pictures, with their places
-        self.mistakes = self.dir / "mistakes.csv"    # labelled rows that are answered wrong
-        self.merged = self.dir / "merged.npz"        # id (n,), pred (n, k)
-        self.answers = self.dir / "answers.npz"      # id (n,), answer (n, a) decoded, out-of-fold; of: when merged.npz was made
-        self.stopped = self.dir / "stopped"          # why a step stopped, a file each, until it is made
+        self.near = self.dir / "features" / "near.npz"  # the nearest training rows of every row
+        self.ocr = (
+            self.dir / "features" / "ocr.csv"
+        )  # lines of text on the pictures, with their places
+        self.mistakes = self.dir / "mistakes.csv"  # labelled rows that are answered wrong
+        self.merged = self.dir / "merged.npz"  # id (n,), pred (n, k)
+        self.answers = (
+            self.dir / "answers.npz"
+        )  # id (n,), answer (n, a) decoded, out-of-fold; of: when merged.npz was made
+        self.stopped = self.dir / "stopped"  # why a step stopped, a file each, until it is made
         self.report = self.dir / "report.html"
         self.submission = folder("submissions") / f"{category}.csv"
 
-    def features(self, source: str) -> Path: return self.dir / "features" / f"{plain(source)}.npy"
-    def model(self, member: str) -> Path: return self.dir / "model" / f"{member}.safetensors"
-    def checkpoint(self, member: str) -> Path: return self.dir / "checkpoints" / f"{member}.pt"
+    def features(self, source: str) -> Path:
+        return self.dir / "features" / f"{plain(source)}.npy"
+
+    def model(self, member: str) -> Path:
+        return self.dir / "model" / f"{member}.safetensors"
+
+    def checkpoint(self, member: str) -> Path:
+        return self.dir / "checkpoints" / f"{member}.pt"
+
     def pred(self, member: str) -> Path:
         """A member's predictions; a language model's are its replies, a table to look at."""
-        return self.dir / "pred" / f"{member}.{'csv' if member.rpartition('_')[0] in ('vlm', 'refine') else 'npz'}"
+        return (
+            self.dir
+            / "pred"
+            / f"{member}.{'csv' if member.rpartition('_')[0] in ('vlm', 'refine') else 'npz'}"
+        )

@@ -1,4 +1,5 @@
 """Which of several processes this is; a child that dies with its parent."""
+
 import ctypes
 import os
 import runpy
@@ -20,12 +21,18 @@ def rank() -> int:
 
 def world() -> int:
     """How many processes there are, on all machines together."""
-    return int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1  # other launchers set the one without the other
+    return (
+        int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1
+    )  # other launchers set the one without the other
 
 
 def here() -> tuple[int, int]:
     """The number of this process on its own machine, and how many are there."""
-    return (int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])) if world() > 1 else (0, 1)
+    return (
+        (int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
+        if world() > 1
+        else (0, 1)
+    )
 
 
 def is_first() -> bool:

@@ -1,4 +1,5 @@
 """What settings are made of: their types, and what every network that is trained has."""
+
 from ipaddress import ip_network
 from typing import Annotated, Literal
 
@@ -8,8 +9,15 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: tuple(filter(None, [value])) if isinstance(value, str) else value)]
-Networks = Annotated[Names, AfterValidator(lambda names: tuple(str(ip_network(name)) for name in names))]
+Names = Annotated[
+    tuple[str, ...],
+    BeforeValidator(
+        lambda value: tuple(filter(None, [value])) if isinstance(value, str) else value
+    ),
+]
+Networks = Annotated[
+    Names, AfterValidator(lambda names: tuple(str(ip_network(name)) for name in names))
+]
 Augment = Literal["none", "light", "medium", "strong", "seed"]
 
 
@@ -19,106 +27,172 @@ class Section(BaseModel):
 
 class Training(Section):
     """What every network that is trained end to end is trained by."""
+
     epochs: Count = 12
-    batch: Count = 32                 # rows per step; a smaller micro-batch that memory forces keeps the step
-    lr: Positive = 1e-5               # peak
+    batch: Count = 32  # rows per step; a smaller micro-batch that memory forces keeps the step
+    lr: Positive = 1e-5  # peak
     weight_decay: NonNegative = 0.01
-    schedule: Literal["cosine", "plateau", "restarts"] = "cosine"  # plateau: halved after 2 epochs without a better score
-    cycle: Count = 20                 # epochs of the first cycle of restarts; each next one is twice as long (Loshchilov & Hutter 2017)
-    warmup: NonNegative = 0.5         # epochs, at the start; not with plateau
-    clip: NonNegative = 1.0           # norm of the gradient; 0 = no clipping
-    ema: Share = 0.0                  # decay of the averaged weights per step; 0 = none
-    patience: Annotated[int, Field(ge=0)] = 0  # stop after so many epochs without a better score on the dev rows; 0 = never
+    schedule: Literal["cosine", "plateau", "restarts"] = (
+        "cosine"  # plateau: halved after 2 epochs without a better score
+    )
+    # epochs of the first cycle of restarts; each next one is twice as long (Loshchilov & Hutter
+    # 2017)
+    cycle: Count = 20
+    warmup: NonNegative = 0.5  # epochs, at the start; not with plateau
+    clip: NonNegative = 1.0  # norm of the gradient; 0 = no clipping
+    ema: Share = 0.0  # decay of the averaged weights per step; 0 = none
+    patience: Annotated[int, Field(ge=0)] = (
+        0  # stop after so many epochs without a better score on the dev rows; 0 = never
+    )
 
 
 class FineTuning(Training):
-    """What a pretrained backbone and what is new on it are trained by; lr is that of the backbone's last layer."""
-    head_lr: NonNegative = 5e-5       # peak, of what is new; 0 = lr
-    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0  # lr factor per backbone layer, downwards
+    """What a pretrained backbone and what is new on it are trained by; lr is that of the backbone's
+    last layer."""
+
+    head_lr: NonNegative = 5e-5  # peak, of what is new; 0 = lr
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = (
+        1.0  # lr factor per backbone layer, downwards
+    )
 
 
 class Data(Section):
     """Which rows, which labels, which folds."""
-    folder: str = "visual-taxonomy"   # the competition's folder in input_path
+
+    folder: str = "visual-taxonomy"  # the competition's folder in input_path
     train: str = "train.csv"
     test: str = "test.csv"
-    id: str = "id"                    # column, distinct within train and within test
-    category_column: str = "Category" # column naming each row's category; "" = there is none
+    id: str = "id"  # column, distinct within train and within test
+    category_column: str = "Category"  # column naming each row's category; "" = there is none
     categories: Names = ()  # the rows to take: values of category_column; () = all of them
-    labels: Names = ()      # label columns; () = attr_1 .. attr_k as the table below says; of a price, its one column
-    text: Names = ()        # columns of text, one below the other; () = rows have none
-    attributes: str = "category_attributes.parquet"  # names of each category's attributes (Category, Attribute_list)
-    train_image: str = "train_images/{id:06d}.jpg"   # in the folder; {column} or {column:06d} of the row, a link too; "" = none
+    # label columns; () = attr_1 .. attr_k as the table below says; of a price, its one column
+    labels: Names = ()
+    text: Names = ()  # columns of text, one below the other; () = rows have none
+    # names of each category's attributes (Category, Attribute_list)
+    attributes: str = "category_attributes.parquet"
+    # in the folder; {column} or {column:06d} of the row, a link too; "" = none
+    train_image: str = "train_images/{id:06d}.jpg"
     test_image: str = "test_images/{id:06d}.jpg"
-    question: str = ""                # column of what is asked of a row, an entity
-    group: str = ""                   # column of train.csv whose equal values stay in one fold; image = what shows the same picture, or nearly
+    question: str = ""  # column of what is asked of a row, an entity
+    # column of train.csv whose equal values stay in one fold; image = what shows the same picture,
+    # or nearly
+    group: str = ""
     n_folds: Annotated[int, Field(ge=2)] = 5
-    parts: Count = 100                # that the rows are cut in for language models: each is one command, on any machine
-    val_rows: Annotated[int, Field(ge=0)] = 0  # training rows that are taken, drawn at random; 0 = all
-    dev: Annotated[float, Field(ge=0, le=0.5)] = 0.1  # share of the rows that picks each member's epoch; never trained on, 0 = the last epoch
+    parts: Count = (
+        100  # that the rows are cut in for language models: each is one command, on any machine
+    )
+    val_rows: Annotated[int, Field(ge=0)] = (
+        0  # training rows that are taken, drawn at random; 0 = all
+    )
+    dev: Annotated[float, Field(ge=0, le=0.5)] = (
+        # share of the rows that picks each member's epoch; never trained on, 0 = the last epoch
+        0.1
+    )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
     @model_validator(mode="after")
     def column_of_categories(self):
         if self.categories and not self.category_column:
-            raise ValueError("data.categories are values of data.category_column, and that is empty: set both or neither")
+            raise ValueError(
+                "data.categories are values of data.category_column, and that is empty: "
+                "set both or neither"
+            )
         return self
 
 
 class Images(Section):
     """What a picture must be, and the cache that is made of it."""
+
     size: Annotated[int, Field(ge=1, le=4096)] = 512  # pixels, square
-    fit: Literal["squash", "pad"] = "squash"  # to the square: stretch it, or keep the aspect on grey
-    quality: Annotated[int, Field(ge=0, le=100)] = 90  # of the cached JPEG; 0 = plain uint8, 3 size² bytes a picture
-    min_side: Count = 8               # pixels; a smaller picture is bad
-    max_megapixels: Positive = 64     # a larger picture is bad
-    convert: bool = True              # take CMYK, 16-bit and the first frame of animated pictures; false = they are bad
-    cache: bool = True                # false: pictures are fetched and judged, no more, for models that read the files
+    fit: Literal["squash", "pad"] = (
+        "squash"  # to the square: stretch it, or keep the aspect on grey
+    )
+    quality: Annotated[int, Field(ge=0, le=100)] = (
+        90  # of the cached JPEG; 0 = plain uint8, 3 size² bytes a picture
+    )
+    min_side: Count = 8  # pixels; a smaller picture is bad
+    max_megapixels: Positive = 64  # a larger picture is bad
+    convert: bool = (
+        True  # take CMYK, 16-bit and the first frame of animated pictures; false = they are bad
+    )
+    cache: bool = (
+        True  # false: pictures are fetched and judged, no more, for models that read the files
+    )
 
 
 class Download(Section):
     """How pictures are fetched from links: how, not what, so none of it makes a file stale."""
-    threads: Annotated[int, Field(ge=1, le=256)] = 64  # with two handles a connection; a process often has 1,024
-    per_host: Count = 32              # connections to one host at a time
-    rate: NonNegative = 0.0           # requests a second to one host; 0 = no limit
-    connect: Positive = 10.0          # seconds to be let in
-    timeout: Positive = 20.0          # seconds without a byte
-    longest: Positive = 60.0          # seconds that one try may take in all
+
+    threads: Annotated[int, Field(ge=1, le=256)] = (
+        64  # with two handles a connection; a process often has 1,024
+    )
+    per_host: Count = 32  # connections to one host at a time
+    rate: NonNegative = 0.0  # requests a second to one host; 0 = no limit
+    connect: Positive = 10.0  # seconds to be let in
+    timeout: Positive = 20.0  # seconds without a byte
+    longest: Positive = 60.0  # seconds that one try may take in all
     tries: Count = 5
-    max_wait: NonNegative = 60.0      # seconds between two tries, whatever a server asks for
-    max_megabytes: Positive = 50.0    # of a file; more is cut off and not taken
+    max_wait: NonNegative = 60.0  # seconds between two tries, whatever a server asks for
+    max_megabytes: Positive = 50.0  # of a file; more is cut off and not taken
     redirects: Annotated[int, Field(ge=0)] = 5
-    networks: Networks = ()  # private networks that links may lead to, e.g. 10.0.0.0/8; () = public addresses alone
-    agent: Annotated[str, Field(pattern=r"^[ -~]+$")] = "Mozilla/5.0 (compatible; catalogue-toolkit)"
+    # private networks that links may lead to, e.g. 10.0.0.0/8; () = public addresses alone
+    networks: Networks = ()
+    agent: Annotated[str, Field(pattern=r"^[ -~]+$")] = (
+        "Mozilla/5.0 (compatible; catalogue-toolkit)"
+    )
 
 
 class Infer(Section):
-    flip: bool = True                 # average with the mirror image
+    flip: bool = True  # average with the mirror image
 
 
 class Post(Section):
     """From merged predictions to the submission."""
-    decode: Literal["plain", "fitted"] = "fitted"  # fitted on out-of-fold rows: offsets per class for HM, a shift for SMAPE, a threshold for F1; not where it loses
-    filler: str = "dummy_value"       # of the columns that a category does not use
+
+    decode: Literal["plain", "fitted"] = (
+        # fitted on out-of-fold rows: offsets per class for HM, a shift for SMAPE, a threshold for
+        # F1; not where it loses
+        "fitted"
+    )
+    filler: str = "dummy_value"  # of the columns that a category does not use
 
 
 class Run(Section):
     """How, not what: none of these makes a file stale."""
-    weights: str = ""                 # folder of <name>.safetensors or <name>/model.safetensors, asked instead of the hub
+
+    weights: str = (
+        ""  # folder of <name>.safetensors or <name>/model.safetensors, asked instead of the hub
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    amp: Literal["auto", "bf16", "fp16", "fp32"] = "auto"  # auto: bf16 where it is fast, else fp16, else fp32
-    compile: bool = False             # torch.compile
-    micro_batch: Annotated[int, Field(ge=0)] = 0  # rows per forward and backward; 0 = the batch, halved when memory ends
-    processes: Count = 1              # of torchrun that train one member together, each on its own GPU: net, clip and text
+    amp: Literal["auto", "bf16", "fp16", "fp32"] = (
+        "auto"  # auto: bf16 where it is fast, else fp16, else fp32
+    )
+    compile: bool = False  # torch.compile
+    micro_batch: Annotated[int, Field(ge=0)] = (
+        0  # rows per forward and backward; 0 = the batch, halved when memory ends
+    )
+    processes: Count = (
+        1  # of torchrun that train one member together, each on its own GPU: net, clip and text
+    )
     infer_batch: Count = 64
     workers: Annotated[int, Field(ge=0)] = 0  # threads that decode; 0 = one per core
-    leave_failed: bool = False        # questions that an endpoint does not answer are rows without a reply; else their part is not done
-    time_limit: NonNegative = 0.0     # hours from the start of make; then stop cleanly with exit code 75; 0 = none
-    save_every: NonNegative = 5.0     # minutes between checkpoints; 0 = every step
+    # questions that an endpoint does not answer are rows without a reply; else their part is not
+    # done
+    leave_failed: bool = False
+    time_limit: NonNegative = (
+        0.0  # hours from the start of make; then stop cleanly with exit code 75; 0 = none
+    )
+    save_every: NonNegative = 5.0  # minutes between checkpoints; 0 = every step
 
 
 class Loss(Section):
-    """Cross-entropy over the labelled cells of a batch, mean over attributes; the means against imbalance."""
+    """Cross-entropy over the labelled cells of a batch, mean over attributes; the means against
+    imbalance."""
+
     label_smoothing: Share = 0.0
-    class_weight: NonNegative = 0.0   # weight of a class = frequency^-this: 0 none, .5 root, 1 balanced
-    logit_adjustment: NonNegative = 0.0  # tau: logits + tau log prior while training (Menon et al. 2021); 1 = balanced
+    class_weight: NonNegative = (
+        0.0  # weight of a class = frequency^-this: 0 none, .5 root, 1 balanced
+    )
+    logit_adjustment: NonNegative = (
+        0.0  # tau: logits + tau log prior while training (Menon et al. 2021); 1 = balanced
+    )

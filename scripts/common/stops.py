@@ -1,11 +1,12 @@
 """How a script stops: one line, an exit code, a note for the report; the time limit."""
+
 import errno
 import json
 import os
 import re
 import sys
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from common.errors import AGAIN, Stop
@@ -14,23 +15,30 @@ STARTED = time.time()
 
 
 def stop_in_time(run) -> None:
-    """Stop, to be run again, when run.time_limit has come; what was saved before is gone on with."""
+    """Stop, to be run again, when run.time_limit has come; what was saved before is gone on
+    with."""
     if time.time() > deadline(run):
         raise time_is_up(run)
 
 
 def time_is_up(run) -> Stop:
-    return Stop(f"the time limit of {run.time_limit:g} hours has come; run the same command again, it goes on from here", AGAIN)
+    return Stop(
+        f"the time limit of {run.time_limit:g} hours has come; run the same command "
+        "again, it goes on from here",
+        AGAIN,
+    )
 
 
 def deadline(run) -> float:
-    """Unix time at which to stop cleanly; run.time_limit counts from the start of make, or of this process."""
+    """Unix time at which to stop cleanly; run.time_limit counts from the start of make, or of this
+    process."""
     started = float(os.environ.get("MAKE_STARTED") or STARTED)
     return started + 3600 * run.time_limit if run.time_limit else float("inf")
 
 
 def run(main) -> None:
-    """Call a script's main; a Stop, Ctrl-C or full disk ends in one line and an exit code, never in a traceback."""
+    """Call a script's main; a Stop, Ctrl-C or full disk ends in one line and an exit code, never in
+    a traceback."""
     try:
         sys.exit(main())
     except Stop as stop:
@@ -43,11 +51,18 @@ def run(main) -> None:
         sys.exit(130)
     except Exception as error:
         if getattr(error, "errno", None) in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-            end(f"cannot write {error.filename}: {error.strerror}; name folders that can be written in input_path (for the sample), "
-                "working_path and submissions_path, e.g. input_path=/kaggle/working/input")
+            end(
+                f"cannot write {error.filename}: {error.strerror}; name folders that can "
+                "be written in input_path (for the sample), "
+                "working_path and submissions_path, e.g. input_path=/kaggle/working/input"
+            )
         if disk_full(error):
-            end(f"the disk is full ({getattr(error, 'filename', None) or 'while writing'}): free some space, then run the same command "
-                "again; nothing half written was left")
+            end(
+                "the disk is full "
+                f"({getattr(error, 'filename', None) or 'while writing'}): free some "
+                "space, then run the same command "
+                "again; nothing half written was left"
+            )
         note_stop(f"{type(error).__name__}: {error}", 1)
         raise
 
@@ -60,7 +75,8 @@ def end(line: str, code: int = 1, message: str = "") -> None:
 
 
 def note_file(command: str) -> Path:
-    """Where it stands why a step stopped, e.g. working/c2/stopped/04_train_fold.net_0.json of "04_train_fold c2 --member net_0"."""
+    """Where it stands why a step stopped, e.g. working/c2/stopped/04_train_fold.net_0.json of
+    "04_train_fold c2 --member net_0"."""
     from common.paths import Paths
 
     script, category, *option = command.split()
@@ -68,18 +84,34 @@ def note_file(command: str) -> Path:
 
 
 def note_stop(message: str, code: int, command: str = "") -> None:
-    """Leave for the report when a step stopped, its command, exit code and message, until it has been made. Only of steps as make runs
-    them, and never an error of its own: the one at hand is what matters."""
+    """Leave for the report when a step stopped, its command, exit code and message, until it has
+    been made. Only of steps as make runs them, and never an error of its own: the one at hand is
+    what matters."""
     from common.files import replacing
     from common.paths import ROOT
 
-    words = command.split() or [Path(sys.argv[0]).stem, *(word for word in sys.argv[1:] if "=" not in word)]
-    if not re.fullmatch(r"0[1-9]_\w+ \w+( --(member|source) \S+)?", " ".join(words)) or not (ROOT / "configs" / f"{words[1]}.py").exists():
+    words = command.split() or [
+        Path(sys.argv[0]).stem,
+        *(word for word in sys.argv[1:] if "=" not in word),
+    ]
+    if (
+        not re.fullmatch(r"0[1-9]_\w+ \w+( --(member|source) \S+)?", " ".join(words))
+        or not (ROOT / "configs" / f"{words[1]}.py").exists()
+    ):
         return
     try:
         with replacing(note_file(" ".join(words))) as part:
-            part.write_text(json.dumps({"when": datetime.now(timezone.utc).isoformat(timespec="seconds"), "command": " ".join(words),
-                                        "code": code, "message": message}, indent=1))
+            part.write_text(
+                json.dumps(
+                    {
+                        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+                        "command": " ".join(words),
+                        "code": code,
+                        "message": message,
+                    },
+                    indent=1,
+                )
+            )
     except Exception:
         return
 
@@ -93,7 +125,9 @@ def stops_since(category: str, since: float) -> list[dict]:
     """What note_stop left of the steps of a category that have stopped since then (Unix time)."""
     from common.paths import Paths
 
-    files = [file for file in Paths(category).stopped.glob("*.json") if file.stat().st_mtime >= since]
+    files = [
+        file for file in Paths(category).stopped.glob("*.json") if file.stat().st_mtime >= since
+    ]
     return list(filter(None, map(read_note, files)))
 
 
@@ -106,5 +140,8 @@ def read_note(file: Path) -> dict:
 
 
 def disk_full(error: Exception) -> bool:
-    """Whether writing failed for want of space: the system's error, or what safetensors and torch.save make of it."""
-    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT) or any(sign in str(error) for sign in ("os error 28", "inline_container"))
+    """Whether writing failed for want of space: the system's error, or what safetensors and
+    torch.save make of it."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT) or any(
+        sign in str(error) for sign in ("os error 28", "inline_container")
+    )

@@ -1,4 +1,5 @@
 """Text on pictures, line by line with its place, by rapidocr on the CPU; read once per picture."""
+
 import json
 import os
 import sys
@@ -20,15 +21,22 @@ from images.decode import load_picture
 from images.locate import Pictures
 from images.names import is_link, size_of
 
-CORNERS = [f"{axis}{i}" for i in range(4) for axis in "xy"]  # of a line's box, clockwise from where its text begins
+CORNERS = [
+    f"{axis}{i}" for i in range(4) for axis in "xy"
+]  # of a line's box, clockwise from where its text begins
 COLUMNS = ["image", "line", "text", "score", *CORNERS, "width", "height"]
-NARROW = 4    # longer sides to a shorter one; the shorter is enlarged to settings.side, so a strip of 8 pixels would fill gigabytes
+# longer sides to a shorter one; the shorter is enlarged to settings.side, so a strip of 8 pixels
+# would fill gigabytes
+NARROW = 4
 
 
 def read_all(names: list[str], pictures: Pictures, config, ledger: Ledger) -> None:
-    """Read the pictures `names` that the ledger does not have, or could not read, in threads: each a row of name, lines as json,
-    reason."""
-    engines, images = threading.local(), config.images.model_copy(update={"size": config.ocr.longest})
+    """Read the pictures `names` that the ledger does not have, or could not read, in threads: each
+    a row of name, lines as json, reason."""
+    engines, images = (
+        threading.local(),
+        config.images.model_copy(update={"size": config.ocr.longest}),
+    )
 
     def one(name: str) -> tuple[str, str, str]:
         if not hasattr(engines, "ocr"):
@@ -58,27 +66,47 @@ def open_engine(settings):
     try:
         from rapidocr import RapidOCR
     except ImportError as error:
-        raise Stop(f"reading text on pictures needs rapidocr and onnxruntime ({error}); {sys.executable} -m pip install rapidocr onnxruntime, or give the text in a "
-                   "column: data.text=<column>") from None
-    return RapidOCR(params={
-        "Global.log_level": "critical", "Global.text_score": settings.min_score, "Global.max_side_len": settings.longest,
-        "Det.limit_side_len": settings.side, "EngineConfig.onnxruntime.intra_op_num_threads": 1, "EngineConfig.onnxruntime.inter_op_num_threads": 1})
+        raise Stop(
+            f"reading text on pictures needs rapidocr and onnxruntime ({error}); "
+            f"{sys.executable} -m pip install rapidocr onnxruntime, or give the text in a "
+            "column: data.text=<column>"
+        ) from None
+    return RapidOCR(
+        params={
+            "Global.log_level": "critical",
+            "Global.text_score": settings.min_score,
+            "Global.max_side_len": settings.longest,
+            "Det.limit_side_len": settings.side,
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+        }
+    )
 
 
 def read_lines(engine, picture, settings) -> list[list]:
-    """[text, score, eight corners, width, height] of each line on an RGB PIL image, in its pixels; read at each of settings.scales."""
+    """[text, score, eight corners, width, height] of each line on an RGB PIL image, in its pixels;
+    read at each of settings.scales."""
     from PIL import Image
 
     own, lines, seen = picture.size, [], set()
     least = max(own) // NARROW
     canvas = Image.new("RGB", (max(own[0], least), max(own[1], least)), "white")
     canvas.paste(picture)
-    for scale in dict.fromkeys(min(scale, settings.longest / max(own)) for scale in settings.scales):
+    for scale in dict.fromkeys(
+        min(scale, settings.longest / max(own)) for scale in settings.scales
+    ):
         size = [max(1, round(side * scale)) for side in canvas.size]
         found = engine(np.asarray(canvas.resize(size, Image.Resampling.BICUBIC))[:, :, ::-1])
-        boxes = (np.asarray(found.boxes if found.txts else (), float).reshape(-1, 8) / scale).round(1).tolist()
-        new = [(text, round(float(score), 4), *box, *own) for text, score, box in zip(found.txts or (), found.scores or (), boxes)
-               if not lines or squeezed(text) not in seen]
+        boxes = (
+            (np.asarray(found.boxes if found.txts else (), float).reshape(-1, 8) / scale)
+            .round(1)
+            .tolist()
+        )
+        new = [
+            (text, round(float(score), 4), *box, *own)
+            for text, score, box in zip(found.txts or (), found.scores or (), boxes)
+            if not lines or squeezed(text) not in seen
+        ]
         seen |= {squeezed(line[0]) for line in new}
         lines += new
     return lines
@@ -89,21 +117,32 @@ def squeezed(text: str) -> str:
 
 
 def write_table(ledger: Ledger, names: list[str], folder: Path, file: Path) -> dict:
-    """The lines of all pictures as a csv with COLUMNS, a picture without text as line -1. Gives what the record says: the reasons of
-    those that could not be read, and, as `bad`, the sizes of their files in the folder, where another may lie the next time."""
+    """The lines of all pictures as a csv with COLUMNS, a picture without text as line -1. Gives
+    what the record says: the reasons of those that could not be read, and, as `bad`, the sizes of
+    their files in the folder, where another may lie the next time."""
     found = {name: (json.loads(lines), reason) for name, lines, reason in ledger.rows()}
     rows = [(name, i, *line) for name in names for i, line in enumerate(found[name][0])]
     rows += [(name, -1, "", 0, *[0] * 10) for name in names if not found[name][0]]
     pd.DataFrame(rows, columns=COLUMNS).to_csv(file, index=False)
     bad = [name for name in names if found[name][1]]
-    return {"lines": sum(row[1] >= 0 for row in rows), "bad": {name: size_of(folder, name) for name in bad if not is_link(name)},
-            "reasons": {name: found[name][1] for name in bad}}
+    return {
+        "lines": sum(row[1] >= 0 for row in rows),
+        "bad": {name: size_of(folder, name) for name in bad if not is_link(name)},
+        "reasons": {name: found[name][1] for name in bad},
+    }
 
 
 class Ocr(Section):
     """Text on pictures with its place, read once per picture by rapidocr."""
-    side: Annotated[int, Field(ge=32)] = 736  # pixels: a picture whose shorter side is less is enlarged to it before text is sought
-    longest: Annotated[int, Field(ge=32)] = 2000  # pixels: a picture whose longer side is more is made smaller
-    scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0,)  # that a picture is read at, e.g. 2,1; of all but the first
-                                      # only lines whose text is new
+
+    side: Annotated[int, Field(ge=32)] = (
+        736  # pixels: a picture whose shorter side is less is enlarged to it before text is sought
+    )
+    longest: Annotated[int, Field(ge=32)] = (
+        2000  # pixels: a picture whose longer side is more is made smaller
+    )
+    scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (
+        1.0,
+    )  # that a picture is read at, e.g. 2,1; of all but the first
+    # only lines whose text is new
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.5  # of a line; less sure ones are left out

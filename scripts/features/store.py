@@ -1,4 +1,6 @@
-"""What 03 keeps of frozen networks: float16 arrays on disk with the picture names beside them, made part by part."""
+"""What 03 keeps of frozen networks: float16 arrays on disk with the picture names beside them, made
+part by part."""
+
 import json
 import os
 import shutil
@@ -20,7 +22,8 @@ def names_file(file: Path) -> Path:
 
 
 class Growing:
-    """An array (n, ...) float16 written in order, in a file beside `file` that a killed run goes on with.
+    """An array (n, ...) float16 written in order, in a file beside `file` that a killed run goes on
+    with.
 
     `done` rows are there already; `add` appends, `finish` moves the whole to where it is wanted.
     """
@@ -32,12 +35,19 @@ class Growing:
         self.done = self.saved()
         need = int(np.prod(shape)) * 2
         if not self.done and need > (free := shutil.disk_usage(file.parent).free):
-            raise Stop(f"{file} needs {need / 1e9:.1f} GB and the disk has {free / 1e9:.1f} GB free; free some, move working_path, "
-                       "or keep less: encode.tokens, features.views, images.size, a smaller encoder")
+            raise Stop(
+                f"{file} needs {need / 1e9:.1f} GB and the disk has {free / 1e9:.1f} GB "
+                "free; free some, move working_path, "
+                "or keep less: encode.tokens, features.views, images.size, a smaller encoder"
+            )
         if not self.done:
             self.progress.unlink(missing_ok=True)  # it speaks of the file that is now overwritten
-        self.array = np.lib.format.open_memmap(self.partial, "r+" if self.done else "w+", np.float16, shape)
-        if hasattr(os, "posix_fallocate"):  # a disk that fills up must say so here: in a memory map it would be a SIGBUS
+        self.array = np.lib.format.open_memmap(
+            self.partial, "r+" if self.done else "w+", np.float16, shape
+        )
+        if hasattr(
+            os, "posix_fallocate"
+        ):  # a disk that fills up must say so here: in a memory map it would be a SIGBUS
             try:
                 with open(self.partial, "r+b") as file:
                     os.posix_fallocate(file.fileno(), 0, self.partial.stat().st_size)
@@ -54,7 +64,7 @@ class Growing:
             return 0
 
     def add(self, rows: np.ndarray) -> None:
-        self.array[self.done:self.done + len(rows)] = rows
+        self.array[self.done : self.done + len(rows)] = rows
         self.done += len(rows)
         self.unsaved += rows.nbytes
         if self.unsaved > 2**26:  # 64 MB: seconds of work
@@ -73,26 +83,33 @@ class Growing:
 
 
 def open_features(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """A features file (n, ...), memory-mapped, and the names (n,) of its rows. Stop when they do not belong together."""
+    """A features file (n, ...), memory-mapped, and the names (n,) of its rows. Stop when they do
+    not belong together."""
     try:
         array, names = np.load(file, mmap_mode="c"), np.load(names_file(file))
     except (OSError, ValueError, EOFError) as error:
         raise Stop(f"cannot read {file}: {error}; remove it and run make again") from None
     if len(array) != len(names):
-        raise Stop(f"{file} has {len(array)} rows and {len(names)} names; remove it and run make again")
+        raise Stop(
+            f"{file} has {len(array)} rows and {len(names)} names; remove it and run make again"
+        )
     return array, names
 
 
 def read_features(files: list[Path], images: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """Memory-mapped arrays (n, views, ...) of several encoders, and the row of each of `images` (m,) in them, -1 without."""
+    """Memory-mapped arrays (n, views, ...) of several encoders, and the row of each of `images`
+    (m,) in them, -1 without."""
     arrays, names = map(list, zip(*(open_features(file) for file in files)))
     if any(not np.array_equal(names[0], other) for other in names[1:]):
-        raise Stop(f"{files[0].name} and {files[1].name} were made of different pictures; run make again")
+        raise Stop(
+            f"{files[0].name} and {files[1].name} were made of different pictures; run make again"
+        )
     return arrays, align(names[0], images)
 
 
 def full_name(side: str, name: str) -> str:
-    """A source's name with its side, e.g. "image:google/siglip-base-patch16-224"; joint:<name> and timm:<name> have theirs."""
+    """A source's name with its side, e.g. "image:google/siglip-base-patch16-224"; joint:<name> and
+    timm:<name> have theirs."""
     return name if name.startswith(("joint:", "timm:")) else f"{side}:{name}"
 
 
@@ -102,7 +119,8 @@ def keys(source: str, rows) -> np.ndarray:
 
 
 def read_columns(file: Path, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Columns (n, c) float32 of the rows `ids` (n,), and their names, as 03 wrote them. Stop when the file is of other rows."""
+    """Columns (n, c) float32 of the rows `ids` (n,), and their names, as 03 wrote them. Stop when
+    the file is of other rows."""
     array, names = open_features(file)
     if not np.array_equal(names, ids):
         raise Stop(f"{file} is of other rows than folds.csv; remove it and run make again")
@@ -110,9 +128,11 @@ def read_columns(file: Path, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
 
 class Side:
-    """One side's features of every row, looked up by number: on the GPU where they fit, else in the memory map.
+    """One side's features of every row, looked up by number: on the GPU where they fit, else in the
+    memory map.
 
-    keys (n,): each row's name in the file. file None: a side that no row has. d: features of a token; missing: rows without.
+    keys (n,): each row's name in the file. file None: a side that no row has. d: features of a
+    token; missing: rows without.
     """
 
     def __init__(self, file: Path | None, keys: np.ndarray, where):
@@ -121,7 +141,11 @@ class Side:
         self.where, self.row, self.d = where, np.full(len(keys), -1), 1
         if file:
             array, names = open_features(file)
-            self.row, self.d, self.array = align(names, keys), array.shape[-1], torch.from_numpy(array)
+            self.row, self.d, self.array = (
+                align(names, keys),
+                array.shape[-1],
+                torch.from_numpy(array),
+            )
             if where.type == "cuda" and array.nbytes < torch.cuda.mem_get_info()[0] / 2:
                 self.array = self.array.to(where)
         self.missing = int((self.row < 0).sum())
@@ -133,22 +157,34 @@ class Side:
         if self.missing == len(self.row):
             return torch.zeros(len(use), 1, self.d, device=self.where)
         row = torch.as_tensor(self.row[use])
-        found = self.array[row.clamp(min=0).to(self.array.device)].to(self.where).float().view(len(use), -1, self.d)
+        found = (
+            self.array[row.clamp(min=0).to(self.array.device)]
+            .to(self.where)
+            .float()
+            .view(len(use), -1, self.d)
+        )
         return found * (row >= 0).to(self.where)[:, None, None]
 
 
 class Features(Section):
-    """What 03 keeps of a frozen network: pooled (d,) of an encoder, the map (d, h, w) of a trained net's trunk."""
+    """What 03 keeps of a frozen network: pooled (d,) of an encoder, the map (d, h, w) of a trained
+    net's trunk."""
+
     encoders: Names = ("convnext_base.fb_in22k_ft_in1k_384",)  # timm names
     pretrained: bool = True
     size: Annotated[int, Field(ge=0)] = 0  # pixels, square; 0 = images.size
-    stages: bool = False              # an encoder's features end with the means of its earlier stages: colour and texture
-    views: Count = 1                  # 1 the picture, 2 and its mirror image, more: augmented
-    augment: Augment = "seed"         # of views 3 and up
+    stages: bool = (
+        False  # an encoder's features end with the means of its earlier stages: colour and texture
+    )
+    views: Count = 1  # 1 the picture, 2 and its mirror image, more: augmented
+    augment: Augment = "seed"  # of views 3 and up
 
 
 class Encode(Section):
     """What 03 keeps of an encoder of texts, of pictures, or of both together (joint)."""
-    tokens: Count = 1                 # of a row's features: 1 = pooled (d,), more = at most so many tokens (tokens, d)
-    max_length: Count = 512           # tokens of a text that are read
-    prompt: str = ""                  # before every text; "" = the encoder's own
+
+    tokens: Count = (
+        1  # of a row's features: 1 = pooled (d,), more = at most so many tokens (tokens, d)
+    )
+    max_length: Count = 512  # tokens of a text that are read
+    prompt: str = ""  # before every text; "" = the encoder's own

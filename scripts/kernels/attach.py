@@ -1,4 +1,6 @@
-"""What a kernel without a network needs attached: pretrained weights, and wheels of packages that its Python lacks; where both are sought."""
+"""What a kernel without a network needs attached: pretrained weights, and wheels of packages that
+its Python lacks; where both are sought."""
+
 import os
 import platform
 import re
@@ -13,36 +15,62 @@ from networks.weights import weights_file
 from pipeline import graph
 
 DEEP = 5  # folders below input_path: notebooks/<owner>/<slug>/<category>/pred
-SPARE = ("simplejpeg", "pytest", "hypothesis", "ray")  # of requirements.txt: faster, for tests, for a cluster
-SIDES = ("text", "image", "joint", "chat")  # of a transformers model; any other name is a timm backbone
+SPARE = (
+    "simplejpeg",
+    "pytest",
+    "hypothesis",
+    "ray",
+)  # of requirements.txt: faster, for tests, for a cluster
+SIDES = (
+    "text",
+    "image",
+    "joint",
+    "chat",
+)  # of a transformers model; any other name is a timm backbone
 
 
 def attached(top: Path | None = None, deep: int = DEEP) -> list[Path]:
-    """The input folder and the folders in it, the nearest first; a competition's are many files in few folders."""
+    """The input folder and the folders in it, the nearest first; a competition's are many files in
+    few folders."""
     found = [place for place in (top or folder("input"),) if place.is_dir()]
     for place in found:
         if len(place.relative_to(found[0]).parts) < deep:
             with os.scandir(place) as entries:
-                found += sorted(Path(entry) for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+                found += sorted(
+                    Path(entry)
+                    for entry in entries
+                    if entry.is_dir() and not entry.name.startswith(".")
+                )
     return found
 
 
 def files_of(kernel: dict, config: Config, paths: Paths) -> set[Path]:
     """The files that a kernel may have to make itself: see kernels.session.work."""
     own = [paths.dir / target for target in kernel["targets"] + kernel["left"]]
-    return set(graph.upstream(own if own or kernel["sessions"] else [paths.submission], config, paths))
+    return set(
+        graph.upstream(own if own or kernel["sessions"] else [paths.submission], config, paths)
+    )
 
 
 def weights_of(config: Config, members) -> list[str]:
     """Names of the pretrained weights that the members' models start from, as models has them."""
-    return sorted({name for model in {split_member(member)[0] for member in members} for name in load_model(model).weights(config)})
+    return sorted(
+        {
+            name
+            for model in {split_member(member)[0] for member in members}
+            for name in load_model(model).weights(config)
+        }
+    )
 
 
 def weight_places(config: Config) -> tuple[list[Path], str]:
-    """The folders where weights are sought, run.weights or else all that are attached, and the same in words."""
+    """The folders where weights are sought, run.weights or else all that are attached, and the same
+    in words."""
     if config.run.weights:
         own = Path(config.run.weights).expanduser()
-        return [own] * own.is_dir(), f"run.weights={own}{'' if own.is_dir() else ', which is no folder'}"
+        return [
+            own
+        ] * own.is_dir(), f"run.weights={own}{'' if own.is_dir() else ', which is no folder'}"
     places = attached()
     return places, f"{folder('input')} and the {max(len(places) - 1, 0)} folders in it"
 
@@ -57,7 +85,8 @@ def spellings(name: str) -> tuple[str, list[str]]:
 
 
 def find_weights(name: str, places: list[Path]) -> Path | None:
-    """The directory of a transformers model, or the file of a timm backbone, in the first of `places` that has it; None in none."""
+    """The directory of a transformers model, or the file of a timm backbone, in the first of
+    `places` that has it; None in none."""
     bare, called = spellings(name)
     if name.removeprefix("timm:").partition(":")[0] not in SIDES:
         return next((file for place in places if (file := weights_file(bare, str(place)))), None)
@@ -66,17 +95,23 @@ def find_weights(name: str, places: list[Path]) -> Path | None:
 
 
 def link_weights(found: dict[str, Path], to: Path) -> None:
-    """One folder, as run.weights wants it, of weights that lie in several: symbolic links by the names in full, as two repositories may
-    end alike. Stop when one folder was found for two of these.
+    """One folder, as run.weights wants it, of weights that lie in several: symbolic links by the
+    names in full, as two repositories may end alike. Stop when one folder was found for two of
+    these.
     """
     whose: dict[Path, str] = {}
     for name, place in found.items():
         bare, _ = spellings(name)
         if whose.setdefault(place, bare) != bare:
-            raise Stop(f"{place} was taken for {whose[place]} and for {bare}: attach each as a folder of its full name, {plain(whose[place])} "
-                       f"and {plain(bare)}")
+            raise Stop(
+                f"{place} was taken for {whose[place]} and for {bare}: attach each as a "
+                f"folder of its full name, {plain(whose[place])} "
+                f"and {plain(bare)}"
+            )
         link = to / (plain(bare) if place.is_dir() else f"{bare}.safetensors")
-        if not bare.startswith(("/", ".", "~")) and not link.is_symlink():  # a path is found by itself; the text's model may be the picture's
+        if (
+            not bare.startswith(("/", ".", "~")) and not link.is_symlink()
+        ):  # a path is found by itself; the text's model may be the picture's
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(place.absolute())
 
@@ -86,13 +121,24 @@ def requirements(config: Config, files: set[Path], paths: Paths) -> list:
     from packaging.requirements import Requirement
 
     takes = dict.fromkeys(SPARE, False) | optional(config, files, paths)
-    lines = re.findall(r"^(# )?([a-z][\w-]*(?:[<>=!~][^\s#]*)?) *(?:#.*)?$", (ROOT / "requirements.txt").read_text(), re.M)
-    return [need for off, need in ((off, Requirement(line)) for off, line in lines) if takes.get(need.name, not off)]
+    lines = re.findall(
+        r"^(# )?([a-z][\w-]*(?:[<>=!~][^\s#]*)?) *(?:#.*)?$",
+        (ROOT / "requirements.txt").read_text(),
+        re.M,
+    )
+    return [
+        need
+        for off, need in ((off, Requirement(line)) for off, line in lines)
+        if takes.get(need.name, not off)
+    ]
 
 
 def optional(config: Config, files: set[Path], paths: Paths) -> dict[str, bool]:
-    """The packages that only some models take, and whether one does whose predictions are among `files`."""
-    made = {split_member(file.stem)[0] for file in files if file.parent == paths.pred("net_0").parent}
+    """The packages that only some models take, and whether one does whose predictions are among
+    `files`."""
+    made = {
+        split_member(file.stem)[0] for file in files if file.parent == paths.pred("net_0").parent
+    }
     takes: dict[str, bool] = {}
     for model in filter(lambda name: hasattr(load_model(name), "packages"), NAMES):
         for package, taken in load_model(model).packages(config).items():
@@ -102,7 +148,12 @@ def optional(config: Config, files: set[Path], paths: Paths) -> dict[str, bool]:
 
 def lacking(needs: list) -> list:
     """Those of the requirements that this Python does not meet."""
-    return [need for need in needs if not (version := installed(need.name)) or not need.specifier.contains(version, prereleases=True)]
+    return [
+        need
+        for need in needs
+        if not (version := installed(need.name))
+        or not need.specifier.contains(version, prereleases=True)
+    ]
 
 
 def installed(name: str) -> str | None:
@@ -114,15 +165,22 @@ def installed(name: str) -> str | None:
 
 
 def find_wheels(places: list[Path], wanted: list) -> tuple[list[Path], list]:
-    """Attached wheels for the requirements that are `wanted` and for what these wheels name in turn and this Python has not; and the
-    requirements of either kind that none meets."""
+    """Attached wheels for the requirements that are `wanted` and for what these wheels name in turn
+    and this Python has not; and the requirements of either kind that none meets."""
     from packaging.utils import canonicalize_name
 
     found, unmet, todo, there = {}, [], list(wanted), usable_wheels(places) if wanted else {}
     for need in todo:
         if (name := canonicalize_name(need.name)) in found:
             continue
-        if file := next((file for version, file in there.get(name, ()) if need.specifier.contains(version, prereleases=True)), None):
+        if file := next(
+            (
+                file
+                for version, file in there.get(name, ())
+                if need.specifier.contains(version, prereleases=True)
+            ),
+            None,
+        ):
             found[name] = file
             todo += needed_by(file, need.extras)
         else:
@@ -131,7 +189,8 @@ def find_wheels(places: list[Path], wanted: list) -> tuple[list[Path], list]:
 
 
 def usable_wheels(places: list[Path]) -> dict[str, list]:
-    """(version, file) of the wheels that this Python can use, by package: the newest first, and of a version the one made for it most closely."""
+    """(version, file) of the wheels that this Python can use, by package: the newest first, and of
+    a version the one made for it most closely."""
     from packaging.tags import sys_tags
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
@@ -143,25 +202,42 @@ def usable_wheels(places: list[Path]) -> dict[str, list]:
             continue
         if fitting := tags & rank.keys():
             found.setdefault(name, []).append((version, max(map(rank.get, fitting)), build, file))
-    return {name: [(wheel[0], wheel[3]) for wheel in sorted(wheels, key=lambda wheel: wheel[:3], reverse=True)] for name, wheels in found.items()}
+    return {
+        name: [
+            (wheel[0], wheel[3])
+            for wheel in sorted(wheels, key=lambda wheel: wheel[:3], reverse=True)
+        ]
+        for name, wheels in found.items()
+    }
 
 
 def needed_by(wheel: Path, extras) -> list:
-    """What a wheel says that it needs, with these extras, of packages that this Python has in no version."""
+    """What a wheel says that it needs, with these extras, of packages that this Python has in no
+    version."""
     from packaging.requirements import Requirement
 
-    needs = [Requirement(line) for inside in metadata.distributions(path=[str(wheel)]) for line in inside.requires or ()]
-    applies = lambda marker: not marker or any(marker.evaluate({"extra": extra}) for extra in {"", *extras})
+    needs = [
+        Requirement(line)
+        for inside in metadata.distributions(path=[str(wheel)])
+        for line in inside.requires or ()
+    ]
+    applies = lambda marker: (
+        not marker or any(marker.evaluate({"extra": extra}) for extra in {"", *extras})
+    )
     return [need for need in needs if applies(need.marker) and not installed(need.name)]
 
 
 def how_to_attach(weights: list[str]) -> list[str]:
-    """Lines for a person: what to put into a dataset, and the commands that get it where there is a network."""
+    """Lines for a person: what to put into a dataset, and the commands that get it where there is a
+    network."""
     lines = []
     for name in weights:
         bare, called = spellings(name)
-        hub = f"{bare} --local-dir weights/{called[0]}" if name.removeprefix("timm:").partition(":")[0] in SIDES else \
-            f"timm/{bare} model.safetensors --local-dir weights/{bare}"
+        hub = (
+            f"{bare} --local-dir weights/{called[0]}"
+            if name.removeprefix("timm:").partition(":")[0] in SIDES
+            else f"timm/{bare} model.safetensors --local-dir weights/{bare}"
+        )
         lines.append(f"weights {bare}: a dataset with {' or '.join(called)}; hf download {hub}")
     return lines
 
@@ -171,6 +247,10 @@ def how_to_download(packages: list) -> list[str]:
     if not packages:
         return []
     version = ".".join(platform.python_version_tuple()[:2])
-    return [f"packages {', '.join(map(str, packages))}: a dataset with their wheels; pip download --only-binary=:all: --python-version {version} "
-            f"--platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --dest wheels {' '.join(repr(str(need)) for need in packages)} "
-            "(gets all that they stand on, too; what is here already may be left out, and is not used)"]
+    return [
+        f"packages {', '.join(map(str, packages))}: a dataset with their wheels; pip "
+        f"download --only-binary=:all: --python-version {version} "
+        "--platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --dest wheels "
+        f"{' '.join(repr(str(need)) for need in packages)} "
+        "(gets all that they stand on, too; what is here already may be left out, and is not used)"
+    ]

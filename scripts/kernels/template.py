@@ -2,11 +2,14 @@
 
 CONTENTS
 
-Written by `make kernels`; `kaggle kernels push -p <this folder>` runs it. All that it needs stands in this file or is attached to it:
-the data, the weights and wheels that its first lines list when they are not there. It stops by itself before Kaggle's time is over
-(run.time_limit in KERNEL); what it made is its output. To go on, attach that output to it ("ID" into kernel_sources in
-kernel-metadata.json) and push again. The toolkit is unpacked to .toolkit in the working folder and removed at the end.
+Written by `make kernels`; `kaggle kernels push -p <this folder>` runs it. All that it needs stands
+in this file or is attached to it: the data, the weights and wheels that its first lines list when
+they are not there. It stops by itself before Kaggle's time is over (run.time_limit in KERNEL); what
+it made is its output. To go on, attach that output to it ("ID" into kernel_sources in
+kernel-metadata.json) and push again. The toolkit is unpacked to .toolkit in the working folder and
+removed at the end.
 """
+
 import base64
 import io
 import os

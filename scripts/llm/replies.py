@@ -1,4 +1,6 @@
-"""A language model's replies to the rows of one part: written as they come, gone on with after a kill, none ever another row's."""
+"""A language model's replies to the rows of one part: written as they come, gone on with after a
+kill, none ever another row's."""
+
 import hashlib
 import json
 from contextlib import nullcontext
@@ -21,19 +23,27 @@ ABOUT = ""  # the id of the ledger's row that says which model replies
 
 
 def write_replies(job, model, name: str, k: int, load_rows) -> None:
-    """pred/<name>_<k>.csv: what the model replies to each row of part k, or the reason why it does not, and a hash of what it was asked.
+    """pred/<name>_<k>.csv: what the model replies to each row of part k, or the reason why it does
+    not, and a hash of what it was asked.
 
-    A row that was asked the same before is not asked again, whatever else was made anew; what failed is, once more at the end.
+    A row that was asked the same before is not asked again, whatever else was made anew; what
+    failed is, once more at the end.
     """
     member = f"{name}_{k}"
     target = job.paths.pred(member)
     key, before = job.key(target, inputs=False), read_record(target) or {}
-    with job.writing(target) as (part, record), Ledger(target.with_suffix(".growing"), COLUMNS, key) as ledger:
+    with (
+        job.writing(target) as (part, record),
+        Ledger(target.with_suffix(".growing"), COLUMNS, key) as ledger,
+    ):
         rows = load_rows(job)
         use = rows.answered_by(model.PER, k)
         if before.get("key") == key:
             old = read_csv(target, COLUMNS)[list(COLUMNS)].itertuples(index=False, name=None)
-            ledger.add([row for row in old if row[0] not in ledger.done] + [(ABOUT, json.dumps(before["model"]), "", "")])
+            ledger.add(
+                [row for row in old if row[0] not in ledger.done]
+                + [(ABOUT, json.dumps(before["model"]), "", "")]
+            )
         pictures = open_pictures(job)
         known, questions = model.questions(job, k, rows, use)
         asked = {question.row: hashed(question, pictures) for question in questions}
@@ -43,24 +53,47 @@ def write_replies(job, model, name: str, k: int, load_rows) -> None:
         reasons = {i: ledger.done[rows.id[i]][2] for i in use if ledger.done[rows.id[i]][2]}
         own = use[rows.fold[use] >= 0]
         pred = rows.task.read_replies([ledger.done[i][1] for i in rows.id[own]], rows.question[own])
-        record |= {"made": digest(part)["sha256"], "key": key, "rows": len(use), "asked": len(questions), "failed": len(reasons),
-                   "unanswered": unanswered, "score": rows.score(pred, own) if len(own) else None,
-                   "model": json.loads(ledger.done.get(ABOUT, (ABOUT, "null"))[1]),
-                   "bad": {rows.image[i]: size_of(pictures.folder, rows.image[i]) for i, reason in reasons.items()
-                           if reason.startswith("picture: ") and rows.image[i] and not is_link(rows.image[i])}}
+        record |= {
+            "made": digest(part)["sha256"],
+            "key": key,
+            "rows": len(use),
+            "asked": len(questions),
+            "failed": len(reasons),
+            "unanswered": unanswered,
+            "score": rows.score(pred, own) if len(own) else None,
+            "model": json.loads(ledger.done.get(ABOUT, (ABOUT, "null"))[1]),
+            "bad": {
+                rows.image[i]: size_of(pictures.folder, rows.image[i])
+                for i, reason in reasons.items()
+                if reason.startswith("picture: ") and rows.image[i] and not is_link(rows.image[i])
+            },
+        }
     ledger.remove()
-    log(member=member, rows=len(use), asked=len(questions), failed=len(reasons), score=record["score"])
+    log(
+        member=member,
+        rows=len(use),
+        asked=len(questions),
+        failed=len(reasons),
+        score=record["score"],
+    )
 
 
 def hashed(question, pictures) -> str:
     """What a question is: its text, its picture's name and size, the replies allowed."""
     name = question.image
-    picture = [link_name(name) if is_link(name) else PurePosixPath(name).name, pictures.size(name)] if name else []
-    return hashlib.sha256(json.dumps([question.text, question.pattern, *picture]).encode()).hexdigest()[:12]
+    picture = (
+        [link_name(name) if is_link(name) else PurePosixPath(name).name, pictures.size(name)]
+        if name
+        else []
+    )
+    return hashlib.sha256(
+        json.dumps([question.text, question.pattern, *picture]).encode()
+    ).hexdigest()[:12]
 
 
 def ask(job, model, name: str, member: str, rows, questions, pictures, asked: dict, ledger) -> int:
-    """Ask what has no answer yet, then each that failed once more, alone. Gives how many an endpoint may yet answer.
+    """Ask what has no answer yet, then each that failed once more, alone. Gives how many an
+    endpoint may yet answer.
 
     Stop, with the answers kept, while there are such, unless run.leave_failed.
     """
@@ -71,9 +104,13 @@ def ask(job, model, name: str, member: str, rows, questions, pictures, asked: di
         return 0
     settings, run, failed = getattr(job.config, name), job.config.run, {}
     with device(run) if not settings.endpoint else nullcontext() as where:
-        chat = open_chat(settings, run, where, job.config.images, pictures if model.PICTURES else None)
+        chat = open_chat(
+            settings, run, where, job.config.images, pictures if model.PICTURES else None
+        )
         ledger.add([(ABOUT, json.dumps(chat.about), "", "")])
-        bar = progress(what=member, total=len(questions), done=len(questions) - len(waiting), unit="row")
+        bar = progress(
+            what=member, total=len(questions), done=len(questions) - len(waiting), unit="row"
+        )
 
         def take(reply: Reply) -> None:
             ledger.add([(rows.id[reply.row], reply.text, reply.reason, asked[reply.row])])
@@ -91,6 +128,10 @@ def ask(job, model, name: str, member: str, rows, questions, pictures, asked: di
                 take(reply)
     left = [failed[row] for row in waiting if not failed[row].final]
     if left and not run.leave_failed:
-        raise Stop(f"{len(left)} of {len(questions)} rows of {member} failed, e.g. {rows.id[left[0].row]}: {left[0].reason}; "
-                   "the same command asks these again, and no others; run.leave_failed=true goes on without them")
+        raise Stop(
+            f"{len(left)} of {len(questions)} rows of {member} failed, e.g. "
+            f"{rows.id[left[0].row]}: {left[0].reason}; "
+            "the same command asks these again, and no others; run.leave_failed=true "
+            "goes on without them"
+        )
     return len(left)

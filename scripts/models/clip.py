@@ -1,4 +1,6 @@
-"""clip (V1): CLIP or SigLIP trained in its last layers on picture and text together, wide and deep head; one per fold."""
+"""clip (V1): CLIP or SigLIP trained in its last layers on picture and text together, wide and deep
+head; one per fold."""
+
 from typing import Annotated, Literal
 
 import numpy as np
@@ -25,19 +27,32 @@ def weights(config):
 
 
 class Reader:
-    """The rows as the network reads them: uint8 pictures from the cache, token ids; flags where either is missing."""
+    """The rows as the network reads them: uint8 pictures from the cache, token ids; flags where
+    either is missing."""
 
     def __init__(self, job, rows, clip, processor, tokenizer, where):
         self.cache, self.position = load_pictures(job, rows)
-        self.clip, self.processor, self.where, self.workers = clip, processor, where, job.config.run.workers or cores()
+        self.clip, self.processor, self.where, self.workers = (
+            clip,
+            processor,
+            where,
+            job.config.run.workers or cores(),
+        )
         length = clip.config.text_config.max_position_embeddings
-        tokens = tokenizer([text.lower() or " " for text in rows.text], padding="max_length", truncation=True, max_length=length,
-                           return_attention_mask=True, return_tensors="np")
+        tokens = tokenizer(
+            [text.lower() or " " for text in rows.text],
+            padding="max_length",
+            truncation=True,
+            max_length=length,
+            return_attention_mask=True,
+            return_tensors="np",
+        )
         self.ids, self.mask = tokens["input_ids"], tokens["attention_mask"]
         self.has_text = np.array([bool(text) for text in rows.text])
 
     def load(self, groups):
-        """For each group of row numbers (b,), as arrays: the pictures there are (m, s, s, 3), has_image (b,), ids, mask, has_text."""
+        """For each group of row numbers (b,), as arrays: the pictures there are (m, s, s, 3),
+        has_image (b,), ids, mask, has_text."""
         seen = [self.position[group] for group in groups]
         pictures = batches(self.cache, [position[position >= 0] for position in seen], self.workers)
         for group, position, found in zip(groups, seen, pictures):
@@ -56,13 +71,17 @@ class Reader:
         pixels = torch.zeros(len(own), 3, size, size, device=self.where)
         if own.any():
             pixels[torch.as_tensor(own, device=self.where)] = self.processor(
-                images=on_device(found[place[part][own]], self.where), device=self.where, return_tensors="pt")["pixel_values"].to(self.where)
+                images=on_device(found[place[part][own]], self.where),
+                device=self.where,
+                return_tensors="pt",
+            )["pixel_values"].to(self.where)
         ids, mask, has_text = (torch.as_tensor(x[part], device=self.where) for x in rest)
         return pixels, torch.as_tensor(own, device=self.where), ids, mask, has_text
 
 
 def fit(job, k: int, rows, file) -> dict:
-    """Train clip_<k> on the rows outside fold k and write its best weights. Gives the history and the target's moments."""
+    """Train clip_<k> on the rows outside fold k and write its best weights. Gives the history and
+    the target's moments."""
     import torch
 
     from networks.losses import smape_loss
@@ -76,7 +95,12 @@ def fit(job, k: int, rows, file) -> dict:
     with device(run) as where:
         torch.manual_seed(seed + k)
         net, reader, weights = build(job, rows, where, pretrained=True)
-        log(member=f"clip_{k}", train=len(train), dev=len(dev), trained=sum(p.numel() for p in net.parameters() if p.requires_grad))
+        log(
+            member=f"clip_{k}",
+            train=len(train),
+            dev=len(dev),
+            trained=sum(p.numel() for p in net.parameters() if p.requires_grad),
+        )
 
         def loss(forward, data, part, batch, step):
             z = forward(*reader.inputs(data, part))[:, 0].float()
@@ -88,16 +112,34 @@ def fit(job, k: int, rows, file) -> dict:
         groups = decay_groups(net.clip, settings.lr, settings.weight_decay)
         for new in (net.cross, net.deep, net.wide, net.head):
             groups += decay_groups(new, settings.head_lr or settings.lr, settings.weight_decay)
-        trainer = Trainer(net, groups, settings, run, where, seed * 1000 + k, job.paths.checkpoint(f"clip_{k}"),
-                          job.key(job.paths.model(f"clip_{k}")), rows.task.MODE)
-        best, history = trainer.fit(train, lambda groups, epoch, first: reader.load([share(group) for group in groups[first:]]), loss,
-                                    lambda net: rows.score(gathered(answers(net, reader, share(dev), scale, run, where)), dev) if len(dev) else None)
+        trainer = Trainer(
+            net,
+            groups,
+            settings,
+            run,
+            where,
+            seed * 1000 + k,
+            job.paths.checkpoint(f"clip_{k}"),
+            job.key(job.paths.model(f"clip_{k}")),
+            rows.task.MODE,
+        )
+        best, history = trainer.fit(
+            train,
+            lambda groups, epoch, first: reader.load([share(group) for group in groups[first:]]),
+            loss,
+            lambda net: (
+                rows.score(gathered(answers(net, reader, share(dev), scale, run, where)), dev)
+                if len(dev)
+                else None
+            ),
+        )
         save_weights(best | scale.state(), file)
     return {"history": history, "weights": weights}
 
 
 class Scale:
-    """Between the network's output and prices: log1p less its mean in standard deviations, or the price itself likewise."""
+    """Between the network's output and prices: log1p less its mean in standard deviations, or the
+    price itself likewise."""
 
     def __init__(self, target: np.ndarray, kind: str):
         value = target if kind == "log" else np.expm1(target)
@@ -107,10 +149,13 @@ class Scale:
         """What the network should give (b,) for log1p prices (b,)."""
         import torch
 
-        return ((log_price if self.kind == "log" else torch.expm1(log_price)) - self.mean) / self.std
+        return (
+            (log_price if self.kind == "log" else torch.expm1(log_price)) - self.mean
+        ) / self.std
 
     def price(self, z):
-        """The price (b,) of the network's output (b,); where it is of no price, negative as the output has it."""
+        """The price (b,) of the network's output (b,); where it is of no price, negative as the
+        output has it."""
         import torch
 
         value = z * self.std + self.mean
@@ -142,8 +187,14 @@ def build(job, rows, where, pretrained: bool):
     from networks.finetune import load_clip
 
     settings = job.config.clip
-    clip, processor, tokenizer, weights = load_clip(settings.model, job.config.run.weights, pretrained)
-    return ClipFusion(clip, settings).to(where), Reader(job, rows, clip, processor, tokenizer, where), weights
+    clip, processor, tokenizer, weights = load_clip(
+        settings.model, job.config.run.weights, pretrained
+    )
+    return (
+        ClipFusion(clip, settings).to(where),
+        Reader(job, rows, clip, processor, tokenizer, where),
+        weights,
+    )
 
 
 def answers(net, reader: Reader, use, scale: Scale, run, where, batch: int = 64) -> np.ndarray:
@@ -151,7 +202,10 @@ def answers(net, reader: Reader, use, scale: Scale, run, where, batch: int = 64)
     import torch
 
     net.eval()
-    groups, out = [use[i:i + batch] for i in range(0, len(use), batch)], [np.zeros((0, 1), np.float32)]
+    groups, out = (
+        [use[i : i + batch] for i in range(0, len(use), batch)],
+        [np.zeros((0, 1), np.float32)],
+    )
     with torch.inference_mode(), autocast(where, precision(run, where)):
         for data in progress(reader.load(groups), "rows", len(groups)):
             price = scale.price(net(*reader.inputs(data)).float())
@@ -160,15 +214,21 @@ def answers(net, reader: Reader, use, scale: Scale, run, where, batch: int = 64)
 
 
 class Clip(Training):
-    """V1: CLIP trained in its last layers, tokens of either side attending to the other's, wide and deep head."""
+    """V1: CLIP trained in its last layers, tokens of either side attending to the other's, wide and
+    deep head."""
+
     model: str = "openai/clip-vit-base-patch32"
-    layers: Count = 1                 # of either encoder that are trained, from its end, with the projections
-    width: Count = 512                # of the wide layer and of the deep blocks
-    blocks: Count = 2                 # of the deep side
+    layers: Count = 1  # of either encoder that are trained, from its end, with the projections
+    width: Count = 512  # of the wide layer and of the deep blocks
+    blocks: Count = 2  # of the deep side
     dropout: Share = 0.1
-    alpha: Annotated[float, Field(ge=0, le=1)] = 0.5  # loss = (1 - alpha) Huber + alpha SMAPE / 200, SMAPE on prices
-    target: Literal["log", "standard"] = "log"  # Huber on log1p, or on the price less its mean in standard deviations
+    alpha: Annotated[float, Field(ge=0, le=1)] = (
+        0.5  # loss = (1 - alpha) Huber + alpha SMAPE / 200, SMAPE on prices
+    )
+    target: Literal["log", "standard"] = (
+        "log"  # Huber on log1p, or on the price less its mean in standard deviations
+    )
     epochs: Count = 10
     batch: Count = 64
-    lr: Positive = 1e-7               # of CLIP's last layers
-    head_lr: NonNegative = 1e-5       # of what is new; 0 = lr
+    lr: Positive = 1e-7  # of CLIP's last layers
+    head_lr: NonNegative = 1e-5  # of what is new; 0 = lr

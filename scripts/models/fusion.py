@@ -1,4 +1,6 @@
-"""fusion (V2): cross-attention and residual MLPs over cached features of picture and text; one network per fold."""
+"""fusion (V2): cross-attention and residual MLPs over cached features of picture and text; one
+network per fold."""
+
 from typing import Literal
 
 import numpy as np
@@ -15,7 +17,8 @@ NETWORK = True
 
 
 def sources(settings) -> dict[str, str]:
-    """{side: source of its features}, e.g. {"image": "image:google/siglip-base-patch16-224"}; a side set to "" is left out."""
+    """{side: source of its features}, e.g. {"image": "image:google/siglip-base-patch16-224"}; a
+    side set to "" is left out."""
     found = {"image": settings.image, "text": settings.text}
     return {side: full_name(side, name) for side, name in found.items() if name}
 
@@ -31,7 +34,10 @@ def weights(config):
 def sides(job, rows, where) -> list[Side]:
     """The features of picture and of text, for every row."""
     found = [sources(job.config.fusion).get(side, "") for side in ("image", "text")]
-    return [Side(job.paths.features(source) if source else None, keys(source, rows), where) for source in found]
+    return [
+        Side(job.paths.features(source) if source else None, keys(source, rows), where)
+        for source in found
+    ]
 
 
 def fit(job, k: int, rows, file) -> dict:
@@ -47,10 +53,17 @@ def fit(job, k: int, rows, file) -> dict:
     with device(run) as where:
         torch.manual_seed(seed + k)
         both = sides(job, rows, where)
-        log(member=f"fusion_{k}", train=len(train), dev=len(dev), **{f"without_{name}": side.missing for name, side in zip(("image", "text"), both)})
+        log(
+            member=f"fusion_{k}",
+            train=len(train),
+            dev=len(dev),
+            **{f"without_{name}": side.missing for name, side in zip(("image", "text"), both)},
+        )
         net = build(both, settings).to(where)
         with torch.no_grad():
-            net.head.bias.fill_(float(np.median(rows.target[train])))  # from the median on: hundreds of steps less
+            net.head.bias.fill_(
+                float(np.median(rows.target[train]))
+            )  # from the median on: hundreds of steps less
 
         def load(groups, epoch, first):
             for group in groups[first:]:
@@ -58,12 +71,28 @@ def fit(job, k: int, rows, file) -> dict:
 
         def loss(forward, data, part, batch, step):
             image, text, wanted = (x[part] for x in data)
-            error = torch.nn.functional.smooth_l1_loss(forward(image, text)[:, 0].float(), wanted, beta=settings.beta, reduction="sum")
+            error = torch.nn.functional.smooth_l1_loss(
+                forward(image, text)[:, 0].float(), wanted, beta=settings.beta, reduction="sum"
+            )
             return error / len(batch)
 
-        trainer = Trainer(net, decay_groups(net, settings.lr, settings.weight_decay), settings, run, where, seed * 1000 + k,
-                          job.paths.checkpoint(f"fusion_{k}"), job.key(job.paths.model(f"fusion_{k}")), rows.task.MODE)
-        best, history = trainer.fit(train, load, loss, lambda net: rows.score(answers(net, both, dev, run, where), dev) if len(dev) else None)
+        trainer = Trainer(
+            net,
+            decay_groups(net, settings.lr, settings.weight_decay),
+            settings,
+            run,
+            where,
+            seed * 1000 + k,
+            job.paths.checkpoint(f"fusion_{k}"),
+            job.key(job.paths.model(f"fusion_{k}")),
+            rows.task.MODE,
+        )
+        best, history = trainer.fit(
+            train,
+            load,
+            loss,
+            lambda net: rows.score(answers(net, both, dev, run, where), dev) if len(dev) else None,
+        )
         save_weights(best, file)
     return {"history": history}
 
@@ -94,22 +123,25 @@ def answers(net, both, use, run, where, batch: int = 1024) -> np.ndarray:
     out = [np.zeros((0, 1), np.float32)]
     with torch.inference_mode(), autocast(where, precision(run, where)):
         for i in range(0, len(use), batch):
-            out.append(net(*(side.take(use[i:i + batch]) for side in both)).float().cpu().numpy())
+            out.append(net(*(side.take(use[i : i + batch]) for side in both)).float().cpu().numpy())
     return np.concatenate(out)
 
 
 class Fusion(Training):
-    """V2: picture and text attend to each other over cached features, residual MLPs, one number. Its defaults are the seed's."""
-    image: str = "google/siglip-base-patch16-224"  # directory or hub name; timm:<name>; joint:<name> = after text and picture
-    text: str = "google/embeddinggemma-300m"       # likewise
-    width: Count = 512                # of both sides after projection
+    """V2: picture and text attend to each other over cached features, residual MLPs, one number.
+    Its defaults are the seed's."""
+
+    # directory or hub name; timm:<name>; joint:<name> = after text and picture
+    image: str = "google/siglip-base-patch16-224"
+    text: str = "google/embeddinggemma-300m"  # likewise
+    width: Count = 512  # of both sides after projection
     heads: Count = 8
-    hidden: Count = 2048              # of the residual MLPs
+    hidden: Count = 2048  # of the residual MLPs
     blocks: Count = 2
     dropout: Share = 0.1
     attention_dropout: Share = 0.05
-    beta: Positive = 0.1              # of SmoothL1 on log1p
-    epochs: Count = 60                # 20 + 40: two cycles
+    beta: Positive = 0.1  # of SmoothL1 on log1p
+    epochs: Count = 60  # 20 + 40: two cycles
     batch: Count = 150
     lr: Positive = 4e-5
     weight_decay: NonNegative = 1e-8

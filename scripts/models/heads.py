@@ -1,8 +1,11 @@
-"""heads (T2): all attribute heads of a fold trained together on cached features of a frozen network.
+"""heads (T2): all attribute heads of a fold trained together on cached features of a frozen
+network.
 
-Each head sees the labelled rows of every batch, has its own dropout draws, loss and best epoch, and shares no parameter with
-the others: the result is exactly that of training it alone on its labelled rows, at the cost of one pass.
+Each head sees the labelled rows of every batch, has its own dropout draws, loss and best epoch, and
+shares no parameter with the others: the result is exactly that of training it alone on its labelled
+rows, at the cost of one pass.
 """
+
 import math
 from typing import Annotated, Literal
 
@@ -32,7 +35,8 @@ def inputs(config, paths, k):
 
 
 def done(job, k):
-    """The maps of a trained trunk, 14 GB a fold at 512 pixels, have served: heads_<k> was their only reader."""
+    """The maps of a trained trunk, 14 GB a fold at 512 pixels, have served: heads_<k> was their
+    only reader."""
     if job.config.heads.source == "net":
         features = job.paths.features(f"net_{k}")
         spend(features)
@@ -40,20 +44,29 @@ def done(job, k):
 
 
 def weights(config):
-    return list(config.features.encoders) if config.heads.source == "encoders" and config.features.pretrained else []
+    return (
+        list(config.features.encoders)
+        if config.heads.source == "encoders" and config.features.pretrained
+        else []
+    )
 
 
 def fit(job, k: int, rows, file) -> dict:
-    """Train heads_<k> outside fold k and write each head's best weights. Gives history and best epochs."""
+    """Train heads_<k> outside fold k and write each head's best weights. Gives history and best
+    epochs."""
     import torch
 
     from networks.weights import save_weights
 
     config = job.config
     arrays, row = read_features([job.paths.features(s) for s in sources(config, k)], rows.image)
-    train, dev = (use[row[use] >= 0] for use in (rows.fitting(k, dev=False), rows.fitting(k, dev=True)))
+    train, dev = (
+        use[row[use] >= 0] for use in (rows.fitting(k, dev=False), rows.fitting(k, dev=True))
+    )
     if not len(train):
-        raise Stop(f"heads_{k} has no labelled row with features to train on; look at {job.paths.images}")
+        raise Stop(
+            f"heads_{k} has no labelled row with features to train on; look at {job.paths.images}"
+        )
     log(member=f"heads_{k}", train=len(train), dev=len(dev))
     with device(config.run) as where:
         torch.manual_seed(config.data.seed + k)
@@ -63,15 +76,27 @@ def fit(job, k: int, rows, file) -> dict:
             for head in heads.heads:
                 head.mean[:], head.std[:] = mean, std
         heads.to(where)
-        best, history = train_heads(heads, lambda use, view: take(arrays, row[use], view), rows, train, dev, config.heads,
-                                    arrays[0].shape[1], where, config.data.seed * 1000 + k,
-                                    job.paths.checkpoint(f"heads_{k}"), job.key(job.paths.model(f"heads_{k}")), config.run)
+        best, history = train_heads(
+            heads,
+            lambda use, view: take(arrays, row[use], view),
+            rows,
+            train,
+            dev,
+            config.heads,
+            arrays[0].shape[1],
+            where,
+            config.data.seed * 1000 + k,
+            job.paths.checkpoint(f"heads_{k}"),
+            job.key(job.paths.model(f"heads_{k}")),
+            config.run,
+        )
         save_weights(best, file)
     return {"history": history, "outputs": rows.outputs}
 
 
 def predict(job, k: int, rows, wanted) -> np.ndarray:
-    """Probabilities (m, K) for the rows `wanted` (m,), the mean over the picture and, with infer.flip, its mirror image."""
+    """Probabilities (m, K) for the rows `wanted` (m,), the mean over the picture and, with
+    infer.flip, its mirror image."""
     from networks.weights import load_strict, read_weights
 
     arrays, row = read_features([job.paths.features(s) for s in sources(job.config, k)], rows.image)
@@ -81,17 +106,26 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
     views = min(arrays[0].shape[1], 2 if job.config.infer.flip else 1)
     with device(job.config.run) as where:
         heads.to(where)
-        return np.mean([predict_heads(heads, lambda use, v=v: take(arrays, row[use], v), wanted, where) for v in range(views)], 0)
+        return np.mean(
+            [
+                predict_heads(heads, lambda use, v=v: take(arrays, row[use], v), wanted, where)
+                for v in range(views)
+            ],
+            0,
+        )
 
 
 def build(job, k: int, rows, arrays):
-    """The heads for these features: the seed's, as net_<k> left them, on its map; new MLPs on pooled features."""
+    """The heads for these features: the seed's, as net_<k> left them, on its map; new MLPs on
+    pooled features."""
     from networks.attributes import HeadSet
     from networks.weights import load_strict, read_weights
 
     config, settings = job.config, job.config.heads
     if settings.source == "encoders":
-        return HeadSet(sum(a.shape[2] for a in arrays), rows.sizes, "mlp", settings.hidden, settings.dropout)
+        return HeadSet(
+            sum(a.shape[2] for a in arrays), rows.sizes, "mlp", settings.hidden, settings.dropout
+        )
     heads = HeadSet(arrays[0].shape[2], rows.sizes, config.net.head, config.net.width)
     file = job.paths.model(f"net_{k}")
     state = {key: value for key, value in read_weights(file).items() if key.startswith("heads.")}
@@ -100,7 +134,8 @@ def build(job, k: int, rows, arrays):
 
 
 def take(arrays, row, view):
-    """Features (m, d) of all encoders side by side, or a net's maps (m, d, h, w); view a number or one per row (m,)."""
+    """Features (m, d) of all encoders side by side, or a net's maps (m, d, h, w); view a number or
+    one per row (m,)."""
     return np.concatenate([array[row, view] for array in arrays], 1).astype(np.float32)
 
 
@@ -112,22 +147,44 @@ def moments(arrays, row) -> tuple:
     return torch.as_tensor(x.mean(0)), torch.as_tensor(x.std(0) + 1e-3)
 
 
-def train_heads(heads, features, rows, train, dev, settings, views: int, where, seed: int, checkpoint, key: str,
-                run):
-    """Train on row numbers `train` (n,); each head keeps its best epoch on `dev`. Gives the state dict and the history.
+def train_heads(
+    heads,
+    features,
+    rows,
+    train,
+    dev,
+    settings,
+    views: int,
+    where,
+    seed: int,
+    checkpoint,
+    key: str,
+    run,
+):
+    """Train on row numbers `train` (n,); each head keeps its best epoch on `dev`. Gives the state
+    dict and the history.
 
-    features(rows (b,), view (b,) or number) → float32 (b, ...). Goes on from the checkpoint's last epoch.
+    features(rows (b,), view (b,) or number) → float32 (b, ...). Goes on from the checkpoint's last
+    epoch.
     """
     import torch
 
     from networks.losses import MaskedLoss
     from networks.training import epoch_batches, load_checkpoint, save_checkpoint
 
-    loss = MaskedLoss(rows.sizes, rows.task.priors(rows.target[train], rows.outputs), settings).to(where)
-    optimizer = torch.optim.AdamW(heads.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
+    loss = MaskedLoss(rows.sizes, rows.task.priors(rows.target[train], rows.outputs), settings).to(
+        where
+    )
+    optimizer = torch.optim.AdamW(
+        heads.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
+    )
     state = load_checkpoint(checkpoint, key)
     if not state:  # what the heads already know, from T1, counts as epoch 0
-        first = rows.hm(predict_heads(heads, lambda use: features(use, 0), dev, where), dev) if len(dev) else [math.nan] * len(rows.sizes)
+        first = (
+            rows.hm(predict_heads(heads, lambda use: features(use, 0), dev, where), dev)
+            if len(dev)
+            else [math.nan] * len(rows.sizes)
+        )
         best, score = keep_best(heads, heads.state_dict(), [-1.0] * len(rows.sizes), first)
         state = {"epoch": 0, "best": best, "score": score, "history": []}
     if state["epoch"]:
@@ -139,24 +196,42 @@ def train_heads(heads, features, rows, train, dev, settings, views: int, where, 
         chosen = np.random.default_rng([seed, epoch, 1]).integers(0, views, len(rows.id))
         heads.train()
         total = 0.0
-        for step, batch in enumerate(progress(groups, f"epoch {epoch + 1}/{settings.epochs}"), epoch * len(groups)):
+        for step, batch in enumerate(
+            progress(groups, f"epoch {epoch + 1}/{settings.epochs}"), epoch * len(groups)
+        ):
             for group in optimizer.param_groups:
                 group["lr"] = settings.lr * (1 + math.cos(math.pi * step / steps)) / 2
             x = torch.as_tensor(features(batch, chosen[batch]), device=where)
-            total += step_heads(heads, optimizer, loss, x, torch.as_tensor(rows.target[batch], device=where), seed + 7919 * step)
+            total += step_heads(
+                heads,
+                optimizer,
+                loss,
+                x,
+                torch.as_tensor(rows.target[batch], device=where),
+                seed + 7919 * step,
+            )
         pred = predict_heads(heads, lambda use: features(use, 0), dev, where)
         score = rows.hm(pred, dev) if len(dev) else [math.nan] * len(rows.sizes)
         state["best"], state["score"] = keep_best(heads, state["best"], state["score"], score)
         state["history"].append({"epoch": epoch + 1, "loss": total / len(groups), "hm": score})
-        log(epoch=epoch + 1, loss=total / len(groups), dev=float(np.nanmean(score)) if len(dev) else "-")
-        state |= {"epoch": epoch + 1, "heads": heads.state_dict(), "optimizer": optimizer.state_dict()}
+        log(
+            epoch=epoch + 1,
+            loss=total / len(groups),
+            dev=float(np.nanmean(score)) if len(dev) else "-",
+        )
+        state |= {
+            "epoch": epoch + 1,
+            "heads": heads.state_dict(),
+            "optimizer": optimizer.state_dict(),
+        }
         save_checkpoint(checkpoint, key=key, **state)
         stop_in_time(run)
     return state["best"], state["history"]
 
 
 def step_heads(heads, optimizer, loss, x, target, seed: int) -> float:
-    """One AdamW step of every head that has a labelled row in the batch; the others do not move. Gives the mean loss."""
+    """One AdamW step of every head that has a labelled row in the batch; the others do not move.
+    Gives the mean loss."""
     import torch
 
     optimizer.zero_grad(set_to_none=True)
@@ -164,7 +239,9 @@ def step_heads(heads, optimizer, loss, x, target, seed: int) -> float:
     for a in range(target.shape[1]):
         known = target[:, a] >= 0
         if known.any():
-            torch.manual_seed(seed + 104729 * a)  # dropout of this head, whatever the other heads draw
+            torch.manual_seed(
+                seed + 104729 * a
+            )  # dropout of this head, whatever the other heads draw
             one = loss.of(a, heads.one(a, x[known]), target[known, a]) / known.sum()
             one.backward()
             losses.append(one.detach())
@@ -172,12 +249,18 @@ def step_heads(heads, optimizer, loss, x, target, seed: int) -> float:
     return float(torch.stack(losses).mean()) if losses else 0.0
 
 
-def keep_best(heads, best: dict, before: list[float], score: list[float]) -> tuple[dict, list[float]]:
+def keep_best(
+    heads, best: dict, before: list[float], score: list[float]
+) -> tuple[dict, list[float]]:
     """The best state and score of each head so far; a head without a score keeps its newest."""
     now = {key: value.detach().cpu().clone() for key, value in heads.state_dict().items()}
     better = [math.isnan(new) or new > old for old, new in zip(before, score)]
-    best = {key: now[key] if better[int(key.split(".")[1])] else best[key] for key in now}  # keys are heads.<a>.<...>
-    return best, [new if b and not math.isnan(new) else old for old, new, b in zip(before, score, better)]
+    best = {
+        key: now[key] if better[int(key.split(".")[1])] else best[key] for key in now
+    }  # keys are heads.<a>.<...>
+    return best, [
+        new if b and not math.isnan(new) else old for old, new, b in zip(before, score, better)
+    ]
 
 
 def predict_heads(heads, features, use, where, batch: int = 512) -> np.ndarray:
@@ -190,17 +273,26 @@ def predict_heads(heads, features, use, where, batch: int = 512) -> np.ndarray:
     out = [np.zeros((0, sum(heads.sizes)), np.float32)]
     with torch.inference_mode():
         for i in range(0, len(use), batch):
-            x = torch.as_tensor(features(use[i:i + batch]), device=where)
-            out.append(probabilities(torch.cat([heads.one(a, x) for a in range(len(heads.sizes))], 1), heads.sizes).cpu().numpy())
+            x = torch.as_tensor(features(use[i : i + batch]), device=where)
+            out.append(
+                probabilities(
+                    torch.cat([heads.one(a, x) for a in range(len(heads.sizes))], 1), heads.sizes
+                )
+                .cpu()
+                .numpy()
+            )
     return np.concatenate(out)
 
 
 class Heads(Loss):
     """T2: all attribute heads together on cached features, each keeping its own best epoch."""
-    source: Literal["net", "encoders"] = "net"  # trunk of net_<fold> with its heads to go on from, or the encoders' features
-    hidden: Annotated[int, Field(ge=0)] = 512   # of a new head on encoders' features; 0 = linear
-    dropout: Share = 0.1              # likewise; the heads of a net keep their own
+
+    source: Literal["net", "encoders"] = (
+        "net"  # trunk of net_<fold> with its heads to go on from, or the encoders' features
+    )
+    hidden: Annotated[int, Field(ge=0)] = 512  # of a new head on encoders' features; 0 = linear
+    dropout: Share = 0.1  # likewise; the heads of a net keep their own
     epochs: Count = 3
     batch: Count = 64
-    lr: Positive = 1e-3               # peak, cosine to 0
+    lr: Positive = 1e-3  # peak, cosine to 0
     weight_decay: NonNegative = 0.01

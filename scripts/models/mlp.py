@@ -1,4 +1,6 @@
-"""mlp: a small network on the words of a text, after the winners of Mercari's price challenge; one per fold, several seeds each."""
+"""mlp: a small network on the words of a text, after the winners of Mercari's price challenge; one
+per fold, several seeds each."""
+
 import numpy as np
 
 from common.log import log
@@ -9,8 +11,10 @@ from texts.ngrams import binned, read_words
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("mlp",), "06_infer", ()
 PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, True
 NETWORK = True
-NUMBERS = 0.3    # weight of binned quantities beside n-grams
-PRESENCE = 0.15  # of whether a name has an n-gram, beside how telling it is: .3 SMAPE better with it
+NUMBERS = 0.3  # weight of binned quantities beside n-grams
+PRESENCE = (
+    0.15  # of whether a name has an n-gram, beside how telling it is: .3 SMAPE better with it
+)
 
 
 def inputs(config, paths, k):
@@ -22,15 +26,24 @@ def weights(config):
 
 
 def columns(job, rows):
-    """The sparse columns (n, v) of all rows: n-grams of name and text, whether a name has an n-gram at all, binned quantities."""
+    """The sparse columns (n, v) of all rows: n-grams of name and text, whether a name has an n-gram
+    at all, binned quantities."""
     from scipy import sparse
 
     words = read_words(job.paths.words, rows.id)
-    return sparse.hstack([words["name"], words["text"], words["name"].sign() * PRESENCE, binned(words["numbers"], NUMBERS)]).tocsr()
+    return sparse.hstack(
+        [
+            words["name"],
+            words["text"],
+            words["name"].sign() * PRESENCE,
+            binned(words["numbers"], NUMBERS),
+        ]
+    ).tocsr()
 
 
 def build(v: int, settings):
-    """`seeds` networks side by side: words of a text as a bag of v columns → hidden layers → (b, seeds)."""
+    """`seeds` networks side by side: words of a text as a bag of v columns → hidden layers → (b,
+    seeds)."""
     import torch
 
     class WordNets(torch.nn.Module):
@@ -39,7 +52,13 @@ def build(v: int, settings):
             self.nets = torch.nn.ModuleList(word_net(v, settings) for _ in range(settings.seeds))
 
         def forward(self, column, offset, weight):
-            return torch.cat([tail(words(column, offset, per_sample_weights=weight) + tail.bias) for words, tail in self.nets], 1)
+            return torch.cat(
+                [
+                    tail(words(column, offset, per_sample_weights=weight) + tail.bias)
+                    for words, tail in self.nets
+                ],
+                1,
+            )
 
     return WordNets()
 
@@ -57,15 +76,20 @@ def word_net(v: int, settings):
 
 
 def bag(x, rows: np.ndarray, where):
-    """The rows (b,) of sparse x as EmbeddingBag takes them: column numbers, where each row begins, weights."""
+    """The rows (b,) of sparse x as EmbeddingBag takes them: column numbers, where each row begins,
+    weights."""
     import torch
 
     part = x[rows]
-    return tuple(torch.as_tensor(a, device=where) for a in (part.indices.astype(np.int64), part.indptr[:-1].astype(np.int64), part.data))
+    return tuple(
+        torch.as_tensor(a, device=where)
+        for a in (part.indices.astype(np.int64), part.indptr[:-1].astype(np.int64), part.data)
+    )
 
 
 def fit(job, k: int, rows, file) -> dict:
-    """Train mlp_<k> on all labelled rows outside fold k, for mlp.epochs: no row is kept back to pick one. Gives the history."""
+    """Train mlp_<k> on all labelled rows outside fold k, for mlp.epochs: no row is kept back to
+    pick one. Gives the history."""
     import torch
 
     from networks.training import Trainer, decay_groups
@@ -82,11 +106,25 @@ def fit(job, k: int, rows, file) -> dict:
         log(member=f"mlp_{k}", train=len(train), columns=x.shape[1])
 
         def loss(forward, data, part, batch, step):
-            return (forward(*bag(x, batch[part], where)).float() - target[batch[part]].to(where)[:, None]).abs().sum() / len(batch)
+            return (
+                forward(*bag(x, batch[part], where)).float()
+                - target[batch[part]].to(where)[:, None]
+            ).abs().sum() / len(batch)
 
-        trainer = Trainer(net, decay_groups(net, settings.lr, settings.weight_decay), settings, run, where, seed * 1000 + k,
-                          job.paths.checkpoint(f"mlp_{k}"), job.key(job.paths.model(f"mlp_{k}")), rows.task.MODE)
-        best, history = trainer.fit(train, lambda groups, epoch, first: groups[first:], loss, lambda net: None)
+        trainer = Trainer(
+            net,
+            decay_groups(net, settings.lr, settings.weight_decay),
+            settings,
+            run,
+            where,
+            seed * 1000 + k,
+            job.paths.checkpoint(f"mlp_{k}"),
+            job.key(job.paths.model(f"mlp_{k}")),
+            rows.task.MODE,
+        )
+        best, history = trainer.fit(
+            train, lambda groups, epoch, first: groups[first:], loss, lambda net: None
+        )
         save_weights(best | {"scale": torch.tensor([middle, spread])}, file)
     return {"history": history}
 
@@ -103,15 +141,19 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
     with device(job.config.run) as where, torch.inference_mode():
         net = build(x.shape[1], job.config.mlp).to(where)
         load_strict(net, state, file)
-        out = [net(*bag(x, wanted[i:i + 1024], where)).mean(1, keepdim=True).cpu().numpy() for i in range(0, len(wanted), 1024)]
+        out = [
+            net(*bag(x, wanted[i : i + 1024], where)).mean(1, keepdim=True).cpu().numpy()
+            for i in range(0, len(wanted), 1024)
+        ]
     return np.concatenate([np.zeros((0, 1)), *out]) * spread + middle
 
 
 class Mlp(Training):
     """A small network on n-grams and binned quantities."""
-    width: Count = 128                # of the words' embeddings
+
+    width: Count = 128  # of the words' embeddings
     hidden: Count = 64
-    seeds: Count = 2                  # networks per fold, averaged
+    seeds: Count = 2  # networks per fold, averaged
     epochs: Count = 4
     batch: Count = 128
     lr: Positive = 1e-2

@@ -1,4 +1,6 @@
-"""refine: a language model that is told a reply of vlm, the entity and its units, where the reply cannot be read as it is."""
+"""refine: a language model that is told a reply of vlm, the entity and its units, where the reply
+cannot be read as it is."""
+
 from common.tables import read_csv
 from llm.messages import Language
 
@@ -18,24 +20,40 @@ def weights(config):
 
 def packages(config):
     here = not config.refine.endpoint
-    return {"bitsandbytes": here and config.refine.bits > 0, "xgrammar": here and config.refine.bound}
+    return {
+        "bitsandbytes": here and config.refine.bits > 0,
+        "xgrammar": here and config.refine.bound,
+    }
 
 
 def questions(job, k: int, rows, use):
-    """vlm's replies where the task can read them, or they say nothing, and a question about each other one; row numbers `use`."""
+    """vlm's replies where the task can read them, or they say nothing, and a question about each
+    other one; row numbers `use`."""
     from llm.messages import Question, Reply
 
-    table = read_csv(job.paths.pred(f"vlm_{k}"), ["id", "reply", "reason"]).set_index("id").loc[rows.id[use]]
+    table = (
+        read_csv(job.paths.pred(f"vlm_{k}"), ["id", "reply", "reason"])
+        .set_index("id")
+        .loc[rows.id[use]]
+    )
     clear = rows.task.is_clear(table.reply.tolist(), rows.question[use])
     known, asked = [], []
     for i, reply, reason, done in zip(map(int, use), table.reply, table.reason, clear):
         if done:
             known.append(Reply(i, reply, reason))
         else:
-            asked.append(Question(i, rows.task.refine_prompt(rows.question[i], reply), pattern=rows.task.pattern(rows.question[i])))
+            asked.append(
+                Question(
+                    i,
+                    rows.task.refine_prompt(rows.question[i], reply),
+                    pattern=rows.task.pattern(rows.question[i]),
+                )
+            )
     return known, asked
 
 
 class Refine(Language):
-    """A language model that is told a reply, the entity and its units, where the normaliser could not read the reply."""
+    """A language model that is told a reply, the entity and its units, where the normaliser could
+    not read the reply."""
+
     model: str = "google/gemma-2-2b-it"

@@ -1,4 +1,5 @@
 """ridge: a linear model of log1p price on n-grams and binned quantities; one per fold."""
+
 import numpy as np
 
 from common.sections import Positive, Section
@@ -19,11 +20,14 @@ def weights(config):
 
 
 def columns(job, rows):
-    """The sparse columns (n, v) of all rows: n-grams of name, text and characters, then binned quantities."""
+    """The sparse columns (n, v) of all rows: n-grams of name, text and characters, then binned
+    quantities."""
     from scipy import sparse
 
     words = read_words(job.paths.words, rows.id)
-    return sparse.hstack([words["name"], words["text"], words["chars"], binned(words["numbers"], NUMBERS)]).tocsr()
+    return sparse.hstack(
+        [words["name"], words["text"], words["chars"], binned(words["numbers"], NUMBERS)]
+    ).tocsr()
 
 
 def solve(x, target: np.ndarray, alpha: float) -> tuple[np.ndarray, float]:
@@ -31,13 +35,17 @@ def solve(x, target: np.ndarray, alpha: float) -> tuple[np.ndarray, float]:
     from sklearn.linear_model import Ridge
 
     mean = target.mean()
-    return Ridge(alpha=alpha, solver="sparse_cg", tol=1e-3, fit_intercept=False).fit(x, target - mean).coef_, float(mean)
+    return Ridge(alpha=alpha, solver="sparse_cg", tol=1e-3, fit_intercept=False).fit(
+        x, target - mean
+    ).coef_, float(mean)
 
 
 def fit(job, k: int, rows, file) -> dict:
     """Fit ridge_<k> on all labelled rows outside fold k and write its weights."""
     train = rows.labelled(k)
-    coefficients, mean = solve(columns(job, rows)[train], rows.target[train, 0], job.config.ridge.alpha)
+    coefficients, mean = solve(
+        columns(job, rows)[train], rows.target[train, 0], job.config.ridge.alpha
+    )
     save_arrays({"weight": coefficients, "bias": np.array([mean])}, file)
     return {"rows": len(train)}
 
@@ -50,4 +58,5 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
 
 class Ridge(Section):
     """A linear model on n-grams and binned quantities."""
+
     alpha: Positive = 2.0

@@ -1,5 +1,6 @@
-"""svr: support vectors in the space of words, quantities and embeddings; one per fold. For thousands of rows, not for hundreds
-of thousands: its time grows with their square."""
+"""svr: support vectors in the space of words, quantities and embeddings; one per fold. For
+thousands of rows, not for hundreds of thousands: its time grows with their square."""
+
 import numpy as np
 
 from common.log import log
@@ -27,16 +28,30 @@ def columns(job, rows) -> np.ndarray:
 
 
 def fit(job, k: int, rows, file) -> dict:
-    """Fit svr_<k> on the labelled rows outside fold k, on a random svr.rows of them where there are more."""
+    """Fit svr_<k> on the labelled rows outside fold k, on a random svr.rows of them where there are
+    more."""
     from sklearn.svm import SVR
 
     settings, train = job.config.svr, rows.labelled(k)
     if len(train) > settings.rows:
-        train = np.sort(np.random.default_rng([job.config.data.seed, k]).choice(train, settings.rows, replace=False))
+        train = np.sort(
+            np.random.default_rng([job.config.data.seed, k]).choice(
+                train, settings.rows, replace=False
+            )
+        )
     log(member=f"svr_{k}", train=len(train))
     x = columns(job, rows)[train]
-    model = SVR(C=settings.c, gamma=settings.gamma, epsilon=0.1, cache_size=1000).fit(x, rows.target[train, 0])
-    save_arrays({"vectors": model.support_vectors_, "weight": model.dual_coef_[0], "bias": model.intercept_}, file)
+    model = SVR(C=settings.c, gamma=settings.gamma, epsilon=0.1, cache_size=1000).fit(
+        x, rows.target[train, 0]
+    )
+    save_arrays(
+        {
+            "vectors": model.support_vectors_,
+            "weight": model.dual_coef_[0],
+            "bias": model.intercept_,
+        },
+        file,
+    )
     return {"rows": len(train), "vectors": len(model.support_)}
 
 
@@ -46,14 +61,18 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
     x, size = columns(job, rows)[wanted], (state["vectors"] ** 2).sum(1)
     out = [np.zeros(0)]
     for i in range(0, len(x), 1024):
-        part = x[i:i + 1024]
-        distance = (part ** 2).sum(1)[:, None] + size - 2 * part @ state["vectors"].T
-        out.append(np.exp(-job.config.svr.gamma * np.maximum(distance, 0)) @ state["weight"] + state["bias"])
+        part = x[i : i + 1024]
+        distance = (part**2).sum(1)[:, None] + size - 2 * part @ state["vectors"].T
+        out.append(
+            np.exp(-job.config.svr.gamma * np.maximum(distance, 0)) @ state["weight"]
+            + state["bias"]
+        )
     return np.concatenate(out)[:, None]
 
 
 class Svr(Section):
     """Support vectors on words, quantities and embeddings."""
-    rows: Count = 15_000              # trained on at most; minutes grow with its square
+
+    rows: Count = 15_000  # trained on at most; minutes grow with its square
     c: Positive = 3.0
-    gamma: Positive = 0.5             # of the Gaussian kernel
+    gamma: Positive = 0.5  # of the Gaussian kernel

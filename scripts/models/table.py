@@ -1,7 +1,9 @@
-"""table: LightGBM on parsed quantities, what namesakes and neighbours cost, and a ridge on n-grams; one per fold.
+"""table: LightGBM on parsed quantities, what namesakes and neighbours cost, and a ridge on n-grams;
+one per fold.
 
 Its columns are made once per fold by 03: no target of the fold, and of no row its own, is in them.
 """
+
 from typing import Annotated
 
 import numpy as np
@@ -33,17 +35,23 @@ def weights(config):
 
 
 def columns(job, k: int, rows) -> tuple[np.ndarray, list[str]]:
-    """What LightGBM reads of every row (n, c) float32 as member k may know it, and the columns' names."""
+    """What LightGBM reads of every row (n, c) float32 as member k may know it, and the columns'
+    names."""
     config, near = job.config, load_npz(job.paths.near)
     if not np.array_equal(near["id"], rows.id):
-        raise Stop(f"{job.paths.near} is of other rows than folds.csv; remove it and run make again")
+        raise Stop(
+            f"{job.paths.near} is of other rows than folds.csv; remove it and run make again"
+        )
     target, known = rows.target[:, 0], rows.target[:, 0] >= 0
     values, names = read_words(job.paths.words, rows.id)["numbers"], quantities([])[1]
     more, more_names = read_numbers(config.data, config.table, rows.id)
     x = ridge.columns(job, rows)
     made = {f"brand {words}": namesakes(brands(rows.text, words), target) for words in (1, 2, 3)}
     made |= {"last word": namesakes(last_words(rows.text), target)}
-    made |= {f"near {name}": neighbours(near[f"{name}.at"], near[f"{name}.cosine"], target) for name in spaces_in(near)}
+    made |= {
+        f"near {name}": neighbours(near[f"{name}.at"], near[f"{name}.cosine"], target)
+        for name in spaces_in(near)
+    }
     made |= {"ridge": lambda source, row: linear(x, target, source, row, config.ridge.alpha)}
     found, names = [values, more], [*names, *more_names]
     for name, encode in progress(made.items(), "columns"):
@@ -60,30 +68,63 @@ def linear(x, target, source, row, alpha: float) -> np.ndarray:
 
 def last_words(texts) -> np.ndarray:
     """The last word of each name (n,) without digits: often what kind of thing it is."""
-    split = ([word for word in name.lower().replace(",", " ").split() if word.isalpha()] for name in item_names(texts))
+    split = (
+        [word for word in name.lower().replace(",", " ").split() if word.isalpha()]
+        for name in item_names(texts)
+    )
     return np.array([words[-1] if words else "" for words in split], dtype=str)
 
 
 def parameters(settings, seed: int) -> dict:
-    """LightGBM's: absolute error on log1p, trees that try one random split per column (extra_trees), few columns each."""
-    return {"objective": "l1", "learning_rate": settings.lr, "num_leaves": settings.leaves, "min_data_in_leaf": 20, "lambda_l2": 1.0,
-            "feature_fraction": 0.4, "bagging_fraction": 0.8, "bagging_freq": 1, "extra_trees": True, "max_bin": 127, "seed": seed,
-            "deterministic": True, "force_col_wise": True, "verbose": -1}
+    """LightGBM's: absolute error on log1p, trees that try one random split per column
+    (extra_trees), few columns each."""
+    return {
+        "objective": "l1",
+        "learning_rate": settings.lr,
+        "num_leaves": settings.leaves,
+        "min_data_in_leaf": 20,
+        "lambda_l2": 1.0,
+        "feature_fraction": 0.4,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "extra_trees": True,
+        "max_bin": 127,
+        "seed": seed,
+        "deterministic": True,
+        "force_col_wise": True,
+        "verbose": -1,
+    }
 
 
 def fit(job, k: int, rows, file) -> dict:
-    """Train table_<k>, table.seeds boosters on all labelled rows outside fold k. Gives each column's share of the gain."""
+    """Train table_<k>, table.seeds boosters on all labelled rows outside fold k. Gives each
+    column's share of the gain."""
     import lightgbm
 
     settings, train = job.config.table, rows.labelled(k)
     x, names = read_columns(job.paths.features(f"table_{k}"), rows.id)
     log(member=f"table_{k}", train=len(train), columns=len(names))
     data = lightgbm.Dataset(x[train], rows.target[train, 0], free_raw_data=False)
-    boosters = [lightgbm.train(parameters(settings, job.config.data.seed * 1000 + i), data, settings.rounds)
-                for i in progress(range(settings.seeds), "boosters")]
-    save_arrays({f"booster_{i}": np.frombuffer(booster.model_to_string().encode(), np.uint8) for i, booster in enumerate(boosters)}, file)
+    boosters = [
+        lightgbm.train(parameters(settings, job.config.data.seed * 1000 + i), data, settings.rounds)
+        for i in progress(range(settings.seeds), "boosters")
+    ]
+    save_arrays(
+        {
+            f"booster_{i}": np.frombuffer(booster.model_to_string().encode(), np.uint8)
+            for i, booster in enumerate(boosters)
+        },
+        file,
+    )
     gain = sum(booster.feature_importance("gain") for booster in boosters)
-    return {"gain": dict(sorted(zip(names, (gain / max(gain.sum(), 1e-9)).round(4).tolist()), key=lambda item: -item[1]))}
+    return {
+        "gain": dict(
+            sorted(
+                zip(names, (gain / max(gain.sum(), 1e-9)).round(4).tolist()),
+                key=lambda item: -item[1],
+            )
+        )
+    }
 
 
 def predict(job, k: int, rows, wanted) -> np.ndarray:
@@ -95,17 +136,22 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
     try:
         boosters = [lightgbm.Booster(model_str=text.tobytes().decode()) for text in state.values()]
     except (UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
-        raise Stop(f"cannot read {job.paths.model(f'table_{k}')}: {error}; remove it and run make again") from None
+        raise Stop(
+            f"cannot read {job.paths.model(f'table_{k}')}: {error}; remove it and run make again"
+        ) from None
     return np.mean([booster.predict(x[wanted]) for booster in boosters], 0)[:, None]
 
 
 class Table(Section):
     """LightGBM on quantities, namesakes, neighbours and a ridge."""
-    encoder: str = ""                 # of texts, to find neighbours among; a directory or hub name; "" = none
-    image: str = ""                   # of pictures, likewise; timm:<name> = a timm encoder
-    train: str = ""                   # table in data.folder of numeric columns of the training rows (id, columns); "" = none
-    test: str = ""                    # the same columns of the test rows
+
+    encoder: str = ""  # of texts, to find neighbours among; a directory or hub name; "" = none
+    image: str = ""  # of pictures, likewise; timm:<name> = a timm encoder
+    train: str = (
+        ""  # table in data.folder of numeric columns of the training rows (id, columns); "" = none
+    )
+    test: str = ""  # the same columns of the test rows
     rounds: Count = 400
     leaves: Annotated[int, Field(ge=2)] = 31
     lr: Positive = 0.05
-    seeds: Count = 3                  # models per fold, averaged
+    seeds: Count = 3  # models per fold, averaged

@@ -1,4 +1,6 @@
-"""text: a text encoder fine-tuned end to end on log1p of the price, parsed quantities beside it at the head; one per fold."""
+"""text: a text encoder fine-tuned end to end on log1p of the price, parsed quantities beside it at
+the head; one per fold."""
+
 from typing import Annotated
 
 import numpy as np
@@ -24,23 +26,36 @@ def weights(config):
 
 
 class Reader:
-    """The rows as the network reads them: token ids and standardised quantities, on the device batch by batch."""
+    """The rows as the network reads them: token ids and standardised quantities, on the device
+    batch by batch."""
 
     def __init__(self, tokenizer, settings, rows, where, use: np.ndarray):
         self.where, self.tokenizer = where, tokenizer
         texts = [rows.text[i] for i in use]
-        ids = self.tokenizer(texts, truncation=True, max_length=settings.max_length, verbose=False)["input_ids"]
+        ids = self.tokenizer(texts, truncation=True, max_length=settings.max_length, verbose=False)[
+            "input_ids"
+        ]
         self.ids = dict(zip(use.tolist(), ids))
         self.length = np.zeros(len(rows.id), int)
         self.length[use] = [len(i) for i in ids]
-        self.numbers = scaled(quantities(rows.text)[0]) if settings.quantities else np.zeros((len(rows.id), 0), np.float32)
+        self.numbers = (
+            scaled(quantities(rows.text)[0])
+            if settings.quantities
+            else np.zeros((len(rows.id), 0), np.float32)
+        )
 
     def take(self, use: np.ndarray) -> tuple:
         """Token ids and mask (b, t), quantities (b, q)."""
         import torch
 
-        batch = self.tokenizer.pad({"input_ids": [self.ids[i] for i in use.tolist()]}, return_tensors="pt")
-        return batch["input_ids"].to(self.where), batch["attention_mask"].to(self.where), torch.as_tensor(self.numbers[use], device=self.where)
+        batch = self.tokenizer.pad(
+            {"input_ids": [self.ids[i] for i in use.tolist()]}, return_tensors="pt"
+        )
+        return (
+            batch["input_ids"].to(self.where),
+            batch["attention_mask"].to(self.where),
+            torch.as_tensor(self.numbers[use], device=self.where),
+        )
 
 
 def fit(job, k: int, rows, file) -> dict:
@@ -57,10 +72,17 @@ def fit(job, k: int, rows, file) -> dict:
     target = torch.as_tensor(rows.target[:, 0], dtype=torch.float32)
     with device(run) as where:
         torch.manual_seed(seed + k)
-        net, reader, weights = build(job, rows, where, np.concatenate([train, dev]), pretrained=True)
+        net, reader, weights = build(
+            job, rows, where, np.concatenate([train, dev]), pretrained=True
+        )
         with torch.no_grad():
             net.head.bias.fill_(float(np.median(rows.target[train])))
-        log(member=f"text_{k}", train=len(train), dev=len(dev), tokens=float(reader.length[train].mean()))
+        log(
+            member=f"text_{k}",
+            train=len(train),
+            dev=len(dev),
+            tokens=float(reader.length[train].mean()),
+        )
 
         def load(groups, epoch, first):
             for group in map(share, groups[first:]):
@@ -69,12 +91,32 @@ def fit(job, k: int, rows, file) -> dict:
         def loss(forward, data, part, batch, step):
             ids, mask, extra, wanted = (x[part] for x in data)
             pred = forward(ids, mask, extra)[:, 0].float()
-            return torch.nn.functional.smooth_l1_loss(pred, wanted, beta=settings.beta, reduction="sum") / len(batch)
+            return torch.nn.functional.smooth_l1_loss(
+                pred, wanted, beta=settings.beta, reduction="sum"
+            ) / len(batch)
 
-        trainer = Trainer(net, net.groups(settings), settings, run, where, seed * 1000 + k, job.paths.checkpoint(f"text_{k}"),
-                          job.key(job.paths.model(f"text_{k}")), rows.task.MODE, partial(length_batches, length=reader.length))
-        best, history = trainer.fit(train, load, loss,
-                                    lambda net: rows.score(gathered(answers(net, reader, share(dev), run, where)), dev) if len(dev) else None)
+        trainer = Trainer(
+            net,
+            net.groups(settings),
+            settings,
+            run,
+            where,
+            seed * 1000 + k,
+            job.paths.checkpoint(f"text_{k}"),
+            job.key(job.paths.model(f"text_{k}")),
+            rows.task.MODE,
+            partial(length_batches, length=reader.length),
+        )
+        best, history = trainer.fit(
+            train,
+            load,
+            loss,
+            lambda net: (
+                rows.score(gathered(answers(net, reader, share(dev), run, where)), dev)
+                if len(dev)
+                else None
+            ),
+        )
         save_weights(best, file)
     return {"history": history, "weights": weights}
 
@@ -91,7 +133,8 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
 
 
 def build(job, rows, where, use, pretrained: bool):
-    """A TextNet on the device, a Reader of the rows `use`, and the first weights by name for the record."""
+    """A TextNet on the device, a Reader of the rows `use`, and the first weights by name for the
+    record."""
     from networks.finetune import load_text_model
     from networks.text import TextNet
 
@@ -106,20 +149,26 @@ def answers(net, reader: Reader, use, run, where, batch: int = 64) -> np.ndarray
     import torch
 
     net.eval()
-    order, out = use[np.argsort(-reader.length[use], kind="stable")], np.zeros((len(reader.length), 1), np.float32)
+    order, out = (
+        use[np.argsort(-reader.length[use], kind="stable")],
+        np.zeros((len(reader.length), 1), np.float32),
+    )
     with torch.inference_mode(), autocast(where, precision(run, where)):
         for i in progress(range(0, len(order), batch), "texts"):
-            out[order[i:i + batch]] = net(*reader.take(order[i:i + batch])).float().cpu().numpy()
+            out[order[i : i + batch]] = (
+                net(*reader.take(order[i : i + batch])).float().cpu().numpy()
+            )
     return out[use]
 
 
 class Text(FineTuning):
     """A text encoder fine-tuned end to end on log1p of the price."""
+
     model: str = "microsoft/deberta-v3-base"
-    max_length: Count = 192           # tokens
-    quantities: bool = True           # parsed quantities beside the text, at the head
+    max_length: Count = 192  # tokens
+    quantities: bool = True  # parsed quantities beside the text, at the head
     dropout: Share = 0.0
-    beta: Positive = 0.1              # of SmoothL1 on log1p
+    beta: Positive = 0.1  # of SmoothL1 on log1p
     epochs: Count = 4
     lr: Positive = 2e-5
     head_lr: NonNegative = 1e-3

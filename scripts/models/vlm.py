@@ -1,9 +1,16 @@
-"""vlm: a vision-language model that is shown each row's picture and asked what the row asks; a member per part, nothing is trained."""
+"""vlm: a vision-language model that is shown each row's picture and asked what the row asks; a
+member per part, nothing is trained."""
+
 from common.sections import Count
 from llm.messages import Language
 
 FIT, SETTINGS, PREDICT = "", (), "06_infer"
-INFER = ("images.max_megapixels", "images.min_side", "images.convert", *(f"vlm.{key}" for key in ("model", "max_new_tokens", "bits", "bound", "max_pixels")))
+INFER = (
+    "images.max_megapixels",
+    "images.min_side",
+    "images.convert",
+    *(f"vlm.{key}" for key in ("model", "max_new_tokens", "bits", "bound", "max_pixels")),
+)
 PER, ANSWERS, PICTURES, TEXTS = "part", ("value",), True, False
 NETWORK = True
 
@@ -25,11 +32,18 @@ def questions(job, k: int, rows, use):
     """No replies, and a question for each of the row numbers `use`."""
     from llm.messages import Question
 
-    words = {asked: (rows.task.prompt(asked), rows.task.pattern(asked)) for asked in set(rows.question[use])}
-    return [], [Question(int(i), words[rows.question[i]][0], rows.image[i], words[rows.question[i]][1]) for i in use]
+    words = {
+        asked: (rows.task.prompt(asked), rows.task.pattern(asked))
+        for asked in set(rows.question[use])
+    }
+    return [], [
+        Question(int(i), words[rows.question[i]][0], rows.image[i], words[rows.question[i]][1])
+        for i in use
+    ]
 
 
 class Vlm(Language):
     """A vision-language model that is shown the picture and asked for the value."""
+
     model: str = "Qwen/Qwen2.5-VL-7B-Instruct"
-    max_pixels: Count = 1003520       # of a picture, 1280 x 28 x 28; a larger one is made smaller
+    max_pixels: Count = 1003520  # of a picture, 1280 x 28 x 28; a larger one is made smaller

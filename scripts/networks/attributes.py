@@ -1,4 +1,6 @@
-"""The networks: a timm trunk, the seed's attention head per attribute, plain heads on pooled features, and their losses."""
+"""The networks: a timm trunk, the seed's attention head per attribute, plain heads on pooled
+features, and their losses."""
+
 import math
 
 import torch
@@ -8,36 +10,66 @@ from networks.backbone import feature_map, pool
 
 
 class AttentionHead(nn.Module):
-    """Spatial and channel attention over the trunk's map, then an MLP: (b, d, h, w) → logits (b, classes).
+    """Spatial and channel attention over the trunk's map, then an MLP: (b, d, h, w) → logits (b,
+    classes).
 
-    With d=1024 and width=512 it has 1,407,104 + 513 classes parameters, the published system's count.
+    With d=1024 and width=512 it has 1,407,104 + 513 classes parameters, the published system's
+    count.
     """
 
     def __init__(self, d: int, classes: int, width: int = 512):
         super().__init__()
         groups = math.gcd(32, d)
-        self.spatial = nn.Sequential(nn.Conv2d(d, width, 3, padding=1, groups=groups), nn.GELU(),
-                                     nn.Conv2d(width, width, 3, padding=1, groups=groups), nn.GELU())
-        self.channel = nn.Sequential(nn.Linear(width, width // 4), nn.GELU(), nn.Linear(width // 4, width), nn.Sigmoid())
+        self.spatial = nn.Sequential(
+            nn.Conv2d(d, width, 3, padding=1, groups=groups),
+            nn.GELU(),
+            nn.Conv2d(width, width, 3, padding=1, groups=groups),
+            nn.GELU(),
+        )
+        self.channel = nn.Sequential(
+            nn.Linear(width, width // 4), nn.GELU(), nn.Linear(width // 4, width), nn.Sigmoid()
+        )
         self.mlp = nn.Sequential(
-            nn.Linear(width, 2 * width), nn.LayerNorm(2 * width), nn.GELU(), nn.Dropout(0.2),
-            nn.Linear(2 * width, width), nn.LayerNorm(width), nn.Sigmoid(), nn.Dropout(0.1), nn.Linear(width, classes))
+            nn.Linear(width, 2 * width),
+            nn.LayerNorm(2 * width),
+            nn.GELU(),
+            nn.Dropout(0.2),
+            nn.Linear(2 * width, width),
+            nn.LayerNorm(width),
+            nn.Sigmoid(),
+            nn.Dropout(0.1),
+            nn.Linear(width, classes),
+        )
 
     def forward(self, x):
         x = self.spatial(x)
         pooled = x.mean((2, 3))
-        return self.mlp(pooled * self.channel(pooled))  # the gate is one number per channel: it commutes with the mean
+        return self.mlp(
+            pooled * self.channel(pooled)
+        )  # the gate is one number per channel: it commutes with the mean
 
 
 class MlpHead(nn.Module):
-    """Linear-LayerNorm-ReLU-Dropout-Linear on pooled features (b, d), or a map (b, d, h, w) that it averages; hidden 0 = linear."""
+    """Linear-LayerNorm-ReLU-Dropout-Linear on pooled features (b, d), or a map (b, d, h, w) that it
+    averages; hidden 0 = linear."""
 
     def __init__(self, d: int, classes: int, hidden: int = 512, dropout: float = 0.1):
         super().__init__()
         self.register_buffer("mean", torch.zeros(d))
-        self.register_buffer("std", torch.ones(d))  # of the features, where whoever trains it knows them
-        self.mlp = nn.Linear(d, classes) if not hidden else nn.Sequential(
-            nn.Linear(d, hidden), nn.LayerNorm(hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, classes))
+        self.register_buffer(
+            "std", torch.ones(d)
+        )  # of the features, where whoever trains it knows them
+        self.mlp = (
+            nn.Linear(d, classes)
+            if not hidden
+            else nn.Sequential(
+                nn.Linear(d, hidden),
+                nn.LayerNorm(hidden),
+                nn.ReLU(),
+                nn.Dropout(dropout),
+                nn.Linear(hidden, classes),
+            )
+        )
 
     def forward(self, x):
         x = x.mean((2, 3)) if x.ndim == 4 else x
@@ -45,9 +77,12 @@ class MlpHead(nn.Module):
 
 
 class AttributeNet(nn.Module):
-    """Backbone → Conv1x1, GELU, Dropout → a head per attribute. Images (b, 3, s, s) → logits (b, k), pooled features (b, d)."""
+    """Backbone → Conv1x1, GELU, Dropout → a head per attribute. Images (b, 3, s, s) → logits (b,
+    k), pooled features (b, d)."""
 
-    def __init__(self, backbone: nn.Module, sizes: list[int], head: str = "attention", width: int = 512):
+    def __init__(
+        self, backbone: nn.Module, sizes: list[int], head: str = "attention", width: int = 512
+    ):
         super().__init__()
         d = backbone.num_features
         self.backbone = backbone

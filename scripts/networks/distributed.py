@@ -1,15 +1,20 @@
-"""Several processes train one member: each on its share of every batch, on its own GPU; their gradients are added up.
+"""Several processes train one member: each on its share of every batch, on its own GPU; their
+gradients are added up.
 
-`torchrun --nproc-per-node 2 scripts/04_train_fold.py c2 --member net_0` starts them and says in the environment which one each
-is; with --nnodes on several machines, which see the same working folder. Started plainly there is one process, and everything
-here gives back what it was given. The first process alone writes and logs.
+`torchrun --nproc-per-node 2 scripts/04_train_fold.py c2 --member net_0` starts them and says in the
+environment which one each is; with --nnodes on several machines, which see the same working folder.
+Started plainly there is one process, and everything here gives back what it was given. The first
+process alone writes and logs.
 
-This is data parallelism as in DistributedDataParallel, without that wrapper. It sends gradients off while backward is still
-running, and what has been sent cannot be taken back; here a step is added up once it is whole. So a process that runs out of
-memory halves its micro-batch and repeats, and the others merely wait; processes may take unequal numbers of micro-batches, or no
-row of an epoch's last batch; a parameter that no loss reaches keeps no gradient, as in one process. Gradients are added, not
-averaged: a slice's loss is its share of the whole batch's. The price is that sending and computing do not overlap.
+This is data parallelism as in DistributedDataParallel, without that wrapper. It sends gradients off
+while backward is still running, and what has been sent cannot be taken back; here a step is added
+up once it is whole. So a process that runs out of memory halves its micro-batch and repeats, and
+the others merely wait; processes may take unequal numbers of micro-batches, or no row of an epoch's
+last batch; a parameter that no loss reaches keeps no gradient, as in one process. Gradients are
+added, not averaged: a slice's loss is its share of the whole batch's. The price is that sending and
+computing do not overlap.
 """
+
 import itertools
 import os
 import subprocess
@@ -22,25 +27,39 @@ import numpy as np
 from common.errors import Stop
 from common.processes import bind, rank, world
 
-PATIENCE = timedelta(days=1)  # to wait for a process that waits for its GPU; torchrun ends all when one has died
+PATIENCE = timedelta(
+    days=1
+)  # to wait for a process that waits for its GPU; torchrun ends all when one has died
 
 
 def launch(script: str, argv: list[str], processes: int) -> int:
-    """Run a script in so many processes of torchrun, which end when this one does, however that ends. Gives torchrun's exit code."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), script, *argv]
+    """Run a script in so many processes of torchrun, which end when this one does, however that
+    ends. Gives torchrun's exit code."""
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(processes),
+        script,
+        *argv,
+    ]
     threads = {"OMP_NUM_THREADS": str(max(1, os.cpu_count() // processes))}
     return subprocess.run(command, env=threads | os.environ, preexec_fn=bind).returncode
 
 
 def share(rows):
-    """This process's part of what is cut along its first axis: neighbours, in order; empty where there are more processes than rows."""
+    """This process's part of what is cut along its first axis: neighbours, in order; empty where
+    there are more processes than rows."""
     n = len(rows)
-    return rows[n * rank() // world():n * (rank() + 1) // world()]
+    return rows[n * rank() // world() : n * (rank() + 1) // world()]
 
 
 @contextmanager
 def joined(device):
-    """Where there are several processes: wait for all of them, and let them speak to one another in the block."""
+    """Where there are several processes: wait for all of them, and let them speak to one another in
+    the block."""
     if world() == 1:
         yield
         return
@@ -48,7 +67,8 @@ def joined(device):
 
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     yield
-    dist.destroy_process_group()  # not after an error: it would wait for work that the others never join
+    # not after an error: it would wait for work that the others never join
+    dist.destroy_process_group()
 
 
 def place():
@@ -56,7 +76,11 @@ def place():
     import torch
     import torch.distributed as dist
 
-    return torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
+    return (
+        torch.device("cuda", torch.cuda.current_device())
+        if dist.get_backend() == "nccl"
+        else torch.device("cpu")
+    )
 
 
 def summed(number: float) -> float:
@@ -86,8 +110,12 @@ def agree(value) -> None:
     """Stop where the processes are not about to train the same."""
     found = everyones(value)
     if other := [r for r, own in enumerate(found) if own != found[0]]:
-        raise Stop(f"process {other[0]} of torchrun has other settings, sees other files or computes in another precision than process 0; give "
-                   "all machines the same command and one folder as working_path, and where their GPUs differ say run.amp=fp16")
+        raise Stop(
+            f"process {other[0]} of torchrun has other settings, sees other files or "
+            "computes in another precision than process 0; give "
+            "all machines the same command and one folder as working_path, and where "
+            "their GPUs differ say run.amp=fp16"
+        )
 
 
 def gathered(rows: np.ndarray) -> np.ndarray:
@@ -95,8 +123,9 @@ def gathered(rows: np.ndarray) -> np.ndarray:
     return rows if world() == 1 else np.concatenate(everyones(rows))
 
 
-def add_gradients(parameters, bucket: int = 2 ** 25) -> None:
-    """Every gradient becomes its sum over all processes, sent `bucket` numbers at a time; where no process has one, none stays none."""
+def add_gradients(parameters, bucket: int = 2**25) -> None:
+    """Every gradient becomes its sum over all processes, sent `bucket` numbers at a time; where no
+    process has one, none stays none."""
     if world() == 1:
         return
     import torch
@@ -120,7 +149,8 @@ def add_gradients(parameters, bucket: int = 2 ** 25) -> None:
 
 
 def copy_first(*modules) -> None:
-    """The first process's weights and buffers in all of them: another machine's, or a batch norm's own statistics, give way."""
+    """The first process's weights and buffers in all of them: another machine's, or a batch norm's
+    own statistics, give way."""
     if world() == 1:
         return
     import torch.distributed as dist

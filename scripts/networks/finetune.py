@@ -1,12 +1,15 @@
-"""transformers models to be trained on: from a directory or the hub, strictly; or of their shape alone, for what a member saved."""
+"""transformers models to be trained on: from a directory or the hub, strictly; or of their shape
+alone, for what a member saved."""
+
 from networks.encoders import image_processor
 from networks.pooling import sentence_modules
 from networks.pretrained import digest_files, find, part, read_model, weight_files
 
 
 def load_text_model(name: str, place: str, pretrained: bool) -> tuple:
-    """A text encoder in float32, its tokenizer, and {file: digest} of its weights for the record; pretrained False: its shape
-    alone. Stop when it is neither in `place` (run.weights) nor to be had from the hub."""
+    """A text encoder in float32, its tokenizer, and {file: digest} of its weights for the record;
+    pretrained False: its shape alone. Stop when it is neither in `place` (run.weights) nor to be
+    had from the hub."""
     from transformers import AutoModel, AutoTokenizer
 
     folder, local = find(name, place)
@@ -17,7 +20,8 @@ def load_text_model(name: str, place: str, pretrained: bool) -> tuple:
 
 
 def load_clip(name: str, place: str, pretrained: bool) -> tuple:
-    """CLIP or SigLIP in float32, its image processor, its tokenizer, and {file: digest} of its weights; as load_text_model."""
+    """CLIP or SigLIP in float32, its image processor, its tokenizer, and {file: digest} of its
+    weights; as load_text_model."""
     from transformers import AutoModel, AutoTokenizer
 
     folder, local = find(name, place)

@@ -1,4 +1,5 @@
 """A text encoder with one number at its head."""
+
 import re
 
 import torch
@@ -24,12 +25,22 @@ class TextNet(nn.Module):
         return self.head(self.dropout(pooled))
 
     def groups(self, settings) -> list[dict]:
-        """AdamW groups: layer i of n at lr layer_decay^(n - i), the embeddings below them all, what is new at head_lr."""
+        """AdamW groups: layer i of n at lr layer_decay^(n - i), the embeddings below them all, what
+        is new at head_lr."""
         depth = self.encoder.config.num_hidden_layers
         found: dict[tuple, list] = {}
         for name, parameter in self.named_parameters():
             layer = re.search(r"\.(?:layers?|h)\.(\d+)\.", name)
             below = depth - 1 - int(layer[1]) if layer else depth if "embed" in name else 0
-            lr = settings.lr * settings.layer_decay ** below if name.startswith("encoder.") else settings.head_lr or settings.lr
-            found.setdefault((lr, settings.weight_decay if parameter.ndim > 1 else 0.0), []).append(parameter)
-        return [{"params": parameters, "lr": lr, "weight_decay": decay} for (lr, decay), parameters in found.items()]
+            lr = (
+                settings.lr * settings.layer_decay**below
+                if name.startswith("encoder.")
+                else settings.head_lr or settings.lr
+            )
+            found.setdefault((lr, settings.weight_decay if parameter.ndim > 1 else 0.0), []).append(
+                parameter
+            )
+        return [
+            {"params": parameters, "lr": lr, "weight_decay": decay}
+            for (lr, decay), parameters in found.items()
+        ]

@@ -1,16 +1,21 @@
 """Weights on disk: found, and loaded strictly from safetensors."""
+
 from pathlib import Path
 
 import numpy as np
 
 from common.errors import Stop
 
-PREFIXES = ("module.", "_orig_mod.")  # what DistributedDataParallel and torch.compile put before every key
+PREFIXES = (
+    "module.",
+    "_orig_mod.",
+)  # what DistributedDataParallel and torch.compile put before every key
 
 
 def weights_file(name: str, place: str) -> Path | None:
-    """The file of the weights `name` in the folder `place` (run.weights): <name> as it is, <name>.safetensors, or
-    model.safetensors in the folder <name> or in one called like the name's last part. None where there is none of them.
+    """The file of the weights `name` in the folder `place` (run.weights): <name> as it is,
+    <name>.safetensors, or model.safetensors in the folder <name> or in one called like the name's
+    last part. None where there is none of them.
 
     Stop when `place` is no folder.
     """
@@ -19,7 +24,12 @@ def weights_file(name: str, place: str) -> Path | None:
         raise Stop(f"run.weights={place} is no folder; name the one that holds {name}.safetensors")
     tried = [Path(name).expanduser(), Path(name).expanduser() / "model.safetensors"]
     if place:
-        tried += [top / name, top / f"{name}.safetensors", top / name / "model.safetensors", top / name.rpartition("/")[2] / "model.safetensors"]
+        tried += [
+            top / name,
+            top / f"{name}.safetensors",
+            top / name / "model.safetensors",
+            top / name.rpartition("/")[2] / "model.safetensors",
+        ]
     return next((file for file in tried if file.is_file()), None)
 
 
@@ -44,7 +54,8 @@ def read_weights(file: Path) -> dict:
 
 
 def save_arrays(arrays: dict, file: Path) -> None:
-    """Named numpy arrays as a safetensors file: for models without torch, which takes seconds to import."""
+    """Named numpy arrays as a safetensors file: for models without torch, which takes seconds to
+    import."""
     from safetensors.numpy import save_file
 
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, file)
@@ -70,12 +81,21 @@ def plain_key(key: str) -> str:
 
 
 def load_strict(module, state: dict, source) -> None:
-    """Load every key into the module. Stop listing what is missing, extra or misshaped: nothing is ever left at random."""
+    """Load every key into the module. Stop listing what is missing, extra or misshaped: nothing is
+    ever left at random."""
     own = module.state_dict()
     state = {plain_key(k): v for k, v in state.items()}
-    wrong = [f"missing {k}" for k in own if k not in state] + [f"extra {k}" for k in state if k not in own]
-    wrong += [f"{k} is {tuple(state[k].shape)}, not {tuple(own[k].shape)}" for k in own
-              if k in state and state[k].shape != own[k].shape]
+    wrong = [f"missing {k}" for k in own if k not in state] + [
+        f"extra {k}" for k in state if k not in own
+    ]
+    wrong += [
+        f"{k} is {tuple(state[k].shape)}, not {tuple(own[k].shape)}"
+        for k in own
+        if k in state and state[k].shape != own[k].shape
+    ]
     if wrong:
-        raise Stop(f"{source} does not fit the network: {'; '.join(wrong[:20])}{f' and {len(wrong) - 20} more' if len(wrong) > 20 else ''}")
+        raise Stop(
+            f"{source} does not fit the network: "
+            f"{'; '.join(wrong[:20])}{f' and {len(wrong) - 20} more' if len(wrong) > 20 else ''}"
+        )
     module.load_state_dict(state, strict=True)

@@ -1,4 +1,5 @@
 """Small pictures for the page: from the cache where there is one, else from the files."""
+
 import io
 
 import numpy as np
@@ -12,7 +13,8 @@ SIDE, QUALITY = 160, 70  # pixels at most, about 6 kB
 
 
 class Thumbnails:
-    """of(name) → JPEG bytes of a picture that rows name; None where it is not to be had. Nothing is read before it is asked for."""
+    """of(name) → JPEG bytes of a picture that rows name; None where it is not to be had. Nothing is
+    read before it is asked for."""
 
     def __init__(self, job):
         self.job, self.pictures, self.missing = job, None, False
@@ -53,10 +55,15 @@ class Thumbnails:
         """A picture of the cache, with the shape that it had before it was made square."""
         from PIL import Image
 
-        square, (width, height) = Image.fromarray(self.cache.read(i)), self.cache.table.loc[i, ["width", "height"]].astype(int)
+        square, (width, height) = (
+            Image.fromarray(self.cache.read(i)),
+            self.cache.table.loc[i, ["width", "height"]].astype(int),
+        )
         if self.job.config.images.fit == "pad" or not width * height:
             return square
-        return square.resize([max(1, round(SIDE * side / max(width, height))) for side in (width, height)])
+        return square.resize(
+            [max(1, round(SIDE * side / max(width, height))) for side in (width, height)]
+        )
 
     def read(self, name: str):
         """A picture from its file; None once the data folder is known not to be there."""
@@ -68,7 +75,9 @@ class Thumbnails:
         except Stop:  # no data folder, or a broken archive in it: so it is for all
             self.missing = True
             return None
-        return load_picture(data, self.job.config.images.model_copy(update={"size": SIDE, "convert": True}))[0]
+        return load_picture(
+            data, self.job.config.images.model_copy(update={"size": SIDE, "convert": True})
+        )[0]
 
 
 def jpeg(picture) -> bytes:

@@ -1,10 +1,12 @@
 """Moved here."""
+
 import shutil
 import subprocess
 
 from common.paths import ROOT
 
-COMMIT = "COMMIT"  # a kernel's toolkit is in no repository: it carries what this said where it was written
+# a kernel's toolkit is in no repository: it carries what this said where it was written
+COMMIT = "COMMIT"
 
 
 def ask(*command: str) -> str | None:
@@ -25,5 +27,11 @@ def commit() -> str:
     name = ask("git", "-C", str(ROOT), "log", "-1", "--format=%h %cs %s")
     if not name:
         return "not known: the toolkit is in no git repository here"
-    changed = (ask("git", "--no-optional-locks", "-C", str(ROOT), "status", "--porcelain") or "").splitlines()
-    return name + (f"; and {len(changed)} files that differ from it, e.g. {changed[0][3:].strip()}" if changed else "; no file differs from it")
+    changed = (
+        ask("git", "--no-optional-locks", "-C", str(ROOT), "status", "--porcelain") or ""
+    ).splitlines()
+    return name + (
+        f"; and {len(changed)} files that differ from it, e.g. {changed[0][3:].strip()}"
+        if changed
+        else "; no file differs from it"
+    )

@@ -1,4 +1,5 @@
 """Folds and parts of rows."""
+
 import numpy as np
 import pandas as pd
 
@@ -9,8 +10,11 @@ from common.tables import read_csv
 LARGE = 0.05  # share of the training rows in one group that is warned of
 
 
-def assign_folds(strata: np.ndarray, groups: np.ndarray, n_folds: int, seed: int, setting: str = "data.n_folds") -> np.ndarray:
-    """Fold 0..n_folds-1 of each row (n,): strata (n,) int spread evenly, equal groups (n,) in one fold.
+def assign_folds(
+    strata: np.ndarray, groups: np.ndarray, n_folds: int, seed: int, setting: str = "data.n_folds"
+) -> np.ndarray:
+    """Fold 0..n_folds-1 of each row (n,): strata (n,) int spread evenly, equal groups (n,) in one
+    fold.
 
     A stratum with fewer rows than folds joins the others that are too small to be spread.
     """
@@ -21,9 +25,13 @@ def assign_folds(strata: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
     strata = np.where(small, -2 if small.sum() >= n_folds else values[counts.argmax()], strata)
     n_groups = len(set(groups))
     if n_groups < n_folds:
-        raise errors.Stop(f"{n_groups} rows or groups are too few to be cut in {n_folds}, as {setting} has it")
+        raise errors.Stop(
+            f"{n_groups} rows or groups are too few to be cut in {n_folds}, as {setting} has it"
+        )
     if n_groups < len(groups):
-        parts = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(strata, strata, groups)
+        parts = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(
+            strata, strata, groups
+        )
     else:
         parts = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(strata, strata)
     fold = np.empty(len(strata), int)
@@ -33,10 +41,12 @@ def assign_folds(strata: np.ndarray, groups: np.ndarray, n_folds: int, seed: int
 
 
 def assign_parts(images: np.ndarray, n_parts: int) -> np.ndarray:
-    """Part 0..n_parts-1 of each row (n,): equal shares in the order of the table; rows of one picture (n,) stay together, so that
-    it is read once."""
+    """Part 0..n_parts-1 of each row (n,): equal shares in the order of the table; rows of one
+    picture (n,) stay together, so that it is read once."""
     keys = np.where(images == "", np.arange(len(images)).astype(str), images)
-    _, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    _, first, inverse, counts = np.unique(
+        keys, return_index=True, return_inverse=True, return_counts=True
+    )
     order = np.argsort(first)
     part = np.empty(len(first), int)
     part[order] = (np.cumsum(counts[order]) - counts[order]) * n_parts // len(images)
@@ -44,12 +54,22 @@ def assign_parts(images: np.ndarray, n_parts: int) -> np.ndarray:
 
 
 def group_by_picture(images: np.ndarray, job) -> np.ndarray:
-    """The group of each row (n,) by its picture (n,): the name of the first that is the same or nearly, "" where a row has none."""
+    """The group of each row (n,) by its picture (n,): the name of the first that is the same or
+    nearly, "" where a row has none."""
     table = read_csv(job.paths.images, ["image", "group"])
     found = pd.Series(images).map(dict(zip(table.image, table.group))).fillna("").to_numpy(object)
     largest = int(np.unique(found[found != ""].astype(str), return_counts=True)[1].max(initial=0))
-    log(rows=len(images), pictures=len(set(images)), groups=len(set(found)), rows_in_the_largest=largest)
+    log(
+        rows=len(images),
+        pictures=len(set(images)),
+        groups=len(set(found)),
+        rows_in_the_largest=largest,
+    )
     if largest > LARGE * len(images):
-        log(warning=f"{largest} of {len(images)} training rows show what is taken for one picture, so they are in one fold, and folds may "
-                    f"be uneven: look at those that folds.csv has in one group; data.group= leaves rows on their own")
+        log(
+            warning=f"{largest} of {len(images)} training rows show what is taken for one "
+            "picture, so they are in one fold, and folds may "
+            "be uneven: look at those that folds.csv has in one group; data.group= "
+            "leaves rows on their own"
+        )
     return found

@@ -1,7 +1,10 @@
-"""Which files make a category, what each is made from, and which of them no longer are what today's config says.
+"""Which files make a category, what each is made from, and which of them no longer are what today's
+config says.
 
-This is the only place that knows: Make is told by plan.py, and every script's record is written from the same step.
+This is the only place that knows: Make is told by plan.py, and every script's record is written
+from the same step.
 """
+
 import re
 import sys
 from dataclasses import dataclass
@@ -16,47 +19,83 @@ from images.names import size_of
 from models import count_members, load_model, split_member
 from networks.weights import weights_file
 
-# What features are made of and shaped by, by the first word of the source's name; any other is a timm encoder, or a net's trunk.
-PICTURES = (("images",), tuple(f"features.{key}" for key in ("size", "stages", "views", "augment", "pretrained")))
-SOURCES = {"text": (("folds",), ("encode",)), "image": (("images",), ("encode",)), "joint": (("folds", "images"), ("encode",)),
-           "words": (("folds",), ("words",)), "ocr": (("folds", "images"), ("ocr", "images.max_megapixels", "images.min_side", "images.convert")),
-           "table": (("folds", "words", "near"), ("ridge", "table.train", "table.test"))}
+# What features are made of and shaped by, by the first word of the source's name; any other is a
+# timm encoder, or a net's trunk.
+PICTURES = (
+    ("images",),
+    tuple(f"features.{key}" for key in ("size", "stages", "views", "augment", "pretrained")),
+)
+SOURCES = {
+    "text": (("folds",), ("encode",)),
+    "image": (("images",), ("encode",)),
+    "joint": (("folds", "images"), ("encode",)),
+    "words": (("folds",), ("words",)),
+    "ocr": (
+        ("folds", "images"),
+        ("ocr", "images.max_megapixels", "images.min_side", "images.convert"),
+    ),
+    "table": (("folds", "words", "near"), ("ridge", "table.train", "table.test")),
+}
 
 # What says which pictures there are
-SHOWN = tuple(f"data.{key}" for key in ("folder", "train", "test", "id", "category_column", "categories", "labels", "attributes", "train_image",
-                                        "test_image", "question", "val_rows"))
+SHOWN = tuple(
+    f"data.{key}"
+    for key in (
+        "folder",
+        "train",
+        "test",
+        "id",
+        "category_column",
+        "categories",
+        "labels",
+        "attributes",
+        "train_image",
+        "test_image",
+        "question",
+        "val_rows",
+    )
+)
 
 
 @dataclass(frozen=True)
 class Step:
     """One file: the command that writes it, the files that it reads, the settings that shape it."""
+
     target: Path
-    command: str                # e.g. "04_train_fold c2 --member net_0"
+    command: str  # e.g. "04_train_fold c2 --member net_0"
     needs: tuple[Path, ...]
-    settings: tuple[str, ...]   # keys of the config, e.g. "net" or "features.views"
-    gpus: int = 0               # that it computes on where there are some
+    settings: tuple[str, ...]  # keys of the config, e.g. "net" or "features.views"
+    gpus: int = 0  # that it computes on where there are some
 
 
 def members(config: Config) -> list[str]:
-    """The members `<model>_<k>` in the order of the config's models: one per fold or part, or one for all."""
-    return [f"{model}_{k}" for model in config.models
-            for k in range(count_members(model, config.data))]
+    """The members `<model>_<k>` in the order of the config's models: one per fold or part, or one
+    for all."""
+    return [
+        f"{model}_{k}" for model in config.models for k in range(count_members(model, config.data))
+    ]
 
 
 def finals(config: Config, paths: Paths) -> list[str]:
     """The models that no other of the config's builds on: a stack, a refiner, else all."""
-    used = {split_member(file.stem)[0] for model in config.models for file in load_model(model).inputs(config, paths, 0)
-            if file.parent == paths.pred("net_0").parent}
+    used = {
+        split_member(file.stem)[0]
+        for model in config.models
+        for file in load_model(model).inputs(config, paths, 0)
+        if file.parent == paths.pred("net_0").parent
+    }
     return [model for model in config.models if model not in used]
 
 
 def steps(config: Config, paths: Paths, *more: Path) -> dict[Path, Step]:
-    """Every file of a category by its path, each after the files that it needs; and `more`, which its models may not need."""
+    """Every file of a category by its path, each after the files that it needs; and `more`, which
+    its models may not need."""
     return upstream((paths.report, *more), config, paths)
 
 
 def upstream(targets, config: Config, paths: Paths) -> dict[Path, Step]:
-    """The targets and the category's files that they are made from, each after those that it needs."""
+    """The targets and the category's files that they are made from, each after those that it
+    needs."""
     found: dict[Path, Step] = {}
 
     def visit(target: Path):
@@ -74,52 +113,101 @@ def upstream(targets, config: Config, paths: Paths) -> dict[Path, Step]:
 
 def step_of(target: Path, config: Config, paths: Paths) -> Step:
     """How `target` is made; it need not belong to the config's models."""
+
     def step(script, needs=(), settings=(), option="", gpus=0):
-        return Step(target, f"{script} {paths.category} {option}".strip(), tuple(needs), tuple(settings), gpus)
+        return Step(
+            target,
+            f"{script} {paths.category} {option}".strip(),
+            tuple(needs),
+            tuple(settings),
+            gpus,
+        )
 
     if target == paths.folds:
-        return step("01_split_files", [paths.images] * (config.data.group == "image"), ["task", "data"])
+        return step(
+            "01_split_files", [paths.images] * (config.data.group == "image"), ["task", "data"]
+        )
     if target == paths.images:
-        return step("02_download_images", settings=["task", "images", *SHOWN, *["data.seed"] * bool(config.data.val_rows)])
+        return step(
+            "02_download_images",
+            settings=["task", "images", *SHOWN, *["data.seed"] * bool(config.data.val_rows)],
+        )
     if target == paths.merged:
         return step("08_merge_files", [paths.folds, *map(paths.pred, members(config))], ["models"])
     if target == paths.submission:
         joined = [Paths(category).submission for category in config.join]
         return step("09_post_process", joined or [paths.folds, paths.merged], ["join", "post"])
     if target == paths.report:  # it shows all there is, and is made when there is no more to come
-        return step("10_report", [paths.submission, *(Paths(category).report for category in config.join)])
+        return step(
+            "10_report", [paths.submission, *(Paths(category).report for category in config.join)]
+        )
     if target == paths.near:
-        return step("03_extract_features", [paths.folds, paths.words, *map(paths.features, load_model("table").weights(config))],
-                    ["table.encoder", "table.image"], "--source near")
+        return step(
+            "03_extract_features",
+            [paths.folds, paths.words, *map(paths.features, load_model("table").weights(config))],
+            ["table.encoder", "table.image"],
+            "--source near",
+        )
     if target.parent == paths.features("").parent:
         kind = re.split("--|_(?=[0-9]+$)", target.stem)[0]
         reads, settings = SOURCES.get(kind, PICTURES)
         nets = [paths.model(target.stem)] if target.stem.startswith("net_") else []
-        return step("03_extract_features", [*(getattr(paths, name) for name in reads), *nets], settings, f"--source {target.stem}",
-                    int(kind not in ("words", "ocr", "table")))
+        return step(
+            "03_extract_features",
+            [*(getattr(paths, name) for name in reads), *nets],
+            settings,
+            f"--source {target.stem}",
+            int(kind not in ("words", "ocr", "table")),
+        )
     name, k = split_member(target.stem)
     model, option = load_model(name), f"--member {target.stem}"
     needs = [paths.folds, *model.inputs(config, paths, k)]
-    gpus = int(hasattr(model, "NETWORK") and (model.PER != "part" or bool(model.weights(config))))  # not behind an endpoint
+    gpus = int(
+        hasattr(model, "NETWORK") and (model.PER != "part" or bool(model.weights(config)))
+    )  # not behind an endpoint
     if target == paths.model(target.stem):
-        return step(model.FIT, needs, model.SETTINGS, option, config.run.processes if hasattr(model, "SHARES") else gpus)
-    return step(model.PREDICT, needs + [paths.model(target.stem)] * bool(model.FIT), model.INFER, option if model.PREDICT == "06_infer" else "", gpus)
+        return step(
+            model.FIT,
+            needs,
+            model.SETTINGS,
+            option,
+            config.run.processes if hasattr(model, "SHARES") else gpus,
+        )
+    return step(
+        model.PREDICT,
+        needs + [paths.model(target.stem)] * bool(model.FIT),
+        model.INFER,
+        option if model.PREDICT == "06_infer" else "",
+        gpus,
+    )
 
 
 def values(config: Config, keys) -> dict:
     """The config's values by key, as they stand in a record."""
     dump = config.model_dump(mode="json")
-    return {key: dump[key] if "." not in key else dump[key.split(".")[0]][key.split(".")[1]] for key in keys}
+    return {
+        key: dump[key] if "." not in key else dump[key.split(".")[0]][key.split(".")[1]]
+        for key in keys
+    }
 
 
 def recorded(old: dict, config: Config, keys) -> dict:
-    """Recorded settings, with the defaults of those that there were none of yet: a new setting makes no file stale."""
-    base = values(Config.model_construct(task=config.task, models=config.models, join=config.join), keys)
-    return base | {key: base[key] | value if isinstance(value, dict) and isinstance(base.get(key), dict) else value for key, value in old.items()}
+    """Recorded settings, with the defaults of those that there were none of yet: a new setting
+    makes no file stale."""
+    base = values(
+        Config.model_construct(task=config.task, models=config.models, join=config.join), keys
+    )
+    return base | {
+        key: base[key] | value
+        if isinstance(value, dict) and isinstance(base.get(key), dict)
+        else value
+        for key, value in old.items()
+    }
 
 
 def differences(old: dict, new: dict, prefix: str = "") -> str:
-    """"net.epochs=30, not 12, ..." for the settings of `new` that were others in `old`; "" when none was."""
+    """ "net.epochs=30, not 12, ..." for the settings of `new` that were others in `old`; "" when
+    none was."""
     found = []
     for key, value in new.items():
         if isinstance(value, dict) and isinstance(old.get(key), dict):
@@ -130,19 +218,23 @@ def differences(old: dict, new: dict, prefix: str = "") -> str:
 
 
 def made(needs) -> dict:
-    """When each input was made, by folder and name: tells one making of a file from another, wherever it was moved to."""
+    """When each input was made, by folder and name: tells one making of a file from another,
+    wherever it was moved to."""
     return {"/".join(need.parts[-2:]): (read_record(need) or {}).get("made") for need in needs}
 
 
 def named(inputs: dict) -> list[tuple]:
-    """Inputs as (file name, when made), in order, for encoders stand side by side; folders may have been renamed."""
+    """Inputs as (file name, when made), in order, for encoders stand side by side; folders may have
+    been renamed."""
     return [(name.rpartition("/")[2], when) for name, when in inputs.items()]
 
 
 def stale(config: Config, graph: dict[Path, Step], reader: Step | None = None) -> dict[Path, str]:
-    """The files to be made, each with the reason: missing, other settings, other inputs, or an input is to be made.
+    """The files to be made, each with the reason: missing, other settings, other inputs, or an
+    input is to be made.
 
-    A spent file, removed by the last that read it, is made again only for a reader that is to be made, or for `reader`.
+    A spent file, removed by the last that read it, is made again only for a reader that is to be
+    made, or for `reader`.
     """
     why: dict[Path, str] = {}
     for target, step in graph.items():
@@ -151,7 +243,9 @@ def stale(config: Config, graph: dict[Path, Step], reader: Step | None = None) -
             why[target] = "has no record" if target.exists() else "is missing"
         elif target.exists() and record.get("bytes", size := target.stat().st_size) != size:
             why[target] = "is damaged: it has another size than was written"
-        elif changed := differences(recorded(record["settings"], config, step.settings), values(config, step.settings)):
+        elif changed := differences(
+            recorded(record["settings"], config, step.settings), values(config, step.settings)
+        ):
             why[target] = f"was made with {changed}"
         elif old := [need.name for need in step.needs if need in why]:
             why[target] = f"comes after {old[0]}"
@@ -169,15 +263,26 @@ def stale(config: Config, graph: dict[Path, Step], reader: Step | None = None) -
 
 
 def replaced(record: dict, config: Config) -> str:
-    """The first raw file, bad picture or weights file that is not as recorded; "" when all are, or are not there to compare."""
+    """The first raw file, bad picture or weights file that is not as recorded; "" when all are, or
+    are not there to compare."""
     try:
-        place = input_folder(config.data.folder, config.data.train) if any(map(record.get, ("raw", "bad", "archives"))) else None
+        place = (
+            input_folder(config.data.folder, config.data.train)
+            if any(map(record.get, ("raw", "bad", "archives")))
+            else None
+        )
     except Stop:
         return ""
     for name, old in (record.get("raw") or {}).items():
-        if (place / name).exists() != bool(old) or old and digest(place / name, old)["sha256"] != old["sha256"]:
+        if (
+            (place / name).exists() != bool(old)
+            or old
+            and digest(place / name, old)["sha256"] != old["sha256"]
+        ):
             return name
-    for name, size in (record.get("bad") or {}).items():  # a picture that could not be read, and now perhaps can
+    for name, size in (
+        record.get("bad") or {}
+    ).items():  # a picture that could not be read, and now perhaps can
         if size_of(place, name) != size:
             return f"{name}, which could not be read"
     if "archives" in record and (now := archive_stamps(place)) != (old := record["archives"]):
@@ -190,7 +295,8 @@ def replaced(record: dict, config: Config) -> str:
 
 
 def tell_replaced(stale: dict, needed) -> None:
-    """Say which files that are there will be made anew, a line for each reason: before an hour's work is replaced."""
+    """Say which files that are there will be made anew, a line for each reason: before an hour's
+    work is replaced."""
     found: dict = {}
     for target, why in stale.items():
         if target in needed and target.exists() and why.startswith("was made"):

@@ -1,4 +1,6 @@
-"""One command line for all scripts: `python scripts/04_train_fold.py c2 --member net_0 net.epochs=1`."""
+"""One command line for all scripts: `python scripts/04_train_fold.py c2 --member net_0
+net.epochs=1`."""
+
 import argparse
 import hashlib
 import json
@@ -20,63 +22,101 @@ from pipeline import graph
 @dataclass(frozen=True)
 class Job:
     """What a script was asked: a category's config and paths, and the script's own options."""
+
     config: Config
     paths: Paths
     args: argparse.Namespace
     overrides: list[str] = field(default_factory=list)
 
     def member(self, script: str = "") -> tuple[str, int]:
-        """--member as ("net", 0). Stop when it is none of the category's, or another script than this one trains it."""
+        """--member as ("net", 0). Stop when it is none of the category's, or another script than
+        this one trains it."""
         split, members = split_member(self.args.member), graph.members(self.config)
         fit = load_model(split[0]).FIT
         if self.args.member not in members:
-            raise Stop(f"{self.args.member} is not a member of {self.paths.category}; there are: {', '.join(members)}")
+            raise Stop(
+                f"{self.args.member} is not a member of {self.paths.category}; there are: "
+                f"{', '.join(members)}"
+            )
         if script and fit != script:
-            how = f"run: python scripts/{fit}.py {self.paths.category} --member {self.args.member}" if fit else "nothing trains it"
+            how = (
+                f"run: python scripts/{fit}.py {self.paths.category} --member {self.args.member}"
+                if fit
+                else "nothing trains it"
+            )
             raise Stop(f"{self.args.member} is not trained by {script}; {how}")
         return split
 
     @contextmanager
     def writing(self, target: Path, **record):
-        """Yield (part, record): a temporary path that becomes `target`, and its record, which the block may add to.
+        """Yield (part, record): a temporary path that becomes `target`, and its record, which the
+        block may add to.
 
-        Stops before any work when an input is missing or was made with settings that are no longer the config's.
+        Stops before any work when an input is missing or was made with settings that are no longer
+        the config's.
         """
         step = graph.step_of(target, self.config, self.paths)
         self.check(step)
-        made_with = {"settings": graph.values(self.config, step.settings), "inputs": graph.made(step.needs)}
+        made_with = {
+            "settings": graph.values(self.config, step.settings),
+            "inputs": graph.made(step.needs),
+        }
         before = read_record(target) or {}
-        again = before.get("spent") and all(before[key] == value for key, value in made_with.items())
-        full = made_with | ({"made": before["made"]} if again else {}) | {"command": step.command, "overrides": self.overrides, **record}
+        again = before.get("spent") and all(
+            before[key] == value for key, value in made_with.items()
+        )
+        full = (
+            made_with
+            | ({"made": before["made"]} if again else {})
+            | {"command": step.command, "overrides": self.overrides, **record}
+        )
         with writing(target, full) as part:
             yield part, full
         note_file(step.command).unlink(missing_ok=True)
-        log(wrote=target.relative_to(self.paths.dir) if self.paths.dir in target.parents else target)
+        log(
+            wrote=target.relative_to(self.paths.dir) if self.paths.dir in target.parents else target
+        )
 
     def key(self, target: Path, inputs: bool = True) -> str:
-        """What `target` is made with, settings and inputs, as a hash: unfinished work under another key is not gone on with. Without
-        inputs, for work that looks row by row whether they are the same, the data folder stands for them."""
+        """What `target` is made with, settings and inputs, as a hash: unfinished work under another
+        key is not gone on with. Without inputs, for work that looks row by row whether they are the
+        same, the data folder stands for them."""
         step = graph.step_of(target, self.config, self.paths)
-        made_with = [graph.values(self.config, step.settings), graph.made(step.needs) if inputs else self.config.data.folder]
+        made_with = [
+            graph.values(self.config, step.settings),
+            graph.made(step.needs) if inputs else self.config.data.folder,
+        ]
         return hashlib.sha256(json.dumps(made_with).encode()).hexdigest()
 
     def check(self, step: graph.Step) -> None:
         """Stop with the command to run when a file that `step` reads is missing or stale."""
-        inputs = graph.upstream([need for need in step.needs if self.paths.dir in need.parents], self.config, self.paths)
+        inputs = graph.upstream(
+            [need for need in step.needs if self.paths.dir in need.parents], self.config, self.paths
+        )
         why = graph.stale(self.config, inputs, step)
         if why:
             first = next(iter(why))
             overrides = " ".join(self.overrides)
             name, _, options = inputs[first].command.partition(" ")
-            raise Stop(f"{first} {why[first]}; run: python scripts/{name}.py {options} {overrides}".rstrip())
+            raise Stop(
+                f"{first} {why[first]}; run: python scripts/{name}.py {options} "
+                f"{overrides}".rstrip()
+            )
 
 
-def start(doc: str, argv=None, *options: tuple[str, dict], joins: bool = False, shares: bool = False) -> Job:
-    """Parse what all scripts take, and the script's own options, each (name, argparse keywords); joins: a category that joins
-    others has something for this script to do; shares: several processes of torchrun can do it together."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+def start(
+    doc: str, argv=None, *options: tuple[str, dict], joins: bool = False, shares: bool = False
+) -> Job:
+    """Parse what all scripts take, and the script's own options, each (name, argparse keywords);
+    joins: a category that joins others has something for this script to do; shares: several
+    processes of torchrun can do it together."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("category", help="a file of configs/, e.g. c2")
-    parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="settings for this run")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="section.key=value", help="settings for this run"
+    )
     for name, keywords in options:
         parser.add_argument(name, **keywords)
     args = parser.parse_intermixed_args(argv)
@@ -84,5 +124,8 @@ def start(doc: str, argv=None, *options: tuple[str, dict], joins: bool = False, 
         raise Stop("this script runs in one process; start it with python, not torchrun")
     config = load(args.category, args.overrides)
     if config.join and not joins:
-        raise Stop(f"{args.category} joins {', '.join(config.join)} and has no rows of its own; run: make every COMPETITION={args.category}")
+        raise Stop(
+            f"{args.category} joins {', '.join(config.join)} and has no rows of its own; "
+            f"run: make every COMPETITION={args.category}"
+        )
     return Job(config, Paths(args.category), args, args.overrides)

@@ -1,4 +1,6 @@
-"""The rows that a category is made of, read from its raw files: all that is tested, and as many training rows as are taken."""
+"""The rows that a category is made of, read from its raw files: all that is tested, and as many
+training rows as are taken."""
+
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,8 @@ from tasks import load_task
 
 
 def kept_rows(config: Config, folder: Path) -> tuple[pd.DataFrame, list[str]]:
-    """The rows that are taken, train then test, and the names of the files read: those of the task's read_rows, after `draw_rows`."""
+    """The rows that are taken, train then test, and the names of the files read: those of the
+    task's read_rows, after `draw_rows`."""
     rows, files = load_task(config.task).read_rows(config.data, folder)
     return draw_rows(rows, config.data), files
 
@@ -26,24 +29,46 @@ def draw_rows(rows: pd.DataFrame, data: Data) -> pd.DataFrame:
 
 
 def take_rows(m: int, n: int, seed: int) -> np.ndarray:
-    """n of the row numbers 0..m-1, sorted, drawn evenly so that they score as all of them would; all where n is 0 or more than m."""
-    return np.sort(np.random.default_rng(seed).choice(m, n, replace=False)) if 0 < n < m else np.arange(m)
+    """n of the row numbers 0..m-1, sorted, drawn evenly so that they score as all of them would;
+    all where n is 0 or more than m."""
+    return (
+        np.sort(np.random.default_rng(seed).choice(m, n, replace=False))
+        if 0 < n < m
+        else np.arange(m)
+    )
 
 
 def load_rows(job) -> Rows:
     """The rows of a job's category."""
     table, task = read_folds(job.paths.folds), load_task(job.config.task)
     outputs = read_record(job.paths.folds)["outputs"]
-    return Rows(task, outputs, table.id.to_numpy(str), table.fold.to_numpy(), table.dev.to_numpy(bool),
-                table.image.to_numpy(object), task.encode(table, outputs), np.where(table.group == "", table.id, table.group),
-                **{name: table[name].to_numpy(object) for name in ("text", "question", "category", "part") if name in table})
+    return Rows(
+        task,
+        outputs,
+        table.id.to_numpy(str),
+        table.fold.to_numpy(),
+        table.dev.to_numpy(bool),
+        table.image.to_numpy(object),
+        task.encode(table, outputs),
+        np.where(table.group == "", table.id, table.group),
+        **{
+            name: table[name].to_numpy(object)
+            for name in ("text", "question", "category", "part")
+            if name in table
+        },
+    )
 
 
 def load_pred(job, rows: Rows, member: str) -> dict[str, np.ndarray]:
-    """What a member predicts: id (m,), pred (m, k), bad (m,) bool; a language model's replies as the task reads them."""
+    """What a member predicts: id (m,), pred (m, k), bad (m,) bool; a language model's replies as
+    the task reads them."""
     file = job.paths.pred(member)
     if file.suffix == ".npz":
         return load_npz(file)
     table = read_csv(file, ["id", "reply", "reason"])
     question = rows.question[align(rows.id, table.id)]
-    return {"id": table.id.to_numpy(str), "pred": rows.task.read_replies(table.reply.tolist(), question), "bad": table.reason.str.startswith("picture: ").to_numpy()}
+    return {
+        "id": table.id.to_numpy(str),
+        "pred": rows.task.read_replies(table.reply.tolist(), question),
+        "bad": table.reason.str.startswith("picture: ").to_numpy(),
+    }

@@ -1,4 +1,5 @@
 """Members' files → one table per model: the same for every model, since all it reads is ids."""
+
 import numpy as np
 
 from common.errors import Stop
@@ -8,10 +9,12 @@ from models import load_model, split_member
 
 
 def merge(tables: dict[str, dict], rows: Rows) -> np.ndarray:
-    """Predictions (n, k) of one model in the order of the rows: the task's average over the members that predict a row.
+    """Predictions (n, k) of one model in the order of the rows: the task's average over the members
+    that predict a row.
 
-    tables {member: {id (m,), pred (m, k)}}. Stop unless every member predicts its own rows and no others. A training row is then
-    predicted by one member; a test row by one too, that of its part, or by all of them, each of another fold.
+    tables {member: {id (m,), pred (m, k)}}. Stop unless every member predicts its own rows and no
+    others. A training row is then predicted by one member; a test row by one too, that of its part,
+    or by all of them, each of another fold.
     """
     total, count, found = np.zeros((len(rows.id), sum(rows.sizes))), np.zeros(len(rows.id), int), []
     for member, table in tables.items():
@@ -19,15 +22,22 @@ def merge(tables: dict[str, dict], rows: Rows) -> np.ndarray:
         total[at], count[at] = table["pred"], count[at] + 1
         found.append((at, table["pred"]))
     if not count.all():
-        raise Stop(f"{rows.id[count == 0][0]}{more(rows.id[count == 0])} is predicted by none of {', '.join(tables)}")
+        raise Stop(
+            f"{rows.id[count == 0][0]}{more(rows.id[count == 0])} is predicted by none of "
+            f"{', '.join(tables)}"
+        )
     if len(shared := np.flatnonzero(count > 1)):
         total[shared] = rows.task.average(np.stack([pred[align(at, shared)] for at, pred in found]))
     return total
 
 
 def positions(member: str, table: dict, rows: Rows) -> np.ndarray:
-    """Row numbers (m,) of a member's predictions. Stop, saying what to run again, unless they are its own rows, each once, and finite."""
-    at, own = align(rows.id, table["id"]), rows.answered_by(load_model(split_member(member)[0]).PER, split_member(member)[1])
+    """Row numbers (m,) of a member's predictions. Stop, saying what to run again, unless they are
+    its own rows, each once, and finite."""
+    at, own = (
+        align(rows.id, table["id"]),
+        rows.answered_by(load_model(split_member(member)[0]).PER, split_member(member)[1]),
+    )
     if (at < 0).any():
         wrong = f"predicts {table['id'][at < 0][0]}, which is not in folds.csv"
     elif len(np.unique(at)) < len(at):
@@ -40,4 +50,6 @@ def positions(member: str, table: dict, rows: Rows) -> np.ndarray:
         wrong = f"has {(~np.isfinite(table['pred'])).any(1).sum()} predictions that are not finite"
     else:
         return at
-    raise Stop(f"{member} {wrong}; run again: python scripts/06_infer.py <category> --member {member}")
+    raise Stop(
+        f"{member} {wrong}; run again: python scripts/06_infer.py <category> --member {member}"
+    )

@@ -1,4 +1,5 @@
 """What a config needs is there before anything runs."""
+
 from common import errors
 from common.errors import Stop
 from common.log import log
@@ -8,21 +9,37 @@ from tasks import load_task
 
 
 def preflight(config) -> None:
-    """Stop now if a model cannot answer what the task asks, has no plain address, or starts from weights that are neither in run.weights
-    nor on the hub."""
+    """Stop now if a model cannot answer what the task asks, has no plain address, or starts from
+    weights that are neither in run.weights nor on the hub."""
     from llm.endpoint import address_and_key
 
     asks, models = load_task(config.task).ASKS, {name: load_model(name) for name in config.models}
     if wrong := [name for name, model in models.items() if asks not in model.ANSWERS]:
         fit = [name for name in NAMES if asks in load_model(name).ANSWERS]
-        raise errors.Stop(f"model {wrong[0]} cannot answer the task {config.task}, which asks for a {asks}; these can: {', '.join(fit)}")
-    if not config.data.text and (readers := [name for name, model in models.items() if model.TEXTS]):
-        raise errors.Stop(f"model {readers[0]} reads texts and data.text is empty; name their columns, e.g. data.text=title,description")
-    if not config.data.train_image and (blind := [name for name, model in models.items() if model.PICTURES]):
-        raise errors.Stop(f"model {blind[0]} needs pictures and data.train_image is empty; write e.g. data.train_image=images/{{id}}.jpg")
+        raise errors.Stop(
+            f"model {wrong[0]} cannot answer the task {config.task}, which asks for a "
+            f"{asks}; these can: {', '.join(fit)}"
+        )
+    if not config.data.text and (
+        readers := [name for name, model in models.items() if model.TEXTS]
+    ):
+        raise errors.Stop(
+            f"model {readers[0]} reads texts and data.text is empty; name their columns, "
+            "e.g. data.text=title,description"
+        )
+    if not config.data.train_image and (
+        blind := [name for name, model in models.items() if model.PICTURES]
+    ):
+        raise errors.Stop(
+            f"model {blind[0]} needs pictures and data.train_image is empty; write e.g. "
+            f"data.train_image=images/{{id}}.jpg"
+        )
     if not config.data.train_image and config.data.group == "image":
-        raise errors.Stop("data.group=image keeps rows of one picture together and data.train_image is empty; write e.g. "
-                          "data.train_image=images/{id}.jpg, or name a column of train.csv in data.group")
+        raise errors.Stop(
+            "data.group=image keeps rows of one picture together and data.train_image is "
+            "empty; write e.g. "
+            "data.train_image=images/{id}.jpg, or name a column of train.csv in data.group"
+        )
     for section in (getattr(config, name) for name, model in models.items() if model.PER == "part"):
         if section.endpoint:
             address_and_key(section, type(section).__name__.lower())
@@ -33,8 +50,8 @@ def preflight(config) -> None:
 
 
 def require_weights(name: str, place: str) -> None:
-    """Stop when weights are neither in `place` nor to be had from the hub; name: a timm backbone, timm:<backbone>, or
-    <side>:<transformers model>."""
+    """Stop when weights are neither in `place` nor to be had from the hub; name: a timm backbone,
+    timm:<backbone>, or <side>:<transformers model>."""
     side, _, rest = name.removeprefix("timm:").partition(":")
     if side in ("text", "image", "joint", "chat"):
         from networks.pretrained import find
@@ -42,7 +59,9 @@ def require_weights(name: str, place: str) -> None:
         try:
             find(rest, place)
         except Stop as stop:
-            raise Stop(f"{stop}{'; or let a server answer: vlm.endpoint, refine.endpoint' if side == 'chat' else ''}") from None
+            raise Stop(
+                f"{stop}{'; or let a server answer: vlm.endpoint, refine.endpoint' if side == 'chat' else ''}"
+            ) from None
     elif not weights_file(name.removeprefix("timm:"), place):
         from networks.backbone import create_backbone
 

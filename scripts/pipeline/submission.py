@@ -1,4 +1,5 @@
 """A submission checked and scored."""
+
 import numpy as np
 import pandas as pd
 
@@ -15,7 +16,9 @@ def joined(job) -> pd.DataFrame:
     """The submissions of config.join as one, in the order of test.csv."""
     for category in job.config.join:
         if not Paths(category).submission.exists():
-            raise errors.Stop(f"no {Paths(category).submission}; run: make every COMPETITION={job.paths.category}")
+            raise errors.Stop(
+                f"no {Paths(category).submission}; run: make every COMPETITION={job.paths.category}"
+            )
     tables = [read_csv(Paths(category).submission) for category in job.config.join]
     test, column = raw_test(job), job.config.data.id
     table = pd.concat(tables, ignore_index=True)
@@ -29,16 +32,21 @@ def raw_test(job) -> pd.DataFrame:
 
 
 def check(job, table: pd.DataFrame, name) -> dict:
-    """Stop with what is wrong in a submission of this category; log its number of rows when nothing is. Gives the outputs."""
+    """Stop with what is wrong in a submission of this category; log its number of rows when nothing
+    is. Gives the outputs."""
     outputs: dict = {}
     for category in job.config.join or [job.paths.category]:
         outputs |= outputs_of(category)
     data, test = job.config.data, raw_test(job)
-    kept = {c for category in job.config.join for c in load(category).data.categories} or set(data.categories)
+    kept = {c for category in job.config.join for c in load(category).data.categories} or set(
+        data.categories
+    )
     if kept:
         test = test[test[data.category_column].isin(kept)]
     if wrong := load_task(job.config.task).problems(table, test, outputs, data, job.config.post):
-        raise errors.Stop(f"{name} is not a valid submission for {job.paths.category}:\n  " + "\n  ".join(wrong))
+        raise errors.Stop(
+            f"{name} is not a valid submission for {job.paths.category}:\n  " + "\n  ".join(wrong)
+        )
     log(valid=name, rows=len(table), without_answer=int((table.iloc[:, -1] == "").sum()) or None)
     return outputs
 
@@ -49,13 +57,20 @@ def outputs_of(category: str) -> dict:
     if "outputs" in record:
         return record["outputs"]
     task = load_task(config.task)
-    return task.outputs(task.read_rows(config.data, input_folder(config.data.folder, config.data.train))[0])
+    return task.outputs(
+        task.read_rows(config.data, input_folder(config.data.folder, config.data.train))[0]
+    )
 
 
 def score(job, table: pd.DataFrame, truth: pd.DataFrame, outputs: dict) -> tuple[float, int]:
-    """The competition's score of a submission against labels in the organisers' columns, joined by id, and over how many rows."""
+    """The competition's score of a submission against labels in the organisers' columns, joined by
+    id, and over how many rows."""
     task, data = load_task(job.config.task), job.config.data
     distinct(truth, data.id, job.args.truth)
     table = table[table[data.id].isin(truth[data.id])]
-    target = task.encode_table(truth.set_index(data.id).loc[table[data.id]].reset_index(), outputs, data)
-    return task.score(task.read_answers(table, outputs, data), target, outputs), int((target >= 0).any(1).sum())
+    target = task.encode_table(
+        truth.set_index(data.id).loc[table[data.id]].reset_index(), outputs, data
+    )
+    return task.score(task.read_answers(table, outputs, data), target, outputs), int(
+        (target >= 0).any(1).sum()
+    )

@@ -1,4 +1,5 @@
 """The page put together; a section that breaks is a note."""
+
 import fcntl
 import time
 from importlib import import_module
@@ -15,18 +16,28 @@ MOST = 5  # steps that stopped, by name
 
 def sections(view) -> list:
     """Every section of the page. One that breaks is a note that says so: there is always a page."""
-    names = {"scores": "Scores", "pictures": "What it gets wrong", "worst": "Rows to look at", "data": "The data", "curves": "Training", "making": "How it was made"}
+    names = {
+        "scores": "Scores",
+        "pictures": "What it gets wrong",
+        "worst": "Rows to look at",
+        "data": "The data",
+        "curves": "Training",
+        "making": "How it was made",
+    }
     return [section(name, title, view) for name, title in names.items()]
 
 
 def section(name: str, title: str, view):
-    """The section that report/<name>.py makes, of pictures the task's; or one that says why there is none."""
+    """The section that report/<name>.py makes, of pictures the task's; or one that says why there
+    is none."""
     from page.blocks import Section
     from tasks import of_task
 
     try:
         if name == "pictures":
-            return Section(title, name, of_task(view.job.config.task).figures(view) if view.rows else [])
+            return Section(
+                title, name, of_task(view.job.config.task).figures(view) if view.rows else []
+            )
         return import_module(f"report.{name}").section(view)
     except Exception as error:
         return Section(title, name, [broken(title, error)])
@@ -39,23 +50,39 @@ def broken(title: str, error: Exception):
     place = error.__traceback__
     while place.tb_next:
         place = place.tb_next
-    return Note(f"“{title}” could not be made: {type(error).__name__}: {error} ({Path(place.tb_frame.f_code.co_filename).name}, line {place.tb_lineno})", "warning")
+    return Note(
+        f"“{title}” could not be made: {type(error).__name__}: {error} "
+        f"({Path(place.tb_frame.f_code.co_filename).name}, line {place.tb_lineno})",
+        "warning",
+    )
 
 
 def lead(view) -> list:
-    """What stands on top: the score, what failed, what is missing or old, and where the categories that it joins have their pages."""
+    """What stands on top: the score, what failed, what is missing or old, and where the categories
+    that it joins have their pages."""
     from page.blocks import Links
 
     try:
         head = import_module("report.scores").headline(view)
     except Exception as error:
         head = [broken("The score", error)]
-    pages = {category: f"../{category}/report.html" for category in view.job.config.join if Paths(category).report.exists()}
-    return head + handed_in(view) + stopped(view) + view.notes + [Links("The categories that it joins:", pages)] * bool(pages)
+    pages = {
+        category: f"../{category}/report.html"
+        for category in view.job.config.join
+        if Paths(category).report.exists()
+    }
+    return (
+        head
+        + handed_in(view)
+        + stopped(view)
+        + view.notes
+        + [Links("The categories that it joins:", pages)] * bool(pages)
+    )
 
 
 def handed_in(view) -> list:
-    """Which file to submit; [] before it is there, checked by the organisers' rules, as today's config says."""
+    """Which file to submit; [] before it is there, checked by the organisers' rules, as today's
+    config says."""
     from page.blocks import Note
 
     file = view.job.paths.submission
@@ -68,29 +95,56 @@ def stopped(view) -> list:
     from page.blocks import Note
 
     found = []
-    for note in (note for target, step in view.steps.items() if target in view.stale and (note := read_stop(step.command))):
+    for note in (
+        note
+        for target, step in view.steps.items()
+        if target in view.stale and (note := read_stop(step.command))
+    ):
         what, when = note["command"], note["when"].replace("T", " ")[:16]
-        found.append(Note(f"Stopped at its time limit in {what} ({when} UTC). To go on from there: {view.again}" if note["code"] == errors.AGAIN else
-                          f"{what} failed ({when} UTC, exit code {note['code']}): {note['message']}", "warning"))
-    return found[:MOST] + [Note(f"And {len(found) - MOST} more steps that stopped.", "warning")] * (len(found) > MOST)
+        found.append(
+            Note(
+                f"Stopped at its time limit in {what} ({when} UTC). To go on from there: "
+                f"{view.again}"
+                if note["code"] == errors.AGAIN
+                else f"{what} failed ({when} UTC, exit code {note['code']}): {note['message']}",
+                "warning",
+            )
+        )
+    return found[:MOST] + [Note(f"And {len(found) - MOST} more steps that stopped.", "warning")] * (
+        len(found) > MOST
+    )
 
 
 def write(job) -> None:
-    """Look, and write the page with its record. A page that is not of a whole run is stale at once: make all makes it again."""
+    """Look, and write the page with its record. A page that is not of a whole run is stale at once:
+    make all makes it again."""
     from page.blocks import render
     from report.view import look
 
     step = graph.step_of(job.paths.report, job.config, job.paths)
-    record = {"settings": {}, "inputs": graph.made(step.needs), "command": step.command, "overrides": job.overrides, "looked": time.time()}
+    record = {
+        "settings": {},
+        "inputs": graph.made(step.needs),
+        "command": step.command,
+        "overrides": job.overrides,
+        "looked": time.time(),
+    }
     with writing(job.paths.report, record) as part:
         view = look(job)
         record["inputs"] = {} if view.stale else record["inputs"]
-        foot = f"{job.paths.category}, {job.config.task}. Made {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())} by 10_report."
-        part.write_text(render(f"{job.paths.category}: report", lead(view), sections(view), foot), encoding="utf-8")
+        foot = (
+            f"{job.paths.category}, {job.config.task}. Made "
+            f"{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())} by 10_report."
+        )
+        part.write_text(
+            render(f"{job.paths.category}: report", lead(view), sections(view), foot),
+            encoding="utf-8",
+        )
 
 
 def write_once(job, noticed: float) -> None:
-    """Write the page where none has been begun since `noticed`: when a server dies all of make -j20 fails at once, and two pages do."""
+    """Write the page where none has been begun since `noticed`: when a server dies all of make -j20
+    fails at once, and two pages do."""
     job.paths.dir.mkdir(parents=True, exist_ok=True)
     with open(job.paths.dir / ".report.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

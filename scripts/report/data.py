@@ -1,4 +1,5 @@
 """The data before anything is made of them: raw tables, what the task asks for, the pictures."""
+
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +13,20 @@ from report.view import View
 from tasks import load_analysis, of_task
 from tasks.raw import overview, read_raw
 
-PAIRS = 8     # of look-alikes that are shown
+PAIRS = 8  # of look-alikes that are shown
 REASONS = 12  # for which pictures are bad
 COLUMNS = 16  # of the raw tables that are listed
-WIDE = 40     # characters of a cell
+WIDE = 40  # characters of a cell
 
 
 def section(view: View) -> Section:
-    """Counts, labels and lengths by the raw files; pictures by what 02 wrote of them. No picture is read but the few that are shown."""
+    """Counts, labels and lengths by the raw files; pictures by what 02 wrote of them. No picture is
+    read but the few that are shown."""
     if view.job.config.join:
         return Section("The data", "data", [])
-    return Section("The data", "data", [*raw_blocks(view), *row_blocks(view), *picture_blocks(view)])
+    return Section(
+        "The data", "data", [*raw_blocks(view), *row_blocks(view), *picture_blocks(view)]
+    )
 
 
 def raw_blocks(view: View) -> list:
@@ -37,22 +41,67 @@ def raw_blocks(view: View) -> list:
     files = general["files"]
     train, test = (int(n) for n in files.rows)
     shared = int(files["ids in the other"].max())
-    head = Note(f"{train:,} training rows and {test:,} test rows in {raw.folder.name}/."
-                + (f" {shared:,} ids stand in both: they are told apart by their split." if shared else ""))
+    head = Note(
+        f"{train:,} training rows and {test:,} test rows in {raw.folder.name}/."
+        + (f" {shared:,} ids stand in both: they are told apart by their split." if shared else "")
+    )
     if not config.data.text:  # rows of labels alone are alike, and their pictures are not
         files = files.drop(columns="rows that repeat another")
-    columns = general["columns"][lambda table: (table["in"] == "train test") & ~table.column.isin([config.data.id, config.data.category_column])]
-    return [head, Table("The files" + (". Rows that repeat another are equal in all but the id." if config.data.text else "."), files),
-            *odd_columns(columns), *of_task(config.task).data(raw, tables)]
+    columns = general["columns"][
+        lambda table: (
+            (table["in"] == "train test")
+            & ~table.column.isin([config.data.id, config.data.category_column])
+        )
+    ]
+    return [
+        head,
+        Table(
+            "The files"
+            + (
+                ". Rows that repeat another are equal in all but the id."
+                if config.data.text
+                else "."
+            ),
+            files,
+        ),
+        *odd_columns(columns),
+        *of_task(config.task).data(raw, tables),
+    ]
 
 
 def odd_columns(columns: pd.DataFrame) -> list:
-    """The columns that train and test share with cells that are empty, read as unknown, or are all the same; [] where there is none."""
-    odd = columns[(columns.filter(like="empty").fillna(0) > 0).any(axis=1) | (columns["reads as unknown"] > 0) | columns.constant]
-    odd = odd.assign(**{"most frequent": odd["most frequent"].map(lambda text: shorten(text, WIDE))})
+    """The columns that train and test share with cells that are empty, read as unknown, or are all
+    the same; [] where there is none."""
+    odd = columns[
+        (columns.filter(like="empty").fillna(0) > 0).any(axis=1)
+        | (columns["reads as unknown"] > 0)
+        | columns.constant
+    ]
+    odd = odd.assign(
+        **{"most frequent": odd["most frequent"].map(lambda text: shorten(text, WIDE))}
+    )
     odd = odd.astype({name: int for name in odd.columns if name.startswith("empty")})
-    odd = odd[["column", "in", *columns.filter(like="empty"), "reads as unknown", "distinct", "most frequent"]].head(COLUMNS)
-    return [Table("Columns of both files with cells that are empty, or read as unknown (na, none, -), or are all the same.", odd)] if len(odd) else []
+    odd = odd[
+        [
+            "column",
+            "in",
+            *columns.filter(like="empty"),
+            "reads as unknown",
+            "distinct",
+            "most frequent",
+        ]
+    ].head(COLUMNS)
+    return (
+        [
+            Table(
+                "Columns of both files with cells that are empty, or read as unknown "
+                "(na, none, -), or are all the same.",
+                odd,
+            )
+        ]
+        if len(odd)
+        else []
+    )
 
 
 def row_blocks(view: View) -> list:
@@ -61,10 +110,24 @@ def row_blocks(view: View) -> list:
         return []
     rows, labelled = view.rows, (view.rows.target >= 0).any(1)
     folds = sorted(set(rows.fold[rows.fold >= 0].tolist()))
-    frame = pd.DataFrame([{"fold": str(k), "rows": int((rows.fold == k).sum()), "labelled": int(((rows.fold == k) & labelled).sum()),
-                           "groups": len(set(rows.group[rows.fold == k]))} for k in folds])
+    frame = pd.DataFrame(
+        [
+            {
+                "fold": str(k),
+                "rows": int((rows.fold == k).sum()),
+                "labelled": int(((rows.fold == k) & labelled).sum()),
+                "groups": len(set(rows.group[rows.fold == k])),
+            }
+            for k in folds
+        ]
+    )
     kept = len(set(rows.group[rows.fold >= 0])) < (rows.fold >= 0).sum()
-    return [Table(f"The {len(folds)} folds{'; rows of one group are in one fold' if kept else ''}.", frame if kept else frame.drop(columns="groups"))]
+    return [
+        Table(
+            f"The {len(folds)} folds{'; rows of one group are in one fold' if kept else ''}.",
+            frame if kept else frame.drop(columns="groups"),
+        )
+    ]
 
 
 def picture_blocks(view: View) -> list:
@@ -83,20 +146,40 @@ def picture_blocks(view: View) -> list:
     counts.columns.name = None
     sides = table[["width", "height"]].apply(pd.to_numeric, errors="coerce")[table.status == "ok"]
     shorter = sides.min(axis=1)
-    size = (f" Half of them are between {shorter.quantile(.25):.0f} and {shorter.quantile(.75):.0f} pixels on their shorter side."
-            if len(sides) else "")
+    size = (
+        f" Half of them are between {shorter.quantile(0.25):.0f} and "
+        f"{shorter.quantile(0.75):.0f} pixels on their shorter side."
+        if len(sides)
+        else ""
+    )
     bad = table[table.status != "ok"]
-    why = bad.groupby(bad.reason.str.replace(r"^\d+x\d+ ", "", regex=True)).image.agg(["size", "first"]).reset_index()
+    why = (
+        bad.groupby(bad.reason.str.replace(r"^\d+x\d+ ", "", regex=True))
+        .image.agg(["size", "first"])
+        .reset_index()
+    )
     why.columns = ["reason", "pictures", "example"]
-    blocks = [Table(f"Distinct pictures by what became of them, of the split whose rows show them first.{size}", counts)]
+    blocks = [
+        Table(
+            "Distinct pictures by what became of them, of the split whose rows show them "
+            f"first.{size}",
+            counts,
+        )
+    ]
     if len(bad):
-        blocks.append(Table(f"Why {len(bad):,} pictures are not used; failed.csv lists them. Their rows are answered without a picture.",
-                            why.sort_values("pictures", ascending=False).head(REASONS)))
+        blocks.append(
+            Table(
+                f"Why {len(bad):,} pictures are not used; failed.csv lists them. Their "
+                "rows are answered without a picture.",
+                why.sort_values("pictures", ascending=False).head(REASONS),
+            )
+        )
     return blocks + look_alikes(view, table, paths.dir / "duplicates.csv")
 
 
 def look_alikes(view: View, images: pd.DataFrame, file: Path) -> list:
-    """Counts of pictures that are the same as another, within splits and across, and the pairs across to look at."""
+    """Counts of pictures that are the same as another, within splits and across, and the pairs
+    across to look at."""
     try:
         pairs = read_csv(file, ["kind", "picture", "same as"])
     except Stop:
@@ -104,26 +187,58 @@ def look_alikes(view: View, images: pd.DataFrame, file: Path) -> list:
     if pairs.empty:
         return [Note("No picture is the same as another, or nearly.")]
     shown = splits_of(view, images)
-    both = [shown.get(one, set()) | shown.get(other, set()) for one, other in zip(pairs.picture, pairs["same as"])]
+    both = [
+        shown.get(one, set()) | shown.get(other, set())
+        for one, other in zip(pairs.picture, pairs["same as"])
+    ]
     where = np.array([" and ".join(sorted(splits, reverse=True)) for splits in both], dtype=object)
-    frame = pairs.assign(**{"in": where}).groupby(["kind", "in"]).size().rename("pairs").reset_index()
+    frame = (
+        pairs.assign(**{"in": where}).groupby(["kind", "in"]).size().rename("pairs").reset_index()
+    )
     across = pairs[where == "train and test"]
     said = "Test pictures with a twin in train may have its labels. " if len(across) else ""
-    apart = "" if view.job.config.data.group else "Twins in different folds make out-of-fold scores too good: data.group=image keeps them together. "
-    blocks: list = [Table("Pictures that are the same as an earlier one: exact, the same bytes; near, the same to the eye at 8x8. "
-                          f"{said}{apart}", frame)]
+    apart = (
+        ""
+        if view.job.config.data.group
+        else "Twins in different folds make out-of-fold scores too good: data.group=image "
+        "keeps them together. "
+    )
+    blocks: list = [
+        Table(
+            "Pictures that are the same as an earlier one: exact, the same bytes; near, "
+            "the same to the eye at 8x8. "
+            f"{said}{apart}",
+            frame,
+        )
+    ]
     thumbnails, cards = Thumbnails(view.job), []
-    chosen = across.iloc[np.unique(np.linspace(0, len(across) - 1, min(PAIRS, len(across))).astype(int))] if len(across) else across
+    chosen = (
+        across.iloc[np.unique(np.linspace(0, len(across) - 1, min(PAIRS, len(across))).astype(int))]
+        if len(across)
+        else across
+    )
     for kind, one, other in chosen[["kind", "picture", "same as"]].itertuples(index=False):
         places = "; ".join(" and ".join(sorted(shown.get(name, set()))) for name in (one, other))
-        cards.append(Card(f"{one} · {other}", {"twins": kind, "shown in": places}, thumbnails.pair(one, other)))
-    said = f"{len(cards)} of {len(across):,} pairs of look-alikes of which train has one and test the other."
+        cards.append(
+            Card(
+                f"{one} · {other}", {"twins": kind, "shown in": places}, thumbnails.pair(one, other)
+            )
+        )
+    said = (
+        f"{len(cards)} of {len(across):,} pairs of look-alikes of which train has one and "
+        "test the other."
+    )
     return blocks + ([Cards(said, cards)] if cards else [])
 
 
 def splits_of(view: View, images: pd.DataFrame) -> dict[str, set]:
-    """{picture: the splits whose rows show it}, by the rows where they are there, else by images.csv, which knows the first alone."""
-    names, splits = (images.image, images.split) if view.rows is None else (view.rows.image, np.where(view.rows.fold < 0, "test", "train"))
+    """{picture: the splits whose rows show it}, by the rows where they are there, else by
+    images.csv, which knows the first alone."""
+    names, splits = (
+        (images.image, images.split)
+        if view.rows is None
+        else (view.rows.image, np.where(view.rows.fold < 0, "test", "train"))
+    )
     found: dict[str, set] = {}
     for name, split in zip(names, splits):
         found.setdefault(name, set()).add(split)

@@ -1,4 +1,6 @@
-"""The steps of a category's answers, from what is said without looking to what is submitted, each with its out-of-fold score and draws of it."""
+"""The steps of a category's answers, from what is said without looking to what is submitted, each
+with its out-of-fold score and draws of it."""
+
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,7 +15,9 @@ DECODED, ENSEMBLE = "decoded", "ensemble"
 
 @dataclass(frozen=True)
 class Step:
-    """One way to answer the labelled rows: its score, draws (b,) of it, and the step that it is to be better than."""
+    """One way to answer the labelled rows: its score, draws (b,) of it, and the step that it is to
+    be better than."""
+
     name: str
     score: float
     draws: np.ndarray
@@ -22,11 +26,14 @@ class Step:
 
 @cache
 def answers(view: View) -> dict[str, np.ndarray]:
-    """{step: answers (n, a)}: without looking, each model, their ensemble where it is another, and decoded. {} without labelled rows."""
+    """{step: answers (n, a)}: without looking, each model, their ensemble where it is another, and
+    decoded. {} without labelled rows."""
     if view.rows is None or not len(view.labelled):
         return {}
     task, outputs = view.rows.task, view.rows.outputs
-    found = {task.BASELINE: task.answer(baseline(view), outputs)} | {name: task.answer(pred, outputs) for name, pred in view.preds.items()}
+    found = {task.BASELINE: task.answer(baseline(view), outputs)} | {
+        name: task.answer(pred, outputs) for name, pred in view.preds.items()
+    }
     if view.merged is not None:
         if not any(np.array_equal(view.merged, pred) for pred in view.preds.values()):
             found[ENSEMBLE] = task.answer(view.merged, outputs)
@@ -50,20 +57,33 @@ def steps(view: View) -> list[Step]:
     task, outputs, target = view.rows.task, view.rows.outputs, view.rows.target[use]
     weights = bootstrap.draw_rows(view.rows.group[use])
     scores = {name: task.score(answer[use], target, outputs) for name, answer in found.items()}
-    return [Step(name, scores[name], task.score_draws(answer[use], target, outputs, weights), over(view, name, scores))
-            for name, answer in found.items()]
+    return [
+        Step(
+            name,
+            scores[name],
+            task.score_draws(answer[use], target, outputs, weights),
+            over(view, name, scores),
+        )
+        for name, answer in found.items()
+    ]
 
 
 def over(view: View, name: str, scores: dict[str, float]) -> str:
-    """The step that another is to be better than: decoded than what is decoded, an ensemble or second-level model than the best of what it is
-    made of, any other model than the baseline."""
+    """The step that another is to be better than: decoded than what is decoded, an ensemble or
+    second-level model than the best of what it is made of, any other model than the baseline."""
     last = [model for model in graph.finals(view.job.config, view.job.paths) if model in scores]
     first = [model for model in view.preds if model not in last]
     pick = max if view.rows.task.MODE == "max" else min
     if name == DECODED:
         return ENSEMBLE if ENSEMBLE in scores else last[0] if last else view.rows.task.BASELINE
     below = last if name == ENSEMBLE else first if name in last else []
-    return pick(below, key=scores.get) if below else view.rows.task.BASELINE if name in view.preds or name == ENSEMBLE else ""
+    return (
+        pick(below, key=scores.get)
+        if below
+        else view.rows.task.BASELINE
+        if name in view.preds or name == ENSEMBLE
+        else ""
+    )
 
 
 def best(view: View, found: list[Step]) -> Step:

@@ -1,7 +1,9 @@
-"""The bench's row of fetching pictures: from a server of our own that is 20 ms away, in a process of its own.
+"""The bench's row of fetching pictures: from a server of our own that is 20 ms away, in a process
+of its own.
 
 python tests/bench/download.py [tls] is that server alone; the first line printed is its port.
 """
+
 import asyncio
 import itertools
 import multiprocessing
@@ -20,11 +22,15 @@ PEM, AWAY = TESTS / "picture_server.pem", 0.02
 
 
 class Quick(asyncio.Protocol):
-    """A server that costs little, since it shares the cores: a picture AWAY seconds after each request, and after each connection too,
-    where TCP, and TLS once more, ask for an answer first."""
+    """A server that costs little, since it shares the cores: a picture AWAY seconds after each
+    request, and after each connection too, where TCP, and TLS once more, ask for an answer
+    first."""
 
     def __init__(self, body: bytes, trips: int):
-        self.answer = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        self.answer = (
+            b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(body)
+            + body
+        )
         self.wait, self.asked = (1 + trips) * AWAY, b""
 
     def connection_made(self, transport):
@@ -33,7 +39,9 @@ class Quick(asyncio.Protocol):
     def data_received(self, data):
         self.asked += data
         if self.asked.endswith(b"\r\n\r\n"):
-            asyncio.get_running_loop().call_later(self.wait, self.reply, b"connection: close" in self.asked.lower())
+            asyncio.get_running_loop().call_later(
+                self.wait, self.reply, b"connection: close" in self.asked.lower()
+            )
             self.wait, self.asked = AWAY, b""
 
     def reply(self, last: bool):
@@ -50,7 +58,9 @@ async def serve(tls: bool) -> None:
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(PEM)
-    server = await asyncio.get_running_loop().create_server(lambda: Quick(body, 1 + tls), "127.0.0.1", 0, ssl=context, backlog=512)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Quick(body, 1 + tls), "127.0.0.1", 0, ssl=context, backlog=512
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -58,7 +68,9 @@ async def serve(tls: bool) -> None:
 @contextmanager
 def serving(*options: str):
     """The port of such a server."""
-    with subprocess.Popen([sys.executable, __file__, *options], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [sys.executable, __file__, *options], stdout=subprocess.PIPE, text=True
+    ) as server:
         try:
             yield int(server.stdout.readline())
         finally:
@@ -75,10 +87,12 @@ def save(link: str, file: Path) -> None:
 
 def counted(job, seconds: list):
     """The job, which notes the processor's seconds that it and its processes have used."""
+
     def run():
         before = cpu()
         job()
         seconds.append(cpu() - before)
+
     return run
 
 
@@ -88,7 +102,8 @@ def cpu() -> float:
 
 
 def downloading(folder: Path, race, n: int = 400):
-    """n JPEGs of 60 kB over http and https. Certificates are looked for among those of the system, as anywhere, and our server's."""
+    """n JPEGs of 60 kB over http and https. Certificates are looked for among those of the system,
+    as anywhere, and our server's."""
     from common.sections import Download
     from images.download.fetch import Downloader
 
@@ -97,7 +112,7 @@ def downloading(folder: Path, race, n: int = 400):
     os.environ["SSL_CERT_FILE"] = str(trusted)
     number = itertools.count()
     for scheme in ("http", "https"):
-        with serving(*["tls"][:scheme == "https"]) as port:
+        with serving(*["tls"][: scheme == "https"]) as port:
             links, spent = [f"{scheme}://127.0.0.1:{port}/{i}.jpg" for i in range(n)], ([], [])
 
             def made() -> Path:
@@ -108,7 +123,11 @@ def downloading(folder: Path, race, n: int = 400):
             def today():
                 place = made()
                 with multiprocessing.get_context("fork").Pool(100) as pool:
-                    pool.starmap(save, [(link, place / f"{i}.jpg") for i, link in enumerate(links)], chunksize=1)
+                    pool.starmap(
+                        save,
+                        [(link, place / f"{i}.jpg") for i, link in enumerate(links)],
+                        chunksize=1,
+                    )
                     pool.close()
                     pool.join()
                 assert len(list(place.iterdir())) == n
@@ -116,15 +135,22 @@ def downloading(folder: Path, race, n: int = 400):
             def ours():
                 place = made()
                 fetcher = Downloader(Download(networks=("127.0.0.0/8",)), place)
-                for link, result in fetcher.fetch_all(links, lambda link, part: part.rename(place / link.rpartition("/")[2])):
+                for link, result in fetcher.fetch_all(
+                    links, lambda link, part: part.rename(place / link.rpartition("/")[2])
+                ):
                     assert isinstance(result, Path), result
 
             slow, fast = race(counted(today, spent[0]), counted(ours, spent[1]))
             each = [1e3 * statistics.median(seconds) / n for seconds in spent]
-            yield (f"fetch {n} pictures of 60 kB, {scheme}, 20 ms away",
-                   f"Pool(100), urlretrieve: {n / slow:.0f} files/s, {each[0]:.1f} ms of CPU each",
-                   f"threads, connections kept, addresses checked: {n / fast:.0f} files/s, {each[1]:.1f} ms of CPU each", slow, fast,
-                   f"{n} answers over 32 connections: {n * AWAY / 32:.2f} s")
+            yield (
+                f"fetch {n} pictures of 60 kB, {scheme}, 20 ms away",
+                f"Pool(100), urlretrieve: {n / slow:.0f} files/s, {each[0]:.1f} ms of CPU each",
+                f"threads, connections kept, addresses checked: {n / fast:.0f} files/s, "
+                f"{each[1]:.1f} ms of CPU each",
+                slow,
+                fast,
+                f"{n} answers over 32 connections: {n * AWAY / 32:.2f} s",
+            )
 
 
 if __name__ == "__main__":

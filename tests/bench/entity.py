@@ -1,4 +1,6 @@
-"""The entity system's rows of the bench: cutting a csv in 100 parts, merging them, reading the values in replies."""
+"""The entity system's rows of the bench: cutting a csv in 100 parts, merging them, reading the
+values in replies."""
+
 import itertools
 import re
 from pathlib import Path
@@ -6,17 +8,47 @@ from pathlib import Path
 import numpy as np
 
 ROWS, PARTS = 131_187, 100  # of the 2024 challenge's test.csv, and as the published system cuts it
-SHORT = {"cm": "centimetre", "ft": "foot", "in": "inch", "m": "metre", "mm": "millimetre", "yd": "yard", "g": "gram", "kg": "kilogram",
-         "mcg": "microgram", "mg": "milligram", "oz": "ounce", "lbs": "pound", "lb": "pound", "kv": "kilovolt", "mv": "millivolt",
-         "v": "volt", "kw": "kilowatt", "w": "watt", "cl": "centilitre", "fl oz": "fluid ounce", "gal": "gallon", "l": "litre",
-         "ml": "millilitre", "pt": "pint", "qt": "quart"}
+SHORT = {
+    "cm": "centimetre",
+    "ft": "foot",
+    "in": "inch",
+    "m": "metre",
+    "mm": "millimetre",
+    "yd": "yard",
+    "g": "gram",
+    "kg": "kilogram",
+    "mcg": "microgram",
+    "mg": "milligram",
+    "oz": "ounce",
+    "lbs": "pound",
+    "lb": "pound",
+    "kv": "kilovolt",
+    "mv": "millivolt",
+    "v": "volt",
+    "kw": "kilowatt",
+    "w": "watt",
+    "cl": "centilitre",
+    "fl oz": "fluid ounce",
+    "gal": "gallon",
+    "l": "litre",
+    "ml": "millilitre",
+    "pt": "pint",
+    "qt": "quart",
+}
 
 
 def questions(file: Path, n: int) -> Path:
     """A test.csv of n rows as the challenge has it: ids with gaps, links, groups, entities."""
     rng = np.random.default_rng(0)
-    columns = np.cumsum(rng.integers(1, 3, n)), rng.integers(0, 10**8, n), rng.integers(10**5, 10**6, n)
-    rows = (f"{i},https://m.media-amazon.com/images/I/{image}.jpg,{group},item_weight\n" for i, image, group in zip(*columns))
+    columns = (
+        np.cumsum(rng.integers(1, 3, n)),
+        rng.integers(0, 10**8, n),
+        rng.integers(10**5, 10**6, n),
+    )
+    rows = (
+        f"{i},https://m.media-amazon.com/images/I/{image}.jpg,{group},item_weight\n"
+        for i, image, group in zip(*columns)
+    )
     file.write_text("index,image_link,group_id,entity_name\n" + "".join(rows))
     return file
 
@@ -32,15 +64,22 @@ def splitting(folder: Path, race):
     def today():
         table, size = pd.read_csv(file), ROWS // PARTS
         for i in range(PARTS):
-            table[i * size:(i + 1) * size if i < PARTS - 1 else ROWS].to_csv(folder / f"part_{i}.csv", index=False)
+            table[i * size : (i + 1) * size if i < PARTS - 1 else ROWS].to_csv(
+                folder / f"part_{i}.csv", index=False
+            )
 
-    yield (f"split {ROWS:,} rows in {PARTS}", "pandas", "records as they are, ids checked, manifest, fsync",
-           *race(today, lambda: split_csv(file, folder / f"ours_{next(number)}", PARTS)), "100 files made safe on this disk")
+    yield (
+        f"split {ROWS:,} rows in {PARTS}",
+        "pandas",
+        "records as they are, ids checked, manifest, fsync",
+        *race(today, lambda: split_csv(file, folder / f"ours_{next(number)}", PARTS)),
+        "100 files made safe on this disk",
+    )
 
 
 def merging(folder: Path, race, scanned: int = 3_000):
-    """100 parts → one table in the order of test.csv: a scan for each id, a table that grows part by part, one concat; against ours,
-    which alone looks whether every id is there once."""
+    """100 parts → one table in the order of test.csv: a scan for each id, a table that grows part
+    by part, one concat; against ours, which alone looks whether every id is there once."""
     import pandas as pd
 
     from pipeline.parts import merge_csv, split_csv
@@ -64,34 +103,60 @@ def merging(folder: Path, race, scanned: int = 3_000):
     def concat(file, parts):
         pd.concat(tables(parts)).to_csv(out, index=False)
 
-    for n, today, says in ((scanned, scan, "pandas, a scan for each id: O(n²)"), (ROWS, grow, "pandas, concat in a loop, nothing checked"),
-                           (ROWS, concat, "pandas, one concat, nothing checked")):
+    for n, today, says in (
+        (scanned, scan, "pandas, a scan for each id: O(n²)"),
+        (ROWS, grow, "pandas, concat in a loop, nothing checked"),
+        (ROWS, concat, "pandas, one concat, nothing checked"),
+    ):
         file, parts = questions(folder / f"{n}.csv", n), folder / f"parts_{n}"
         split_csv(file, parts, PARTS)
-        yield (f"merge {PARTS} parts, {n:,} rows", says, "records as they are, every id checked, fsync",
-               *race(lambda: today(file, parts), lambda: merge_csv(parts, out)), "reading the ids; a copy")
+        yield (
+            f"merge {PARTS} parts, {n:,} rows",
+            says,
+            "records as they are, every id checked, fsync",
+            *race(lambda: today(file, parts), lambda: merge_csv(parts, out)),
+            "reading the ids; a copy",
+        )
 
 
 def replies(n: int, distinct: bool) -> tuple[list[str], list[str]]:
-    """Answers of a language model and the entities asked for: in few words, of which a quarter are distinct (of as many labels of the
-    challenge an eighth are), or in sentences that all are."""
+    """Answers of a language model and the entities asked for: in few words, of which a quarter are
+    distinct (of as many labels of the challenge an eighth are), or in sentences that all are."""
     rng = np.random.default_rng(0)
-    units = {"item_weight": ("g", "kg", "oz", "lbs", "gram", "pounds"), "width": ("cm", "in", "mm", "inches"), "voltage": ("V", "volt"),
-             "item_volume": ("ml", "fl oz", "L", "litre")}
+    units = {
+        "item_weight": ("g", "kg", "oz", "lbs", "gram", "pounds"),
+        "width": ("cm", "in", "mm", "inches"),
+        "voltage": ("V", "volt"),
+        "item_volume": ("ml", "fl oz", "L", "litre"),
+    }
     names = rng.choice(list(units), n, p=(0.4, 0.5, 0.05, 0.05))
     numbers = rng.lognormal(np.log(15), 1.2, n)
-    spelled = [f"{x:.{places}f}{'' if tight else ' '}{units[name][k % len(units[name])]}" for x, places, tight, name, k in zip(
-        numbers, rng.choice(3, n, p=(0.6, 0.3, 0.1)), rng.random(n) < 0.5, names, rng.integers(0, 12, n))]
-    said = [f"Based on picture {i}, the {name} is {text}." if distinct else text for i, (name, text) in enumerate(zip(names, spelled))]
+    spelled = [
+        f"{x:.{places}f}{'' if tight else ' '}{units[name][k % len(units[name])]}"
+        for x, places, tight, name, k in zip(
+            numbers,
+            rng.choice(3, n, p=(0.6, 0.3, 0.1)),
+            rng.random(n) < 0.5,
+            names,
+            rng.integers(0, 12, n),
+        )
+    ]
+    said = [
+        f"Based on picture {i}, the {name} is {text}." if distinct else text
+        for i, (name, text) in enumerate(zip(names, spelled))
+    ]
     return said, names.tolist()
 
 
 def normalising(folder: Path, race):
-    """Replies → values: a search for each alias until one is found, against one expression for all of them."""
+    """Replies → values: a search for each alias until one is found, against one expression for all
+    of them."""
     from texts.units import UNITS
     from texts.values import normalise_all
 
-    aliases = sorted((SHORT | {unit: unit for unit in UNITS}).items(), key=lambda alias: -len(alias[0]))
+    aliases = sorted(
+        (SHORT | {unit: unit for unit in UNITS}).items(), key=lambda alias: -len(alias[0])
+    )
 
     def today(texts):
         answers = []
@@ -106,7 +171,10 @@ def normalising(folder: Path, race):
 
     for distinct in (False, True):
         texts, entities = replies(ROWS, distinct)
-        yield (f"values of {ROWS:,} replies, {len(set(zip(texts, entities))):,} distinct", f"a re.search for each of {len(aliases)} aliases",
-               "one expression; number words, fractions, thousands, slips of OCR",
-               *race(lambda: today(texts), lambda: normalise_all(texts, entities)),
-               "each distinct reply once")
+        yield (
+            f"values of {ROWS:,} replies, {len(set(zip(texts, entities))):,} distinct",
+            f"a re.search for each of {len(aliases)} aliases",
+            "one expression; number words, fractions, thousands, slips of OCR",
+            *race(lambda: today(texts), lambda: normalise_all(texts, entities)),
+            "each distinct reply once",
+        )

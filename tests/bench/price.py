@@ -1,25 +1,33 @@
-"""The price system's rows of the bench: encoding texts, feeding cached features to a head, LightGBM's settings."""
+"""The price system's rows of the bench: encoding texts, feeding cached features to a head,
+LightGBM's settings."""
+
 from pathlib import Path
 
 import numpy as np
 
 
 def lengths(n: int) -> np.ndarray:
-    """Token counts of n product texts as the 2025 challenge has them: median 130, a long tail up to 512."""
+    """Token counts of n product texts as the 2025 challenge has them: median 130, a long tail up to
+    512."""
     return np.random.default_rng(0).lognormal(np.log(130), 0.65, n).clip(8, 512).astype(int)
 
 
 def encode(folder: Path, race, n: int = 96):
-    """Texts through a MiniLM-sized encoder (6 layers, 384 wide, random weights): padded to 512 in the order they come, eager
-    attention, fp32, against sorted by length, sdpa, and bf16 where the processor has it."""
+    """Texts through a MiniLM-sized encoder (6 layers, 384 wide, random weights): padded to 512 in
+    the order they come, eager attention, fp32, against sorted by length, sdpa, and bf16 where the
+    processor has it."""
     import torch
     from transformers import BertConfig, BertModel
 
     from common.sections import Run
     from networks.device import autocast, precision
 
-    config = dict(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
-    slow, fast = (BertModel(BertConfig(**config, attn_implementation=a)).eval() for a in ("eager", "sdpa"))
+    config = dict(
+        hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536
+    )
+    slow, fast = (
+        BertModel(BertConfig(**config, attn_implementation=a)).eval() for a in ("eager", "sdpa")
+    )
     count, where = lengths(n), torch.device("cpu")
 
     def batch(rows, width):
@@ -35,11 +43,16 @@ def encode(folder: Path, race, n: int = 96):
         order = np.argsort(-count)
         with torch.inference_mode(), autocast(where, precision(Run(), where)):
             for i in range(0, n, 32):
-                rows = order[i:i + 32]
+                rows = order[i : i + 32]
                 fast(**batch(rows, count[rows].max()))
 
-    yield (f"encode {n} texts", "pad to 512, eager attention", "sorted by length, sdpa, bf16", *race(today, ours),
-           f"padding {512 * n / count.sum():.1f} → 1; then the arithmetic")
+    yield (
+        f"encode {n} texts",
+        "pad to 512, eager attention",
+        "sorted by length, sdpa, bf16",
+        *race(today, ours),
+        f"padding {512 * n / count.sum():.1f} → 1; then the arithmetic",
+    )
 
 
 class Rows:
@@ -56,8 +69,8 @@ class Rows:
 
 
 def fusion(folder: Path, race, n: int = 6000):
-    """V2's data and one epoch of its training on n rows of two 768-d embeddings: a Dataset of arrays in a DataLoader, against
-    indexing the memory-mapped features."""
+    """V2's data and one epoch of its training on n rows of two 768-d embeddings: a Dataset of
+    arrays in a DataLoader, against indexing the memory-mapped features."""
     import torch
 
     from features.store import Side, names_file
@@ -75,7 +88,9 @@ def fusion(folder: Path, race, n: int = 6000):
         sides.append(Side(folder / f"{i}.npy", names, where))
 
     def load_today():
-        for image, text, wanted in torch.utils.data.DataLoader(Rows(arrays, target), 150, shuffle=True):
+        for image, text, wanted in torch.utils.data.DataLoader(
+            Rows(arrays, target), 150, shuffle=True
+        ):
             yield image[:, None], text[:, None], wanted
 
     def load_ours():
@@ -91,14 +106,25 @@ def fusion(folder: Path, race, n: int = 6000):
             torch.nn.functional.smooth_l1_loss(net(image, text)[:, 0], wanted, beta=0.1).backward()
             optimizer.step()
 
-    yield (f"V2's data, {n} rows an epoch", "Dataset, DataLoader", "indexed memory map",
-           *race(lambda: list(load_today()), lambda: list(load_ours())), "a copy of the rows")
-    yield (f"V2, one epoch of {n} rows", "Dataset, DataLoader", "indexed memory map", *race(lambda: train(load_today), lambda: train(load_ours)),
-           "the network's arithmetic")
+    yield (
+        f"V2's data, {n} rows an epoch",
+        "Dataset, DataLoader",
+        "indexed memory map",
+        *race(lambda: list(load_today()), lambda: list(load_ours())),
+        "a copy of the rows",
+    )
+    yield (
+        f"V2, one epoch of {n} rows",
+        "Dataset, DataLoader",
+        "indexed memory map",
+        *race(lambda: train(load_today), lambda: train(load_ours)),
+        "the network's arithmetic",
+    )
 
 
 def boosting(folder: Path, race, n: int = 40_000, columns: int = 46):
-    """The table's LightGBM on n rows: its defaults at 400 rounds, against the settings that the table uses."""
+    """The table's LightGBM on n rows: its defaults at 400 rounds, against the settings that the
+    table uses."""
     import lightgbm
 
     from models.table import Table, parameters
@@ -108,5 +134,10 @@ def boosting(folder: Path, race, n: int = 40_000, columns: int = 46):
     y = x[:, :5].sum(1) + np.abs(x[:, 5]) + rng.normal(size=n)
     defaults = {"objective": "l1", "learning_rate": 0.05, "verbose": -1}
     fit = lambda settings: lightgbm.train(settings, lightgbm.Dataset(x, y), Table().rounds)
-    yield (f"LightGBM, {n} rows, {columns} columns, {Table().rounds} rounds", "defaults, 255 bins", "extra trees, 127 bins, 40 % of columns a tree",
-           *race(lambda: fit(defaults), lambda: fit(parameters(Table(), 0))), "quantized gradients fail with extra trees (LightGBM 4.7)")
+    yield (
+        f"LightGBM, {n} rows, {columns} columns, {Table().rounds} rounds",
+        "defaults, 255 bins",
+        "extra trees, 127 bins, 40 % of columns a tree",
+        *race(lambda: fit(defaults), lambda: fit(parameters(Table(), 0))),
+        "quantized gradients fail with extra trees (LightGBM 4.7)",
+    )

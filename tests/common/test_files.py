@@ -1,4 +1,5 @@
 """Files: whole or not at all, with a record; staleness by content."""
+
 import json
 from contextlib import suppress
 
@@ -8,10 +9,9 @@ from common.files import digest, read_record, record_path, writing
 
 
 def test_a_failed_write_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError):
-        with writing(tmp_path / "x.csv", {}) as part:
-            part.write_text("half")
-            raise RuntimeError
+    with pytest.raises(RuntimeError), writing(tmp_path / "x.csv", {}) as part:
+        part.write_text("half")
+        raise RuntimeError
     assert list(tmp_path.iterdir()) == []
 
 
@@ -21,13 +21,14 @@ def test_a_failed_rewrite_keeps_the_old_file(tmp_path):
             part.write_text(text)
             if text == "new":
                 raise OSError(28, "No space left on device")
-    assert (tmp_path / "x.csv").read_text() == "old" and read_record(tmp_path / "x.csv")["text"] == "old"
+    assert (tmp_path / "x.csv").read_text() == "old" and read_record(tmp_path / "x.csv")[
+        "text"
+    ] == "old"
 
 
 def test_a_record_that_cannot_be_written_leaves_no_file_without_one(tmp_path):
-    with pytest.raises(TypeError):
-        with writing(tmp_path / "x.csv", {("a", "tuple"): 1}) as part:
-            part.write_text("whole")
+    with pytest.raises(TypeError), writing(tmp_path / "x.csv", {("a", "tuple"): 1}) as part:
+        part.write_text("whole")
     assert not (tmp_path / "x.csv").exists() and read_record(tmp_path / "x.csv") is None
 
 

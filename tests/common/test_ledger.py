@@ -1,4 +1,6 @@
-"""A growing table: whole records through kills, full disks and lost blocks; one writer; any text."""
+"""A growing table: whole records through kills, full disks and lost blocks; one writer; any
+text."""
+
 import os
 import random
 import subprocess
@@ -7,16 +9,29 @@ import time
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from common import ledger as module
 from common.errors import Stop
 from common.ledger import Ledger
 from conftest import ROOT
 
-NASTY = ["", "a,b", 'say "hi"', "one\ntwo", "one\rtwo", "one\r\n", "\u2028 1 \x0b\x1c", "ñ 😀",
-         "\ufeffmark", "NA", " 12.5 gram ", "\\", "'", '"']
+NASTY = [
+    "",
+    "a,b",
+    'say "hi"',
+    "one\ntwo",
+    "one\rtwo",
+    "one\r\n",
+    "\u2028 1 \x0b\x1c",
+    "ñ 😀",
+    "\ufeffmark",
+    "NA",
+    " 12.5 gram ",
+    "\\",
+    "'",
+    '"',
+]
 ROWS = [(f"test:{i}", cell, cell[::-1]) for i, cell in enumerate(NASTY)]
 
 
@@ -32,7 +47,10 @@ def test_any_text_comes_back_before_and_after_a_restart_and_in_the_csv(tmp_path)
         assert ledger.rows() == ROWS and set(ledger.done) == {row[0] for row in ROWS}
         ledger.finish(tmp_path / "part.csv", [row[0] for row in ROWS[::-1]])
     table = pd.read_csv(tmp_path / "part.csv", dtype=str, keep_default_na=False)
-    assert list(table) == ["id", "reply", "more"] and list(table.itertuples(index=False, name=None)) == ROWS[::-1]
+    assert (
+        list(table) == ["id", "reply", "more"]
+        and list(table.itertuples(index=False, name=None)) == ROWS[::-1]
+    )
 
 
 def test_what_neither_csv_nor_utf8_can_hold_is_replaced_at_once(tmp_path):
@@ -43,7 +61,9 @@ def test_what_neither_csv_nor_utf8_can_hold_is_replaced_at_once(tmp_path):
     assert (tmp_path / "part.csv").read_text() == "id,reply,more\na\ufffd,\ufffdx,😀\n"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.tuples(*[st.text(st.characters(codec=None), max_size=6)] * 3), max_size=5))
 def test_what_add_keeps_is_what_is_read(tmp_path, rows):
     (tmp_path / "replies").unlink(missing_ok=True)
@@ -64,12 +84,15 @@ def test_a_later_row_takes_the_place_of_the_earlier_one(tmp_path):
 
 
 def test_another_key_or_other_columns_start_anew(tmp_path):
-    for again in (open_ledger(tmp_path, "other"), Ledger(tmp_path / "replies", ("id", "reply"), "k")):
+    for again in (
+        open_ledger(tmp_path, "other"),
+        Ledger(tmp_path / "replies", ("id", "reply"), "k"),
+    ):
         with open_ledger(tmp_path) as ledger:
             ledger.add(ROWS)
         with again as ledger:
             assert ledger.rows() == []
-            ledger.add([("x", "y", "z")[:len(ledger.columns)]])
+            ledger.add([("x", "y", "z")[: len(ledger.columns)]])
         with again as ledger:
             assert list(ledger.done) == ["x"]
 
@@ -81,10 +104,12 @@ def test_a_file_cut_at_any_byte_holds_its_whole_records_and_goes_on(tmp_path):
     for cut in range(len(data) + 1):
         (tmp_path / "replies").write_bytes(data[:cut])
         with open_ledger(tmp_path) as ledger:
-            assert ledger.rows() == ROWS[:max(data[:cut].count(b"\n") - 1, 0)]
+            assert ledger.rows() == ROWS[: max(data[:cut].count(b"\n") - 1, 0)]
             ledger.add(ROWS[4:5])
         with open_ledger(tmp_path) as ledger:
-            assert ledger.rows()[-1] == ROWS[4] and len(ledger.done) == max(data[:cut].count(b"\n"), 1)
+            assert ledger.rows()[-1] == ROWS[4] and len(ledger.done) == max(
+                data[:cut].count(b"\n"), 1
+            )
 
 
 def test_lines_that_the_disk_lost_are_done_again_and_said(tmp_path, capsys):
@@ -111,9 +136,19 @@ with Ledger(Path(sys.argv[2]), ("id", "reply"), "k") as ledger:
 
 
 def writer(folder, last=10**9):
-    """A process that adds two rows at a time, numbered on from what is there, and says the number of the last one that is in."""
-    return subprocess.Popen([sys.executable, "-c", WRITER.replace("LAST", str(last)), ROOT / "scripts", folder / "replies"],
-                            stdout=subprocess.PIPE, text=True)
+    """A process that adds two rows at a time, numbered on from what is there, and says the number
+    of the last one that is in."""
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            WRITER.replace("LAST", str(last)),
+            ROOT / "scripts",
+            folder / "replies",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def test_killed_at_random_moments_no_row_that_was_added_is_lost_or_torn(tmp_path):
@@ -127,7 +162,9 @@ def test_killed_at_random_moments_no_row_that_was_added_is_lost_or_torn(tmp_path
         process.wait()
         with Ledger(tmp_path / "replies", ("id", "reply"), "k") as ledger:
             n = len(ledger.done)
-            assert n > said and ledger.rows() == [(str(k), "reply, of\nseveral lines " * (k % 40)) for k in range(n)]
+            assert n > said and ledger.rows() == [
+                (str(k), "reply, of\nseveral lines " * (k % 40)) for k in range(n)
+            ]
         assert (tmp_path / "replies").read_bytes().count(b"\n") == n + 1  # none doubled
 
 
@@ -215,7 +252,9 @@ def test_fsync_comes_every_few_seconds_not_with_every_row(tmp_path, monkeypatch)
 def test_finish_asks_for_every_row_and_remove_takes_the_file(tmp_path):
     with open_ledger(tmp_path) as ledger:
         ledger.add(ROWS[:2])
-        with pytest.raises(Stop, match="1 of 2 rows are not done, e.g. test:9; run the same command again"):
+        with pytest.raises(
+            Stop, match="1 of 2 rows are not done, e.g. test:9; run the same command again"
+        ):
             ledger.finish(tmp_path / "part.csv", ["test:1", "test:9"])
         with pytest.raises(ValueError, match="not a cell for each of id, reply, more"):
             ledger.add([("a", "b")])

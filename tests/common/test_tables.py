@@ -1,4 +1,6 @@
-"""Numeric tables from elsewhere: joined by id whatever their order, refused when they are of other rows or no numbers."""
+"""Numeric tables from elsewhere: joined by id whatever their order, refused when they are of other
+rows or no numbers."""
+
 import numpy as np
 import pytest
 
@@ -35,11 +37,21 @@ def test_columns_that_both_tables_have_are_joined_by_id(write):
     assert read_numbers(DATA, Table(), IDS)[0].shape == (3, 0)
 
 
-@pytest.mark.parametrize("train, test, says", [
-    ("sku,a\n1,1\n", "sku,a\n1,1\n", "more.csv has other rows than folds.csv: missing: 1 row, e.g. sku 2"),
-    ("sku,a\n1,1\n2,2\n2,3\n", "sku,a\n1,1\n", "doubled: 2 rows|doubled: 1 row"), ("sku,a\n1,1\n2,2\n3,3\n", "sku,a\n1,1\n", "not asked for: 1 row, e.g. sku 3"),
-    ("sku,a\n1,1\n2,much\n", "sku,a\n1,1\n", "a is 'much' at train:2; it must be a number"), ("sku,a\n1,1\n2,2\n", "sku,b\n1,1\n", "no column in common"),
-    ("id,a\n1,1\n2,2\n", "sku,a\n1,1\n", "more.csv has no column sku")])
+@pytest.mark.parametrize(
+    "train, test, says",
+    [
+        (
+            "sku,a\n1,1\n",
+            "sku,a\n1,1\n",
+            "more.csv has other rows than folds.csv: missing: 1 row, e.g. sku 2",
+        ),
+        ("sku,a\n1,1\n2,2\n2,3\n", "sku,a\n1,1\n", "doubled: 2 rows|doubled: 1 row"),
+        ("sku,a\n1,1\n2,2\n3,3\n", "sku,a\n1,1\n", "not asked for: 1 row, e.g. sku 3"),
+        ("sku,a\n1,1\n2,much\n", "sku,a\n1,1\n", "a is 'much' at train:2; it must be a number"),
+        ("sku,a\n1,1\n2,2\n", "sku,b\n1,1\n", "no column in common"),
+        ("id,a\n1,1\n2,2\n", "sku,a\n1,1\n", "more.csv has no column sku"),
+    ],
+)
 def test_tables_that_do_not_fit_are_refused(write, train, test, says):
     with pytest.raises(Stop, match=says):
         read_numbers(DATA, write(train, test), IDS)

@@ -1,4 +1,5 @@
 """Features are made part by part, go on where they stopped, and are never mixed up."""
+
 import numpy as np
 import pytest
 
@@ -28,7 +29,9 @@ def test_growing_starts_anew_under_another_key(tmp_path):
     first = Growing(tmp_path / "x.npy", (4, 2, 3), "key")
     first.add(rows(4, 1))
     first.save()
-    assert Growing(tmp_path / "x.npy", (4, 2, 3), "other").done == 0  # and overwrites: it dies before it saved
+    assert (
+        Growing(tmp_path / "x.npy", (4, 2, 3), "other").done == 0
+    )  # and overwrites: it dies before it saved
     assert Growing(tmp_path / "x.npy", (4, 2, 3), "key").done == 0
 
 
@@ -42,14 +45,19 @@ def test_several_encoders_stand_side_by_side_only_for_the_same_pictures(tmp_path
     for name, pictures in (("a", ["1", "2"]), ("b", ["1", "2"]), ("c", ["1", "3"])):
         np.save(tmp_path / f"{name}.npy", rows(2, 1))
         np.save(names_file(tmp_path / f"{name}.npy"), np.array(pictures))
-    arrays, row = read_features([tmp_path / "a.npy", tmp_path / "b.npy"], np.array(["2", "x", "1", "2"]))
+    arrays, row = read_features(
+        [tmp_path / "a.npy", tmp_path / "b.npy"], np.array(["2", "x", "1", "2"])
+    )
     assert len(arrays) == 2 and row.tolist() == [1, -1, 0, 1]
     with pytest.raises(Stop, match="a.npy and c.npy were made of different pictures"):
         read_features([tmp_path / "a.npy", tmp_path / "c.npy"], np.array(["1"]))
 
 
-def test_a_kill_between_names_and_array_never_leaves_one_with_the_others(folders, monkeypatch, script):
-    """03 dies where it finishes: the old array must be gone before the names are another's, so the source is made again."""
+def test_a_kill_between_names_and_array_never_leaves_one_with_the_others(
+    folders, monkeypatch, script
+):
+    """03 dies where it finishes: the old array must be gone before the names are another's, so the
+    source is made again."""
     import tiny
     from common.files import read_record
     from common.paths import Paths
@@ -59,11 +67,21 @@ def test_a_kill_between_names_and_array_never_leaves_one_with_the_others(folders
 
     price.draw(folders / "input" / price.FOLDER, rows={"train": 40, "test": 10})
     tiny.minilm(folders / "weights" / "minilm")
-    settings = ["data.folder=demo_price", "data.n_folds=2", f"run.weights={folders / 'weights'}", "fusion.image=", "fusion.text=minilm"]
-    extract = lambda *more: script("extract_features").main(["price_v2", "--source", "text:minilm", *settings, *more])
+    settings = [
+        "data.folder=demo_price",
+        "data.n_folds=2",
+        f"run.weights={folders / 'weights'}",
+        "fusion.image=",
+        "fusion.text=minilm",
+    ]
+    extract = lambda *more: script("extract_features").main(
+        ["price_v2", "--source", "text:minilm", *settings, *more]
+    )
     script("split_files").main(["price_v2", *settings])
     extract()
-    monkeypatch.setattr(Growing, "finish", lambda self, file: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        Growing, "finish", lambda self, file: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     with np.testing.assert_raises(KeyboardInterrupt):
         extract("encode.max_length=8")
     file = Paths("price_v2").features("text:minilm")

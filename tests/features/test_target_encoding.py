@@ -1,4 +1,6 @@
-"""Columns made of other rows' targets: by hand, and that no row's own target, nor any of its fold's, ever gets in."""
+"""Columns made of other rows' targets: by hand, and that no row's own target, nor any of its
+fold's, ever gets in."""
+
 import numpy as np
 import pytest
 
@@ -12,26 +14,41 @@ def shop():
     rng = np.random.default_rng(0)
     fold, target = np.where(np.arange(80) < 60, np.arange(80) % 4, -1), rng.normal(3, 1, 80)
     target[[4, 11, 70]] = -1
-    return fold, target, (target >= 0) & (fold >= 0), rng.choice(["a", "b", "c"], 80), unit(rng.normal(size=(80, 5)))
+    return (
+        fold,
+        target,
+        (target >= 0) & (fold >= 0),
+        rng.choice(["a", "b", "c"], 80),
+        unit(rng.normal(size=(80, 5))),
+    )
 
 
 def test_namesakes_by_hand():
     encode = namesakes(np.array(["x", "x", "y", "x", "z"]), np.array([1.0, 3, 5, 9, 9]), smooth=2)
-    assert encode(np.array([0, 1, 2]), np.array([3, 4, 2])).tolist() == [[(1 - 3 + 3 - 3) / 4, 2], [0, 0], [2 / 3, 1]]
+    assert encode(np.array([0, 1, 2]), np.array([3, 4, 2])).tolist() == [
+        [(1 - 3 + 3 - 3) / 4, 2],
+        [0, 0],
+        [2 / 3, 1],
+    ]
 
 
 def test_neighbours_by_hand():
     space = unit(np.array([[1, 0], [1, 0.1], [0, 1], [1, 0.02]]))
     at, cosine = nearest(space, np.array([0, 1, 2]))
     assert at[3].tolist() == [0, 1, 2] and cosine[3, 0] == pytest.approx(1 / np.hypot(1, 0.02))
-    found = neighbours(at, cosine, np.array([1.0, 2, 7, -1]), ks=(1, 2), power=1)(np.array([1, 2]), np.array([3]))
+    found = neighbours(at, cosine, np.array([1.0, 2, 7, -1]), ks=(1, 2), power=1)(
+        np.array([1, 2]), np.array([3])
+    )
     near, far = space[3] @ space[1], space[3] @ space[2]
-    assert found[0, :2] == pytest.approx([2, (2 * near + 7 * far) / (near + far)], rel=1e-5)  # row 0 may not be looked at
+    assert found[0, :2] == pytest.approx(
+        [2, (2 * near + 7 * far) / (near + far)], rel=1e-5
+    )  # row 0 may not be looked at
     assert found[0, 2] == pytest.approx(near)
 
 
 def test_no_encoding_knows_the_target_of_its_own_row_or_fold(shop):
-    """Changing any one target changes no column of its row, of its fold, and, for the predicted fold, of no row at all."""
+    """Changing any one target changes no column of its row, of its fold, and, for the predicted
+    fold, of no row at all."""
     fold, target, known, key, space = shop
     at, cosine = nearest(space, np.flatnonzero(known))
 
@@ -45,7 +62,11 @@ def test_no_encoding_knows_the_target_of_its_own_row_or_fold(shop):
             changed = target.copy()
             changed[row] += 5
             moved = set(np.flatnonzero((columns(changed, k) != before).any(1)))
-            assert not moved if fold[row] == k else moved and not moved & set(np.flatnonzero(fold == fold[row]))
+            assert (
+                not moved
+                if fold[row] == k
+                else moved and not moved & set(np.flatnonzero(fold == fold[row]))
+            )
         assert np.isfinite(before).all()
         changed = target.copy()
         changed[~known] = 99  # a target that is not known is never looked at

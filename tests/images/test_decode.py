@@ -1,4 +1,6 @@
-"""Pictures: what is bad is named, what is good is cached, the loader gives the same whatever the number of threads."""
+"""Pictures: what is bad is named, what is good is cached, the loader gives the same whatever the
+number of threads."""
+
 import hashlib
 import io
 import struct
@@ -18,9 +20,20 @@ from images.augment import augmenter
 from images.cache import Cache, batches
 from images.decode import TURNED, judge, load_picture, look, to_square
 
-pytestmark = pytest.mark.filterwarnings("ignore:::PIL")  # pytest takes back what images.decode says of them
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:::PIL"
+)  # pytest takes back what images.decode says of them
 SIZE, STRICT = Images(size=32), Images(size=32, convert=False)
-TURNS = {1: "abcd", 2: "badc", 3: "dcba", 4: "cdab", 5: "acbd", 6: "cadb", 7: "dbca", 8: "bdac"}  # corners, by rows, made upright
+TURNS = {
+    1: "abcd",
+    2: "badc",
+    3: "dcba",
+    4: "cdab",
+    5: "acbd",
+    6: "cadb",
+    7: "dbca",
+    8: "bdac",
+}  # corners, by rows, made upright
 
 
 @pytest.fixture(params=["simplejpeg", "PIL"])
@@ -38,7 +51,9 @@ def noise(*shape):
 
 def smooth(width, height):
     """A picture that JPEG keeps."""
-    return Image.fromarray(noise(max(2, height // 10), max(2, width // 10), 3)).resize((width, height), Image.Resampling.BICUBIC)
+    return Image.fromarray(noise(max(2, height // 10), max(2, width // 10), 3)).resize(
+        (width, height), Image.Resampling.BICUBIC
+    )
 
 
 def stored(picture, form="PNG", **options) -> bytes:
@@ -52,31 +67,54 @@ def pixels(data: bytes, images=SIZE) -> np.ndarray:
 
 def huge_png(side: int) -> bytes:
     """The header of a PNG of side x side pixels, and not one of them."""
+
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) + chunk(b"IDAT", b"")
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", b"")
+    )
 
 
 def bad_pictures() -> dict[str, tuple[bytes, str]]:
     """{name: bytes of a bad picture, and what its reason says} for convert=false."""
     rgb = smooth(40, 50)
-    return {"truncated.jpg": (stored(rgb, "JPEG")[:400], "broken"), "html.jpg": (b"<html>404</html>", "broken: no picture"),
-            "empty.jpg": (b"", "broken: no picture"), "cut.png": (stored(rgb)[:-1000], "broken"),
-            "cut.gif": (stored(rgb, "GIF")[:500], "broken"),
-            "program.eps": (stored(rgb, "EPS"), "broken: no picture"), "cmyk.jpg": (stored(rgb.convert("CMYK"), "JPEG"), "CMYK"),
-            "deep.png": (stored(Image.fromarray(noise(50, 40).astype(np.uint16) * 257)), "16-bit"),
-            "float.tif": (stored(Image.fromarray(noise(50, 40).astype(np.float32)), "TIFF"), "float"),
-            "animated.gif": (stored(rgb, "GIF", save_all=True, append_images=[rgb.rotate(180)]), "animated"),
-            "dot.png": (stored(rgb.resize((1, 1))), "1x1 is under 8 pixels"),
-            "large.png": (huge_png(10_000), "10000x10000 is over 64 megapixels"), "bomb.png": (huge_png(50_000), "over 64 megapixels")}
+    return {
+        "truncated.jpg": (stored(rgb, "JPEG")[:400], "broken"),
+        "html.jpg": (b"<html>404</html>", "broken: no picture"),
+        "empty.jpg": (b"", "broken: no picture"),
+        "cut.png": (stored(rgb)[:-1000], "broken"),
+        "cut.gif": (stored(rgb, "GIF")[:500], "broken"),
+        "program.eps": (stored(rgb, "EPS"), "broken: no picture"),
+        "cmyk.jpg": (stored(rgb.convert("CMYK"), "JPEG"), "CMYK"),
+        "deep.png": (stored(Image.fromarray(noise(50, 40).astype(np.uint16) * 257)), "16-bit"),
+        "float.tif": (stored(Image.fromarray(noise(50, 40).astype(np.float32)), "TIFF"), "float"),
+        "animated.gif": (
+            stored(rgb, "GIF", save_all=True, append_images=[rgb.rotate(180)]),
+            "animated",
+        ),
+        "dot.png": (stored(rgb.resize((1, 1))), "1x1 is under 8 pixels"),
+        "large.png": (huge_png(10_000), "10000x10000 is over 64 megapixels"),
+        "bomb.png": (huge_png(50_000), "over 64 megapixels"),
+    }
 
 
 @pytest.mark.parametrize("name", bad_pictures())
 def test_every_kind_of_bad_picture_is_named(name, decoder):
     data, says = bad_pictures()[name]
     kept, row = judge(data, STRICT)
-    assert (kept, row["status"], row["hash"], row["width"]) == (b"", "bad", "", 0) and says in row["reason"], row
-    assert row["sha256"] == hashlib.sha256(data).hexdigest() and "\n" not in row["reason"] and " at 0x" not in row["reason"]
+    assert (kept, row["status"], row["hash"], row["width"]) == (b"", "bad", "", 0) and says in row[
+        "reason"
+    ], row
+    assert (
+        row["sha256"] == hashlib.sha256(data).hexdigest()
+        and "\n" not in row["reason"]
+        and " at 0x" not in row["reason"]
+    )
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -103,16 +141,29 @@ def test_unusual_pictures_are_taken(decoder):
     phone = stored(smooth(40, 50), "MPO", save_all=True, append_images=[Image.new("RGB", (16, 16))])
     assert abs(pixels(phone, STRICT) - whole).mean() < 8  # its preview makes it no animation
     for form in ("PNG", "WEBP"):
-        first = stored(smooth(40, 50), form, save_all=True, append_images=[Image.new("RGB", (40, 50))], lossless=True)
+        first = stored(
+            smooth(40, 50),
+            form,
+            save_all=True,
+            append_images=[Image.new("RGB", (40, 50))],
+            lossless=True,
+        )
         assert (pixels(first) == whole).all()
         with pytest.raises(ValueError, match="animated"):
             load_picture(first, STRICT)
 
 
-@pytest.mark.parametrize("values, levels", [
-    (np.uint16([0, 257, 32896, 65535]), [0, 1, 128, 255]), (np.int32([0, 257, 32896, 65535]), [0, 1, 128, 255]),
-    (np.int32([-100, 0, 0, 100]), [0, 128, 128, 255]), (np.float32([0, 0.5, np.nan, 1]), [0, 128, 0, 255]),
-    (np.float32([0, 2, np.inf, 255]), [0, 2, 0, 255]), (np.float32([7e5, 7e5, 7e5, 7e5]), [0, 0, 0, 0])])
+@pytest.mark.parametrize(
+    "values, levels",
+    [
+        (np.uint16([0, 257, 32896, 65535]), [0, 1, 128, 255]),
+        (np.int32([0, 257, 32896, 65535]), [0, 1, 128, 255]),
+        (np.int32([-100, 0, 0, 100]), [0, 128, 128, 255]),
+        (np.float32([0, 0.5, np.nan, 1]), [0, 128, 0, 255]),
+        (np.float32([0, 2, np.inf, 255]), [0, 2, 0, 255]),
+        (np.float32([7e5, 7e5, 7e5, 7e5]), [0, 0, 0, 0]),
+    ],
+)
 def test_grey_of_16_and_32_bits_keeps_its_range(values, levels):
     data = stored(Image.fromarray(np.repeat(values, 16).reshape(8, 8)), "TIFF")
     got = pixels(data)
@@ -130,18 +181,28 @@ def test_what_is_transparent_becomes_white():
     grey = Image.new("LA", (20, 20), (76, 255))
     grey.paste((0, 0), (0, 0, 10, 20))
     expected = np.asarray([[255] * 3] * 10 + [[255, 0, 0]] * 10)
-    for data in (stored(red), stored(red, "WEBP", lossless=True), stored(palette, transparency=0), stored(palette, "GIF", transparency=0),
-                 stored(palette, transparency=b"\x00\xff"), stored(key, transparency=(1, 2, 3))):
+    for data in (
+        stored(red),
+        stored(red, "WEBP", lossless=True),
+        stored(palette, transparency=0),
+        stored(palette, "GIF", transparency=0),
+        stored(palette, transparency=b"\x00\xff"),
+        stored(key, transparency=(1, 2, 3)),
+    ):
         assert (pixels(data) == expected).all()
     assert (pixels(stored(half)) == 127).all()
-    assert (pixels(stored(grey))[:, :10] == 255).all() and (pixels(stored(grey))[:, 10:] == 76).all()
+    assert (pixels(stored(grey))[:, :10] == 255).all() and (
+        pixels(stored(grey))[:, 10:] == 76
+    ).all()
     assert set(pixels(stored(Image.fromarray(noise(20, 20) > 128))).ravel().tolist()) == {0, 255}
 
 
 @pytest.mark.parametrize("turn", TURNS)
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_exif_orientation_is_applied(turn, form, decoder):
-    corners = Image.fromarray(np.uint8([[0, 80], [160, 240]]).repeat(16, 0).repeat(24, 1)).convert("RGB")  # a b / c d, 48x32
+    corners = Image.fromarray(np.uint8([[0, 80], [160, 240]]).repeat(16, 0).repeat(24, 1)).convert(
+        "RGB"
+    )  # a b / c d, 48x32
     exif = Image.Exif()
     exif[TURNED] = turn
     picture, size = load_picture(stored(corners, form, exif=exif), SIZE)
@@ -152,7 +213,9 @@ def test_exif_orientation_is_applied(turn, form, decoder):
 
 
 def test_mangled_exif_leaves_the_picture_as_it_is(decoder):
-    data = stored(smooth(48, 32), "JPEG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff" + bytes(range(40)))
+    data = stored(
+        smooth(48, 32), "JPEG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff" + bytes(range(40))
+    )
     assert load_picture(data, SIZE)[0].size == (48, 32)
 
 
@@ -165,7 +228,9 @@ def test_both_decoders_give_the_same_picture(size, monkeypatch):
             for mode in ("RGB", "L"):
                 data = stored(smooth(width, height).convert(mode), "JPEG", **options)
                 ours = load_picture(data, images)[0]
-                assert images.decode.decode_jpeg(data, Image.open(io.BytesIO(data)), size) is not None
+                assert (
+                    images.decode.decode_jpeg(data, Image.open(io.BytesIO(data)), size) is not None
+                )
                 with monkeypatch.context() as patch:
                     patch.setattr(images.decode, "fast_jpeg", lambda: None)
                     theirs = load_picture(data, images)[0]
@@ -175,11 +240,17 @@ def test_both_decoders_give_the_same_picture(size, monkeypatch):
 
 
 @pytest.mark.parametrize("fit", ["squash", "pad"])
-@pytest.mark.parametrize("width, height", [(40, 30), (300, 200), (20, 200), (64, 64), (1000, 9), (64, 500)])
+@pytest.mark.parametrize(
+    "width, height", [(40, 30), (300, 200), (20, 200), (64, 64), (1000, 9), (64, 500)]
+)
 def test_squares_are_near_those_of_bicubic(fit, width, height):
     picture, images = smooth(width, height), Images(size=64, fit=fit)
     expected, bicubic = Image.new("RGB", (64, 64), (128, 128, 128)), Image.Resampling.BICUBIC
-    wide, high = (64, 64) if fit == "squash" else (max(1, round(side * 64 / max(width, height))) for side in (width, height))
+    wide, high = (
+        (64, 64)
+        if fit == "squash"
+        else (max(1, round(side * 64 / max(width, height))) for side in (width, height))
+    )
     expected.paste(picture.resize((wide, high), bicubic), ((64 - wide) // 2, (64 - high) // 2))
     square = to_square(picture, images)
     assert square.shape == (64, 64, 3) and square.dtype == np.uint8
@@ -187,7 +258,11 @@ def test_squares_are_near_those_of_bicubic(fit, width, height):
 
 
 def test_look_finds_a_smaller_copy_and_tells_another_picture():
-    picture = Image.fromarray(np.uint8(40 + 180 * (noise(4, 4) > 128))).resize((300, 200), Image.Resampling.NEAREST).convert("RGB")
+    picture = (
+        Image.fromarray(np.uint8(40 + 180 * (noise(4, 4) > 128)))
+        .resize((300, 200), Image.Resampling.NEAREST)
+        .convert("RGB")
+    )
     other = picture.transpose(Image.Transpose.ROTATE_180)
     copy = load_picture(stored(picture.resize((200, 133)), "JPEG", quality=60), Images())[0]
     (own, colours), (near, like), (far, _) = look(picture), look(copy), look(other)
@@ -202,7 +277,15 @@ def cache_of(folder, pictures: list[bytes], images) -> Cache:
     rows, blob = [], b""
     for i, data in enumerate(pictures):
         kept, row = judge(data, images)
-        rows.append({"image": f"{i}.jpg", **row, "shard": 0 if kept else -1, "offset": len(blob), "length": len(kept)})
+        rows.append(
+            {
+                "image": f"{i}.jpg",
+                **row,
+                "shard": 0 if kept else -1,
+                "offset": len(blob),
+                "length": len(kept),
+            }
+        )
         blob += kept
     (folder / "000.bin").write_bytes(blob)
     pd.DataFrame(rows).to_csv(folder / "images.csv", index=False)
@@ -214,12 +297,19 @@ def test_the_cache_gives_what_was_put_in(quality, tmp_path, decoder):
     images = Images(size=48, quality=quality)
     pictures = [stored(smooth(96, 64 + i)) for i in range(4)] + [b"no picture"]
     cache = cache_of(tmp_path, pictures, images)
-    assert cache.ok.tolist() == [True] * 4 + [False] and all(len(h) == 16 for h in cache.table.hash[:4])
+    assert cache.ok.tolist() == [True] * 4 + [False] and all(
+        len(h) == 16 for h in cache.table.hash[:4]
+    )
     for i in range(4):
-        expected, got = to_square(load_picture(pictures[i], images)[0], images).astype(int), cache.read(i)
+        expected, got = (
+            to_square(load_picture(pictures[i], images)[0], images).astype(int),
+            cache.read(i),
+        )
         assert got.shape == (48, 48, 3) and got.dtype == np.uint8 and got.flags.writeable
         assert abs(got - expected).mean() <= {0: 0, 80: 12, 95: 3}[quality]
-    pd.DataFrame(cache.table).assign(length=[7, 7, 7, 7, 0]).to_csv(tmp_path / "images.csv", index=False)
+    pd.DataFrame(cache.table).assign(length=[7, 7, 7, 7, 0]).to_csv(
+        tmp_path / "images.csv", index=False
+    )
     with pytest.raises(Stop, match="0.jpg is not where images.csv says"):
         Cache(tmp_path / "images.csv", tmp_path).read(0)
 
@@ -247,7 +337,10 @@ def test_without_a_cache_models_that_read_it_stop(tmp_path):
 def test_threads_judge_alike():
     pictures = [stored(smooth(300, 200 + i), "JPEG") for i in range(8)]
     alone, found = [judge(data, SIZE) for data in pictures], {}
-    threads = [threading.Thread(target=lambda i=i: found.update({i: judge(pictures[i], SIZE)})) for i in range(8)]
+    threads = [
+        threading.Thread(target=lambda i=i: found.update({i: judge(pictures[i], SIZE)}))
+        for i in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -277,7 +370,11 @@ def test_no_picture_at_all_stops_and_names_the_folder(catalogue, folders):
     (folders / "input/fashion/images").rename(folders / "elsewhere")
     run_script("split_files", "fashion", *CATALOGUE)
     done = run_script("download_images", "fashion", *CATALOGUE)
-    assert done.returncode == 1 and "none of 12 test pictures can be read in" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 1
+        and "none of 12 test pictures can be read in" in done.stderr
+        and "Traceback" not in done.stderr
+    )
 
 
 @pytest.mark.parametrize("preset", ["light", "medium", "strong", "seed"])
@@ -286,9 +383,13 @@ def test_augmented_batches_are_the_same_whatever_the_threads_and_after_a_resume(
         read = staticmethod(lambda i: np.full((32, 32, 3), i, np.uint8) + noise(32, 32, 3) // 2)
 
     groups = [np.arange(4) + 4 * g for g in range(5)]
-    draw = lambda workers, first=0: list(batches(Fake, groups[first:], workers, augmenter(preset, 32, (0, 1), first)))
+    draw = lambda workers, first=0: list(
+        batches(Fake, groups[first:], workers, augmenter(preset, 32, (0, 1), first))
+    )
     one, four, resumed = draw(1), draw(4), draw(3, first=2)
-    assert all((a == b).all() for a, b in zip(one, four)) and all((a == b).all() for a, b in zip(one[2:], resumed))
+    assert all((a == b).all() for a, b in zip(one, four)) and all(
+        (a == b).all() for a, b in zip(one[2:], resumed)
+    )
     assert not (one[0] == np.stack([Fake.read(i) for i in groups[0]])).all()
 
 

@@ -1,4 +1,6 @@
-"""Duplicates: what a comparison of all pairs finds is found, in well under its time; pictures that are the same are one group, in one fold."""
+"""Duplicates: what a comparison of all pairs finds is found, in well under its time; pictures that
+are the same are one group, in one fold."""
+
 import io
 
 import numpy as np
@@ -26,7 +28,9 @@ def brute(table: pd.DataFrame, means: np.ndarray) -> tuple[np.ndarray, np.ndarra
     code = np.array([int(digits or "0", 16) for digits in table["hash"]], np.uint64)
     both = usable[:, None] & usable & ~np.eye(len(table), dtype=bool)
     exact = both & (sha[:, None] == sha)
-    return exact, both & ~exact & (np.bitwise_count(code[:, None] ^ code) <= 2) & (np.abs(means[:, None] - means).max(-1) <= 8)
+    return exact, both & ~exact & (np.bitwise_count(code[:, None] ^ code) <= 2) & (
+        np.abs(means[:, None] - means).max(-1) <= 8
+    )
 
 
 def same_picture(table, means_of) -> np.ndarray:
@@ -34,18 +38,34 @@ def same_picture(table, means_of) -> np.ndarray:
 
 
 def draw(rng, n: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """n pictures of few hashes that differ in few bits and of few looks, a little apart; some are copies, some not usable."""
+    """n pictures of few hashes that differ in few bits and of few looks, a little apart; some are
+    copies, some not usable."""
     code = rng.integers(0, 2**63, 6, dtype=np.uint64)[rng.integers(0, rng.integers(1, 7), n)]
     for _ in range(rng.integers(0, 4)):
-        code ^= np.where(rng.random(n) < .4, np.uint64(1) << rng.integers(0, rng.choice([3, 64]), n).astype(np.uint64), np.uint64(0))
-    noise, where = rng.integers(0, 10), rng.random(192) < rng.choice([.01, .03, 1])  # a little in all colours, or more in one or few
-    means = rng.integers(20, 230, (5, 192))[rng.integers(0, rng.integers(1, 6), n)] + where * rng.integers(-noise, noise + 1, (n, 192))
-    means = (means + rng.choice([0, 1]) * rng.integers(-10, 11, (n, 1))).clip(0, 255).astype(np.int16)
-    file = np.where(rng.random(n) < .2, rng.integers(0, n, n), np.arange(n))  # whose bytes each has
+        code ^= np.where(
+            rng.random(n) < 0.4,
+            np.uint64(1) << rng.integers(0, rng.choice([3, 64]), n).astype(np.uint64),
+            np.uint64(0),
+        )
+    noise, where = (
+        rng.integers(0, 10),
+        rng.random(192) < rng.choice([0.01, 0.03, 1]),
+    )  # a little in all colours, or more in one or few
+    means = rng.integers(20, 230, (5, 192))[
+        rng.integers(0, rng.integers(1, 6), n)
+    ] + where * rng.integers(-noise, noise + 1, (n, 192))
+    means = (
+        (means + rng.choice([0, 1]) * rng.integers(-10, 11, (n, 1))).clip(0, 255).astype(np.int16)
+    )
+    file = np.where(
+        rng.random(n) < 0.2, rng.integers(0, n, n), np.arange(n)
+    )  # whose bytes each has
     for i, j in enumerate(file):
         file[i] = file[j]
-    hashes = np.where(rng.random(n) < .05, "", [f"{c:016x}" for c in code[file].tolist()])
-    return pd.DataFrame({"image": [f"{i}.jpg" for i in range(n)], "sha256": file.astype(str), "hash": hashes}), means[file]
+    hashes = np.where(rng.random(n) < 0.05, "", [f"{c:016x}" for c in code[file].tolist()])
+    return pd.DataFrame(
+        {"image": [f"{i}.jpg" for i in range(n)], "sha256": file.astype(str), "hash": hashes}
+    ), means[file]
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -57,15 +77,28 @@ def test_all_that_a_comparison_of_all_pairs_finds_is_found(seed, monkeypatch):
         monkeypatch.setattr(duplicates, "CHUNK", int(rng.integers(1, 50)))
     table, means = draw(rng, int(rng.integers(1, 90)))
     exact, near = brute(table, means)
-    group, want = same_picture(table, lambda rows: means[rows]), connected_components(exact | near, directed=False)[1]
+    group, want = (
+        same_picture(table, lambda rows: means[rows]),
+        connected_components(exact | near, directed=False)[1],
+    )
     np.testing.assert_array_equal(group[:, None] == group, want[:, None] == want)
-    splits = dict(zip(("train", "test"), rng.random((2, len(table))) < .5))
+    splits = dict(zip(("train", "test"), rng.random((2, len(table))) < 0.5))
     counts, pairs, _ = find_twins(table, splits, lambda rows: means[rows])
     train, test = splits.values()
-    assert counts.pictures.tolist() == [int((own & (twins & other).any(1)).sum()) for twins in (exact, near)
-                                        for own, other in ((train, train), (test, test), (test, train))]
-    first = [(kind, i, int(np.argmax(row))) for kind, twins in (("exact", exact), ("near", near)) for i, row in enumerate(twins) if row[:i].any()]
-    assert list(pairs.itertuples(index=False, name=None)) == [(kind, f"{i}.jpg", f"{j}.jpg") for kind, i, j in first]
+    assert counts.pictures.tolist() == [
+        int((own & (twins & other).any(1)).sum())
+        for twins in (exact, near)
+        for own, other in ((train, train), (test, test), (test, train))
+    ]
+    first = [
+        (kind, i, int(np.argmax(row)))
+        for kind, twins in (("exact", exact), ("near", near))
+        for i, row in enumerate(twins)
+        if row[:i].any()
+    ]
+    assert list(pairs.itertuples(index=False, name=None)) == [
+        (kind, f"{i}.jpg", f"{j}.jpg") for kind, i, j in first
+    ]
 
 
 def numbered(group: np.ndarray) -> list[int]:
@@ -75,8 +108,12 @@ def numbered(group: np.ndarray) -> list[int]:
 
 def test_hashes_that_differ_in_two_bits_at_most_are_found_however_alike_they_are():
     rng = np.random.default_rng(0)
-    one = 2**40 + 2**np.arange(40)  # all two bits from each other
-    codes = np.unique(np.r_[one, np.arange(2**11), 2**62 + rng.integers(0, 2**10, 300), rng.integers(0, 2**63, 200)].astype(np.uint64))
+    one = 2**40 + 2 ** np.arange(40)  # all two bits from each other
+    codes = np.unique(
+        np.r_[
+            one, np.arange(2**11), 2**62 + rng.integers(0, 2**10, 300), rng.integers(0, 2**63, 200)
+        ].astype(np.uint64)
+    )
     want = np.argwhere(np.triu(np.bitwise_count(codes[:, None] ^ codes) <= 2, 1))
     np.testing.assert_array_equal(near_codes(codes), want)
     assert len(want) > 1000 and near_codes(codes[:1]).shape == near_codes(codes[:0]).shape == (0, 2)
@@ -86,89 +123,219 @@ def test_near_twins_are_alike_in_hash_and_in_every_colour():
     grey = np.full(192, 100, np.int16)
     bits = lambda n: f"{2**n - 1:016x}"
     spot = lambda n: np.where(np.arange(192) == 7, 100 + n, grey).astype(np.int16)
-    hashes, means = zip(*[(bits(0), grey), (bits(2), grey), (bits(3), spot(0)), (bits(0), spot(8)), (bits(0), spot(-9)), ("", grey), ("", grey)])
+    hashes, means = zip(
+        *[
+            (bits(0), grey),
+            (bits(2), grey),
+            (bits(3), spot(0)),
+            (bits(0), spot(8)),
+            (bits(0), spot(-9)),
+            ("", grey),
+            ("", grey),
+        ]
+    )
     table = pd.DataFrame({"image": list("abcdefg"), "sha256": [*"0123455"], "hash": hashes})
-    counts, pairs, _ = find_twins(table, {"train": np.ones(7, bool)}, lambda rows: np.stack(means)[rows])
-    assert list(pairs.itertuples(index=False, name=None)) == [("near", "b", "a"), ("near", "c", "b"), ("near", "d", "a")]
-    assert counts.pictures.tolist() == [0, 4]  # two of the same bytes that are not usable are not twins
-    assert numbered(same_picture(table, lambda rows: np.stack(means)[rows])) == [0, 0, 0, 0, 1, 2, 3]
+    counts, pairs, _ = find_twins(
+        table, {"train": np.ones(7, bool)}, lambda rows: np.stack(means)[rows]
+    )
+    assert list(pairs.itertuples(index=False, name=None)) == [
+        ("near", "b", "a"),
+        ("near", "c", "b"),
+        ("near", "d", "a"),
+    ]
+    assert counts.pictures.tolist() == [
+        0,
+        4,
+    ]  # two of the same bytes that are not usable are not twins
+    assert numbered(same_picture(table, lambda rows: np.stack(means)[rows])) == [
+        0,
+        0,
+        0,
+        0,
+        1,
+        2,
+        3,
+    ]
 
 
 def test_many_pictures_of_one_hash_are_compared_a_piece_at_a_time(monkeypatch):
     rng, compared = np.random.default_rng(0), []
     means = (255 - rng.integers(0, 2, (1_000, 192))).astype(np.int16)
-    table = pd.DataFrame({"image": range(1_000), "sha256": np.arange(1_000).astype(str), "hash": "0" * 16})
+    table = pd.DataFrame(
+        {"image": range(1_000), "sha256": np.arange(1_000).astype(str), "hash": "0" * 16}
+    )
     gap = duplicates.gap
     monkeypatch.setattr(duplicates, "CHUNK", 10_000)
-    monkeypatch.setattr(duplicates, "gap", lambda a, b: compared.append(max(len(a), len(b))) or gap(a, b))
-    assert set(same_picture(table, lambda rows: means[rows])) == {0} and max(compared) <= 10_000 and len(compared) >= 50
+    monkeypatch.setattr(
+        duplicates, "gap", lambda a, b: compared.append(max(len(a), len(b))) or gap(a, b)
+    )
+    assert (
+        set(same_picture(table, lambda rows: means[rows])) == {0}
+        and max(compared) <= 10_000
+        and len(compared) >= 50
+    )
 
 
 def test_colours_are_asked_for_only_where_a_hash_has_a_like_one():
-    table = pd.DataFrame({"image": list("abcd"), "sha256": list("1123"), "hash": ["0" * 16, "0" * 16, "f" * 16, f"{2**60 - 1:016x}"]})
+    table = pd.DataFrame(
+        {
+            "image": list("abcd"),
+            "sha256": list("1123"),
+            "hash": ["0" * 16, "0" * 16, "f" * 16, f"{2**60 - 1:016x}"],
+        }
+    )
     assert numbered(same_picture(table, lambda rows: pytest.fail("asked"))) == [0, 0, 1, 2]
     counts, pairs, _ = find_twins(table, {"train": np.ones(4, bool)}, None)
     assert counts.pictures.tolist() == [2, 0] and pairs.values.tolist() == [["exact", "b", "a"]]
-    assert same_picture(table[:0], None).tolist() == [] and find_twins(table[:0], {"train": np.ones(0, bool)}, None)[0].pictures.tolist() == [0, 0]
+    assert same_picture(table[:0], None).tolist() == [] and find_twins(
+        table[:0], {"train": np.ones(0, bool)}, None
+    )[0].pictures.tolist() == [0, 0]
 
 
 def test_rows_whose_pictures_are_the_same_are_one_group(script, folders, capsys):
-    """Six pictures, two of which are near twins, two the same, one broken; eight rows that show them, or none."""
-    noise = lambda seed: Image.fromarray(np.random.default_rng(seed).integers(0, 255, (4, 6, 3), np.uint8)).resize((240, 160), Image.Resampling.BICUBIC)
+    """Six pictures, two of which are near twins, two the same, one broken; eight rows that show
+    them, or none."""
+    noise = lambda seed: Image.fromarray(
+        np.random.default_rng(seed).integers(0, 255, (4, 6, 3), np.uint8)
+    ).resize((240, 160), Image.Resampling.BICUBIC)
     rows = []
-    for name, picture in {"0.jpg": noise(0), "1.jpg": noise(1), "2.jpg": noise(0).resize((160, 107)), "3.jpg": noise(1), "4.jpg": noise(4), "5.jpg": None}.items():
+    for name, picture in {
+        "0.jpg": noise(0),
+        "1.jpg": noise(1),
+        "2.jpg": noise(0).resize((160, 107)),
+        "3.jpg": noise(1),
+        "4.jpg": noise(4),
+        "5.jpg": None,
+    }.items():
         data = io.BytesIO()
         picture.save(data, "JPEG", quality=80) if picture else data.write(b"<html>")
         rows.append({"image": name, **judge(data.getvalue(), Images(size=64))[1]})
     table = pd.DataFrame(rows)
     counts, pairs, table["group"] = find_twins(
-        table, {"train": np.array([1, 1, 1, 1, 0, 0], bool), "test": np.array([0, 0, 0, 0, 1, 1], bool)}, stored_colours(table))
+        table,
+        {"train": np.array([1, 1, 1, 1, 0, 0], bool), "test": np.array([0, 0, 0, 0, 1, 1], bool)},
+        stored_colours(table),
+    )
     assert table.group.tolist() == ["0.jpg", "1.jpg", "0.jpg", "1.jpg", "4.jpg", "5.jpg"]
-    assert pairs.values.tolist() == [["exact", "3.jpg", "1.jpg"], ["near", "2.jpg", "0.jpg"]] and counts.pictures.tolist() == [2, 0, 0, 2, 0, 0]
-    job = Job(Config(task="price", models=("table",), data=Data(folder="shelf", labels=("price",), group="image")), Paths("shelf"), None)
+    assert pairs.values.tolist() == [
+        ["exact", "3.jpg", "1.jpg"],
+        ["near", "2.jpg", "0.jpg"],
+    ] and counts.pictures.tolist() == [2, 0, 0, 2, 0, 0]
+    job = Job(
+        Config(
+            task="price",
+            models=("table",),
+            data=Data(folder="shelf", labels=("price",), group="image"),
+        ),
+        Paths("shelf"),
+        None,
+    )
     job.paths.images.parent.mkdir(parents=True)
     table.to_csv(job.paths.images, index=False)
     group = script("split_files").group_by_picture
     images = np.array(["4.jpg", "3.jpg", "2.jpg", "5.jpg", "0.jpg", "1.jpg", "", "5.jpg"], object)
-    assert group(images, job).tolist() == ["4.jpg", "1.jpg", "0.jpg", "5.jpg", "0.jpg", "1.jpg", "", "5.jpg"]
-    assert "warning 2 of 8 training rows show what is taken for one picture" in capsys.readouterr().out
+    assert group(images, job).tolist() == [
+        "4.jpg",
+        "1.jpg",
+        "0.jpg",
+        "5.jpg",
+        "0.jpg",
+        "1.jpg",
+        "",
+        "5.jpg",
+    ]
+    assert (
+        "warning 2 of 8 training rows show what is taken for one picture" in capsys.readouterr().out
+    )
 
 
 def test_group_image_needs_pictures_and_no_column(script, folders):
-    data = Data(folder="shelf", id="id", labels=("price",), text=("name",), group="image", train_image="", test_image="")
+    data = Data(
+        folder="shelf",
+        id="id",
+        labels=("price",),
+        text=("name",),
+        group="image",
+        train_image="",
+        test_image="",
+    )
     folder = folders / "input/shelf"
     folder.mkdir(parents=True)
     (folder / "train.csv").write_text("id,name,price\n1,a,3\n2,b,4\n")
     (folder / "test.csv").write_text("id,name\n3,c\n")
-    rows, files = kept_rows(Config(task="price", models=("table",), data=data.model_copy(update={"val_rows": 1})), folder)
-    assert set(rows.group) == {""} and rows.split.tolist() == ["train", "test"] and files == ["train.csv", "test.csv"]
-    with pytest.raises(Stop, match="data.group=image keeps rows of one picture together and data.train_image is empty"):
-        script("split_files").main(["price", "data.folder=shelf", "data.id=id", "data.labels=price", "data.text=name", "data.group=image", "models=ridge"])
+    rows, files = kept_rows(
+        Config(task="price", models=("table",), data=data.model_copy(update={"val_rows": 1})),
+        folder,
+    )
+    assert (
+        set(rows.group) == {""}
+        and rows.split.tolist() == ["train", "test"]
+        and files == ["train.csv", "test.csv"]
+    )
+    with pytest.raises(
+        Stop,
+        match="data.group=image keeps rows of one picture together and data.train_image is empty",
+    ):
+        script("split_files").main(
+            [
+                "price",
+                "data.folder=shelf",
+                "data.id=id",
+                "data.labels=price",
+                "data.text=name",
+                "data.group=image",
+                "models=ridge",
+            ]
+        )
 
 
 def test_rows_are_drawn_as_the_folds_are_made(tmp_path):
     rows = pd.DataFrame({"id": np.arange(30).astype(str), "split": ["train"] * 20 + ["test"] * 10})
     drawn = draw_rows(rows, Data(val_rows=5, seed=1))
-    assert drawn.split.tolist() == ["train"] * 5 + ["test"] * 10 and drawn.index.tolist() == list(range(15))
-    assert draw_rows(rows, Data(val_rows=5, seed=1)).equals(drawn) and not draw_rows(rows, Data(val_rows=5, seed=2)).equals(drawn)
+    assert drawn.split.tolist() == ["train"] * 5 + ["test"] * 10 and drawn.index.tolist() == list(
+        range(15)
+    )
+    assert draw_rows(rows, Data(val_rows=5, seed=1)).equals(drawn) and not draw_rows(
+        rows, Data(val_rows=5, seed=2)
+    ).equals(drawn)
     assert draw_rows(rows, Data()).equals(rows)
 
 
 def test_a_filled_pattern_that_is_a_link_stays_as_it_is(tmp_path):
-    links = ["https://a.test/x/../y.jpg?w=1", "http://a.test/%00", "ftp://a.test/z", "../secret.jpg", "inside/1.jpg", ""]
+    links = [
+        "https://a.test/x/../y.jpg?w=1",
+        "http://a.test/%00",
+        "ftp://a.test/z",
+        "../secret.jpg",
+        "inside/1.jpg",
+        "",
+    ]
     table = pd.DataFrame({"link": links})
     assert image_names(table, "{link}", tmp_path) == [*links[:3], "", "inside/1.jpg", ""]
     assert image_names(table, "images/{link:name}", tmp_path)[:2] == ["images/y.jpg", "images/%00"]
 
 
-@pytest.mark.parametrize("task, columns", [
-    ("attributes", {"tone": ["a", "b"]}), ("entity", {"entity_name": ["width"] * 2, "entity_value": ["1 inch"] * 2}), ("price", {"cost": ["1", "2"]})])
+@pytest.mark.parametrize(
+    "task, columns",
+    [
+        ("attributes", {"tone": ["a", "b"]}),
+        ("entity", {"entity_name": ["width"] * 2, "entity_value": ["1 inch"] * 2}),
+        ("price", {"cost": ["1", "2"]}),
+    ],
+)
 def test_a_column_called_image_is_no_group_of_its_own(tmp_path, task, columns):
     label = list(columns)[-1]
     train = pd.DataFrame({"id": ["1", "2"], "image": ["a.jpg", "b.jpg"], **columns})
     train.to_csv(tmp_path / "train.csv", index=False)
     train.drop(columns=label).to_csv(tmp_path / "test.csv", index=False)
-    data = Data(category_column="", labels=(label,), question="entity_name", group="image", train_image="{image}", test_image="{image}")
+    data = Data(
+        category_column="",
+        labels=(label,),
+        question="entity_name",
+        group="image",
+        train_image="{image}",
+        test_image="{image}",
+    )
     rows, _ = load_task(task).read_rows(data, tmp_path)
     assert set(rows.group) == {""} and rows.image.tolist() == ["a.jpg", "b.jpg"] * 2
     rows, _ = load_task(task).read_rows(data.model_copy(update={"group": "id"}), tmp_path)
@@ -177,12 +344,24 @@ def test_a_column_called_image_is_no_group_of_its_own(tmp_path, task, columns):
 
 def test_what_shows_one_picture_is_in_one_fold(catalogue, folders):
     images = folders / "input/fashion/images"
-    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (4, 6, 3), np.uint8)).resize((240, 160), Image.Resampling.BICUBIC)
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (4, 6, 3), np.uint8)).resize(
+        (240, 160), Image.Resampling.BICUBIC
+    )
     for i in range(12):  # twelve rows of one look, each of other bytes
         noise.save(images / f"{i}.jpg", quality=95 - i)
-    settings = [*CATALOGUE, "data.group=image", "data.n_folds=3", "data.category_column=", "data.id=id"]
+    settings = [
+        *CATALOGUE,
+        "data.group=image",
+        "data.n_folds=3",
+        "data.category_column=",
+        "data.id=id",
+    ]
     without = run_script("split_files", "fashion", *settings)
-    assert without.returncode == 1 and "images.csv is missing; run: python scripts/02_download_images.py fashion" in without.stderr
+    assert (
+        without.returncode == 1
+        and "images.csv is missing; run: python scripts/02_download_images.py fashion"
+        in without.stderr
+    )
     for name in ("download_images", "split_files"):
         done = run_script(name, "fashion", *settings)
         assert done.returncode == 0, done.stderr

@@ -1,4 +1,6 @@
-"""Where pictures lie: files before archives, downloads by their link, and names that are not trusted."""
+"""Where pictures lie: files before archives, downloads by their link, and names that are not
+trusted."""
+
 import os
 import tarfile
 import time
@@ -38,30 +40,49 @@ def download(folder, link: str, data: bytes):
 
 
 def test_a_file_comes_before_a_member_and_each_says_where_it_is(places):
-    assert (places.read("images/0.jpg"), places.size("images/0.jpg"), places.place("images/0.jpg")) == (b"file", 4, "images/0.jpg")
+    assert (
+        places.read("images/0.jpg"),
+        places.size("images/0.jpg"),
+        places.place("images/0.jpg"),
+    ) == (b"file", 4, "images/0.jpg")
     assert places.opened is None  # no archive is indexed before it is needed
-    assert (places.read("images/1.jpg"), places.size("images/1.jpg"), places.place("images/1.jpg")) == (b"member", 6, "more.zip: images/1.jpg")
+    assert (
+        places.read("images/1.jpg"),
+        places.size("images/1.jpg"),
+        places.place("images/1.jpg"),
+    ) == (b"member", 6, "more.zip: images/1.jpg")
     assert (places.size("images/2.jpg"), places.place("images/2.jpg")) == (None, "")
     with pytest.raises(ValueError, match="^missing$"):
         places.read("images/2.jpg")
 
 
-def test_a_link_is_looked_for_among_downloads_then_in_those_that_came_with_the_data_then_in_archives(places):
+def test_a_link_is_looked_for_among_downloads_then_in_those_that_came_with_the_data_then_in_archives(
+    places,
+):
     with pytest.raises(ValueError, match="^not downloaded$"):
         places.read(LINK)
     with tarfile.open(places.folder / "downloads.tar", "w") as tar:
         file = download(places.folder.parent / "elsewhere", LINK, b"archived")
         tar.add(file, link_name(LINK))
     places = Pictures(places.folder, places.downloads)
-    assert places.read(LINK) == b"archived" and places.place(LINK) == f"downloads.tar: {link_name(LINK)}"
+    assert (
+        places.read(LINK) == b"archived"
+        and places.place(LINK) == f"downloads.tar: {link_name(LINK)}"
+    )
     download(places.folder / "downloads", LINK, b"of a dataset")
     assert places.read(LINK) == b"of a dataset"
     download(places.downloads, LINK, b"own")
-    assert places.read(LINK) == b"own" and places.size(LINK) == 3 and places.place(LINK) == f"downloads/{link_name(LINK)}"
+    assert (
+        places.read(LINK) == b"own"
+        and places.size(LINK) == 3
+        and places.place(LINK) == f"downloads/{link_name(LINK)}"
+    )
     assert places.size(LINK + "2") is None
 
 
-@pytest.mark.parametrize("name", ["../out.jpg", "/etc/passwd", "images/../../out.jpg", "a\0b", "\\\\host\\out.jpg"])
+@pytest.mark.parametrize(
+    "name", ["../out.jpg", "/etc/passwd", "images/../../out.jpg", "a\0b", "\\\\host\\out.jpg"]
+)
 def test_names_that_lead_out_are_refused(places, name):
     (places.folder.parent / "out.jpg").write_bytes(b"secret")
     with pytest.raises(ValueError, match="leads out of"):
@@ -69,7 +90,9 @@ def test_names_that_lead_out_are_refused(places, name):
     assert places.size(name) is None and places.place(name) == ""
 
 
-@pytest.mark.parametrize("name", ["", ".", "images", "images/", "fifo", "x" * 300, "\ud800.jpg", "images/0.jpg/0.jpg"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "images", "images/", "fifo", "x" * 300, "\ud800.jpg", "images/0.jpg/0.jpg"]
+)
 def test_what_is_no_regular_file_is_missing(places, name):
     os.mkfifo(places.folder / "fifo")
     with pytest.raises(ValueError, match="^missing$"):
@@ -92,7 +115,9 @@ def test_a_file_that_cannot_be_taken_has_a_reason_in_one_line(places, monkeypatc
 
 def test_an_archive_is_indexed_once_however_many_threads_ask(places, monkeypatch):
     opened, own = [], module.Archives
-    monkeypatch.setattr(module, "Archives", lambda folder: opened.append(folder) or time.sleep(0.05) or own(folder))
+    monkeypatch.setattr(
+        module, "Archives", lambda folder: opened.append(folder) or time.sleep(0.05) or own(folder)
+    )
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(places.read, ["images/1.jpg"] * 200)) == {b"member"}
     assert opened == [places.folder]
@@ -110,8 +135,15 @@ def test_a_jobs_pictures_lie_in_its_data_folder_and_among_all_categories_downloa
     (folders / "input/shop/images").mkdir(parents=True)
     (folders / "input/shop/train.csv").touch()
     (folders / "input/shop/images/0.jpg").write_bytes(b"0")
-    job = SimpleNamespace(config=Config(task="entity", models=("vlm",), data=Data(folder="shop")), paths=Paths("entity"))
+    job = SimpleNamespace(
+        config=Config(task="entity", models=("vlm",), data=Data(folder="shop")),
+        paths=Paths("entity"),
+    )
     download(folders / "working/downloads", LINK, b"1")
-    assert open_pictures(job).read("images/0.jpg") == b"0" and open_pictures(job).read(LINK) == b"1" and open_pictures(job).hint() == ""
+    assert (
+        open_pictures(job).read("images/0.jpg") == b"0"
+        and open_pictures(job).read(LINK) == b"1"
+        and open_pictures(job).hint() == ""
+    )
     (folders / "input/shop/images.7z").touch()
     assert "images.7z is compressed as a whole" in open_pictures(job).hint()

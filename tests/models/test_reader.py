@@ -1,11 +1,12 @@
-"""The reader: what candidates a text has, what is usual, which labels it may know, and that it learns to choose."""
+"""The reader: what candidates a text has, what is usual, which labels it may know, and that it
+learns to choose."""
+
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from common.rows import Rows
 from common.sections import Data
@@ -43,10 +44,17 @@ def found(texts, question, usual=()):
     return {(f.number, f.unit, f.kind) for f in find(lines(*texts), question, list(usual))}
 
 
-@pytest.mark.parametrize("texts, question, expected", [
-    (["Weight: 5.3g"], "item_weight", (5.3, "gram", READ)), (["30", "kg"], "item_weight", (30, "kilogram", BESIDE)),
-    (["12 pieces of 50 mm"], "height", (12, "millimetre", AFTER)), (["Smm"], "depth", (5, "millimetre", MISREAD)),
-    (["NET WT. 2800"], "item_weight", (280, "gram", MISREAD)), (["1,500"], "item_weight", (1500, "gram", BARE))])
+@pytest.mark.parametrize(
+    "texts, question, expected",
+    [
+        (["Weight: 5.3g"], "item_weight", (5.3, "gram", READ)),
+        (["30", "kg"], "item_weight", (30, "kilogram", BESIDE)),
+        (["12 pieces of 50 mm"], "height", (12, "millimetre", AFTER)),
+        (["Smm"], "depth", (5, "millimetre", MISREAD)),
+        (["NET WT. 2800"], "item_weight", (280, "gram", MISREAD)),
+        (["1,500"], "item_weight", (1500, "gram", BARE)),
+    ],
+)
 def test_a_number_gets_its_unit_from_where_it_stands(texts, question, expected):
     assert expected in found(texts, question, ["gram"] if question == "item_weight" else [])
 
@@ -58,38 +66,75 @@ def test_a_number_far_from_every_unit_has_none_but_the_usual():
 
 def table_of(texts, question="item_weight", units=(), values=()):
     c = gather([lines(*texts)], [question], [list(units)], [list(values)])
-    return c, {(float(n), int(u)): dict(zip(COLUMNS, x.tolist())) for n, u, x in zip(c.number, c.unit, c.x)}
+    return c, {
+        (float(n), int(u)): dict(zip(COLUMNS, x.tolist())) for n, u, x in zip(c.number, c.unit, c.x)
+    }
 
 
 def test_every_row_ends_with_no_answer_and_has_each_value_once():
-    c = gather([lines("5 g", "5 g or 7 g"), []], ["item_weight", "height"], [[], []], [[(5.0, GRAM), (9.0, GRAM)], []])
-    assert c.row.tolist() == [0, 0, 0, 0, 1] and c.number.tolist() == [5, 7, 9, 0, 0] and c.unit.tolist() == [GRAM, GRAM, GRAM, -1, -1]
+    c = gather(
+        [lines("5 g", "5 g or 7 g"), []],
+        ["item_weight", "height"],
+        [[], []],
+        [[(5.0, GRAM), (9.0, GRAM)], []],
+    )
+    assert (
+        c.row.tolist() == [0, 0, 0, 0, 1]
+        and c.number.tolist() == [5, 7, 9, 0, 0]
+        and c.unit.tolist() == [GRAM, GRAM, GRAM, -1, -1]
+    )
     kind, times = (c.x[:, COLUMNS.index(name)].tolist() for name in ("kind", "times"))
     assert kind == [READ, READ, USUAL, NOTHING, NOTHING] and times[:2] == [2, 1]
 
 
 def test_a_length_in_two_units_is_a_twin_and_lengths_are_ranked():
     _, x = table_of(["25 cm / 9.84 in", "10 cm"], "height")
-    assert [x[value]["twin"] for value in ((25.0, CENTIMETRE), (9.84, UNITS.index("inch")), (10.0, CENTIMETRE))] == [1, 1, 0]
+    assert [
+        x[value]["twin"]
+        for value in ((25.0, CENTIMETRE), (9.84, UNITS.index("inch")), (10.0, CENTIMETRE))
+    ] == [1, 1, 0]
     assert x[25.0, CENTIMETRE]["rank in unit"] == 1 and x[10.0, CENTIMETRE]["rank in unit"] == 0.5
     assert x[10.0, CENTIMETRE]["to largest"] == pytest.approx(np.log(0.4), abs=1e-3)
 
 
 def test_the_nearer_a_word_the_more_it_counts():
     _, x = table_of(["net 5 g, and of gross 70 g, net"])
-    assert x[5.0, GRAM]["net before"] > x[70.0, GRAM]["net before"] > 0 and x[70.0, GRAM]["gross before"] > 0 == x[5.0, GRAM]["gross before"]
+    assert (
+        x[5.0, GRAM]["net before"] > x[70.0, GRAM]["net before"] > 0
+        and x[70.0, GRAM]["gross before"] > 0 == x[5.0, GRAM]["gross before"]
+    )
     assert x[70.0, GRAM]["net behind"] > 0
 
 
 def test_places_are_of_dimensions_and_in_parts_of_the_picture(tmp_path):
-    box = [[10, 100, 10, 60, 18, 60, 18, 100, 50, 200], [100, 10, 180, 10, 180, 20, 100, 20, 50, 200]]
-    table = pd.DataFrame([["a.jpg", i, text, 0.9, *b] for i, (text, b) in enumerate(zip(("20 cm", "5×7 cm"), box))] + [["b.jpg", -1, "", 0, *[0] * 10]],
-                         columns=["image", "line", "text", "score", *(f"{a}{i}" for i in range(4) for a in "xy"), "width", "height"])
+    box = [
+        [10, 100, 10, 60, 18, 60, 18, 100, 50, 200],
+        [100, 10, 180, 10, 180, 20, 100, 20, 50, 200],
+    ]
+    table = pd.DataFrame(
+        [["a.jpg", i, text, 0.9, *b] for i, (text, b) in enumerate(zip(("20 cm", "5×7 cm"), box))]
+        + [["b.jpg", -1, "", 0, *[0] * 10]],
+        columns=[
+            "image",
+            "line",
+            "text",
+            "score",
+            *(f"{a}{i}" for i in range(4) for a in "xy"),
+            "width",
+            "height",
+        ],
+    )
     table.to_csv(tmp_path / "ocr.csv", index=False)
     read = read_lines(tmp_path / "ocr.csv")
     assert list(read) == ["a.jpg"] and read["a.jpg"][1].text == "5x7 cm"
-    assert read["a.jpg"][0].box == pytest.approx([0.9, 0.07, 0.4, 0.2, 0.04, 0], abs=1e-6) and read["a.jpg"][1].box[5] == 0
-    rank = [gather([read["a.jpg"]], [question], [[]], [[]]).x[0, COLUMNS.index("rank x")] for question in ("height", "item_weight")]
+    assert (
+        read["a.jpg"][0].box == pytest.approx([0.9, 0.07, 0.4, 0.2, 0.04, 0], abs=1e-6)
+        and read["a.jpg"][1].box[5] == 0
+    )
+    rank = [
+        gather([read["a.jpg"]], [question], [[]], [[]]).x[0, COLUMNS.index("rank x")]
+        for question in ("height", "item_weight")
+    ]
     assert rank[0] > 0 and np.isnan(rank[1])
 
 
@@ -99,52 +144,110 @@ def targets(*values, question="item_weight"):
 
 def test_usual_units_and_values_are_those_of_the_group_first():
     group = group_numbers(["tea", "tea", "tea", "nut", "nut", "nut", "nut", "new"], 8)
-    usual = Usual(targets("1.0 ounce", "1.0 ounce", "2.0 ounce", "9.0 gram", "9.0 gram", "9.0 gram", "", "[1.0, 2.0] gram"), group)
+    usual = Usual(
+        targets(
+            "1.0 ounce",
+            "1.0 ounce",
+            "2.0 ounce",
+            "9.0 gram",
+            "9.0 gram",
+            "9.0 gram",
+            "",
+            "[1.0, 2.0] gram",
+        ),
+        group,
+    )
     e = slots.NAMES.index("item_weight")
     assert usual.units(e, group[0])[0] == OUNCE and usual.units(e, group[3])[0] == GRAM
-    assert usual.values(e, group[0], 2) == [(1.0, OUNCE), (9.0, GRAM)] and usual.values(e, group[7], 1) == [(9.0, GRAM)]
+    assert usual.values(e, group[0], 2) == [(1.0, OUNCE), (9.0, GRAM)] and usual.values(
+        e, group[7], 1
+    ) == [(9.0, GRAM)]
     code, number = np.full(3, slots.WIDTH * e + OUNCE), np.array([1.0, 2.0, 500.0])
     x = dict(zip(SHARES, usual.columns(code, number, group[[0, 0, 0]]).T))
-    assert x["value in group"][0] > x["value in group"][1] > x["value in group"][2] and x["size in group"][0] > x["size in group"][2]
-    assert np.isfinite(Usual(np.zeros((0, 2)), np.zeros(0)).columns(code, number, group[:3])[:, :8]).all()
+    assert (
+        x["value in group"][0] > x["value in group"][1] > x["value in group"][2]
+        and x["size in group"][0] > x["size in group"][2]
+    )
+    assert np.isfinite(
+        Usual(np.zeros((0, 2)), np.zeros(0)).columns(code, number, group[:3])[:, :8]
+    ).all()
 
 
 def test_rows_alike_are_of_the_source_and_of_the_same_key():
-    space = spaces(["yankee candle sunny", "yankee candle rose", "yankee candle sunny", "yankee candle sunny"])
+    space = spaces(
+        ["yankee candle sunny", "yankee candle rose", "yankee candle sunny", "yankee candle sunny"]
+    )
     at, cosine = alike(space, np.array([0, 0, 0, 1]), np.array([1, 2, 3]), np.array([0, 3]))
-    assert at[0, :2].tolist() == [2, 1] and 0.999 < cosine[0, 0] and 0.9 > cosine[0, 1] > 0 == cosine[0, 2]
+    assert (
+        at[0, :2].tolist() == [2, 1]
+        and cosine[0, 0] > 0.999
+        and 0.9 > cosine[0, 1] > 0 == cosine[0, 2]
+    )
     assert at[1, 0] == 3 and cosine[1, 1] == 0
-    said = alike_columns(targets("5.0 gram", "7.0 gram", "5.0 gram", "5.0 gram")[at], cosine, np.array([0, 0]), np.array([5.0, 8.0]),
-                         targets("5.0 gram", "8.0 gram")[:, 1])
-    assert said[0, ALIKE.index("cosine of same")] == pytest.approx(1, abs=1e-5) and said[1, ALIKE.index("cosine of same")] == 0
+    said = alike_columns(
+        targets("5.0 gram", "7.0 gram", "5.0 gram", "5.0 gram")[at],
+        cosine,
+        np.array([0, 0]),
+        np.array([5.0, 8.0]),
+        targets("5.0 gram", "8.0 gram")[:, 1],
+    )
+    assert (
+        said[0, ALIKE.index("cosine of same")] == pytest.approx(1, abs=1e-5)
+        and said[1, ALIKE.index("cosine of same")] == 0
+    )
     assert said[1, ALIKE.index("share of unit")] > 0.9
     assert not alike(None, np.zeros(2), np.array([0]), np.array([1]))[1].any()
 
 
 def test_probabilities_of_a_row_sum_to_one_and_none_is_right_where_no_other_is():
     row = np.array([0, 0, 1, 1, 1])
-    assert np.add.reduceat(reader.softmax(np.array([1.0, 900, -5, 0, 2]), row), [0, 2]) == pytest.approx([1, 1])
+    assert np.add.reduceat(
+        reader.softmax(np.array([1.0, 900, -5, 0, 2]), row), [0, 2]
+    ) == pytest.approx([1, 1])
     c = gather([lines("5 g"), lines("6 g 7 g")], ["item_weight"] * 2, [[], []], [[], []])
     assert reader.is_right(c, targets("5.0 gram", "8.0 gram")).tolist() == [1, 0, 0, 0, 1]
     assert reader.is_right(c, targets("5.0 ounce", "")).tolist() == [0, 1, 0, 0, 1]
 
 
 def sample(n=240):
-    """Rows whose text holds a net and a gross weight; the label is the net one. Pictures of two rows stay in one fold."""
+    """Rows whose text holds a net and a gross weight; the label is the net one. Pictures of two
+    rows stay in one fold."""
     rng = np.random.default_rng(0)
     net, gross = rng.integers(1, 400, (2, n))
-    texts = [f"net {a} g, gross {b} g" if flip else f"gross {b} g, net {a} g" for a, b, flip in zip(net, gross, rng.random(n) < 0.5)]
+    texts = [
+        f"net {a} g, gross {b} g" if flip else f"gross {b} g, net {a} g"
+        for a, b, flip in zip(net, gross, rng.random(n) < 0.5)
+    ]
     value = pd.Series([f"{a}.0 gram" for a in net])
     group = np.array([f"link{i // 2}" for i in range(n)])
-    return Rows(entity, {"item_weight": ["gram"]}, np.array([f"train:{i}" for i in range(n)]), np.arange(n) // 2 % 3, np.zeros(n, bool),
-                np.full(n, ""), slots.encode_values(value, ["item_weight"] * n), group, np.array(texts, object),
-                np.full(n, "item_weight", object), np.full(n, "7", object))
+    return Rows(
+        entity,
+        {"item_weight": ["gram"]},
+        np.array([f"train:{i}" for i in range(n)]),
+        np.arange(n) // 2 % 3,
+        np.zeros(n, bool),
+        np.full(n, ""),
+        slots.encode_values(value, ["item_weight"] * n),
+        group,
+        np.array(texts, object),
+        np.full(n, "item_weight", object),
+        np.full(n, "7", object),
+    )
 
 
 def job_in(folder, **settings):
-    data = Data(labels=("entity_value",), question="entity_name", group="image_link", category_column="group_id", text=("ocr",), folder="entity")
-    return SimpleNamespace(config=SimpleNamespace(data=data, reader=Reader(rounds=40, seeds=1, **settings)),
-                           paths=SimpleNamespace(model=lambda member: folder / f"{member}.safetensors"))
+    data = Data(
+        labels=("entity_value",),
+        question="entity_name",
+        group="image_link",
+        category_column="group_id",
+        text=("ocr",),
+        folder="entity",
+    )
+    return SimpleNamespace(
+        config=SimpleNamespace(data=data, reader=Reader(rounds=40, seeds=1, **settings)),
+        paths=SimpleNamespace(model=lambda member: folder / f"{member}.safetensors"),
+    )
 
 
 def test_it_learns_which_of_two_weights_is_the_net_one(tmp_path):
@@ -159,12 +262,22 @@ def test_it_learns_which_of_two_weights_is_the_net_one(tmp_path):
 
 def test_no_label_of_its_own_fold_is_known_to_a_row(tmp_path, monkeypatch):
     rows, job, seen, columns = sample(60), job_in(tmp_path), [], reader.columns
-    monkeypatch.setattr(reader, "columns", lambda texts, rows, wanted, source, *more: seen.append((wanted, source)) or columns(
-        texts, rows, wanted, source, *more))
+    monkeypatch.setattr(
+        reader,
+        "columns",
+        lambda texts, rows, wanted, source, *more: (
+            seen.append((wanted, source)) or columns(texts, rows, wanted, source, *more)
+        ),
+    )
     reader.fit(job, 1, rows, job.paths.model("reader_1"))
-    assert len(seen) == 4 and sorted(np.concatenate([wanted for wanted, _ in seen])) == rows.labelled(1).tolist()  # two folds, each halved
+    assert (
+        len(seen) == 4
+        and sorted(np.concatenate([wanted for wanted, _ in seen])) == rows.labelled(1).tolist()
+    )  # two folds, each halved
     for wanted, source in seen:
-        assert not {1} & set(rows.fold[source]) and not set(rows.group[wanted]) & set(rows.group[source])
+        assert not {1} & set(rows.fold[source]) and not set(rows.group[wanted]) & set(
+            rows.group[source]
+        )
     before = job.paths.model("reader_1").read_bytes()
     rows.target[rows.fold == 1, 0] = 3.0
     reader.fit(job, 1, rows, job.paths.model("reader_1"))
@@ -176,7 +289,10 @@ def test_further_labels_are_of_other_pictures(folders):
     place.mkdir(parents=True)
     (place / "train.csv").write_text("image_link\na\n")
     (place / "test.csv").write_text("image_link\nb\n")
-    (place / "labels.csv").write_text("image_link,group_id,entity_name,entity_value\na,7,width,1.0 inch\nb,7,width,2.0 inch\nc,7,width,3.0 inch\n")
+    (place / "labels.csv").write_text(
+        "image_link,group_id,entity_name,entity_value\na,7,width,1.0 inch\nb,7,width,2.0 "
+        "inch\nc,7,width,3.0 inch\n"
+    )
     target, group = reader.further_labels(job_in(folders, labels="labels.csv").config)
     assert target[:, 0].tolist() == [3] and group.tolist() == group_numbers(["7"], 1).tolist()
     assert not len(reader.further_labels(job_in(folders, labels="absent.csv").config)[0])
@@ -194,7 +310,9 @@ def test_a_table_of_labels_that_appears_is_noticed(folders):
     place = folders / "input/entity"
     place.mkdir(parents=True)
     (place / "train.csv").touch()
-    config = Config(task="entity", models=("reader",), data=Data(folder="entity"), reader={"labels": "more.csv"})
+    config = Config(
+        task="entity", models=("reader",), data=Data(folder="entity"), reader={"labels": "more.csv"}
+    )
     made = {"raw": reader.raw_labels(config)}
     assert made == {"raw": {"more.csv": None}} and graph.replaced(made, config) == ""
     (place / "more.csv").write_text("x")
@@ -205,7 +323,18 @@ def test_a_table_of_labels_that_appears_is_noticed(folders):
     assert graph.replaced(made, config) == "more.csv"
 
 
-@pytest.mark.parametrize("text", ["Over 1,000,000 sold", "12,345,670 g", "9" * 400 + " g", "0 sugar, 0 g", "1.000.000 kg", "", "\x00\ud800"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Over 1,000,000 sold",
+        "12,345,670 g",
+        "9" * 400 + " g",
+        "0 sugar, 0 g",
+        "1.000.000 kg",
+        "",
+        "\x00\ud800",
+    ],
+)
 def test_no_text_stops_the_reader_and_no_candidate_is_nothing(text):
     found = gather([text_lines(text)], ["item_weight"], [["gram"]], [[]])
     assert np.isfinite(found.number).all() and (found.number[found.unit >= 0] > 0).all()
@@ -216,4 +345,8 @@ def test_no_text_stops_the_reader_and_no_candidate_is_nothing(text):
 def test_candidates_of_any_text_are_positive_numbers(text):
     for entity in ("item_weight", "width", "item_volume"):
         found = gather([text_lines(text)], [entity], [[]], [[]])
-        assert np.isfinite(found.number).all() and (found.number[found.unit >= 0] > 0).all() and found.unit[-1] == -1
+        assert (
+            np.isfinite(found.number).all()
+            and (found.number[found.unit >= 0] > 0).all()
+            and found.unit[-1] == -1
+        )

@@ -1,4 +1,6 @@
-"""The second level: better than its best column, honest about rows it did not learn from, and deaf to columns that know too much."""
+"""The second level: better than its best column, honest about rows it did not learn from, and deaf
+to columns that know too much."""
+
 import numpy as np
 import pytest
 
@@ -11,11 +13,18 @@ NAMES = ["a", "b", "c"]
 
 @pytest.fixture
 def columns():
-    """Logs of three members' predictions (n, 3) of 3,000 prices: each sees the price through noise of its own and of all."""
+    """Logs of three members' predictions (n, 3) of 3,000 prices: each sees the price through noise
+    of its own and of all."""
     rng = np.random.default_rng(0)
     y = rng.normal(2.6, 0.9, 3000)
     shared = rng.normal(0, 0.3, 3000)
-    return np.column_stack([2.6 + 0.75 * (y - 2.6 + shared) + rng.normal(0, s, 3000) for s in (0.3, 0.35, 0.4)]), y, np.arange(3000) % 5
+    return (
+        np.column_stack(
+            [2.6 + 0.75 * (y - 2.6 + shared) + rng.normal(0, s, 3000) for s in (0.3, 0.35, 0.4)]
+        ),
+        y,
+        np.arange(3000) % 5,
+    )
 
 
 def test_the_stack_beats_its_columns_and_their_mean_on_rows_it_did_not_learn_from(columns):
@@ -23,7 +32,10 @@ def test_the_stack_beats_its_columns_and_their_mean_on_rows_it_did_not_learn_fro
     made = second_level(x[:2000], y[:2000], x[2000:], 0)
     scores = {name: smape(np.exp(column), np.exp(y[2000:])) for name, column in zip(PARTS, made.T)}
     best = min(smape(np.exp(column), np.exp(y[2000:])) for column in x[2000:].T)
-    assert made.shape == (1000, 6) and max(scores.values()) < smape(np.exp(x[2000:].mean(1)), np.exp(y[2000:])) < best
+    assert (
+        made.shape == (1000, 6)
+        and max(scores.values()) < smape(np.exp(x[2000:].mean(1)), np.exp(y[2000:])) < best
+    )
     assert scores["stack"] < 0.9 * best
     np.testing.assert_array_equal(made, second_level(x[:2000], y[:2000], x[2000:], 0))
 
@@ -47,24 +59,39 @@ def test_the_forest_gives_the_value_of_least_expected_error_and_not_the_mean():
 def test_few_rows_and_constant_columns_do_not_break_it():
     rng = np.random.default_rng(0)
     y = rng.normal(3, 1, 30)
-    made = second_level(np.column_stack([np.full(30, 3.0), y + rng.normal(0, 0.3, 30)]), y, np.zeros((4, 2)), 0)
+    made = second_level(
+        np.column_stack([np.full(30, 3.0), y + rng.normal(0, 0.3, 30)]), y, np.zeros((4, 2)), 0
+    )
     assert np.isfinite(made).all()
 
 
 def test_honest_columns_are_not_suspected(columns):
     x, y, fold = columns
     assert suspicions(x, NAMES, y, fold, NAMES) == {}
-    order = np.argsort(y + np.random.default_rng(1).normal(0, 1, 3000))  # a table in order of something like the price is no leak
+    order = np.argsort(
+        y + np.random.default_rng(1).normal(0, 1, 3000)
+    )  # a table in order of something like the price is no leak
     assert suspicions(x[order], NAMES, y[order], fold) == {}
 
 
-@pytest.mark.parametrize("leak, says", [
-    (lambda x, y, fold: np.where(fold == 2, x + 0.4 * (y - x), x), "in one fold it is better"),
-    (lambda x, y, fold: np.where(np.arange(len(y)) % 12 == 0, y, x), "it has seen the price"),
-    (lambda x, y, fold: np.where(np.arange(len(y)) < 900, x + 0.6 * (y - x), x), "rows at one end were trained on"),
-    (lambda x, y, fold: np.where(np.arange(len(y)) % 20 == 0, y, x), "it has seen the price"),
-    (lambda x, y, fold: y / 2, "ranks rows within 2 % of the price"), (lambda x, y, fold: -np.argsort(np.argsort(y)) / 100, "ranks rows"),
-    (lambda x, y, fold: y + np.random.default_rng(0).normal(0, 0.15, len(y)), "too good to be true")])
+@pytest.mark.parametrize(
+    "leak, says",
+    [
+        (lambda x, y, fold: np.where(fold == 2, x + 0.4 * (y - x), x), "in one fold it is better"),
+        (lambda x, y, fold: np.where(np.arange(len(y)) % 12 == 0, y, x), "it has seen the price"),
+        (
+            lambda x, y, fold: np.where(np.arange(len(y)) < 900, x + 0.6 * (y - x), x),
+            "rows at one end were trained on",
+        ),
+        (lambda x, y, fold: np.where(np.arange(len(y)) % 20 == 0, y, x), "it has seen the price"),
+        (lambda x, y, fold: y / 2, "ranks rows within 2 % of the price"),
+        (lambda x, y, fold: -np.argsort(np.argsort(y)) / 100, "ranks rows"),
+        (
+            lambda x, y, fold: y + np.random.default_rng(0).normal(0, 0.15, len(y)),
+            "too good to be true",
+        ),
+    ],
+)
 def test_a_column_that_knows_too_much_is_named(columns, leak, says):
     x, y, fold = columns
     x = x.copy()
@@ -79,4 +106,7 @@ def test_a_hard_fold_and_prices_of_few_values_are_no_leaks(columns):
     assert suspicions(hard, NAMES, y, fold) == {}
     levels = np.log(np.arange(5, 50, 5) - 0.01)
     nearest = lambda v: levels[np.abs(np.atleast_2d(v).T - levels).argmin(1)]
-    assert suspicions(np.column_stack([nearest(column) for column in x.T]), NAMES, nearest(y), fold) == {}
+    assert (
+        suspicions(np.column_stack([nearest(column) for column in x.T]), NAMES, nearest(y), fold)
+        == {}
+    )

@@ -1,4 +1,6 @@
-"""The networks are the published ones; the losses do what their formulas say; weights load strictly or not at all."""
+"""The networks are the published ones; the losses do what their formulas say; weights load strictly
+or not at all."""
+
 import numpy as np
 import pytest
 import timm
@@ -14,7 +16,9 @@ from networks.losses import MaskedLoss, mmd
 from networks.weights import load_strict, read_weights, save_weights
 
 
-@pytest.mark.parametrize("sizes, count", [([4, 2, 2, 3, 2], 95_658_253), ([4, 6, 3, 8, 4, 3, 4, 5, 9, 2], 102_711_728)])
+@pytest.mark.parametrize(
+    "sizes, count", [([4, 2, 2, 3, 2], 95_658_253), ([4, 6, 3, 8, 4, 3, 4, 5, 9, 2], 102_711_728)]
+)
 def test_parameter_counts_are_the_published_ones(sizes, count):
     with torch.device("meta"):
         net = AttributeNet(timm.create_model(Net().backbone, num_classes=0), sizes)
@@ -33,7 +37,11 @@ def test_any_timm_backbone_serves(name, head):
 
 
 def test_the_channel_gate_commutes_with_the_mean():
-    head = AttributeNet(timm.create_model("test_convnext", num_classes=0), [3], width=32).heads[0].eval()
+    head = (
+        AttributeNet(timm.create_model("test_convnext", num_classes=0), [3], width=32)
+        .heads[0]
+        .eval()
+    )
     x = torch.randn(2, 64, 4, 4)
     s = head.spatial(x)
     gated = s * head.channel(s.mean((2, 3)))[:, :, None, None]
@@ -42,11 +50,17 @@ def test_the_channel_gate_commutes_with_the_mean():
 
 def test_masked_loss_is_the_mean_of_the_labelled_means():
     torch.manual_seed(0)
-    logits, target = torch.randn(6, 5), torch.tensor([[0, -1], [1, -1], [-1, -1], [2, 1], [0, 0], [-1, 1]])
+    logits, target = (
+        torch.randn(6, 5),
+        torch.tensor([[0, -1], [1, -1], [-1, -1], [2, 1], [0, 0], [-1, 1]]),
+    )
     loss = MaskedLoss([3, 2], np.array([0.2, 0.3, 0.5, 0.4, 0.6]), Heads())
-    want = (F.cross_entropy(logits[[0, 1, 3, 4], :3], target[[0, 1, 3, 4], 0]) + F.cross_entropy(logits[[3, 4, 5], 3:], target[[3, 4, 5], 1])) / 2
+    want = (
+        F.cross_entropy(logits[[0, 1, 3, 4], :3], target[[0, 1, 3, 4], 0])
+        + F.cross_entropy(logits[[3, 4, 5], 3:], target[[3, 4, 5], 1])
+    ) / 2
     assert torch.allclose(loss(logits, target, (target >= 0).sum(0)), want)
-    micro = sum(loss(logits[i:i + 2], target[i:i + 2], (target >= 0).sum(0)) for i in (0, 2, 4))
+    micro = sum(loss(logits[i : i + 2], target[i : i + 2], (target >= 0).sum(0)) for i in (0, 2, 4))
     assert torch.allclose(micro, want)
     nothing = loss(logits.requires_grad_(), torch.full_like(target, -1), torch.zeros(2))
     nothing.backward()
@@ -56,10 +70,16 @@ def test_masked_loss_is_the_mean_of_the_labelled_means():
 def test_class_weights_and_logit_adjustment():
     prior = np.array([0.8, 0.2])
     loss = MaskedLoss([2], prior, Heads(class_weight=1.0))
-    assert torch.allclose(loss.weight, torch.tensor([0.625, 2.5]))  # mean over rows: .8 * .625 + .2 * 2.5 = 1
-    absent = MaskedLoss([3], np.array([0.8, 0.2, 0.0]), Heads(class_weight=1.0, label_smoothing=0.1))
+    assert torch.allclose(
+        loss.weight, torch.tensor([0.625, 2.5])
+    )  # mean over rows: .8 * .625 + .2 * 2.5 = 1
+    absent = MaskedLoss(
+        [3], np.array([0.8, 0.2, 0.0]), Heads(class_weight=1.0, label_smoothing=0.1)
+    )
     assert torch.allclose(absent.weight, torch.tensor([0.625, 2.5, 0.0]))
-    adjusted = MaskedLoss([2], prior, Heads(logit_adjustment=1.0)).of(0, torch.zeros(1, 2), torch.tensor([1]))
+    adjusted = MaskedLoss([2], prior, Heads(logit_adjustment=1.0)).of(
+        0, torch.zeros(1, 2), torch.tensor([1])
+    )
     assert adjusted == pytest.approx(-np.log(0.2), abs=1e-5)
 
 
@@ -85,20 +105,33 @@ def test_normalisation_is_the_backbones():
     cfg = net.pretrained_cfg
     got = normalised(np.full((1, 4, 4, 3), 255, np.uint8), net, torch.device("cpu"), 8)
     assert got.shape == (1, 3, 8, 8)
-    assert torch.allclose(got[0, :, 0, 0], (1 - torch.tensor(cfg["mean"])) / torch.tensor(cfg["std"]), atol=1e-5)
+    assert torch.allclose(
+        got[0, :, 0, 0], (1 - torch.tensor(cfg["mean"])) / torch.tensor(cfg["std"]), atol=1e-5
+    )
 
 
 def test_prefixes_of_wrappers_are_understood(tmp_path):
     net = torch.nn.Sequential(torch.nn.Linear(2, 2))
-    save_weights({f"module._orig_mod.{k}": v for k, v in net.state_dict().items()}, tmp_path / "x.safetensors")
+    save_weights(
+        {f"module._orig_mod.{k}": v for k, v in net.state_dict().items()},
+        tmp_path / "x.safetensors",
+    )
     other = torch.nn.Sequential(torch.nn.Linear(2, 2))
     load_strict(other, read_weights(tmp_path / "x.safetensors"), "x")
     assert torch.equal(net[0].weight, other[0].weight)
 
 
-@pytest.mark.parametrize("change, says", [
-    (lambda s: s.pop("0.bias"), "missing 0.bias"), (lambda s: s.update(more=torch.zeros(1)), "extra more"),
-    (lambda s: s.update({"0.weight": torch.zeros(3, 2)}), r"0.weight is \(3, 2\), not \(2, 2\)")])
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        (lambda s: s.pop("0.bias"), "missing 0.bias"),
+        (lambda s: s.update(more=torch.zeros(1)), "extra more"),
+        (
+            lambda s: s.update({"0.weight": torch.zeros(3, 2)}),
+            r"0.weight is \(3, 2\), not \(2, 2\)",
+        ),
+    ],
+)
 def test_one_wrong_key_stops(change, says):
     net = torch.nn.Sequential(torch.nn.Linear(2, 2))
     state = dict(net.state_dict())
@@ -112,16 +145,23 @@ def test_weights_come_from_a_folder_and_their_absence_is_told(tmp_path, monkeypa
     net = timm.create_model("test_convnext")
     save_weights(net, tmp_path / "test_convnext.safetensors")
     loaded, source = create_backbone("test_convnext", True, str(tmp_path))
-    assert torch.equal(loaded.stem[0].weight, net.stem[0].weight) and source["test_convnext"]["sha256"]
+    assert (
+        torch.equal(loaded.stem[0].weight, net.stem[0].weight) and source["test_convnext"]["sha256"]
+    )
     whole = read_weights(tmp_path / "test_convnext.safetensors")
-    save_weights({k.replace("stages.3", "stages.9"): v for k, v in whole.items()}, tmp_path / "test_convnext.safetensors")
+    save_weights(
+        {k.replace("stages.3", "stages.9"): v for k, v in whole.items()},
+        tmp_path / "test_convnext.safetensors",
+    )
     with pytest.raises(Stop, match="does not fit the network: missing stages.3"):
         create_backbone("test_convnext", True, str(tmp_path))
     with pytest.raises(Stop, match="is no folder"):
         create_backbone("test_convnext", True, str(tmp_path / "typo"))
     with pytest.raises(Stop, match="takes pictures of 160 pixels, not 512"):
         create_backbone("test_vit", False, "", 512)
-    with pytest.raises(Stop, match="no test_vit.safetensors in run.weights=.*there are: test_convnext.safetensors"):
+    with pytest.raises(
+        Stop, match="no test_vit.safetensors in run.weights=.*there are: test_convnext.safetensors"
+    ):
         create_backbone("test_vit", True, str(tmp_path))
     with pytest.raises(Stop, match="no backbone resnet_of_mine"):
         create_backbone("resnet_of_mine", False, "")

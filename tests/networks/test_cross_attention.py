@@ -1,4 +1,5 @@
 """V2 and V1: the published count, masks, missing sides, and that they learn."""
+
 import pytest
 import torch
 
@@ -37,7 +38,10 @@ def test_padding_changes_nothing_and_tokens_do(net):
 def test_a_missing_side_is_told_from_any_that_is_there_and_gives_no_nan(net):
     image, text = torch.randn(4, 3, 6), torch.randn(4, 2, 5)
     none = net(torch.zeros_like(image), text)
-    assert torch.isfinite(none).all() and torch.isfinite(net(torch.zeros_like(image), torch.zeros_like(text))).all()
+    assert (
+        torch.isfinite(none).all()
+        and torch.isfinite(net(torch.zeros_like(image), torch.zeros_like(text))).all()
+    )
     torch.testing.assert_close(none, net(torch.zeros(4, 1, 6), text))  # however it is padded
     assert not torch.allclose(none, net(image, text))
     mixed = net(torch.cat([image[:2], torch.zeros(2, 3, 6)]), text)  # and whoever is in the batch
@@ -49,7 +53,10 @@ def test_a_missing_side_is_told_from_any_that_is_there_and_gives_no_nan(net):
 
 def test_masked_mean_by_hand():
     x = torch.tensor([[[1.0], [3.0], [9.0]], [[5.0], [7.0], [1.0]]])
-    assert masked_mean(x, torch.tensor([[1, 1, 0], [0, 0, 0]], dtype=torch.bool)).tolist() == [[2.0], [0.0]]
+    assert masked_mean(x, torch.tensor([[1, 1, 0], [0, 0, 0]], dtype=torch.bool)).tolist() == [
+        [2.0],
+        [0.0],
+    ]
 
 
 def test_v1_trains_the_last_layers_alone_and_flags_what_is_missing(tmp_path):
@@ -63,7 +70,9 @@ def test_v1_trains_the_last_layers_alone_and_flags_what_is_missing(tmp_path):
         net = ClipFusion(clip, Clip(width=16)).eval()
         trained = {name for name, p in net.clip.named_parameters() if p.requires_grad}
         last = clip.config.text_config.num_hidden_layers - 1
-        assert any(f"text_model.encoder.layers.{last}." in n for n in trained) and not any(".layers.0." in n for n in trained)
+        assert any(f"text_model.encoder.layers.{last}." in n for n in trained) and not any(
+            ".layers.0." in n for n in trained
+        )
         assert not any("embeddings" in name for name in trained)
         size = clip.config.vision_config.image_size
         pixels, ids = torch.randn(3, 3, size, size), torch.randint(4, 90, (3, 7))
@@ -71,5 +80,9 @@ def test_v1_trains_the_last_layers_alone_and_flags_what_is_missing(tmp_path):
         mask = torch.ones(3, 7, dtype=torch.long)
         out = net(pixels, yes, ids, mask, yes)
         assert out.shape == (3, 1) and not torch.allclose(out, net(pixels, no, ids, mask, yes))
-        torch.testing.assert_close(net(pixels, no, ids, mask, yes), net(pixels * 0, no, ids, mask, yes))
-        torch.testing.assert_close(net(pixels, yes, ids, mask, no), net(pixels, yes, ids * 0 + 5, mask, no))
+        torch.testing.assert_close(
+            net(pixels, no, ids, mask, yes), net(pixels * 0, no, ids, mask, yes)
+        )
+        torch.testing.assert_close(
+            net(pixels, yes, ids, mask, no), net(pixels, yes, ids * 0 + 5, mask, no)
+        )

@@ -1,4 +1,5 @@
 """One job at a time on a device, and the precision that the hardware does well."""
+
 import fcntl
 import socket
 
@@ -21,7 +22,9 @@ def test_the_first_free_device_is_taken_and_given_back(tmp_path):
 
 
 def test_the_cpu_is_held_while_used_and_free_after(folders):
-    lock = folders / "working" / f".cpu.{socket.gethostname()}.lock"  # machines that share the folder have their own
+    lock = (
+        folders / "working" / f".cpu.{socket.gethostname()}.lock"
+    )  # machines that share the folder have their own
     with device(Run(device="cpu")) as where:
         assert where.type == "cpu"
         with open(lock, "w") as other, pytest.raises(BlockingIOError):
@@ -36,7 +39,10 @@ def test_a_gpu_that_is_not_there_is_told(monkeypatch):
         pass
 
 
-@pytest.mark.parametrize("capability, dtype", [((7, 5), torch.float16), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)])
+@pytest.mark.parametrize(
+    "capability, dtype",
+    [((7, 5), torch.float16), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)],
+)
 def test_bf16_where_the_gpu_has_it_else_fp16(monkeypatch, capability, dtype):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda where: capability)
     assert precision(Run(), torch.device("cuda")) == dtype

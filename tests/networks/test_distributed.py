@@ -1,4 +1,6 @@
-"""Several processes train what one would: T1, V1 and the text encoder by two processes of torchrun, on a CPU."""
+"""Several processes train what one would: T1, V1 and the text encoder by two processes of torchrun,
+on a CPU."""
+
 import os
 import shutil
 import subprocess
@@ -11,8 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import tiny
 from common.errors import Stop
@@ -27,26 +28,84 @@ from pipeline.job import start
 from pipeline.load import load_rows
 
 # an epoch's last batch is one row, or none for one of two processes
-EXACT = ["data.n_folds=2", "images.size=32", "run.workers=2", "run.save_every=0", "run.amp=fp32", "run.device=cpu"]
-PRICE = ["data.folder=demo_price", "data.train_image=images/{sample_id}.jpg", "data.test_image=images/{sample_id}.jpg", *EXACT]
+EXACT = [
+    "data.n_folds=2",
+    "images.size=32",
+    "run.workers=2",
+    "run.save_every=0",
+    "run.amp=fp32",
+    "run.device=cpu",
+]
+PRICE = [
+    "data.folder=demo_price",
+    "data.train_image=images/{sample_id}.jpg",
+    "data.test_image=images/{sample_id}.jpg",
+    *EXACT,
+]
 LESSONS = {
-    "net_0": ["fashion", *CATALOGUE, *EXACT, "net.augment=light", "net.ema=0.9", "net.mmd=0", "net.batch=5", "net.lr=1e-3", "net.head_lr=1e-3"],
-    "clip_0": ["price_v1", *PRICE, "clip.epochs=2", "clip.width=16", "clip.batch=5", "clip.dropout=0", "clip.lr=1e-3", "clip.head_lr=1e-3"],
-    "text_0": ["price_text", *PRICE, "text.epochs=2", "text.max_length=48", "text.batch=5", "text.lr=1e-3"]}
+    "net_0": [
+        "fashion",
+        *CATALOGUE,
+        *EXACT,
+        "net.augment=light",
+        "net.ema=0.9",
+        "net.mmd=0",
+        "net.batch=5",
+        "net.lr=1e-3",
+        "net.head_lr=1e-3",
+    ],
+    "clip_0": [
+        "price_v1",
+        *PRICE,
+        "clip.epochs=2",
+        "clip.width=16",
+        "clip.batch=5",
+        "clip.dropout=0",
+        "clip.lr=1e-3",
+        "clip.head_lr=1e-3",
+    ],
+    "text_0": [
+        "price_text",
+        *PRICE,
+        "text.epochs=2",
+        "text.max_length=48",
+        "text.batch=5",
+        "text.lr=1e-3",
+    ],
+}
 Trained = namedtuple("Trained", "weights history record")
 
 
 def torchrun(*jobs, **env) -> subprocess.CompletedProcess:
     """Two processes that train a member for each of `jobs`, a command line."""
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", ROOT / "tests/processes.py"]
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        ROOT / "tests/processes.py",
+    ]
     words = " ; ".join(" ".join(job) for job in jobs).split()
-    return subprocess.run([*launch, *words], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"} | env)
+    return subprocess.run(
+        [*launch, *words],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | env,
+    )
 
 
 def job(member: str) -> list[str]:
     """The command line that trains a member."""
     category, *settings = LESSONS[member]
-    return [category, "--member", member, *settings, f"run.weights={os.environ['input_path']}/weights"]
+    return [
+        category,
+        "--member",
+        member,
+        *settings,
+        f"run.weights={os.environ['input_path']}/weights",
+    ]
 
 
 def taken(member: str) -> Trained:
@@ -56,21 +115,33 @@ def taken(member: str) -> Trained:
     weights = read_weights(file)
     file.unlink()
     assert not Paths(LESSONS[member][0]).checkpoint(member).exists()
-    return Trained(weights, [{key: entry[key] for key in ("epoch", "loss", "score", "lr")} for entry in record["history"]], record)
+    return Trained(
+        weights,
+        [
+            {key: entry[key] for key in ("epoch", "loss", "score", "lr")}
+            for entry in record["history"]
+        ],
+        record,
+    )
 
 
 def without_key_bias(weights: dict) -> dict:
-    """Softmax does not see what is added to all keys alike: that bias has a gradient of rounding errors, of which Adam makes whole steps."""
+    """Softmax does not see what is added to all keys alike: that bias has a gradient of rounding
+    errors, of which Adam makes whole steps."""
     whole = {key: weight for key, weight in weights.items() if not key.endswith("k_proj.bias")}
-    return {key: torch.stack(weight.chunk(3))[[0, 2]] if key.endswith("in_proj_bias") else weight for key, weight in whole.items()}
+    return {
+        key: torch.stack(weight.chunk(3))[[0, 2]] if key.endswith("in_proj_bias") else weight
+        for key, weight in whole.items()
+    }
 
 
 def alike(one: Trained, other: Trained) -> bool:
     """Whether weights and history are the same to rounding."""
     ours, theirs = without_key_bias(one.weights), without_key_bias(other.weights)
     assert ours.keys() == theirs.keys() and len(one.history) == len(other.history)
-    return (all(torch.allclose(ours[key], theirs[key], atol=1e-5) for key in ours) and
-            all(a == pytest.approx(b, rel=1e-5) for a, b in zip(one.history, other.history)))
+    return all(torch.allclose(ours[key], theirs[key], atol=1e-5) for key in ours) and all(
+        a == pytest.approx(b, rel=1e-5) for a, b in zip(one.history, other.history)
+    )
 
 
 def move(patch, top: Path) -> None:
@@ -125,13 +196,16 @@ def together(prepared):
         move(patch, prepared)
         done = torchrun(*map(job, LESSONS))
         assert done.returncode == 0, done.stderr
-        assert done.stdout.count("wrote model/") == 3 and done.stdout.count("epoch 1 ") == 3  # the first alone speaks
+        assert (
+            done.stdout.count("wrote model/") == 3 and done.stdout.count("epoch 1 ") == 3
+        )  # the first alone speaks
         return {member: taken(member) for member in LESSONS}
 
 
 @pytest.mark.parametrize("member", LESSONS)
 def test_two_processes_train_what_one_does(here, together, alone, member):
-    """Also where an epoch's last batch has a row for one of them only, and where one of them runs out of memory."""
+    """Also where an epoch's last batch has a row for one of them only, and where one of them runs
+    out of memory."""
     category, _, _, *settings = job(member)
     rows = load_rows(start("", [category, *settings]))
     assert len(rows.fitting(0, dev=False)) % 5 == 1 and len(rows.fitting(0, dev=True)) > 0
@@ -142,7 +216,8 @@ def test_two_processes_train_what_one_does(here, together, alone, member):
 
 
 def test_killed_at_any_step_they_go_on_and_so_does_one_process_alone(here, together, alone):
-    """SIGKILL for one of two in the last batch of an epoch: torchrun ends the other, and says so; nothing is left half written."""
+    """SIGKILL for one of two in the last batch of an epoch: torchrun ends the other, and says so;
+    nothing is left half written."""
     model, checkpoint = Paths("fashion").model("net_0"), Paths("fashion").checkpoint("net_0")
     died = torchrun(job("net_0"), DIE_AT="7")
     assert died.returncode != 0 and "wrote" not in died.stdout
@@ -152,7 +227,10 @@ def test_killed_at_any_step_they_go_on_and_so_does_one_process_alone(here, toget
     done = torchrun(job("net_0"))
     assert done.returncode == 0 and "resumed net_0 epoch 1 step 2" in done.stdout, done.stderr
     resumed = taken("net_0")
-    assert all(torch.equal(weight, together["net_0"].weights[key]) for key, weight in resumed.weights.items())
+    assert all(
+        torch.equal(weight, together["net_0"].weights[key])
+        for key, weight in resumed.weights.items()
+    )
 
     shutil.move(kept, checkpoint)
     assert alike(alone("net_0"), together["net_0"])
@@ -166,24 +244,48 @@ def second_of_two(monkeypatch):
 
 
 def test_a_model_that_trains_in_one_process_says_so(here, script, second_of_two):
-    with pytest.raises(Stop, match="ridge_0 trains in one process; run: python scripts/04_train_fold.py price_v1 --member ridge_0"):
+    with pytest.raises(
+        Stop,
+        match="ridge_0 trains in one process; run: python scripts/04_train_fold.py price_v1 "
+        "--member ridge_0",
+    ):
         script("train_fold").main(["price_v1", "--member", "ridge_0", "models=ridge"])
 
 
 def test_asked_for_by_a_setting_they_stop_in_time_with_all_that_is_done(here):
-    """torchrun ends all processes once one has gone: the first has saved by then. The exit code and the reason are a single process's."""
-    limited = run_script("train_fold", *job("net_0"), "run.processes=2", "run.time_limit=1e-9", OMP_NUM_THREADS="1")
-    assert limited.returncode == 75 and limited.stderr.rstrip().endswith("run the same command again, it goes on from here"), limited.stderr
-    assert Paths("fashion").checkpoint("net_0").exists() and not Paths("fashion").model("net_0").exists()
+    """torchrun ends all processes once one has gone: the first has saved by then. The exit code and
+    the reason are a single process's."""
+    limited = run_script(
+        "train_fold", *job("net_0"), "run.processes=2", "run.time_limit=1e-9", OMP_NUM_THREADS="1"
+    )
+    assert limited.returncode == 75 and limited.stderr.rstrip().endswith(
+        "run the same command again, it goes on from here"
+    ), limited.stderr
+    assert (
+        Paths("fashion").checkpoint("net_0").exists()
+        and not Paths("fashion").model("net_0").exists()
+    )
     done = run_script("train_fold", *job("net_0"), "run.processes=2", OMP_NUM_THREADS="1")
     assert done.returncode == 0 and "resumed net_0 epoch 0 step 1" in done.stdout, done.stderr
     assert taken("net_0").record["processes"] == 2 and not list(Paths("fashion").stopped.iterdir())
 
 
 def test_nothing_trains_on_when_who_asked_is_killed(here):
-    asking = subprocess.Popen([sys.executable, ROOT / "scripts/04_train_fold.py", *job("net_0"), "run.processes=2", "net.epochs=1000"],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    working = lambda: [pid for pid in Path("/proc").glob("[0-9]*") if str(here).encode() in cmdline(pid)]
+    asking = subprocess.Popen(
+        [
+            sys.executable,
+            ROOT / "scripts/04_train_fold.py",
+            *job("net_0"),
+            "run.processes=2",
+            "net.epochs=1000",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    working = lambda: [
+        pid for pid in Path("/proc").glob("[0-9]*") if str(here).encode() in cmdline(pid)
+    ]
     wait(lambda: Paths("fashion").checkpoint("net_0").exists())
     assert len(working()) == 4  # it, torchrun and two processes
     asking.kill()
@@ -213,7 +315,14 @@ def test_other_scripts_say_that_they_run_in_one_process(here, script, second_of_
 
 def test_more_processes_than_gpus_are_told(monkeypatch, second_of_two):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(Stop, match="2 processes, and torch sees 1 GPUs; write run.processes=1, or torchrun --nproc-per-node 1"), device(Run()):
+    with (
+        pytest.raises(
+            Stop,
+            match="2 processes, and torch sees 1 GPUs; write run.processes=1, or torchrun "
+            "--nproc-per-node 1",
+        ),
+        device(Run()),
+    ):
         pass
 
 
@@ -231,5 +340,9 @@ def test_shares_are_all_rows_once_in_order_and_nearly_equal(n, processes):
 
 def test_processes_that_were_given_other_settings_stop(monkeypatch):
     monkeypatch.setattr(distributed, "everyones", lambda value: [value, value, ("other", 0, 0)])
-    with pytest.raises(Stop, match="process 2 of torchrun has other settings, sees other files or computes in another precision"):
+    with pytest.raises(
+        Stop,
+        match="process 2 of torchrun has other settings, sees other files or computes in "
+        "another precision",
+    ):
         distributed.agree(("key", 0, 0))

@@ -1,4 +1,6 @@
-"""Every family from a directory: shapes, masks, prompts, poolings by hand, strict weights, one clear stop for what is not there."""
+"""Every family from a directory: shapes, masks, prompts, poolings by hand, strict weights, one
+clear stop for what is not there."""
+
 import json
 from types import SimpleNamespace
 
@@ -14,10 +16,26 @@ from networks.pooling import pooled
 from networks.weights import weights_file
 from tiny import load
 
-TEXTS = ["Item Name: Green tea", "", "height 10 centimetre, value 12 volt and much more text than the others have", "12 volt"]
-SIDES = [("clip", "text", 16, 32), ("clip", "image", 16, 32), ("siglip", "text", 32, 32), ("siglip", "image", 32, 32),
-         ("siglip2", "text", 32, 32), ("siglip2", "image", 32, 32), ("embedding_gemma", "text", 32, 32), ("minilm", "text", 32, 32),
-         ("deberta", "text", 32, 32), ("qwen_vl", "text", 32, 32), ("qwen_vl", "image", 32, 32), ("qwen_vl", "joint", 32, 32)]
+TEXTS = [
+    "Item Name: Green tea",
+    "",
+    "height 10 centimetre, value 12 volt and much more text than the others have",
+    "12 volt",
+]
+SIDES = [
+    ("clip", "text", 16, 32),
+    ("clip", "image", 16, 32),
+    ("siglip", "text", 32, 32),
+    ("siglip", "image", 32, 32),
+    ("siglip2", "text", 32, 32),
+    ("siglip2", "image", 32, 32),
+    ("embedding_gemma", "text", 32, 32),
+    ("minilm", "text", 32, 32),
+    ("deberta", "text", 32, 32),
+    ("qwen_vl", "text", 32, 32),
+    ("qwen_vl", "image", 32, 32),
+    ("qwen_vl", "joint", 32, 32),
+]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +51,10 @@ def place(tmp_path_factory):
 def no_hub(monkeypatch):
     """The hub answers nothing, and whoever asks it is known."""
     asked = []
-    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **more: asked.append(name) or (_ for _ in ()).throw(OSError("no net")))
+    monkeypatch.setattr(
+        "huggingface_hub.snapshot_download",
+        lambda name, **more: asked.append(name) or (_ for _ in ()).throw(OSError("no net")),
+    )
     return asked
 
 
@@ -47,12 +68,19 @@ def test_a_row_does_not_depend_on_its_batch_mates(place, name, side, d, width):
     for tokens, shape in ((1, (d,)), (12, (12, width))):
         encoder = load(place, side, name, tokens)
         found = encoder.encode(TEXTS, pictures)
-        assert encoder.shape == shape and found.shape == (4, *shape) and found.dtype == torch.float32
-        alone = torch.cat([encoder.encode([text], pictures[i:i + 1]) for i, text in enumerate(TEXTS)])
+        assert (
+            encoder.shape == shape and found.shape == (4, *shape) and found.dtype == torch.float32
+        )
+        alone = torch.cat(
+            [encoder.encode([text], pictures[i : i + 1]) for i, text in enumerate(TEXTS)]
+        )
         torch.testing.assert_close(found, alone, atol=1e-5, rtol=1e-5)
         assert (found[0] - found[2]).abs().max() > 1e-4
         assert json.loads(json.dumps(encoder.about))["tokens"] == tokens
-        assert all(weights_file(key, str(place)).is_file() and value["sha256"] for key, value in encoder.weights.items())
+        assert all(
+            weights_file(key, str(place)).is_file() and value["sha256"]
+            for key, value in encoder.weights.items()
+        )
 
 
 @pytest.mark.parametrize("name", ["clip", "siglip", "minilm", "deberta"])
@@ -62,11 +90,20 @@ def test_tokens_end_in_exact_zeros_and_are_cut_to_the_first(place, name):
     assert len(own[1]) == 2 < len(own[3]) < 12 < len(own[2])
     found = encoder.encode(TEXTS, None)
     assert [int((row != 0).any(-1).sum()) for row in found] == [min(len(ids), 12) for ids in own]
-    assert all((row[len(ids):] == 0).all() for row, ids in zip(found, own))
+    assert all((row[len(ids) :] == 0).all() for row, ids in zip(found, own))
     torch.testing.assert_close(load(place, "text", name, 5).encode(TEXTS, None), found[:, :5])
 
 
-@pytest.mark.parametrize("name, side", [("minilm", "text"), ("deberta", "text"), ("qwen_vl", "text"), ("qwen_vl", "image"), ("qwen_vl", "joint")])
+@pytest.mark.parametrize(
+    "name, side",
+    [
+        ("minilm", "text"),
+        ("deberta", "text"),
+        ("qwen_vl", "text"),
+        ("qwen_vl", "image"),
+        ("qwen_vl", "joint"),
+    ],
+)
 def test_mean_is_over_the_real_tokens(place, name, side):
     one, many = load(place, side, name), load(place, side, name, 200)
     tokens = many.encode(TEXTS, squares())
@@ -76,7 +113,9 @@ def test_mean_is_over_the_real_tokens(place, name, side):
 
 
 def test_pooling_by_hand():
-    hidden = torch.tensor([[[1., 5.], [3., -1.], [9., 9.]], [[2., 0.], [float("nan"), 0.], [0., 0.]]])
+    hidden = torch.tensor(
+        [[[1.0, 5.0], [3.0, -1.0], [9.0, 9.0]], [[2.0, 0.0], [float("nan"), 0.0], [0.0, 0.0]]]
+    )
     mask = torch.tensor([[1, 1, 0], [1, 0, 0]])
     assert pooled("mean", hidden, mask).tolist() == [[2, 2], [2, 0]]
     assert pooled("cls", hidden, mask).tolist() == [[1, 5], [2, 0]]
@@ -85,7 +124,8 @@ def test_pooling_by_hand():
 
 
 def test_embedding_gemma_by_hand(place):
-    """Prompt, mean, both Dense, length 1: what sentence-transformers does (compared with it, to the bit, when this was written)."""
+    """Prompt, mean, both Dense, length 1: what sentence-transformers does (compared with it, to the
+    bit, when this was written)."""
     from transformers import AutoModel, AutoTokenizer
 
     folder = place / "embedding_gemma"
@@ -97,12 +137,26 @@ def test_embedding_gemma_by_hand(place):
             x = x @ load_file(folder / layer / "model.safetensors")["linear.weight"].T
     encoder = load(place, "text", "embedding_gemma")
     torch.testing.assert_close(encoder.encode(TEXTS, None)[:1], x / x.norm())
-    assert encoder.about["text"]["prompt"] == tiny.DOCUMENT and encoder.about["pooling"] == "mean Dense Dense Normalize"
-    assert [key.split("/")[-2] for key in encoder.weights if key.endswith("model.safetensors")] == ["2_Dense", "3_Dense", "embedding_gemma"]
-    assert {"embedding_gemma/1_Pooling/config.json", "embedding_gemma/tokenizer.json", "embedding_gemma/config.json"} <= set(encoder.weights)
+    assert (
+        encoder.about["text"]["prompt"] == tiny.DOCUMENT
+        and encoder.about["pooling"] == "mean Dense Dense Normalize"
+    )
+    assert [key.split("/")[-2] for key in encoder.weights if key.endswith("model.safetensors")] == [
+        "2_Dense",
+        "3_Dense",
+        "embedding_gemma",
+    ]
+    assert {
+        "embedding_gemma/1_Pooling/config.json",
+        "embedding_gemma/tokenizer.json",
+        "embedding_gemma/config.json",
+    } <= set(encoder.weights)
 
 
-@pytest.mark.parametrize("name, side", [("clip", "text"), ("minilm", "text"), ("embedding_gemma", "text"), ("qwen_vl", "joint")])
+@pytest.mark.parametrize(
+    "name, side",
+    [("clip", "text"), ("minilm", "text"), ("embedding_gemma", "text"), ("qwen_vl", "joint")],
+)
 def test_a_prompt_of_the_settings_stands_before_the_text(place, name, side):
     with_prompt = load(place, side, name, prompt="item ").encode(["500 gram"], squares(1))
     own = load(place, side, name)
@@ -119,16 +173,25 @@ def test_siglip_reads_lower_case_always_padded(place):
     ids = encoder.texts.batch(["a"], "cpu")["input_ids"]
     model = AutoModel.from_pretrained(place / "siglip").eval()
     with torch.inference_mode():  # without a mask, as it was trained
-        torch.testing.assert_close(encoder.encode(["a"], None), model.get_text_features(input_ids=ids).pooler_output)
+        torch.testing.assert_close(
+            encoder.encode(["a"], None), model.get_text_features(input_ids=ids).pooler_output
+        )
     assert ids.shape == (1, 64)
 
 
 def test_left_padding_of_the_files_is_not_followed(place):
-    assert json.loads((place / "qwen_vl" / "tokenizer_config.json").read_text())["padding_side"] == "left"
-    assert load(place, "text", "qwen_vl").texts.batch(TEXTS, "cpu")["attention_mask"][3].tolist()[:2] == [1, 1]
+    assert (
+        json.loads((place / "qwen_vl" / "tokenizer_config.json").read_text())["padding_side"]
+        == "left"
+    )
+    assert load(place, "text", "qwen_vl").texts.batch(TEXTS, "cpu")["attention_mask"][3].tolist()[
+        :2
+    ] == [1, 1]
 
 
-@pytest.mark.parametrize("name, kind", [("clip", "CLIPImageProcessor"), ("siglip", "SiglipImageProcessor")])
+@pytest.mark.parametrize(
+    "name, kind", [("clip", "CLIPImageProcessor"), ("siglip", "SiglipImageProcessor")]
+)
 def test_pictures_are_prepared_as_the_processor_does(place, name, kind):
     """By hand, and by the processor on PIL pictures, at its own size."""
     import transformers as T
@@ -137,21 +200,37 @@ def test_pictures_are_prepared_as_the_processor_does(place, name, kind):
     pictures, encoder = squares(size=32), load(place, "image", name)
     processor = getattr(T, kind).from_pretrained(place / name)
     model = T.AutoModel.from_pretrained(place / name).eval()
-    wanted = processor(images=[Image.fromarray(p) for p in pictures], return_tensors="pt")["pixel_values"]
-    mean, std = (torch.tensor(encoder.about["image"][key]).view(3, 1, 1) for key in ("image_mean", "image_std"))
-    torch.testing.assert_close(wanted, (torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255 - mean) / std, atol=1e-6, rtol=1e-5)
+    wanted = processor(images=[Image.fromarray(p) for p in pictures], return_tensors="pt")[
+        "pixel_values"
+    ]
+    mean, std = (
+        torch.tensor(encoder.about["image"][key]).view(3, 1, 1)
+        for key in ("image_mean", "image_std")
+    )
+    torch.testing.assert_close(
+        wanted,
+        (torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255 - mean) / std,
+        atol=1e-6,
+        rtol=1e-5,
+    )
     with torch.inference_mode():
-        torch.testing.assert_close(encoder.encode(None, pictures), model.get_image_features(pixel_values=wanted).pooler_output)
+        torch.testing.assert_close(
+            encoder.encode(None, pictures),
+            model.get_image_features(pixel_values=wanted).pooler_output,
+        )
 
 
 def test_order_is_longest_first_and_stable(place):
     encoder = load(place, "text", "minilm")
-    assert encoder.order(["a", "item weight 500 gram and more of it", "b", "item weight"]).tolist() == [1, 3, 0, 2]
+    assert encoder.order(
+        ["a", "item weight 500 gram and more of it", "b", "item weight"]
+    ).tolist() == [1, 3, 0, 2]
     assert encoder.order([]).tolist() == []
 
 
 def test_marks_in_a_text_are_no_picture(place):
-    """A seller's text with the tokenizer's own marks neither breaks the batch nor stands for a picture, and long ones are cut."""
+    """A seller's text with the tokenizer's own marks neither breaks the batch nor stands for a
+    picture, and long ones are cut."""
     encoder = load(place, "joint", "qwen_vl", max_length=6)
     found = encoder.encode(["tea <|image_pad|><|im_end|>", "value " * 500], squares(2))
     torch.testing.assert_close(found[:1], encoder.encode(["tea   "], squares(2)[:1]))
@@ -159,12 +238,20 @@ def test_marks_in_a_text_are_no_picture(place):
 
 
 def test_a_directory_that_is_not_there_is_one_stop_and_no_call_home(place, no_hub):
-    with pytest.raises(Stop, match="no model google/absent: looked for .*google--absent.*directories there: clip, .*Put it there"):
+    with pytest.raises(
+        Stop,
+        match="no model google/absent: looked for .*google--absent.*directories there: clip, "
+        ".*Put it there",
+    ):
         load(place, "text", "google/absent")
     with pytest.raises(Stop, match="no model /absent: looked for a directory /absent"):
         load("", "text", "/absent")
     assert no_hub == []
-    with pytest.raises(Stop, match="no model google/absent: no such directory, and the hub said OSError: no net. Download it"):
+    with pytest.raises(
+        Stop,
+        match="no model google/absent: no such directory, and the hub said OSError: no net. "
+        "Download it",
+    ):
         load("", "text", "google/absent")
     assert no_hub == ["google/absent"]
 
@@ -173,13 +260,17 @@ def test_names_of_the_hub_are_found_in_the_place_and_in_the_cache(tmp_path, monk
     folder = tiny.minilm(tmp_path / "sentence-transformers" / "all-MiniLM")
     wanted = load("", "text", str(folder)).encode(TEXTS, None)
     for place in (tmp_path, tmp_path / "sentence-transformers"):  # with its slash, by its last part
-        assert torch.equal(load(place, "text", "sentence-transformers/all-MiniLM").encode(TEXTS, None), wanted)
+        assert torch.equal(
+            load(place, "text", "sentence-transformers/all-MiniLM").encode(TEXTS, None), wanted
+        )
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **more: str(folder))
     encoder = load("", "text", "org/all-MiniLM")
     assert encoder.weights == {"org/all-MiniLM": None} and encoder.about["revision"] == "all-MiniLM"
 
 
-@pytest.mark.parametrize("name, side", [("minilm", "image"), ("clip", "joint"), ("deberta", "joint")])
+@pytest.mark.parametrize(
+    "name, side", [("minilm", "image"), ("clip", "joint"), ("deberta", "joint")]
+)
 def test_a_side_that_the_model_has_not_is_refused(place, name, side):
     with pytest.raises(Stop, match=f"not of {side}; {side} is known of"):
         load(place, side, name)
@@ -187,14 +278,23 @@ def test_a_side_that_the_model_has_not_is_refused(place, name, side):
 
 def test_values_that_are_not_finite_stop(place):
     encoder = load(place, "text", "minilm")
-    encoder.states = lambda texts, pictures: (torch.full((1, 2, 32), torch.inf), torch.ones(1, 2), None)
+    encoder.states = lambda texts, pictures: (
+        torch.full((1, 2, 32), torch.inf),
+        torch.ones(1, 2),
+        None,
+    )
     with pytest.raises(Stop, match="not finite; set run.amp=fp32"):
         encoder.encode(["a"], None)
 
 
 def test_gemma_leaves_fp16_alone(place):
     settings = SimpleNamespace(tokens=1, max_length=40, prompt="")
-    encoder = load_encoder("text", "embedding_gemma", str(place), settings, torch.device("cpu"), torch.float16)
+    encoder = load_encoder(
+        "text", "embedding_gemma", str(place), settings, torch.device("cpu"), torch.float16
+    )
     with torch.autocast("cpu", torch.bfloat16):
         found = encoder.encode(TEXTS, None)
-    assert torch.equal(found, load(place, "text", "embedding_gemma").encode(TEXTS, None)) and encoder.about["dtype"] == "float32"
+    assert (
+        torch.equal(found, load(place, "text", "embedding_gemma").encode(TEXTS, None))
+        and encoder.about["dtype"] == "float32"
+    )

@@ -1,4 +1,6 @@
-"""Encoders' files are read strictly: what is missing, misshaped, too much, damaged or not known here is one line that names it."""
+"""Encoders' files are read strictly: what is missing, misshaped, too much, damaged or not known
+here is one line that names it."""
+
 import json
 
 import pytest
@@ -9,7 +11,12 @@ import tiny
 from common.errors import Stop
 from tiny import load
 
-TEXTS = ["Item Name: Green tea", "", "height 10 centimetre, value 12 volt and much more text than the others have", "12 volt"]
+TEXTS = [
+    "Item Name: Green tea",
+    "",
+    "height 10 centimetre, value 12 volt and much more text than the others have",
+    "12 volt",
+]
 
 
 def change(folder, how):
@@ -18,7 +25,9 @@ def change(folder, how):
     save_file(how(load_file(file)), file, {"format": "pt"})
 
 
-@pytest.mark.parametrize("name, side", [("clip", "text"), ("siglip", "image"), ("minilm", "text"), ("qwen_vl", "joint")])
+@pytest.mark.parametrize(
+    "name, side", [("clip", "text"), ("siglip", "image"), ("minilm", "text"), ("qwen_vl", "joint")]
+)
 def test_weights_that_do_not_fit_are_named(tmp_path, name, side):
     folder = getattr(tiny, name)(tmp_path / name)
     state = load_file(folder / "model.safetensors")
@@ -39,11 +48,20 @@ def test_weights_that_do_not_fit_are_named(tmp_path, name, side):
 
 
 def test_heads_beside_the_trunk_are_not_wanted(tmp_path):
-    """A masked language model's file: the trunk under its prefix, a head, no pooler, old position numbers."""
+    """A masked language model's file: the trunk under its prefix, a head, no pooler, old position
+    numbers."""
     folder = tiny.minilm(tmp_path / "minilm")
     before = load(tmp_path, "text", "minilm").encode(TEXTS, None)
-    change(folder, lambda s: {f"bert.{k}": v for k, v in s.items() if not k.startswith("pooler.")}
-           | {"cls.predictions.bias": torch.zeros(3), "bert.embeddings.position_ids": torch.arange(128)[None]})
+    change(
+        folder,
+        lambda s: (
+            {f"bert.{k}": v for k, v in s.items() if not k.startswith("pooler.")}
+            | {
+                "cls.predictions.bias": torch.zeros(3),
+                "bert.embeddings.position_ids": torch.arange(128)[None],
+            }
+        ),
+    )
     assert torch.equal(load(tmp_path, "text", "minilm").encode(TEXTS, None), before)
 
 
@@ -64,12 +82,20 @@ def test_a_pooling_that_is_not_known_is_refused(tmp_path, pooling):
 def test_a_module_that_is_not_known_is_refused(tmp_path):
     folder = tiny.minilm(tmp_path / "m")
     modules = json.loads((folder / "modules.json").read_text())
-    (folder / "modules.json").write_text(json.dumps(modules[:1] + [{"path": "", "type": "sentence_transformers.models.LSTM"}]))
+    (folder / "modules.json").write_text(
+        json.dumps(modules[:1] + [{"path": "", "type": "sentence_transformers.models.LSTM"}])
+    )
     with pytest.raises(Stop, match="has Transformer, LSTM; known is"):
         load(tmp_path, "text", "m")
 
 
-@pytest.mark.parametrize("broken, what", [("model.safetensors", "AutoModel cannot read"), ("tokenizer.json", "no tokenizer in|AutoTokenizer cannot read")])
+@pytest.mark.parametrize(
+    "broken, what",
+    [
+        ("model.safetensors", "AutoModel cannot read"),
+        ("tokenizer.json", "no tokenizer in|AutoTokenizer cannot read"),
+    ],
+)
 def test_a_damaged_or_missing_file_is_one_stop(tmp_path, broken, what):
     folder = tiny.clip(tmp_path / "clip")
     (folder / broken).write_bytes(b"junk")
@@ -90,7 +116,9 @@ def test_an_older_directory_with_a_bin_file_is_read_as_tensors_alone(tmp_path):
     (folder / "model.safetensors").unlink()
     torch.save(state, folder / "pytorch_model.bin")
     after, _, other = load_text_model("deberta", str(tmp_path), pretrained=True)
-    assert all(torch.equal(a, b) for a, b in zip(before.state_dict().values(), after.state_dict().values()))
+    assert all(
+        torch.equal(a, b) for a, b in zip(before.state_dict().values(), after.state_dict().values())
+    )
     assert "deberta/model.safetensors" in weights and "deberta/pytorch_model.bin" in other
     ran = tmp_path / "ran"
 

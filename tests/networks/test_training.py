@@ -1,4 +1,6 @@
-"""Training survives: resumed equals uninterrupted bit for bit, time and memory limits, heads that never touch one another."""
+"""Training survives: resumed equals uninterrupted bit for bit, time and memory limits, heads that
+never touch one another."""
+
 import os
 import signal
 import subprocess
@@ -28,8 +30,17 @@ def tiny_trainer(tmp_path, mode="max", **settings):
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1))
     settings = Net(**{"batch": 8, "epochs": 3, "ema": 0.9, "cycle": 1} | settings)
-    return training.Trainer(net, [{"params": net.parameters(), "lr": 0.01}], settings, Run(amp="fp32", save_every=0), torch.device("cpu"), 1,
-                            tmp_path / "x.pt", "key", mode)
+    return training.Trainer(
+        net,
+        [{"params": net.parameters(), "lr": 0.01}],
+        settings,
+        Run(amp="fp32", save_every=0),
+        torch.device("cpu"),
+        1,
+        tmp_path / "x.pt",
+        "key",
+        mode,
+    )
 
 
 def run_trainer(trainer, stop_at=None, micro=None):
@@ -46,7 +57,12 @@ def run_trainer(trainer, stop_at=None, micro=None):
         batch = x[data[part]]
         return (forward(batch) - batch.sum(1, keepdim=True)).square().sum() / len(rows)
 
-    return trainer.fit(np.arange(30), load, loss, lambda net: -float(sum(p.square().sum() for p in net.parameters()).detach()))
+    return trainer.fit(
+        np.arange(30),
+        load,
+        loss,
+        lambda net: -float(sum(p.square().sum() for p in net.parameters()).detach()),
+    )
 
 
 @pytest.mark.parametrize("stop_at", [0, 1, 3, 4, 7, 11])
@@ -61,7 +77,8 @@ def test_resumed_equals_uninterrupted_at_every_step(tmp_path, stop_at, schedule)
 
 
 def test_the_plateau_is_remembered(tmp_path):
-    """The lr halves after two epochs without a better score, also when every epoch is a process of its own."""
+    """The lr halves after two epochs without a better score, also when every epoch is a process of
+    its own."""
     scores = iter([0.5, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4])
     rates = []
     for _ in range(8):
@@ -86,13 +103,20 @@ def test_restarts_begin_anew_after_one_two_and_four_cycles(tmp_path):
 
 
 @pytest.mark.parametrize("mode, best", [("max", 2), ("min", 1)])
-def test_patience_stops_after_the_best_epoch_by_its_own_mode_also_when_resumed(tmp_path, mode, best):
+def test_patience_stops_after_the_best_epoch_by_its_own_mode_also_when_resumed(
+    tmp_path, mode, best
+):
     scores = [0.5, 0.9, 0.6, 0.2, 0.3, 0.4, 0.5, 0.6]
     load = lambda groups, epoch, first: iter(groups[first:])
     loss = lambda forward, data, part, rows, step: forward(torch.ones(2, 4)).square().mean()
 
     def fit(trainer):
-        return trainer.fit(np.arange(8), load, loss, lambda net: scores[len(read.get("at", {"history": []})["history"])])
+        return trainer.fit(
+            np.arange(8),
+            load,
+            loss,
+            lambda net: scores[len(read.get("at", {"history": []})["history"])],
+        )
 
     for _ in range(2):  # the second finds that it is done
         read = {}
@@ -100,7 +124,7 @@ def test_patience_stops_after_the_best_epoch_by_its_own_mode_also_when_resumed(t
         save = trainer.save
         trainer.save = lambda at: (save(at), read.update(at=at))
         history = fit(trainer)[1]
-        assert len(history) == best + 2 and [h["score"] for h in history] == scores[:best + 2]
+        assert len(history) == best + 2 and [h["score"] for h in history] == scores[: best + 2]
 
 
 def test_length_batches_hold_every_row_once_and_waste_little(tmp_path):
@@ -109,10 +133,19 @@ def test_length_batches_hold_every_row_once_and_waste_little(tmp_path):
     groups = training.length_batches(rows, 16, 0, 1, length)
     assert sorted(np.concatenate(groups)) == sorted(rows) and len(groups) == 44
     padded = sum(len(g) * length[g].max() for g in groups)
-    assert padded < 1.06 * length[rows].sum() < sum(len(g) * length[g].max() for g in training.epoch_batches(rows, 16, 0, 1))
-    again, other = training.length_batches(rows, 16, 0, 1, length), training.length_batches(rows, 16, 0, 2, length)
+    assert (
+        padded
+        < 1.06 * length[rows].sum()
+        < sum(len(g) * length[g].max() for g in training.epoch_batches(rows, 16, 0, 1))
+    )
+    again, other = (
+        training.length_batches(rows, 16, 0, 1, length),
+        training.length_batches(rows, 16, 0, 2, length),
+    )
     assert all(map(np.array_equal, groups, again)) and not all(map(np.array_equal, groups, other))
-    assert np.corrcoef(range(44), [length[g].mean() for g in groups])[0, 1] < 0.5  # in no order of length
+    assert (
+        np.corrcoef(range(44), [length[g].mean() for g in groups])[0, 1] < 0.5
+    )  # in no order of length
 
 
 def test_a_checkpoint_that_cannot_be_read_starts_anew(tmp_path):
@@ -126,7 +159,12 @@ def test_fp16_that_overflows_in_every_step_stops(tmp_path):
     trainer.resume(1)
     with pytest.raises(Stop, match="every step overflows in fp16"):
         for number in range(100):
-            trainer.step(lambda forward, data, part, rows, n: forward(torch.ones(8, 4)).sum() * float("inf"), None, np.arange(8), number)
+            trainer.step(
+                lambda forward, data, part, rows, n: forward(torch.ones(8, 4)).sum() * float("inf"),
+                None,
+                np.arange(8),
+                number,
+            )
 
 
 def test_a_checkpoint_of_other_settings_is_not_gone_on_with(tmp_path):
@@ -142,9 +180,16 @@ def test_micro_batches_keep_the_gradient(tmp_path):
         trainer.net.eval()  # no dropout: its draws are the micro-batch's own
         trainer.micro = micro
         trainer.resume(4)
-        trainer.scaler.step = lambda optimizer: grads.append([p.grad.clone() for p in trainer.net.parameters()])
+        trainer.scaler.step = lambda optimizer: grads.append(
+            [p.grad.clone() for p in trainer.net.parameters()]
+        )
         x = torch.randn(8, 4, generator=torch.Generator().manual_seed(3))
-        trainer.step(lambda forward, data, part, rows, n: forward(x[part]).square().sum() / len(rows), None, np.arange(8), 0)
+        trainer.step(
+            lambda forward, data, part, rows, n: forward(x[part]).square().sum() / len(rows),
+            None,
+            np.arange(8),
+            0,
+        )
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*grads))
 
 
@@ -163,7 +208,9 @@ def test_memory_that_ends_halves_the_micro_batch_and_keeps_the_step(tmp_path):
     assert seen == [8, 4, 2, 2, 2, 2] and trainer.micro == 2
     trainer.micro = 1
     with pytest.raises(Stop, match="out of memory with one row"):
-        trainer.step(lambda *a: (_ for _ in ()).throw(torch.OutOfMemoryError()), None, np.arange(8), 0)
+        trainer.step(
+            lambda *a: (_ for _ in ()).throw(torch.OutOfMemoryError()), None, np.arange(8), 0
+        )
 
 
 def test_the_time_limit_stops_with_a_checkpoint_and_code_75(tmp_path, monkeypatch):
@@ -172,7 +219,10 @@ def test_the_time_limit_stops_with_a_checkpoint_and_code_75(tmp_path, monkeypatc
     trainer.run = Run(amp="fp32", time_limit=0.5)
     with pytest.raises(Stop) as stopped:
         run_trainer(trainer)
-    assert stopped.value.code == 75 and training.load_checkpoint(tmp_path / "x.pt", "key")["at"]["step"] == 1
+    assert (
+        stopped.value.code == 75
+        and training.load_checkpoint(tmp_path / "x.pt", "key")["at"]["step"] == 1
+    )
     assert deadline(Run()) == float("inf")
 
 
@@ -185,12 +235,35 @@ def heads_case():
 
 
 def fit_heads(x, target, tmp_path, name):
-    rows = SimpleNamespace(sizes=[3, 2], outputs=OUTPUTS, target=target, id=np.arange(200), task=attributes,
-                           hm=lambda pred, use: [r["hm"] for r in attributes.table(attributes.answer(pred, OUTPUTS), target[use], OUTPUTS).values()])
+    rows = SimpleNamespace(
+        sizes=[3, 2],
+        outputs=OUTPUTS,
+        target=target,
+        id=np.arange(200),
+        task=attributes,
+        hm=lambda pred, use: [
+            r["hm"]
+            for r in attributes.table(
+                attributes.answer(pred, OUTPUTS), target[use], OUTPUTS
+            ).values()
+        ],
+    )
     torch.manual_seed(0)
     heads = HeadSet(12, [3, 2], "mlp", 32, dropout=0.3)
-    return train_heads(heads, lambda rows, view: x[rows], rows, np.arange(150), np.arange(150, 200), Heads(epochs=4, batch=16, lr=0.01), 1,
-                       torch.device("cpu"), 0, tmp_path / name, "key", Run())[0]
+    return train_heads(
+        heads,
+        lambda rows, view: x[rows],
+        rows,
+        np.arange(150),
+        np.arange(150, 200),
+        Heads(epochs=4, batch=16, lr=0.01),
+        1,
+        torch.device("cpu"),
+        0,
+        tmp_path / name,
+        "key",
+        Run(),
+    )[0]
 
 
 def test_heads_together_equal_each_alone_on_its_labelled_rows(tmp_path):
@@ -199,7 +272,9 @@ def test_heads_together_equal_each_alone_on_its_labelled_rows(tmp_path):
     for a in range(2):
         alone_target, alone_x = target.copy(), x.copy()
         alone_target[:, 1 - a] = -1
-        alone_x[target[:, a] < 0] = np.nan  # its unlabelled rows are never looked at, let alone learnt from
+        alone_x[target[:, a] < 0] = (
+            np.nan
+        )  # its unlabelled rows are never looked at, let alone learnt from
         alone_x[150:][target[150:, a] < 0] = 0
         alone = fit_heads(alone_x, alone_target, tmp_path, f"alone{a}")
         keys = [k for k in together if k.startswith(f"heads.{a}.")]
@@ -218,7 +293,9 @@ def test_each_head_keeps_its_own_best_epoch():
         states.append({k: v.clone() for k, v in heads.state_dict().items()})
         best, score = keep_best(heads, best, score, values)
     assert score == [0.6, 0.9]
-    assert all(torch.equal(v, states[1 if k.startswith("heads.0.") else 2][k]) for k, v in best.items())
+    assert all(
+        torch.equal(v, states[1 if k.startswith("heads.0.") else 2][k]) for k, v in best.items()
+    )
 
 
 def test_killed_mid_epoch_and_resumed_is_bit_for_bit(catalogue, folders):
@@ -228,7 +305,14 @@ def test_killed_mid_epoch_and_resumed_is_bit_for_bit(catalogue, folders):
         assert run_script(name, "fashion", *settings).returncode == 0
     model = folders / "working/fashion/model/net_0.safetensors"
     checkpoint = folders / "working/fashion/checkpoints/net_0.pt"
-    command = [sys.executable, ROOT / "scripts/04_train_fold.py", "fashion", "--member", "net_0", *settings]
+    command = [
+        sys.executable,
+        ROOT / "scripts/04_train_fold.py",
+        "fashion",
+        "--member",
+        "net_0",
+        *settings,
+    ]
 
     assert subprocess.run(command, capture_output=True).returncode == 0
     whole = read_weights(model)

@@ -1,4 +1,6 @@
-"""The attribute task: reading, scores against scikit-learn's, blending, decoding, the submission and what may be wrong with it."""
+"""The attribute task: reading, scores against scikit-learn's, blending, decoding, the submission
+and what may be wrong with it."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,12 +32,20 @@ def random_case(rng, n=200, k=4):
 def test_scores_equal_scikit_learns(seed):
     rng = np.random.default_rng(seed)
     k = int(rng.integers(2, 9))
-    target, answer = rng.integers(-1, k, 60), rng.integers(0, max(k - seed % 3, 1), 60)  # some classes are never answered
+    target, answer = (
+        rng.integers(-1, k, 60),
+        rng.integers(0, max(k - seed % 3, 1), 60),
+    )  # some classes are never answered
     known, got = target >= 0, f1.scores(answer, target, k)
     y, p = target[known], answer[known]
     micro, macro = f1_score(y, p, average="micro"), f1_score(y, p, average="macro")
-    want = {"accuracy": accuracy_score(y, p), "weighted_f1": f1_score(y, p, average="weighted"), "micro_f1": micro, "macro_f1": macro,
-            "hm": 2 * micro * macro / (micro + macro)}
+    want = {
+        "accuracy": accuracy_score(y, p),
+        "weighted_f1": f1_score(y, p, average="weighted"),
+        "micro_f1": micro,
+        "macro_f1": macro,
+        "hm": 2 * micro * macro / (micro + macro),
+    }
     assert got == pytest.approx(want, abs=1e-12)
 
 
@@ -47,7 +57,10 @@ def test_the_official_mean_is_over_attributes_then_categories():
 
 def test_unlabelled_cells_count_nowhere():
     target = np.array([[0, -1], [1, 0]])
-    assert attributes.score(np.array([[0, 1], [1, 0]]), target, {"x": ["a", "b"], "y": ["a", "b"]}) == 1.0
+    assert (
+        attributes.score(np.array([[0, 1], [1, 0]]), target, {"x": ["a", "b"], "y": ["a", "b"]})
+        == 1.0
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -56,7 +69,9 @@ def test_an_offset_is_the_best_of_all(seed):
     logp, y = np.log(pred[target >= 0]), target[target >= 0]
     best = offsets.best_offset(logp, y, np.zeros(4), 1)
     value = lambda b: f1.scores((logp + b * np.eye(4)[1]).argmax(1), y, 4)["hm"]
-    assert value(best) >= max(value(b) for b in np.linspace(-9, 9, 3601)) - 1e-12  # a grid can miss a narrow best, never beat it
+    assert (
+        value(best) >= max(value(b) for b in np.linspace(-9, 9, 3601)) - 1e-12
+    )  # a grid can miss a narrow best, never beat it
 
 
 def test_offsets_gain_where_classes_are_rare_also_on_rows_they_were_not_fitted_on():
@@ -66,15 +81,24 @@ def test_offsets_gain_where_classes_are_rare_also_on_rows_they_were_not_fitted_o
     z = rng.normal(size=(4000, 3)) + 1.2 * np.eye(3)[y] + np.log(prior)
     pred = np.exp(z) / np.exp(z).sum(1, keepdims=True)
     answer = (np.log(pred[2000:]) + offsets.fit(pred[:2000], y[:2000])).argmax(1)
-    assert f1.scores(answer, y[2000:], 3)["hm"] > f1.scores(pred[2000:].argmax(1), y[2000:], 3)["hm"] + 0.05
+    assert (
+        f1.scores(answer, y[2000:], 3)["hm"]
+        > f1.scores(pred[2000:].argmax(1), y[2000:], 3)["hm"] + 0.05
+    )
     assert not offsets.fit(pred, np.full(4000, -1)).any()
 
 
 def test_offsets_that_lose_on_the_other_half_are_not_taken():
     rng = np.random.default_rng(1)
-    worth = [offsets.fit_if_worth(rng.dirichlet([20, 20, 20], 40), rng.integers(0, 3, 40)) for _ in range(20)]  # nothing to learn
+    worth = [
+        offsets.fit_if_worth(rng.dirichlet([20, 20, 20], 40), rng.integers(0, 3, 40))
+        for _ in range(20)
+    ]  # nothing to learn
     assert sum(not w.any() for w in worth) >= 8
-    pred, target = np.tile([0.8, 0.2], (200, 1)) + rng.uniform(-0.1, 0.1, (200, 1)) * [1, -1], np.arange(200) % 2
+    pred, target = (
+        np.tile([0.8, 0.2], (200, 1)) + rng.uniform(-0.1, 0.1, (200, 1)) * [1, -1],
+        np.arange(200) % 2,
+    )
     pred[target == 1] -= np.array([0.15, -0.15])
     assert offsets.fit_if_worth(pred, target).any()
 
@@ -83,15 +107,22 @@ def test_blending_finds_the_better_model_and_sums_to_one():
     rng = np.random.default_rng(0)
     target = rng.integers(0, 2, (500, 1))
     good = np.where(np.eye(2, dtype=bool)[target[:, 0]], 0.8, 0.2)
-    weights = attributes.fit_blend(np.stack([good, np.full((500, 2), 0.5)]), target, {"x": ["a", "b"]})
+    weights = attributes.fit_blend(
+        np.stack([good, np.full((500, 2), 0.5)]), target, {"x": ["a", "b"]}
+    )
     assert weights[0, 0] > 0.99 and weights.sum(0) == pytest.approx(1)
 
 
 def test_cross_fitting_never_fits_on_the_rows_it_answers():
     fold, target = np.array([0, 0, 1, 1, -1]), np.arange(5)[:, None]
     fit = lambda pred, target: set(target[:, 0])
-    result, final = cross_fitted(fit, lambda pred, seen: np.array([len(seen & set(pred[:, 0].astype(int))) for _ in pred]),
-                                 np.arange(5.0)[:, None], target, fold)
+    result, final = cross_fitted(
+        fit,
+        lambda pred, seen: np.array([len(seen & set(pred[:, 0].astype(int))) for _ in pred]),
+        np.arange(5.0)[:, None],
+        target,
+        fold,
+    )
     assert result[:4].tolist() == [0, 0, 0, 0] and final == {0, 1, 2, 3}
 
 
@@ -104,32 +135,61 @@ def test_folds_spread_rare_classes_and_keep_groups_together(script):
     assign = script("split_files").assign_folds
     strata = np.repeat([0, 1, 2], [88, 8, 4])
     fold = assign(strata, np.arange(100), 4, 0)
-    assert np.bincount(fold).tolist() == [25] * 4 and np.bincount(fold[strata == 1]).tolist() == [2] * 4
+    assert (
+        np.bincount(fold).tolist() == [25] * 4
+        and np.bincount(fold[strata == 1]).tolist() == [2] * 4
+    )
     groups = np.repeat(np.arange(50), 2)
     fold = assign(strata, groups, 4, 0)
-    assert all(len(set(fold[groups == g])) == 1 for g in range(50)) and (assign(strata, groups, 4, 0) == fold).all()
+    assert (
+        all(len(set(fold[groups == g])) == 1 for g in range(50))
+        and (assign(strata, groups, 4, 0) == fold).all()
+    )
     with pytest.raises(Stop, match="3 rows or groups are too few to be cut in 4"):
         assign(strata[:3], np.arange(3), 4, 0)
 
 
 def write_official(folder, labels=("a ", "b\n", ""), categories=("Sarees", "Sarees", "Kurtis")):
     folder.mkdir(parents=True, exist_ok=True)
-    train = table(id=["0", "1", "2"], Category=categories, len=["2"] * 3, attr_1=labels, attr_2=["NA", "", "x"])
+    train = table(
+        id=["0", "1", "2"],
+        Category=categories,
+        len=["2"] * 3,
+        attr_1=labels,
+        attr_2=["NA", "", "x"],
+    )
     train.to_csv(folder / "train.csv", index=False)
     table(id=["0", "7"], Category=["Sarees", "Sarees"]).to_csv(folder / "test.csv", index=False)
-    pd.DataFrame({"Category": ["Sarees", "Kurtis"], "No_of_attribute": [2, 1], "Attribute_list": [["p", "q"], ["p"]]}).to_parquet(
-        folder / "category_attributes.parquet")
+    pd.DataFrame(
+        {
+            "Category": ["Sarees", "Kurtis"],
+            "No_of_attribute": [2, 1],
+            "Attribute_list": [["p", "q"], ["p"]],
+        }
+    ).to_parquet(folder / "category_attributes.parquet")
 
 
 def test_official_rows_are_stripped_and_the_two_files_ids_kept_apart(tmp_path):
     write_official(tmp_path)
     rows, files = attributes.read_rows(DATA, tmp_path)
     assert rows.id.tolist() == ["train:0", "train:1", "test:0", "test:7"]
-    assert rows["Sarees/attr_1"].tolist() == ["a", "b", "", ""] and rows["Sarees/attr_2"].tolist() == ["NA", "", "", ""]
-    assert rows.image.tolist() == ["train_images/000000.jpg", "train_images/000001.jpg", "test_images/000000.jpg", "test_images/000007.jpg"]
+    assert rows["Sarees/attr_1"].tolist() == ["a", "b", "", ""] and rows[
+        "Sarees/attr_2"
+    ].tolist() == ["NA", "", "", ""]
+    assert rows.image.tolist() == [
+        "train_images/000000.jpg",
+        "train_images/000001.jpg",
+        "test_images/000000.jpg",
+        "test_images/000007.jpg",
+    ]
     assert files == ["train.csv", "test.csv", "category_attributes.parquet"]
     assert attributes.outputs(rows) == {"Sarees/attr_1": ["a", "b"], "Sarees/attr_2": ["NA"]}
-    assert attributes.encode(rows, attributes.outputs(rows)).tolist() == [[0, 0], [1, -1], [-1, -1], [-1, -1]]
+    assert attributes.encode(rows, attributes.outputs(rows)).tolist() == [
+        [0, 0],
+        [1, -1],
+        [-1, -1],
+        [-1, -1],
+    ]
 
 
 def test_an_attribute_without_any_label_is_named(tmp_path):
@@ -138,18 +198,29 @@ def test_an_attribute_without_any_label_is_named(tmp_path):
         attributes.outputs(attributes.read_rows(DATA, tmp_path)[0])
 
 
-@pytest.mark.parametrize("data, says", [
-    (Data(categories=("Shoes",)), "'Shoes' is not in .*; there are: Sarees, Kurtis"),
-    (Data(categories=("Sarees",), id="sku"), "no column sku; it has: id, Category"),
-    (Data(categories=("Sarees",), train_image="{file}.jpg"), "no column file"),
-    (Data(categories=("Kurtis",)), "test.csv has no row of category Kurtis")])
+@pytest.mark.parametrize(
+    "data, says",
+    [
+        (Data(categories=("Shoes",)), "'Shoes' is not in .*; there are: Sarees, Kurtis"),
+        (Data(categories=("Sarees",), id="sku"), "no column sku; it has: id, Category"),
+        (Data(categories=("Sarees",), train_image="{file}.jpg"), "no column file"),
+        (Data(categories=("Kurtis",)), "test.csv has no row of category Kurtis"),
+    ],
+)
 def test_wrong_tables_are_named(tmp_path, data, says):
     write_official(tmp_path)
     with pytest.raises(Stop, match=says):
         attributes.read_rows(data, tmp_path)
 
 
-@pytest.mark.parametrize("ids, says", [(["0", "a1", "2"], "id is 'a1' in row 3"), (["0", "12.7", "2"], "id is '12.7'"), (["0", "0", "2"], "'0' 2 times")])
+@pytest.mark.parametrize(
+    "ids, says",
+    [
+        (["0", "a1", "2"], "id is 'a1' in row 3"),
+        (["0", "12.7", "2"], "id is '12.7'"),
+        (["0", "0", "2"], "'0' 2 times"),
+    ],
+)
 def test_ids_that_would_name_another_picture_stop(tmp_path, ids, says):
     write_official(tmp_path)
     train = pd.read_csv(tmp_path / "train.csv", dtype=str)
@@ -160,7 +231,9 @@ def test_ids_that_would_name_another_picture_stop(tmp_path, ids, says):
 
 def test_a_missing_label_column_and_a_broken_attribute_table_are_named(tmp_path):
     write_official(tmp_path)
-    pd.read_csv(tmp_path / "train.csv", dtype=str).drop(columns="attr_2").to_csv(tmp_path / "train.csv", index=False)
+    pd.read_csv(tmp_path / "train.csv", dtype=str).drop(columns="attr_2").to_csv(
+        tmp_path / "train.csv", index=False
+    )
     with pytest.raises(Stop, match="train.csv has no column attr_2"):
         attributes.read_rows(DATA, tmp_path)
     (tmp_path / "category_attributes.parquet").write_text("no parquet")
@@ -171,12 +244,22 @@ def test_a_missing_label_column_and_a_broken_attribute_table_are_named(tmp_path)
 def test_all_categories_in_one_are_outputs_of_their_own(tmp_path):
     write_official(tmp_path, labels=("a", "b", "x"))
     rows, _ = attributes.read_rows(Data(), tmp_path)
-    assert attributes.outputs(rows) == {"Kurtis/attr_1": ["x"], "Sarees/attr_1": ["a", "b"], "Sarees/attr_2": ["NA"]}
+    assert attributes.outputs(rows) == {
+        "Kurtis/attr_1": ["x"],
+        "Sarees/attr_1": ["a", "b"],
+        "Sarees/attr_2": ["NA"],
+    }
     assert "Kurtis/attr_2" not in rows
 
 
 TEST = table(id=["7", "0"], Category=["Sarees", "Sarees"])
-LABELS = pd.DataFrame.from_dict({"test:0": {"Sarees/attr_1": "a", "Sarees/attr_2": "no"}, "test:7": {"Sarees/attr_1": "c", "Sarees/attr_2": "yes"}}, orient="index")
+LABELS = pd.DataFrame.from_dict(
+    {
+        "test:0": {"Sarees/attr_1": "a", "Sarees/attr_2": "no"},
+        "test:7": {"Sarees/attr_1": "c", "Sarees/attr_2": "yes"},
+    },
+    orient="index",
+)
 
 
 def test_the_submission_has_the_official_columns_in_the_order_of_test():
@@ -186,11 +269,19 @@ def test_the_submission_has_the_official_columns_in_the_order_of_test():
     assert attributes.problems(made.astype(str), TEST, OUTPUTS, DATA, Post()) == []
 
 
-@pytest.mark.parametrize("change, says", [
-    (lambda t: t.drop(columns="len"), "columns are"), (lambda t: t.iloc[:1], "missing: 1 row, e.g. id 0"),
-    (lambda t: pd.concat([t, t[:1]]), "doubled: 1 row, e.g. id 7"), (lambda t: t.assign(id=["7", "9"]), "not asked for: 1 row"),
-    (lambda t: t.assign(attr_9=["", "x"]), "attr_9 is empty in 1 rows, e.g. id 7"), (lambda t: t.assign(len="3"), "len must be 2"),
-    (lambda t: t.assign(attr_1=["a", "z"]), "attr_1 is 'z' at id 0"), (lambda t: t.assign(Category="Kurtis"), "Category differs")])
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        (lambda t: t.drop(columns="len"), "columns are"),
+        (lambda t: t.iloc[:1], "missing: 1 row, e.g. id 0"),
+        (lambda t: pd.concat([t, t[:1]]), "doubled: 1 row, e.g. id 7"),
+        (lambda t: t.assign(id=["7", "9"]), "not asked for: 1 row"),
+        (lambda t: t.assign(attr_9=["", "x"]), "attr_9 is empty in 1 rows, e.g. id 7"),
+        (lambda t: t.assign(len="3"), "len must be 2"),
+        (lambda t: t.assign(attr_1=["a", "z"]), "attr_1 is 'z' at id 0"),
+        (lambda t: t.assign(Category="Kurtis"), "Category differs"),
+    ],
+)
 def test_what_is_wrong_with_a_submission_is_said(change, says):
     made = attributes.submission(TEST, LABELS, DATA, Post()).astype(str)
     assert says in attributes.problems(change(made), TEST, OUTPUTS, DATA, Post())[0]

@@ -1,4 +1,5 @@
 """N-grams and quantities of texts: counted, binned, kept with their ids."""
+
 import numpy as np
 import pytest
 
@@ -6,8 +7,12 @@ from common.errors import Stop
 from texts.ngrams import BLOCKS, Words, binned, count_words, read_words, save_words
 from texts.quantities import quantities, scaled
 
-TEXTS = [f"Item Name: {kind} tea, {size} Ounce (Pack of {size % 3 + 1})\nBullet Point 1: good {kind} leaves\nValue: {size}.0\nUnit: Ounce"
-         for kind in ("green", "black") for size in range(1, 9)] + [""]
+TEXTS = [
+    f"Item Name: {kind} tea, {size} Ounce (Pack of {size % 3 + 1})\nBullet Point 1: good "
+    f"{kind} leaves\nValue: {size}.0\nUnit: Ounce"
+    for kind in ("green", "black")
+    for size in range(1, 9)
+] + [""]
 
 
 @pytest.fixture
@@ -18,8 +23,15 @@ def words():
 def test_rows_of_words_have_length_1_and_an_empty_text_has_none(words):
     assert words["space"].shape == (17, 8) and words["numbers"].shape[0] == 17
     for block in BLOCKS:
-        length = np.sqrt(words[block].multiply(words[block]).sum(1)).A1 if hasattr(words[block].sum(1), "A1") else np.sqrt((words[block] ** 2).sum(1))
-        assert np.asarray(length).ravel()[:16] == pytest.approx(1, abs=1e-5) and words[block][16].nnz == 0
+        length = (
+            np.sqrt(words[block].multiply(words[block]).sum(1)).A1
+            if hasattr(words[block].sum(1), "A1")
+            else np.sqrt((words[block] ** 2).sum(1))
+        )
+        assert (
+            np.asarray(length).ravel()[:16] == pytest.approx(1, abs=1e-5)
+            and words[block][16].nnz == 0
+        )
     green, black = words["space"][:8].mean(0), words["space"][8:16].mean(0)
     assert np.linalg.norm(green - black) > 0.3
 
@@ -38,9 +50,16 @@ def test_binned_puts_each_number_in_one_bin_and_what_is_missing_in_its_own():
     values = np.column_stack([np.arange(200.0), np.where(np.arange(200) < 100, np.nan, 5.0)])
     x = binned(values, weight=1.0, bins=4).toarray()
     dense = scaled(values).shape[1]
-    first, second = x[:, dense:dense + 5], x[:, dense + 5:]
-    assert first.sum(1).tolist() == [1] * 200 and first[:, :4].sum(0).tolist() == [50] * 4 and not first[:, 4].any()
-    assert second[:100].argmax(1).tolist() == [second.shape[1] - 1] * 100 and len(set(second[100:].argmax(1))) == 1
+    first, second = x[:, dense : dense + 5], x[:, dense + 5 :]
+    assert (
+        first.sum(1).tolist() == [1] * 200
+        and first[:, :4].sum(0).tolist() == [50] * 4
+        and not first[:, 4].any()
+    )
+    assert (
+        second[:100].argmax(1).tolist() == [second.shape[1] - 1] * 100
+        and len(set(second[100:].argmax(1))) == 1
+    )
     np.testing.assert_allclose(binned(values, weight=0.5, bins=4).toarray(), x / 2)
 
 

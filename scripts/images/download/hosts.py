@@ -1,8 +1,9 @@
 """Hosts that files are fetched from: what may be asked of which, and when.
 
-One request is one turn: a redirect or a retry goes back into its host's queue, so that no thread waits for a host, and what is asked
-of a host is counted in one place.
+One request is one turn: a redirect or a retry goes back into its host's queue, so that no thread
+waits for a host, and what is asked of a host is counted in one place.
 """
+
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -14,18 +15,22 @@ from threading import Condition
 from images.download.connections import Failure
 from images.download.links import split_link
 
-SHAKY, LOST = 8, 50               # times in a row that a host gave no answer: then it gets one try a second; then it is given up
-DEAD = 1_000                      # the same for all hosts: the network is gone
+SHAKY, LOST = (
+    8,
+    50,
+)  # times in a row that a host gave no answer: then it gets one try a second; then it is given up
+DEAD = 1_000  # the same for all hosts: the network is gone
 
 
 @dataclass(slots=True, eq=False)
 class Job:
     """A link on its way."""
+
     link: str
-    at: str = ""                      # what is asked for next: the link, or where a redirect led
+    at: str = ""  # what is asked for next: the link, or where a redirect led
     hops: int = 0
     tries: int = 0
-    broken: bool = False              # whether its bytes came once, and were no good
+    broken: bool = False  # whether its bytes came once, and were no good
     host: "Host | None" = None
 
 
@@ -33,32 +38,46 @@ class Host:
     """What waits for one scheme, host and port, and from when on it may be asked."""
 
     def __init__(self, name: str, limit: float):
-        self.name, self.limit = name, limit                 # limit: requests at a time
-        self.fresh, self.later = deque(), []                # later: a heap of (due, number, job)
+        self.name, self.limit = name, limit  # limit: requests at a time
+        self.fresh, self.later = deque(), []  # later: a heap of (due, number, job)
         self.running, self.until, self.place = 0, 0.0, inf  # place: its time in the line
-        self.lost, self.since, self.gone = 0, 0.0, ""       # times in a row without an answer; why it is given up
+        self.lost, self.since, self.gone = (
+            0,
+            0.0,
+            "",
+        )  # times in a row without an answer; why it is given up
 
     def due(self) -> float:
         """From when on it has a job: at once where one is fresh."""
         return 0 if self.fresh else self.later[0][0] if self.later else inf
 
     def pop(self, now: float) -> Job:
-        """The next job; what was put off comes first, a redirect or a retry, when its time has come."""
-        return heappop(self.later)[2] if self.later and self.later[0][0] <= now else self.fresh.popleft()
+        """The next job; what was put off comes first, a redirect or a retry, when its time has
+        come."""
+        return (
+            heappop(self.later)[2]
+            if self.later and self.later[0][0] <= now
+            else self.fresh.popleft()
+        )
 
     def count(self, failure: Failure | None, most: int, patience: float) -> None:
-        """Count how a request ended; the host is given up after `most` in a row without an answer, over `patience` seconds or more."""
+        """Count how a request ended; the host is given up after `most` in a row without an answer,
+        over `patience` seconds or more."""
         now = time.monotonic()
         if failure is None or failure.heard:
             self.lost, self.gone = 0, ""
             return
         self.lost, self.since = self.lost + 1, self.since if self.lost else now
         if self.lost >= most and now - self.since >= patience:
-            self.gone = f"{self.name} is given up: no answer {self.lost} times in a row, the last: {failure.reason}"
+            self.gone = (
+                f"{self.name} is given up: no answer {self.lost} times in a row, the last: "
+                f"{failure.reason}"
+            )
 
 
 class Hosts:
-    """Jobs by host, and the hosts in one line, ordered by the time from which their next job may start.
+    """Jobs by host, and the hosts in one line, ordered by the time from which their next job may
+    start.
 
     A thread takes a job, and gives it back with `end`.
     """
@@ -68,7 +87,8 @@ class Hosts:
         self.hosts, self.line, self.number, self.all = {}, [], count(), Host("the network", inf)
 
     def add(self, job: Job, at: str, due: float = 0.0) -> None:
-        """Queue a job to be asked for at link `at`, not before `due`, a time of time.monotonic; 0: behind the host's other jobs."""
+        """Queue a job to be asked for at link `at`, not before `due`, a time of time.monotonic; 0:
+        behind the host's other jobs."""
         origin = split_link(at)[:3]
         with self.changed:
             if origin not in self.hosts:
@@ -85,7 +105,8 @@ class Hosts:
         return host.gone or self.all.gone
 
     def may_start(self, host: Host) -> float:
-        """From when on a host's next job may start, if nothing else changes; infinity while none may."""
+        """From when on a host's next job may start, if nothing else changes; infinity while none
+        may."""
         if self.gone(host):
             return 0 if host.fresh or host.later else inf
         full = host.running >= (1 if host.lost >= SHAKY else int(host.limit))
@@ -93,7 +114,9 @@ class Hosts:
 
     def plan(self, host: Host) -> None:
         """Give a host its place in the line, if that is earlier than the one it has."""
-        place = max(self.may_start(host), time.monotonic())  # behind the hosts that could have started before
+        place = max(
+            self.may_start(host), time.monotonic()
+        )  # behind the hosts that could have started before
         if place < host.place:
             host.place = place
             heappush(self.line, (host.place, next(self.number), host))
@@ -131,7 +154,11 @@ class Hosts:
                 host.count(failure, LOST, patience)
                 self.all.count(failure, DEAD, patience)
                 wait = failure.wait if failure else 0.0
-                host.limit = max(1, host.limit / 2) if wait else min(self.settings.per_host, host.limit + 1 / host.limit)
+                host.limit = (
+                    max(1, host.limit / 2)
+                    if wait
+                    else min(self.settings.per_host, host.limit + 1 / host.limit)
+                )
                 pause = max(wait, 1 if host.lost >= SHAKY else 0)
                 host.until = max(host.until, time.monotonic() + min(pause, self.settings.max_wait))
             self.plan(host)

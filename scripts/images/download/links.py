@@ -1,20 +1,28 @@
-"""Links: which names are links, what they may lead to, under which name their files lie. A link comes from a csv and is not trusted."""
+"""Links: which names are links, what they may lead to, under which name their files lie. A link
+comes from a csv and is not trusted."""
+
 import re
 from ipaddress import IPv4Address, ip_address, ip_network
 from urllib.parse import quote, urlsplit
 
 from images.names import is_link
 
-LONGEST = 8_192                   # characters of a link; servers take 8,000 or so
+LONGEST = 8_192  # characters of a link; servers take 8,000 or so
 CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")  # a name or IPv4 address in any notation; an IPv6 address
+HOST = re.compile(
+    r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
+)  # a name or IPv4 address in any notation; an IPv6 address
 PORTS = {"http": 80, "https": 443}
-NAT64, SIX_TO_FOUR, GLOBAL = ip_network("64:ff9b::/96"), ip_network("2002::/16"), ip_network("2000::/3")
+NAT64, SIX_TO_FOUR, GLOBAL = (
+    ip_network("64:ff9b::/96"),
+    ip_network("2002::/16"),
+    ip_network("2000::/3"),
+)
 
 
 def split_link(link: str) -> tuple[str, str, int, str]:
-    """Scheme, host in ASCII, port, and what to ask the host for, percent-encoded. Raises ValueError with why the link is refused; it
-    never quotes the link, which may hold a password."""
+    """Scheme, host in ASCII, port, and what to ask the host for, percent-encoded. Raises ValueError
+    with why the link is refused; it never quotes the link, which may hold a password."""
     if len(link) > LONGEST:
         raise ValueError(f"is longer than {LONGEST:,} characters")
     if CONTROL.search(link):
@@ -39,7 +47,12 @@ def split_link(link: str) -> tuple[str, str, int, str]:
     if not port:
         raise ValueError("has a port that is none")
     query = "?" + parts.query if parts.query else ""
-    return scheme, host, port, quote(parts.path or "/", "/%:@!$&'()*+,;=~") + quote(query, "/%:@!$&'()*+,;=~?")
+    return (
+        scheme,
+        host,
+        port,
+        quote(parts.path or "/", "/%:@!$&'()*+,;=~") + quote(query, "/%:@!$&'()*+,;=~?"),
+    )
 
 
 def problem(link: str) -> str:
@@ -52,22 +65,28 @@ def problem(link: str) -> str:
 
 
 def address_problem(ip: str, networks=()) -> str:
-    """Why an address may not be connected to, "" where it may: it must be public, or in one of `networks` (CIDR). So must an IPv4
-    address that an IPv6 one stands for."""
+    """Why an address may not be connected to, "" where it may: it must be public, or in one of
+    `networks` (CIDR). So must an IPv4 address that an IPv6 one stands for."""
     address = ip_address(ip.partition("%")[0])
     allowed = [ip_network(network) for network in networks]
     for form in meant(address):
-        public = form.is_global and not form.is_multicast and not form.is_reserved and (form.version == 4 or form in GLOBAL)
+        public = (
+            form.is_global
+            and not form.is_multicast
+            and not form.is_reserved
+            and (form.version == 4 or form in GLOBAL)
+        )
         if not public and not any(form in network for network in allowed):
             return f"leads to {ip}, which is not a public address; download.networks can allow it"
     return ""
 
 
 def meant(address) -> list:
-    """The addresses that a packet to `address` may end up at: itself, or what is behind IPv4-mapped, NAT64, 6to4 and Teredo."""
+    """The addresses that a packet to `address` may end up at: itself, or what is behind
+    IPv4-mapped, NAT64, 6to4 and Teredo."""
     if address.version == 4:
         return [address]
-    last = IPv4Address(int(address) & 0xffffffff)
+    last = IPv4Address(int(address) & 0xFFFFFFFF)
     if address.ipv4_mapped or address in NAT64:
         return [last]
     if address in SIX_TO_FOUR:

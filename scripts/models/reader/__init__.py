@@ -1,7 +1,10 @@
-"""reader: LightGBM that chooses among the candidate values of a row's text, or none of them; one per fold.
+"""reader: LightGBM that chooses among the candidate values of a row's text, or none of them; one
+per fold.
 
-Its objective is the softmax over a row's candidates, so that the scores are probabilities: their sum and that of "none" is 1.
+Its objective is the softmax over a row's candidates, so that the scores are probabilities: their
+sum and that of "none" is 1.
 """
+
 from typing import Annotated
 
 import numpy as np
@@ -31,7 +34,9 @@ from texts.units import UNITS
 
 FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("reader",), "06_infer", ()
 PER, ANSWERS, PICTURES, TEXTS = "fold", ("value",), False, False
-MANY = 100_000  # candidates from which on threads pay; 10,000 cost one 2 s, and two that wait for each other beside other jobs 6 to 92 s
+# candidates from which on threads pay; 10,000 cost one 2 s, and two that wait for each other beside
+# other jobs 6 to 92 s
+MANY = 100_000
 READS = (*COLUMNS, *(f"usual {name}" for name in SHARES), *(f"alike {name}" for name in ALIKE))
 LEAST = 0.2  # cosine of a row whose label is a candidate
 
@@ -49,32 +54,83 @@ def packages(config):
 
 
 def fit(job, k: int, rows, file) -> dict:
-    """Train reader_<k>, reader.seeds boosters on all labelled rows outside fold k. Gives each column's share of the gain.
+    """Train reader_<k>, reader.seeds boosters on all labelled rows outside fold k. Gives each
+    column's share of the gain.
 
-    What is usual a training row is told of the labels of the other folds, as the rows of fold k are.
+    What is usual a training row is told of the labels of the other folds, as the rows of fold k
+    are.
     """
     import lightgbm
 
-    settings, train, texts, more = job.config.reader, rows.labelled(k), Texts(job, rows), further_labels(job.config)
-    part = rows.fold if len(np.unique(rows.fold[train])) > 2 else 2 * rows.fold + np.unique(rows.group, return_inverse=True)[1] % 2
+    settings, train, texts, more = (
+        job.config.reader,
+        rows.labelled(k),
+        Texts(job, rows),
+        further_labels(job.config),
+    )
+    part = (
+        rows.fold
+        if len(np.unique(rows.fold[train])) > 2
+        else 2 * rows.fold + np.unique(rows.group, return_inverse=True)[1] % 2
+    )
     row, found, right = [], [], []
     for f in progress(np.unique(part[train]), "candidates"):
         source, wanted = train[part[train] != f], train[part[train] == f]
-        candidates, x = columns(texts, rows, wanted, source, Usual(*joined(rows.target[source], texts.group[source], more)), settings)
-        row, found, right = [*row, wanted[candidates.row]], [*found, x], [*right, is_right(candidates, rows.target[wanted])]
+        candidates, x = columns(
+            texts,
+            rows,
+            wanted,
+            source,
+            Usual(*joined(rows.target[source], texts.group[source], more)),
+            settings,
+        )
+        row, found, right = (
+            [*row, wanted[candidates.row]],
+            [*found, x],
+            [*right, is_right(candidates, rows.target[wanted])],
+        )
     row, x, y = (np.concatenate(parts) for parts in (row, found, right))
-    log(member=f"reader_{k}", train=len(train), candidates=len(x), found=float(1 - y[ends(row)].mean()))
+    log(
+        member=f"reader_{k}",
+        train=len(train),
+        candidates=len(x),
+        found=float(1 - y[ends(row)].mean()),
+    )
     data = lightgbm.Dataset(x, y, free_raw_data=False)
     try:
-        boosters = [lightgbm.train(parameters(settings, row, job.config.data.seed * 1000 + i), data, settings.rounds)
-                    for i in progress(range(settings.seeds), "boosters")]
+        boosters = [
+            lightgbm.train(
+                parameters(settings, row, job.config.data.seed * 1000 + i), data, settings.rounds
+            )
+            for i in progress(range(settings.seeds), "boosters")
+        ]
     except lightgbm.basic.LightGBMError as error:
-        raise Stop(f"{len(train)} rows with {len(x)} candidates are too few to learn from: {error}; lower data.n_folds, or give more rows") from None
+        raise Stop(
+            f"{len(train)} rows with {len(x)} candidates are too few to learn from: "
+            f"{error}; lower data.n_folds, or give more rows"
+        ) from None
     target, group = joined(rows.target[train], texts.group[train], more)
-    save_arrays({"target": target, "group": group, **{
-        f"booster_{i}": np.frombuffer(booster.model_to_string().encode(), np.uint8) for i, booster in enumerate(boosters)}}, file)
+    save_arrays(
+        {
+            "target": target,
+            "group": group,
+            **{
+                f"booster_{i}": np.frombuffer(booster.model_to_string().encode(), np.uint8)
+                for i, booster in enumerate(boosters)
+            },
+        },
+        file,
+    )
     gain = sum(booster.feature_importance("gain") for booster in boosters)
-    return {"raw": raw_labels(job.config), "gain": dict(sorted(zip(READS, (gain / max(gain.sum(), 1e-9)).round(4).tolist()), key=lambda item: -item[1]))}
+    return {
+        "raw": raw_labels(job.config),
+        "gain": dict(
+            sorted(
+                zip(READS, (gain / max(gain.sum(), 1e-9)).round(4).tolist()),
+                key=lambda item: -item[1],
+            )
+        ),
+    }
 
 
 def predict(job, k: int, rows, wanted) -> np.ndarray:
@@ -88,10 +144,16 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
         boosters = [lightgbm.Booster(model_str=text.tobytes().decode()) for text in state.values()]
     except (KeyError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
         raise Stop(f"cannot read {file}: {error}; remove it and run make again") from None
-    candidates, x = columns(Texts(job, rows), rows, wanted, rows.labelled(k), usual, job.config.reader)
-    weight = softmax(np.mean([booster.predict(x, raw_score=True) for booster in boosters], 0), candidates.row)
+    candidates, x = columns(
+        Texts(job, rows), rows, wanted, rows.labelled(k), usual, job.config.reader
+    )
+    weight = softmax(
+        np.mean([booster.predict(x, raw_score=True) for booster in boosters], 0), candidates.row
+    )
     values = [[] for _ in wanted]
-    for i, number, unit, share in zip(candidates.row, candidates.number.tolist(), candidates.unit, weight.tolist()):
+    for i, number, unit, share in zip(
+        candidates.row, candidates.number.tolist(), candidates.unit, weight.tolist()
+    ):
         if unit >= 0:
             values[i].append((number, UNITS[unit], share))
     return slots.pack(values, rows.question[wanted])
@@ -104,35 +166,64 @@ def unseen(job, rows) -> np.ndarray:
 
 
 class Texts:
-    """Of all rows: lines of text, of the row's own text where rows have one, else of its picture; entities, groups, and which texts are alike."""
+    """Of all rows: lines of text, of the row's own text where rows have one, else of its picture;
+    entities, groups, and which texts are alike."""
 
     def __init__(self, job, rows):
         of_image = {} if rows.text is not None else read_lines(job.paths.ocr)
-        self.lines = [of_image.get(image, []) for image in rows.image] if rows.text is None else [text_lines(text) for text in rows.text]
-        self.entity, self.group = pd.Index(slots.NAMES).get_indexer(rows.question), group_numbers(rows.category, len(rows.id))
-        self.space, self.key = spaces([" ".join(line.text for line in lines) for lines in self.lines]), mixed(self.entity, self.group)
+        self.lines = (
+            [of_image.get(image, []) for image in rows.image]
+            if rows.text is None
+            else [text_lines(text) for text in rows.text]
+        )
+        self.entity, self.group = (
+            pd.Index(slots.NAMES).get_indexer(rows.question),
+            group_numbers(rows.category, len(rows.id)),
+        )
+        self.space, self.key = (
+            spaces([" ".join(line.text for line in lines) for lines in self.lines]),
+            mixed(self.entity, self.group),
+        )
 
 
-def columns(texts: Texts, rows, wanted, source, usual: Usual, settings) -> tuple[Candidates, np.ndarray]:
-    """Candidates of the rows `wanted` (m,), and what LightGBM reads of them (c, READS) float32, as the labels of the rows `source` and what is
-    usual tell."""
+def columns(
+    texts: Texts, rows, wanted, source, usual: Usual, settings
+) -> tuple[Candidates, np.ndarray]:
+    """Candidates of the rows `wanted` (m,), and what LightGBM reads of them (c, READS) float32, as
+    the labels of the rows `source` and what is usual tell."""
     entity, group = texts.entity[wanted], texts.group[wanted]
     near, cosine = alike(texts.space, texts.key, source, wanted)
     keys, labels = list(zip(entity.tolist(), group.tolist())), rows.target[near]
-    units = [[UNITS[unit] for unit in usual.units(*key)[:settings.units]] for key in keys]
+    units = [[UNITS[unit] for unit in usual.units(*key)[: settings.units]] for key in keys]
     likely = (cosine >= LEAST) & slots.ALLOWED[labels[:, :, 1].astype(int)]
-    values = [list(dict.fromkeys([*((number, int(code) % slots.WIDTH) for number, code in label[use][:settings.values].tolist()),
-                                  *usual.values(*key, settings.values)])) for key, label, use in zip(keys, labels, likely)]
+    values = [
+        list(
+            dict.fromkeys(
+                [
+                    *(
+                        (number, int(code) % slots.WIDTH)
+                        for number, code in label[use][: settings.values].tolist()
+                    ),
+                    *usual.values(*key, settings.values),
+                ]
+            )
+        )
+        for key, label, use in zip(keys, labels, likely)
+    ]
     candidates = gather([texts.lines[i] for i in wanted], rows.question[wanted], units, values)
     some, at = candidates.unit >= 0, candidates.row
-    code, known = slots.WIDTH * entity[at] + candidates.unit, np.full((len(at), len(SHARES)), np.nan)
+    code, known = (
+        slots.WIDTH * entity[at] + candidates.unit,
+        np.full((len(at), len(SHARES)), np.nan),
+    )
     known[some] = usual.columns(code[some], candidates.number[some], group[at][some])
     said = alike_columns(labels, cosine, at, candidates.number, np.where(some, code, -1))
     return candidates, np.column_stack([candidates.x, known, said]).astype(np.float32)
 
 
 def further_labels(config) -> tuple[np.ndarray, np.ndarray]:
-    """Targets (n, 2) and group numbers (n,) of the table reader.labels, without the rows of data.train's and data.test's pictures."""
+    """Targets (n, 2) and group numbers (n,) of the table reader.labels, without the rows of
+    data.train's and data.test's pictures."""
     data, name = config.data, config.reader.labels
     if not name:
         return np.zeros((0, 2)), np.zeros(0)
@@ -141,13 +232,22 @@ def further_labels(config) -> tuple[np.ndarray, np.ndarray]:
         log(left_out=name, because=f"{folder} has no such file")
         return np.zeros((0, 2)), np.zeros(0)
     if not data.group:
-        raise Stop(f"reader.labels={name} needs data.group, the column by which it is kept apart from {data.train} and {data.test}")
+        raise Stop(
+            f"reader.labels={name} needs data.group, the column by which it is kept apart "
+            f"from {data.train} and {data.test}"
+        )
     category = [data.category_column] if data.category_column else []
     table = read_csv(folder / name, [data.group, data.question, data.labels[0], *category])
-    own = {value for file in (data.train, data.test) for value in read_csv(folder / file, [data.group])[data.group]}
+    own = {
+        value
+        for file in (data.train, data.test)
+        for value in read_csv(folder / file, [data.group])[data.group]
+    }
     table = table[~table[data.group].isin(own) & table[data.question].isin(slots.NAMES)]
     log(labels=name, rows=len(table))
-    return slots.encode_values(table[data.labels[0]], table[data.question]), group_numbers(table[category[0]] if category else None, len(table))
+    return slots.encode_values(table[data.labels[0]], table[data.question]), group_numbers(
+        table[category[0]] if category else None, len(table)
+    )
 
 
 def raw_labels(config) -> dict:
@@ -164,7 +264,9 @@ def joined(target, group, more) -> tuple[np.ndarray, np.ndarray]:
 def is_right(candidates: Candidates, target: np.ndarray) -> np.ndarray:
     """1.0 (c,) where a candidate is its row's value; the last of a row where no other is."""
     row, unit = candidates.row, candidates.unit
-    right = (unit >= 0) & (candidates.number == target[row, 0]) & (unit == target[row, 1] % slots.WIDTH)
+    right = (
+        (unit >= 0) & (candidates.number == target[row, 0]) & (unit == target[row, 1] % slots.WIDTH)
+    )
     right[ends(row)] = np.bincount(row, right, len(target)) == 0
     return right.astype(float)
 
@@ -184,22 +286,44 @@ def softmax(score: np.ndarray, row: np.ndarray) -> np.ndarray:
 
 
 def parameters(settings, row: np.ndarray, seed: int) -> dict:
-    """LightGBM's for the candidates of the rows `row` (c,): cross-entropy of the softmax over each row's candidates."""
+    """LightGBM's for the candidates of the rows `row` (c,): cross-entropy of the softmax over each
+    row's candidates."""
+
     def objective(score, data):
         share = softmax(score, row)
         return share - data.get_label(), (share * (1 - share)).clip(1e-3)
 
-    return {"objective": objective, "learning_rate": settings.lr, "num_leaves": settings.leaves, "min_data_in_leaf": 20, "lambda_l2": 1.0,
-            "feature_fraction": 0.4, "bagging_fraction": 0.8, "bagging_freq": 1, "extra_trees": True, "seed": seed, "deterministic": True,
-            "force_col_wise": True, "verbose": -1, "num_threads": 1 if len(row) < MANY else 0}
+    return {
+        "objective": objective,
+        "learning_rate": settings.lr,
+        "num_leaves": settings.leaves,
+        "min_data_in_leaf": 20,
+        "lambda_l2": 1.0,
+        "feature_fraction": 0.4,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "extra_trees": True,
+        "seed": seed,
+        "deterministic": True,
+        "force_col_wise": True,
+        "verbose": -1,
+        "num_threads": 1 if len(row) < MANY else 0,
+    }
 
 
 class Reader(Section):
     """LightGBM that chooses among the values that a row's text may mean."""
-    labels: str = ""                  # a further table of labels in data.folder, for what values are usual; used where it is there; "" = none
-    units: Annotated[int, Field(ge=0)] = 2   # that a number without one is tried with: the most usual of its group
-    values: Annotated[int, Field(ge=0)] = 3  # of the most usual of its group that each row may have, whatever its text
+
+    # a further table of labels in data.folder, for what values are usual; used where it is there;
+    # "" = none
+    labels: str = ""
+    units: Annotated[int, Field(ge=0)] = (
+        2  # that a number without one is tried with: the most usual of its group
+    )
+    values: Annotated[int, Field(ge=0)] = (
+        3  # of the most usual of its group that each row may have, whatever its text
+    )
     rounds: Count = 300
     leaves: Annotated[int, Field(ge=2)] = 15
     lr: Positive = 0.05
-    seeds: Count = 3                  # models per fold, averaged
+    seeds: Count = 3  # models per fold, averaged

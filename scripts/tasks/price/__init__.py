@@ -1,8 +1,11 @@
-"""One positive number per row, its price, judged by SMAPE: the Amazon ML Challenge 2025, or any table with a price.
+"""One positive number per row, its price, judged by SMAPE: the Amazon ML Challenge 2025, or any
+table with a price.
 
-A prediction (n, 1) is log1p of the price, where averages are taken; a target (n, 1) likewise, -1 where not known; an answer
-(n, 1) is the price itself. `outputs` {column: [lowest, highest]} holds the bounds that the training prices give to answers.
+A prediction (n, 1) is log1p of the price, where averages are taken; a target (n, 1) likewise, -1
+where not known; an answer (n, 1) is the price itself. `outputs` {column: [lowest, highest]} holds
+the bounds that the training prices give to answers.
 """
+
 import numpy as np
 import pandas as pd
 
@@ -16,16 +19,26 @@ Outputs = dict[str, list[float]]
 
 
 def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
-    """The rows, train then test, and the names of the files read. Columns: id "train:12", split, image, group, text, price.
+    """The rows, train then test, and the names of the files read. Columns: id "train:12", split,
+    image, group, text, price.
 
-    Stop on a price that is no positive number; an empty one is not known, and its row is predicted but not learnt from.
+    Stop on a price that is no positive number; an empty one is not known, and its row is predicted
+    but not learnt from.
     """
     if len(data.labels) != 1:
-        raise Stop(f"data.labels is {', '.join(data.labels) or 'empty'}; a price is one column, e.g. data.labels=price")
+        raise Stop(
+            f"data.labels is {', '.join(data.labels) or 'empty'}; a price is one column, "
+            "e.g. data.labels=price"
+        )
     parts, group = [], group_column(data)
-    for split, name, pattern in (("train", data.train, data.train_image), ("test", data.test, data.test_image)):
+    for split, name, pattern in (
+        ("train", data.train, data.train_image),
+        ("test", data.test, data.test_image),
+    ):
         known = split == "train"
-        table = read_csv(folder / name, [data.id, *data.text, *((*data.labels, *group) if known else ())])
+        table = read_csv(
+            folder / name, [data.id, *data.text, *((*data.labels, *group) if known else ())]
+        )
         distinct(table, data.id, folder / name)
         if table.empty:
             raise Stop(f"{folder / name} has no row")
@@ -33,19 +46,39 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
         number = pd.to_numeric(price.where(price != ""), errors="coerce")
         wrong = price[(price != "") & ~((number > 0) & np.isfinite(number))]
         if len(wrong):
-            raise Stop(f"{folder / name}: {data.labels[0]} is {wrong.iloc[0]!r} at {data.id} {table[data.id][wrong.index[0]]}"
-                       f"{more(wrong)}; a price is a positive number: make the cell empty where it is not known")
-        parts.append(pd.DataFrame({
-            "id": split + ":" + table[data.id], "split": split, "image": image_names(table, pattern, folder) if pattern else "",
-            "group": table[data.group] if group and known else "", "text": paragraphs(table, data.text), "price": price}))
+            raise Stop(
+                f"{folder / name}: {data.labels[0]} is {wrong.iloc[0]!r} at {data.id} "
+                f"{table[data.id][wrong.index[0]]}"
+                f"{more(wrong)}; a price is a positive number: make the cell empty where "
+                "it is not known"
+            )
+        parts.append(
+            pd.DataFrame(
+                {
+                    "id": split + ":" + table[data.id],
+                    "split": split,
+                    "image": image_names(table, pattern, folder) if pattern else "",
+                    "group": table[data.group] if group and known else "",
+                    "text": paragraphs(table, data.text),
+                    "price": price,
+                }
+            )
+        )
         if data.text and not (parts[-1].text != "").any():
-            raise Stop(f"{folder / name}: {', '.join(data.text)} is empty in every row; name the columns of text in data.text")
+            raise Stop(
+                f"{folder / name}: {', '.join(data.text)} is empty in every row; name the "
+                "columns of text in data.text"
+            )
     return pd.concat(parts, ignore_index=True), [data.train, data.test]
 
 
 def paragraphs(table: pd.DataFrame, columns) -> pd.Series:
     """The text columns of each row one below the other, without the empty ones."""
-    return pd.Series(["\n".join(filter(None, cells)) for cells in table[list(columns)].itertuples(index=False)], table.index, dtype=object)
+    return pd.Series(
+        ["\n".join(filter(None, cells)) for cells in table[list(columns)].itertuples(index=False)],
+        table.index,
+        dtype=object,
+    )
 
 
 def outputs(rows: pd.DataFrame) -> Outputs:
@@ -54,7 +87,10 @@ def outputs(rows: pd.DataFrame) -> Outputs:
     if price.empty:
         raise Stop("no training row has a price; look at data.labels")
     if price.min() == price.max():
-        raise Stop(f"every training price is {price.min():g}: there is nothing to learn; look at data.labels")
+        raise Stop(
+            f"every training price is {price.min():g}: there is nothing to learn; look at "
+            "data.labels"
+        )
     return {"price": [float(price.min()), float(price.max())]}
 
 
@@ -69,12 +105,16 @@ def encode(rows: pd.DataFrame, outputs: Outputs) -> np.ndarray:
 
 
 def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
-    """log1p prices (n, 1) of a table in the organisers' columns; -1 where a cell is empty. Stop on one that is no price."""
+    """log1p prices (n, 1) of a table in the organisers' columns; -1 where a cell is empty. Stop on
+    one that is no price."""
     found, text = log_prices(table[data.labels[0]]), table[data.labels[0]]
     wrong = table[(found[:, 0] < 0) & (text != "")]
     if len(wrong):
-        raise Stop(f"{data.labels[0]} is {wrong[data.labels[0]].iloc[0]!r} at {data.id} {wrong[data.id].iloc[0]}{more(wrong)}; "
-                   "it must be a positive number, or empty")
+        raise Stop(
+            f"{data.labels[0]} is {wrong[data.labels[0]].iloc[0]!r} at {data.id} "
+            f"{wrong[data.id].iloc[0]}{more(wrong)}; "
+            "it must be a positive number, or empty"
+        )
     return found
 
 
@@ -95,14 +135,16 @@ def log_prices(text: pd.Series) -> np.ndarray:
 
 
 def strata(target: np.ndarray) -> np.ndarray:
-    """The decile of each row's price (n,), -1 where it is not known: every fold gets as many cheap and dear rows."""
+    """The decile of each row's price (n,), -1 where it is not known: every fold gets as many cheap
+    and dear rows."""
     known = target[:, 0] >= 0
     edges = np.quantile(target[known, 0], np.arange(1, 10) / 10)
     return np.where(known, np.searchsorted(edges, target[:, 0], side="right"), -1)
 
 
 def priors(target: np.ndarray, outputs: Outputs) -> np.ndarray:
-    """The median (1,) of the known rows: the answer for a row that cannot be read, and the baseline."""
+    """The median (1,) of the known rows: the answer for a row that cannot be read, and the
+    baseline."""
     known = target[target >= 0]
     return np.array([np.median(known) if len(known) else np.log1p(np.mean(outputs["price"]))])
 
@@ -118,12 +160,15 @@ def average(preds: np.ndarray) -> np.ndarray:
 
 
 def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:
-    """Weights (m, 1) of m models, pred (m, n, 1): those of least squares on log1p that are not negative, brought to sum 1."""
+    """Weights (m, 1) of m models, pred (m, n, 1): those of least squares on log1p that are not
+    negative, brought to sum 1."""
     from scipy.optimize import nnls
 
     pred, known = within(pred, outputs), target[:, 0] >= 0
     weights = nnls(pred[:, known, 0].T.astype(float), target[known, 0])[0]
-    return (weights / weights.sum() if weights.sum() > 0 else np.full(len(pred), 1 / len(pred)))[:, None]
+    return (weights / weights.sum() if weights.sum() > 0 else np.full(len(pred), 1 / len(pred)))[
+        :, None
+    ]
 
 
 def apply_blend(pred: np.ndarray, weights: np.ndarray, outputs: Outputs) -> np.ndarray:
@@ -132,14 +177,15 @@ def apply_blend(pred: np.ndarray, weights: np.ndarray, outputs: Outputs) -> np.n
 
 
 def within(pred: np.ndarray, outputs: Outputs) -> np.ndarray:
-    """Predictions no further than e² times outside the training prices: of a model that diverged, least squares would take a grain so small
-    that it is none, and that still is a fortune."""
+    """Predictions no further than e² times outside the training prices: of a model that diverged,
+    least squares would take a grain so small that it is none, and that still is a fortune."""
     low, high = np.log1p(outputs["price"])
     return pred.clip(low - 2, high + 2)
 
 
 def fit_decode(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:
-    """The shift (1,) of log1p prices that makes SMAPE least on the known rows; 0 where it would lose on rows it was not fitted on."""
+    """The shift (1,) of log1p prices that makes SMAPE least on the known rows; 0 where it would
+    lose on rows it was not fitted on."""
     known = target[:, 0] >= 0
     return np.array([shift_if_worth(pred[known, 0], target[known, 0])])
 
@@ -160,21 +206,35 @@ def score_at_size(answer: np.ndarray, target: np.ndarray, outputs: Outputs, n: i
     return score(answer, target, outputs)
 
 
-def score_draws(answer: np.ndarray, target: np.ndarray, outputs: Outputs, weights: np.ndarray) -> np.ndarray:
-    """SMAPE (b,) where row i counts weights[:, i] times (b, n); nan where no row with a price counts."""
+def score_draws(
+    answer: np.ndarray, target: np.ndarray, outputs: Outputs, weights: np.ndarray
+) -> np.ndarray:
+    """SMAPE (b,) where row i counts weights[:, i] times (b, n); nan where no row with a price
+    counts."""
     known = target[:, 0] >= 0
     term = terms(answer[known, 0], np.expm1(target[known, 0]))
     counts = (weight[known].astype(float) for weight in weights)
-    return np.array([100 * ((count * term).sum() / count.sum()) if count.any() else np.nan for count in counts])
+    return np.array(
+        [100 * ((count * term).sum() / count.sum()) if count.any() else np.nan for count in counts]
+    )
 
 
-def table(answer: np.ndarray, target: np.ndarray, outputs: Outputs, pred: np.ndarray | None = None) -> dict[str, dict]:
-    """{price: {smape, mae, log_mae, bias}}: mean absolute error in the price's unit and in log1p, and the mean error in log1p."""
+def table(
+    answer: np.ndarray, target: np.ndarray, outputs: Outputs, pred: np.ndarray | None = None
+) -> dict[str, dict]:
+    """{price: {smape, mae, log_mae, bias}}: mean absolute error in the price's unit and in log1p,
+    and the mean error in log1p."""
     known = target[:, 0] >= 0
     price, truth = answer[known, 0], np.expm1(target[known, 0])
     error = np.log1p(price) - target[known, 0]
-    return {"price": {"smape": smape(price, truth), "mae": float(np.abs(price - truth).mean()),
-                      "log_mae": float(np.abs(error).mean()), "bias": float(error.mean())}}
+    return {
+        "price": {
+            "smape": smape(price, truth),
+            "mae": float(np.abs(price - truth).mean()),
+            "log_mae": float(np.abs(error).mean()),
+            "bias": float(error.mean()),
+        }
+    }
 
 
 def spell(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
@@ -183,17 +243,31 @@ def spell(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
 
 
 def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.DataFrame:
-    """id and price in the order of test.csv. answers: `spell`'s table with the rows' ids as its index."""
-    return pd.DataFrame({data.id: test[data.id], data.labels[0]: answers.price.reindex("test:" + test[data.id]).to_numpy()})
+    """id and price in the order of test.csv. answers: `spell`'s table with the rows' ids as its
+    index."""
+    return pd.DataFrame(
+        {
+            data.id: test[data.id],
+            data.labels[0]: answers.price.reindex("test:" + test[data.id]).to_numpy(),
+        }
+    )
 
 
 def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, post) -> list[str]:
-    """What the organisers would refuse in a submission read as text, a line each; [] when it is right."""
+    """What the organisers would refuse in a submission read as text, a line each; [] when it is
+    right."""
     columns = [data.id, data.labels[0]]
     if list(table) != columns:
         return [f"columns are {','.join(table)}; they must be {','.join(columns)}"]
     number = pd.to_numeric(table[columns[1]], errors="coerce")
     wrong = table[~((number > 0) & np.isfinite(number))]
-    found = [f"{columns[1]} is {wrong[columns[1]].iloc[0]!r} at {data.id} {wrong[data.id].iloc[0]}{more(wrong)}; "
-             "it must be a positive number"] if len(wrong) else []
+    found = (
+        [
+            f"{columns[1]} is {wrong[columns[1]].iloc[0]!r} at {data.id} "
+            f"{wrong[data.id].iloc[0]}{more(wrong)}; "
+            "it must be a positive number"
+        ]
+        if len(wrong)
+        else []
+    )
     return id_problems(table[data.id], test[data.id], data.id) + found

@@ -47,7 +47,9 @@ def main(argv=None):
             set(names) - set(job.config.models),
             settings.trust,
         )
-        for name, factor in zip(names, np.exp(np.median(x[known], 0) - np.median(y[known]))):
+        for name, factor in zip(
+            names, np.exp(np.median(x[known], 0) - np.median(y[known])), strict=True
+        ):
             if not 1 / 3 < factor < 3:
                 raise errors.Stop(
                     f"{name} is {factor:.2g} times the price in the middle: a logarithm, "
@@ -62,16 +64,16 @@ def main(argv=None):
             rows.fold,
         )
         columns = {
-            **dict(zip(names, prices.T)),
+            **dict(zip(names, prices.T, strict=True)),
             "geometric mean": np.exp(x.mean(1)),
-            **dict(zip(PARTS, np.exp(made).T)),
+            **dict(zip(PARTS, np.exp(made).T, strict=True)),
         }
         record |= {
             "scores": {
                 name: rows.task.score(column[known, None], target[known, None], rows.outputs)
                 for name, column in columns.items()
             },
-            "linear": dict(zip(names, fit_linear(x[known], y[known])[:-1].tolist())),
+            "linear": dict(zip(names, fit_linear(x[known], y[known])[:-1].tolist(), strict=True)),
             "raw": digests(job.config.data, settings),
         }
         np.savez(

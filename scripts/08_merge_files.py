@@ -91,9 +91,9 @@ def main(argv=None):
             )
         record |= {
             "scores": scores,
-            "at_test_size": dict(zip(scores, at_size)),
+            "at_test_size": dict(zip(scores, at_size, strict=True)),
             "without_picture": sorted(blind),
-            "weights_of_models": dict(zip(last, weights.tolist())),
+            "weights_of_models": dict(zip(last, weights.tolist(), strict=True)),
         }
         np.savez(part, id=rows.id, pred=ensemble)
     parts = {output: [table[output][task.SCORE] for table in scores.values()] for output in outputs}
@@ -108,9 +108,9 @@ def main(argv=None):
             else {}
         ),
     )
-    for model, weight in zip(last, weights):
+    for model, weight in zip(last, weights, strict=True):
         log(model=model, mean_weight=float(weight.mean()))
-    value = dict(zip(scores, official))
+    value = dict(zip(scores, official, strict=True))
     worse = np.less if task.MODE == "max" else np.greater
     for model in (model for model in config.models if worse(value[model], value[task.BASELINE])):
         log(

@@ -20,9 +20,8 @@ def show(blocks) -> None:
     """Notes and tables as text."""
     for block in blocks:
         if hasattr(block, "frame"):
-            print(
-                f"\n{block.caption}\n{block.frame.to_string(index=False, float_format='{:.4f}'.format)}"
-            )
+            table = block.frame.to_string(index=False, float_format="{:.4f}".format)
+            print(f"\n{block.caption}\n{table}")
         elif hasattr(block, "text"):
             print(f"\n{block.text}")
 

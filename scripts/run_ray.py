@@ -146,7 +146,7 @@ def require_shared() -> None:
             ).remote(places)
             for node in nodes
         ]
-        for node, missing in zip(nodes, ray.get(asked)):
+        for node, missing in zip(nodes, ray.get(asked), strict=True):
             if missing:
                 raise Stop(
                     f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']}) does "

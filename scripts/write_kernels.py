@@ -88,7 +88,9 @@ def plan(job) -> list[tuple[str, str, dict]]:
     settings = job.overrides + [LIMIT] * (
         not any(item.startswith("run.time_limit=") for item in job.overrides)
     )
-    target = lambda member: str(paths.pred(member).relative_to(paths.dir))
+
+    def target(member):
+        return str(paths.pred(member).relative_to(paths.dir))
 
     def kernel(end: str, **more):
         return {

@@ -66,9 +66,12 @@ def jpeg(name: str, side: int = 32) -> bytes:
 
 def bomb() -> bytes:
     """A PNG whose header says 50,000 x 50,000."""
-    chunk = lambda kind, data: (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    )
+
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
     header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"

@@ -315,12 +315,17 @@ def test_a_picture_replaced_by_one_of_its_size_is_read_again_and_a_lost_shard_to
         ],
         Paths("price_v2"),
     )
-    look = lambda name: (
-        (cache := Cache(paths.images, paths.cache))
-        .read(list(cache.names).index(name))[0, 0]
-        .tolist()
-    )
-    call = lambda: script("download_images").main(["price_v2", *settings])
+
+    def look(name):
+        return (
+            (cache := Cache(paths.images, paths.cache))
+            .read(list(cache.names).index(name))[0, 0]
+            .tolist()
+        )
+
+    def call():
+        return script("download_images").main(["price_v2", *settings])
+
     call()
     Image.new("RGB", (32, 32), (0, 0, 200)).save(folders / "input/shop/3.bmp")
     os.utime(folders / "input/shop/3.bmp", ns=(1, 1))

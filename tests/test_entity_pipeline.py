@@ -37,9 +37,9 @@ def read(packs, monkeypatch, script):
     monkeypatch.setenv("input_path", str(packs))
 
     def run(*settings):
-        call = lambda name, *options: script(name).main(
-            ["demo_entity", *options, *SMALL, *settings]
-        )
+        def call(name, *options):
+            return script(name).main(["demo_entity", *options, *SMALL, *settings])
+
         call("split_files")
         call("download_images")
         call("extract_features", "--source", "ocr")
@@ -137,7 +137,7 @@ def test_parts_killed_at_random_and_an_endpoint_that_fails_end_in_the_quiet_runs
     submission.unlink()
     monkeypatch.setenv("working_path", str(folders / "loud"))
     loud, chance, kills = settings(server("--fail", "0.1", "--delay", "0.3")), random.Random(0), 0
-    for attempt in range(12):
+    for _attempt in range(12):
         process = subprocess.Popen(
             ["make", "-C", ROOT, f"PYTHON={sys.executable}", "-j4", "all", "CATEGORY=entity", loud],
             start_new_session=True,

@@ -81,13 +81,16 @@ def test_what_a_changed_setting_file_or_time_makes_again(finished, folders):
         finished, folders, dirs_exist_ok=True
     )  # elsewhere, with other times: nothing is to be made again
     work = folders / "working/fashion"
-    planned = lambda *changes: [
-        line.split("scripts/")[1][:2]
-        for line in make(
-            "-n", "all", "CATEGORY=fashion", SET + " " + " ".join(changes)
-        ).stdout.splitlines()
-        if "scripts/0" in line
-    ]
+
+    def planned(*changes):
+        return [
+            line.split("scripts/")[1][:2]
+            for line in make(
+                "-n", "all", "CATEGORY=fashion", SET + " " + " ".join(changes)
+            ).stdout.splitlines()
+            if "scripts/0" in line
+        ]
+
     assert planned() == []
     assert planned("run.workers=1") == []
     assert planned("post.decode=plain") == ["09"]
@@ -228,7 +231,10 @@ def test_no_member_learns_from_or_chooses_by_the_rows_it_predicts():
 def test_what_is_damaged_or_mended_is_made_again(finished, folders):
     shutil.copytree(finished, folders, dirs_exist_ok=True)
     work, images = folders / "working/fashion", folders / "input/fashion/images"
-    why = lambda: make("why", "CATEGORY=fashion", SET).stdout
+
+    def why():
+        return make("why", "CATEGORY=fashion", SET).stdout
+
     assert "nothing: all files are as today's config says" in why()
     for file in (work / "folds.csv", work / "pred/net_0.npz", folders / "submissions/fashion.csv"):
         whole = file.read_bytes()
@@ -297,7 +303,10 @@ def test_merge_refuses_what_is_not_whole(change, says):
         np.array([0, 1, -1]),
         *[None] * 4,
     )
-    table = lambda *ids: {"id": np.array(ids), "pred": np.full((len(ids), 2), 0.5)}
+
+    def table(*ids):
+        return {"id": np.array(ids), "pred": np.full((len(ids), 2), 0.5)}
+
     tables = {"net_0": table("train:1", "test:1"), "net_1": table("train:2", "test:1")}
     assert merge(tables, rows).tolist() == [[0.5, 0.5]] * 3
     if change == "nan":

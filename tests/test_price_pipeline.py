@@ -67,7 +67,10 @@ def run(script, category: str, members, sources=(), *settings, pictures: bool = 
         "data.test_image=images/{sample_id}.jpg",
     ]  # not downloaded
     settings = ["data.folder=demo_price", *SMALL, *settings, *here * pictures]
-    call = lambda name, *options: script(name).main([category, *options, *settings])
+
+    def call(name, *options):
+        return script(name).main([category, *options, *settings])
+
     call("split_files")
     if pictures:
         call("download_images")
@@ -188,13 +191,16 @@ def test_make_runs_a_price_category_twice_and_a_changed_setting_only_what_follow
     assert done.returncode == 0 and "valid" in done.stdout, (
         done.stdout[-2000:] + done.stderr[-2000:]
     )
-    planned = lambda more: [
-        line.split("scripts/")[1][:2]
-        for line in make(
-            "-n", "all", "CATEGORY=price", f"SET={settings} {more}"
-        ).stdout.splitlines()
-        if "scripts/0" in line
-    ]
+
+    def planned(more):
+        return [
+            line.split("scripts/")[1][:2]
+            for line in make(
+                "-n", "all", "CATEGORY=price", f"SET={settings} {more}"
+            ).stdout.splitlines()
+            if "scripts/0" in line
+        ]
+
     assert planned("") == planned("run.workers=1") == []
     assert planned("post.decode=plain") == ["09"]
     assert sorted(planned("table.rounds=50")) == ["04"] * 2 + ["06"] * 2 + ["07", "08", "09"]
@@ -243,9 +249,10 @@ def test_a_stack_over_tables_from_elsewhere_and_what_is_wrong_with_them(
 
     monkeypatch.setenv("input_path", str(tmp_path / "own"))
     scripts = ("split_files", "stack", "merge_files", "post_process")
-    run_stack = lambda *options: [
-        script(name).main(["price_oof", "data.n_folds=3", *options]) for name in scripts
-    ]
+
+    def run_stack(*options):
+        return [script(name).main(["price_oof", "data.n_folds=3", *options]) for name in scripts]
+
     write()
     run_stack()
     from common.errors import Stop

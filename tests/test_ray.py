@@ -185,9 +185,10 @@ def test_ray_is_asked_for_by_name_and_address(monkeypatch):
     done = make(
         "-n", "all", "CATEGORY=c2", "ENGINE=ray", "ADDRESS=10.0.0.1:6379", "SET=net.epochs=1"
     )
-    command = lambda done: next(
-        line for line in done.stdout.splitlines() if "run_ray" in line
-    ).split()
+
+    def command(done):
+        return next(line for line in done.stdout.splitlines() if "run_ray" in line).split()
+
     assert command(done) == [
         sys.executable,
         "scripts/run_ray.py",
@@ -212,13 +213,15 @@ def test_ray_is_asked_for_by_name_and_address(monkeypatch):
 
 def test_a_machine_without_the_folders_is_named(folders, monkeypatch):
     run_ray = import_module("run_ray")
-    node = lambda name: {
-        "Alive": True,
-        "Resources": {"CPU": 1.0},
-        "NodeID": f"{name:0>56}",
-        "NodeManagerHostname": name,
-        "NodeManagerAddress": "10.0.0.1",
-    }
+
+    def node(name):
+        return {
+            "Alive": True,
+            "Resources": {"CPU": 1.0},
+            "NodeID": f"{name:0>56}",
+            "NodeManagerHostname": name,
+            "NodeManagerAddress": "10.0.0.1",
+        }
 
     class Task:
         def options(self, scheduling_strategy):
@@ -241,10 +244,12 @@ def test_a_machine_without_the_folders_is_named(folders, monkeypatch):
 
 
 def test_networks_ask_for_gpus_and_nothing_else_does():
-    asks = lambda category, *settings: {
-        step.command.split()[0] + step.command.partition("--")[2].rpartition("_")[0]: step.gpus
-        for step in graph.steps(load(category, settings), Paths(category)).values()
-    }
+    def asks(category, *settings):
+        return {
+            step.command.split()[0] + step.command.partition("--")[2].rpartition("_")[0]: step.gpus
+            for step in graph.steps(load(category, settings), Paths(category)).values()
+        }
+
     assert asks("c2") == {
         "01_split_files": False,
         "02_download_images": False,

@@ -48,7 +48,7 @@ def tokenizer(special=("<pad>", "<s>", "</s>", "<unk>"), extra=(), frame=True, *
             single=f"{special[1]} $A {special[2]}",
             special_tokens=[(special[1], 1), (special[2], 2)],
         )
-    names = dict(zip(("pad_token", "bos_token", "eos_token", "unk_token"), special))
+    names = dict(zip(("pad_token", "bos_token", "eos_token", "unk_token"), special, strict=True))
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe, additional_special_tokens=list(extra) or None, **names, **settings
     )
@@ -258,6 +258,7 @@ def qwen_vl(folder) -> Path:
         zip(
             ("vision_start_token_id", "vision_end_token_id", "image_token_id", "video_token_id"),
             tk.convert_tokens_to_ids(list(marks)),
+            strict=True,
         )
     )
     config = T.Qwen2_5_VLConfig(
@@ -331,6 +332,7 @@ def qwen3_vl(folder) -> Path:
         zip(
             ("vision_start_token_id", "vision_end_token_id", "image_token_id", "video_token_id"),
             tk.convert_tokens_to_ids(list(marks)),
+            strict=True,
         )
     )
     config = T.Qwen3VLConfig(
@@ -422,12 +424,15 @@ def gemma3(folder) -> Path:
     tk = tokenizer(
         ("<pad>", "<bos>", "<eos>", "<unk>"),
         marks,
-        extra_special_tokens=dict(zip(("boi_token", "eoi_token", "image_token"), marks[2:])),
+        extra_special_tokens=dict(
+            zip(("boi_token", "eoi_token", "image_token"), marks[2:], strict=True)
+        ),
     )
     ids = dict(
         zip(
             ("boi_token_index", "eoi_token_index", "image_token_index"),
             tk.convert_tokens_to_ids(list(marks[2:])),
+            strict=True,
         )
     )
     config = T.Gemma3Config(
@@ -476,8 +481,16 @@ def minicpm(folder) -> Path:
         "<image_id>",
         "</image_id>",
     )
-    tk = tokenizer(QWEN, marks, frame=False, extra_special_tokens=dict(zip(names, marks)))
-    ids = dict(zip(("image_token_id", "video_token_id"), tk.convert_tokens_to_ids(list(marks[:2]))))
+    tk = tokenizer(
+        QWEN, marks, frame=False, extra_special_tokens=dict(zip(names, marks, strict=True))
+    )
+    ids = dict(
+        zip(
+            ("image_token_id", "video_token_id"),
+            tk.convert_tokens_to_ids(list(marks[:2])),
+            strict=True,
+        )
+    )
     linear = dict(
         linear_key_head_dim=8,
         linear_value_head_dim=8,

@@ -34,9 +34,12 @@ def log(**values) -> None:
     same on a terminal and in a notebook."""
     if not is_first():
         return
-    short = lambda v: (
-        (f"{v:.4f}" if not v or abs(v) >= 1e-3 else f"{v:.1e}") if isinstance(v, float) else v
-    )
+
+    def short(v):
+        return (
+            (f"{v:.4f}" if not v or abs(v) >= 1e-3 else f"{v:.1e}") if isinstance(v, float) else v
+        )
+
     text = (f"{k} {short(v)}" for k, v in values.items() if v is not None)
     print(time.strftime("%H:%M:%S"), *text, flush=True)
 

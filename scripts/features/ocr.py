@@ -104,7 +104,7 @@ def read_lines(engine, picture, settings) -> list[list]:
         )
         new = [
             (text, round(float(score), 4), *box, *own)
-            for text, score, box in zip(found.txts or (), found.scores or (), boxes)
+            for text, score, box in zip(found.txts or (), found.scores or (), boxes, strict=True)
             if not lines or squeezed(text) not in seen
         ]
         seen |= {squeezed(line[0]) for line in new}

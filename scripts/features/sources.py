@@ -129,7 +129,7 @@ def encoded(job, side: str, name: str, where, load_rows) -> Source:
             if place is not None
             else iter(lambda: None, 0)
         )
-        for i, seen in zip(groups, pictures):
+        for i, seen in zip(groups, pictures, strict=True):
             texts = None if side == "image" else [rows.text[row] for row in use[i : i + step]]
             with torch.inference_mode(), autocast(where, dtype):
                 yield encoder.encode(texts, seen)

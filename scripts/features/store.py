@@ -99,7 +99,7 @@ def open_features(file: Path) -> tuple[np.ndarray, np.ndarray]:
 def read_features(files: list[Path], images: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """Memory-mapped arrays (n, views, ...) of several encoders, and the row of each of `images`
     (m,) in them, -1 without."""
-    arrays, names = map(list, zip(*(open_features(file) for file in files)))
+    arrays, names = map(list, zip(*(open_features(file) for file in files), strict=True))
     if any(not np.array_equal(names[0], other) for other in names[1:]):
         raise Stop(
             f"{files[0].name} and {files[1].name} were made of different pictures; run make again"

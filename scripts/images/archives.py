@@ -47,7 +47,7 @@ class Archive:
     def __init__(self, file: Path):
         self.name, self.zipped = file.name, file.suffix.lower() == ".zip"
         try:
-            self.file = open(file, "rb", buffering=0)
+            self.file = open(file, "rb", buffering=0)  # noqa: SIM115, closed later
             self.time = os.fstat(self.file.fileno()).st_mtime_ns
             self.members = (zip_members if self.zipped else tar_members)(self.file)
         except Exception as error:  # broken bytes make tarfile and zipfile raise anything

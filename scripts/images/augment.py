@@ -12,12 +12,15 @@ def pipeline(name: str, size: int):
         A.HorizontalFlip(p=0.5),
         lambda low: A.RandomResizedCrop((size, size), scale=(low, 1), ratio=(0.8, 1.25)),
     )
-    colour = lambda x: A.ColorJitter(
-        brightness=(1 - x, 1 + x),
-        contrast=(1 - x, 1 + x),
-        saturation=(1 - x, 1 + x),
-        hue=(-x / 10, x / 10),
-    )
+
+    def colour(x):
+        return A.ColorJitter(
+            brightness=(1 - x, 1 + x),
+            contrast=(1 - x, 1 + x),
+            saturation=(1 - x, 1 + x),
+            hue=(-x / 10, x / 10),
+        )
+
     presets = {
         "light": lambda: [flip, crop(0.8)],
         "medium": lambda: [

@@ -182,13 +182,13 @@ class Growing:
             for shard in blobs:
                 self.path(shard).unlink()
         self.shard += bool(lost)  # nothing may come to stand where a lost one's row points
-        self.file = open(self.path(self.shard), "ab", buffering=0)
+        self.file = open(self.path(self.shard), "ab", buffering=0)  # noqa: SIM115, closed later
         return self
 
     def row(self, image: str) -> dict[str, str] | None:
         """The row of a picture by column; None where there is none."""
         cells = self.ledger.done.get(image)
-        return cells and dict(zip(COLUMNS, cells))
+        return cells and dict(zip(COLUMNS, cells, strict=True))
 
     def __exit__(self, *_):
         try:
@@ -209,7 +209,7 @@ class Growing:
                 self.commit()
                 self.file.close()
                 self.shard += 1
-                self.file = open(self.path(self.shard), "ab", buffering=0)
+                self.file = open(self.path(self.shard), "ab", buffering=0)  # noqa: SIM115, closed later
             place = (self.shard, self.file.tell(), len(data))
             left = memoryview(data)
             while left:

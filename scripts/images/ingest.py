@@ -108,7 +108,7 @@ class Obtainer:
                 "bytes": len(data),
             }
 
-        for name, (cached, row) in zip(names, ahead(one, names, self.workers)):
+        for name, (cached, row) in zip(names, ahead(one, names, self.workers), strict=True):
             own = self.downloads / link_name(name)
             if is_link(name) and row["reason"].startswith("broken") and own.exists():
                 own.unlink()

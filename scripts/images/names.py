@@ -60,7 +60,10 @@ def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:
         if spec == "name"
     }
     pattern = pattern.replace(":name}", "_}")
-    names = [pattern.format(**dict(zip(columns, row))) for row in zip(*columns.values())]
+    names = [
+        pattern.format(**dict(zip(columns, row, strict=True)))
+        for row in zip(*columns.values(), strict=False)
+    ]
     return [
         name if "\0" not in name and (is_link(name) or is_inside(folder, name)) else ""
         for name in names

@@ -221,9 +221,10 @@ def needed_by(wheel: Path, extras) -> list:
         for inside in metadata.distributions(path=[str(wheel)])
         for line in inside.requires or ()
     ]
-    applies = lambda marker: (
-        not marker or any(marker.evaluate({"extra": extra}) for extra in {"", *extras})
-    )
+
+    def applies(marker):
+        return not marker or any(marker.evaluate({"extra": extra}) for extra in {"", *extras})
+
     return [need for need in needs if applies(need.marker) and not installed(need.name)]
 
 

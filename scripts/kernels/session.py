@@ -225,9 +225,10 @@ def wanted(kernel: dict, config, paths, pictures: bool):
     """
     if not kernel["sessions"]:
         return lambda file: True
-    of = lambda targets: set(
-        graph.upstream([paths.dir / target for target in targets], config, paths)
-    )
+
+    def of(targets):
+        return set(graph.upstream([paths.dir / target for target in targets], config, paths))
+
     whole = of(target for targets in kernel["sessions"].values() for target in targets) | {
         paths.folds,
         paths.images,
@@ -279,7 +280,7 @@ def to_copy(outputs: list[Path], paths, use, pictures: bool) -> dict[Path, Path]
 def check_room(copies: dict[Path, Path], paths) -> None:
     """Stop when there is less space than the copies take."""
     sizes: Counter = Counter()
-    for target, source in copies.items():
+    for _target, source in copies.items():
         sizes[source.parent] += source.stat().st_size
     place = next(place for place in (paths.dir, *paths.dir.parents) if place.exists())
     if (need := sizes.total()) > (free := shutil.disk_usage(place).free):

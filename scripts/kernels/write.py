@@ -7,6 +7,7 @@ import json
 import os
 import re
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 from pprint import pformat
 
@@ -68,7 +69,7 @@ def shares(config, paths: Paths, n: int) -> tuple[list[list[str]], list[str]]:
             "session makes them; write PARTS=1"
         )
     cut = [len(shared) * i // n for i in range(n + 1)]
-    return [[member for some in shared[a:b] for member in some] for a, b in zip(cut, cut[1:])], late
+    return [[member for some in shared[a:b] for member in some] for a, b in pairwise(cut)], late
 
 
 def toolkit() -> str:

@@ -35,6 +35,13 @@ class Failure(Exception):
         self.final = 400 <= status < 500 and not self.service and status not in (408, 425, 429)
 
 
+def eights(group):
+    """The questions of one picture, 8 at a time: there are 8 entities."""
+    group = iter(group)
+    while some := [*islice(group, 8)]:
+        yield some
+
+
 class EndpointChat:
     """ask(questions) gives their replies; about says, for the record, which model gives them.
     settings: section Vlm or Refine; images: what a picture must be; pictures: where they lie, None
@@ -81,9 +88,7 @@ class EndpointChat:
             (q for q in questions if q.row not in answered),
             lambda question: question.image if self.pictures else question.row,
         )
-        coming = (
-            some for _, group in groups for some in iter(lambda: [*islice(group, 8)], [])
-        )  # there are 8 entities
+        coming = (some for _, group in groups for some in eights(group))
         for _ in range(at_once):
             Thread(target=self.work, args=(todo, done, stop), daemon=True).start()
         pending, held = 0, []

@@ -55,7 +55,7 @@ class Reader:
         has_image (b,), ids, mask, has_text."""
         seen = [self.position[group] for group in groups]
         pictures = batches(self.cache, [position[position >= 0] for position in seen], self.workers)
-        for group, position, found in zip(groups, seen, pictures):
+        for group, position, found in zip(groups, seen, pictures, strict=True):
             yield found, position >= 0, self.ids[group], self.mask[group], self.has_text[group]
 
     def inputs(self, data, part: slice = slice(None)):

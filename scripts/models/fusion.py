@@ -57,7 +57,10 @@ def fit(job, k: int, rows, file) -> dict:
             member=f"fusion_{k}",
             train=len(train),
             dev=len(dev),
-            **{f"without_{name}": side.missing for name, side in zip(("image", "text"), both)},
+            **{
+                f"without_{name}": side.missing
+                for name, side in zip(("image", "text"), both, strict=True)
+            },
         )
         net = build(both, settings).to(where)
         with torch.no_grad():

@@ -254,12 +254,13 @@ def keep_best(
 ) -> tuple[dict, list[float]]:
     """The best state and score of each head so far; a head without a score keeps its newest."""
     now = {key: value.detach().cpu().clone() for key, value in heads.state_dict().items()}
-    better = [math.isnan(new) or new > old for old, new in zip(before, score)]
+    better = [math.isnan(new) or new > old for old, new in zip(before, score, strict=True)]
     best = {
         key: now[key] if better[int(key.split(".")[1])] else best[key] for key in now
     }  # keys are heads.<a>.<...>
     return best, [
-        new if b and not math.isnan(new) else old for old, new, b in zip(before, score, better)
+        new if b and not math.isnan(new) else old
+        for old, new, b in zip(before, score, better, strict=True)
     ]
 
 

@@ -44,10 +44,10 @@ def fit(job, k: int, rows, file) -> dict:
     if settings.rows == "complete":
         train = train[(rows.target[train] >= 0).all(1)]
     if not len(train):
+        complete = "every label, as net.rows=complete wants"
         raise Stop(
             f"net_{k} has no row to train on: none with a picture has "
-            f"{'every label, as net.rows=complete wants' if settings.rows == 'complete' else 'a label'}; "
-            f"look at {job.paths.images}"
+            f"{complete if settings.rows == 'complete' else 'a label'}; look at {job.paths.images}"
         )
     prior = rows.task.priors(rows.target[train], rows.outputs)
     with device(run) as where:
@@ -113,7 +113,10 @@ class Lesson:
             np.concatenate([share(place) for place in np.arange(n * len(group)).reshape(n, -1)])
             for group in groups[first:]
         ]
-        wanted = [np.concatenate(found)[place] for found, place in zip(wanted[first:], places)]
+        wanted = [
+            np.concatenate(found)[place]
+            for found, place in zip(wanted[first:], places, strict=True)
+        ]
         change = augmenter(
             self.config.net.augment, self.config.images.size, (seed, self.k, epoch), first
         )

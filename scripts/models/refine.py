@@ -38,7 +38,7 @@ def questions(job, k: int, rows, use):
     )
     clear = rows.task.is_clear(table.reply.tolist(), rows.question[use])
     known, asked = [], []
-    for i, reply, reason, done in zip(map(int, use), table.reply, table.reason, clear):
+    for i, reply, reason, done in zip(map(int, use), table.reply, table.reason, clear, strict=True):
         if done:
             known.append(Reply(i, reply, reason))
         else:

@@ -120,7 +120,7 @@ def fit(job, k: int, rows, file) -> dict:
     return {
         "gain": dict(
             sorted(
-                zip(names, (gain / max(gain.sum(), 1e-9)).round(4).tolist()),
+                zip(names, (gain / max(gain.sum(), 1e-9)).round(4).tolist(), strict=True),
                 key=lambda item: -item[1],
             )
         )

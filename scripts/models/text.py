@@ -35,7 +35,7 @@ class Reader:
         ids = self.tokenizer(texts, truncation=True, max_length=settings.max_length, verbose=False)[
             "input_ids"
         ]
-        self.ids = dict(zip(use.tolist(), ids))
+        self.ids = dict(zip(use.tolist(), ids, strict=True))
         self.length = np.zeros(len(rows.id), int)
         self.length[use] = [len(i) for i in ids]
         self.numbers = (

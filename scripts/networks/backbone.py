@@ -50,9 +50,9 @@ def create_backbone(name: str, pretrained: bool, place: str, size: int = 0):
 
     file = weights_file(name, place) if pretrained else None
     if pretrained and place and not file:
+        there = ", ".join(sorted(p.name for p in Path(place).expanduser().iterdir()))
         raise Stop(
-            f"no {name}.safetensors in run.weights={place}; there are: "
-            f"{', '.join(sorted(p.name for p in Path(place).expanduser().iterdir())) or 'no files'}. "
+            f"no {name}.safetensors in run.weights={place}; there are: {there or 'no files'}. "
             "Put it there, or leave run.weights empty: the hub is asked then"
         )
     try:

@@ -47,7 +47,7 @@ def device(run):
     locks = [temp / f"catalogue-{os.getuid()}-gpu-{visible[k]}.lock" for k in range(gpus)] or [
         working / f".cpu.{socket.gethostname()}.lock"
     ]
-    files = [open(lock, "w") for lock in locks]
+    files = [open(lock, "w") for lock in locks]  # noqa: SIM115, closed later
     try:
         k = first_free(files) if world() == 1 else number
         for file in (

@@ -140,11 +140,15 @@ def add_gradients(parameters, bucket: int = 2**25) -> None:
             parameter.grad = torch.zeros_like(parameter)
         gradients.append(parameter.grad)
     ends = itertools.accumulate(gradient.numel() for gradient in gradients)
-    for _, group in itertools.groupby(zip(ends, gradients), lambda pair: pair[0] // bucket):
+    for _, group in itertools.groupby(
+        zip(ends, gradients, strict=True), lambda pair: pair[0] // bucket
+    ):
         some = [gradient for _, gradient in group]
         flat = torch.cat([gradient.flatten() for gradient in some])
         dist.all_reduce(flat)
-        for gradient, total in zip(some, flat.split([gradient.numel() for gradient in some])):
+        for gradient, total in zip(
+            some, flat.split([gradient.numel() for gradient in some]), strict=True
+        ):
             gradient.copy_(total.view(gradient.shape))
 
 

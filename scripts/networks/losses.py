@@ -22,7 +22,7 @@ class MaskedLoss(nn.Module):
         weights = (
             [
                 t * p.pow(-settings.class_weight) / (t * p.pow(1 - settings.class_weight)).sum()
-                for p, t in zip(prior.split(sizes), there.split(sizes))
+                for p, t in zip(prior.split(sizes), there.split(sizes), strict=True)
             ]
             if settings.class_weight
             else [torch.ones_like(prior)]
@@ -48,7 +48,9 @@ class MaskedLoss(nn.Module):
         batch, so that the losses of its micro-batches add up to the batch's."""
         losses = [
             self.of(a, z, target[:, a]) / n
-            for a, (z, n) in enumerate(zip(logits.split(self.sizes, 1), counts.tolist()))
+            for a, (z, n) in enumerate(
+                zip(logits.split(self.sizes, 1), counts.tolist(), strict=True)
+            )
             if n
         ]
         return sum(losses) / len(losses) if losses else logits.sum() * 0

@@ -91,7 +91,7 @@ class Texts:
         )
         return [
             text[: ends[-1][1]] if ends else text
-            for text, ends in zip(texts, found["offset_mapping"])
+            for text, ends in zip(texts, found["offset_mapping"], strict=True)
         ]
 
 

@@ -82,9 +82,9 @@ def part(auto, folder: Path, **more):
         Exception
     ) as error:  # OSError, ValueError, KeyError, what a file that is half there makes of them
         lacks = auto.__name__ == "AutoTokenizer" and not find_spec("sentencepiece")
+        hint = "; some tokenizers, SigLIP's too, need sentencepiece, which is not installed"
         raise Stop(
-            f"{auto.__name__} cannot read {folder}: {said(error)}"
-            f"{'; some tokenizers need the package sentencepiece, which is not installed: SigLIP does' if lacks else ''}"
+            f"{auto.__name__} cannot read {folder}: {said(error)}{hint if lacks else ''}"
         ) from None
 
 

@@ -163,7 +163,7 @@ def cells(table: Table) -> dict:
     named = not isinstance(frame.index, pd.RangeIndex)
     heads = [
         (name, any(number for _, number, _ in column))
-        for name, column in zip(frame.columns, columns)
+        for name, column in zip(frame.columns, columns, strict=True)
     ]
     return {
         "corner": frame.index.name or "" if named else None,

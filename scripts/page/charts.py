@@ -198,7 +198,9 @@ def bars(
         if spans is not None:
             low, high = np.asarray(spans, float).T
             it.ax.hlines(y[known], low[known], high[known], color=INK, linewidth=1.2)
-        for at, value in zip(y, values):  # in a column at the right, where no line crosses them
+        for at, value in zip(
+            y, values, strict=True
+        ):  # in a column at the right, where no line crosses them
             it.ax.text(
                 1.02,
                 at,

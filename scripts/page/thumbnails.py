@@ -20,7 +20,9 @@ class Thumbnails:
         self.job, self.pictures, self.missing = job, None, False
         try:
             self.cache = Cache(job.paths.images, job.paths.cache)
-            self.at = dict(zip(self.cache.names[self.cache.ok], np.flatnonzero(self.cache.ok)))
+            self.at = dict(
+                zip(self.cache.names[self.cache.ok], np.flatnonzero(self.cache.ok), strict=True)
+            )
         except Exception:  # no images.csv, no cache, or a broken one: the files are there
             self.cache, self.at = None, {}
 

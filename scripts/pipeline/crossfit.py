@@ -22,6 +22,6 @@ def cross_fitted(fit, apply, pred: np.ndarray, target: np.ndarray, fold: np.ndar
     }
     parts = [apply(pred[..., rows, :], parameters) for rows, parameters in out.values()]
     result = np.empty((len(fold), *parts[0].shape[1:]), parts[0].dtype)
-    for (rows, _), part in zip(out.values(), parts):
+    for (rows, _), part in zip(out.values(), parts, strict=True):
         result[rows] = part
     return result, final

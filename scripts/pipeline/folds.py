@@ -57,7 +57,12 @@ def group_by_picture(images: np.ndarray, job) -> np.ndarray:
     """The group of each row (n,) by its picture (n,): the name of the first that is the same or
     nearly, "" where a row has none."""
     table = read_csv(job.paths.images, ["image", "group"])
-    found = pd.Series(images).map(dict(zip(table.image, table.group))).fillna("").to_numpy(object)
+    found = (
+        pd.Series(images)
+        .map(dict(zip(table.image, table.group, strict=True)))
+        .fillna("")
+        .to_numpy(object)
+    )
     largest = int(np.unique(found[found != ""].astype(str), return_counts=True)[1].max(initial=0))
     log(
         rows=len(images),

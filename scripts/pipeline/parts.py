@@ -191,7 +191,7 @@ def merge_csv(folder: Path, out: Path, pattern: str = "part_*.csv") -> dict:
     with replacing(out) as part, open(part, "wb") as file:
         file.write(next(iter(tables.values())).head)
         for name, ids in parts.items():
-            rows = dict(zip(tables[name].ids, tables[name].rows))
+            rows = dict(zip(tables[name].ids, tables[name].rows, strict=True))
             file.writelines(map(rows.get, ids))
     return {"rows": total, "parts": len(parts)}
 

@@ -59,9 +59,8 @@ def require_weights(name: str, place: str) -> None:
         try:
             find(rest, place)
         except Stop as stop:
-            raise Stop(
-                f"{stop}{'; or let a server answer: vlm.endpoint, refine.endpoint' if side == 'chat' else ''}"
-            ) from None
+            hint = "; or let a server answer: vlm.endpoint, refine.endpoint"
+            raise Stop(f"{stop}{hint if side == 'chat' else ''}") from None
     elif not weights_file(name.removeprefix("timm:"), place):
         from networks.backbone import create_backbone
 

@@ -22,7 +22,7 @@ def joined(job) -> pd.DataFrame:
     tables = [read_csv(Paths(category).submission) for category in job.config.join]
     test, column = raw_test(job), job.config.data.id
     table = pd.concat(tables, ignore_index=True)
-    order = dict(zip(test[column], range(len(test))))
+    order = dict(zip(test[column], range(len(test)), strict=True))
     return table.iloc[np.argsort(table[column].map(order).to_numpy(), kind="stable")]
 
 

@@ -314,5 +314,5 @@ def difference(name: str, outputs: dict) -> Figure:
     return Figure(
         f"{name} of B less that of A, output by output.",
         charts.bars(list(outputs), gains, xlabel=f"{name}, B less A", form="{:+.4f}"),
-        "; ".join(f"{output} {gain:+.4f}" for output, gain in zip(outputs, gains)),
+        "; ".join(f"{output} {gain:+.4f}" for output, gain in zip(outputs, gains, strict=True)),
     )

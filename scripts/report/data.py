@@ -189,7 +189,7 @@ def look_alikes(view: View, images: pd.DataFrame, file: Path) -> list:
     shown = splits_of(view, images)
     both = [
         shown.get(one, set()) | shown.get(other, set())
-        for one, other in zip(pairs.picture, pairs["same as"])
+        for one, other in zip(pairs.picture, pairs["same as"], strict=True)
     ]
     where = np.array([" and ".join(sorted(splits, reverse=True)) for splits in both], dtype=object)
     frame = (
@@ -240,6 +240,6 @@ def splits_of(view: View, images: pd.DataFrame) -> dict[str, set]:
         else (view.rows.image, np.where(view.rows.fold < 0, "test", "train"))
     )
     found: dict[str, set] = {}
-    for name, split in zip(names, splits):
+    for name, split in zip(names, splits, strict=True):
         found.setdefault(name, set()).add(split)
     return found

@@ -139,9 +139,8 @@ def machine(records: dict) -> list:
 
 def here() -> dict[str, str]:
     """This machine's processors, memory and GPUs; what cannot be read is left out."""
-    facts = {
-        "processors here": f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()}"
-    }
+    affinity = hasattr(os, "sched_getaffinity")
+    facts = {"processors here": str(len(os.sched_getaffinity(0)) if affinity else os.cpu_count())}
     if model := proc("cpuinfo", "model name"):
         facts["processors here"] += f" of {model}"
     if memory := proc("meminfo", "MemTotal"):

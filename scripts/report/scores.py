@@ -236,7 +236,7 @@ def fold_blocks(view: View) -> list:
         lines.append(
             {
                 "step": name,
-                **{f"fold {k}": score for k, score in zip(folds, scores)},
+                **{f"fold {k}": score for k, score in zip(folds, scores, strict=True)},
                 "mean": known.mean() if len(known) else np.nan,
                 "sd": known.std(ddof=1) if len(known) > 1 else np.nan,
             }
@@ -277,7 +277,7 @@ def weight_blocks(view: View) -> list:
         {
             "model": name,
             "mean": float(np.mean(row)),
-            **(dict(zip(outputs, row)) if len(row) == len(outputs) > 1 else {}),
+            **(dict(zip(outputs, row, strict=True)) if len(row) == len(outputs) > 1 else {}),
         }
         for name, row in weights.items()
     ]

@@ -63,11 +63,10 @@ def look(job: Job) -> View:
         try:
             return read(*args)
         except Exception as error:  # broken bytes raise anything, and the report is there to say so
+            said = str(error) if isinstance(error, Stop) else f"{type(error).__name__}: {error}"
             notes.append(
                 Note(
-                    " ".join(
-                        f"{'' if isinstance(error, Stop) else type(error).__name__ + ': '}{error}".split()
-                    )[:500],
+                    " ".join(said.split())[:500],
                     "warning",
                 )
             )
@@ -145,12 +144,11 @@ def predictions(job: Job, rows: Rows, attempt) -> tuple[dict, dict]:
     """{model: (n, K)} of the models whose members are all there, and of those of which some are."""
     tables: dict[str, dict] = {}
     for member in graph.members(job.config):
-        if (
-            job.paths.pred(member).exists()
-            and (table := attempt(load_pred, job, rows, member)) is not None
-        ):
-            if attempt(positions, member, table, rows) is not None:
-                tables.setdefault(split_member(member)[0], {})[member] = table
+        if not job.paths.pred(member).exists():
+            continue
+        table = attempt(load_pred, job, rows, member)
+        if table is not None and attempt(positions, member, table, rows) is not None:
+            tables.setdefault(split_member(member)[0], {})[member] = table
     full, partial = {}, {}
     for model, own in tables.items():
         whole = len(own) == sum(

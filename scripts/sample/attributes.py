@@ -84,7 +84,7 @@ def draw(folder: Path, seed: int = 0, rows: dict = ROWS) -> dict:
         with ThreadPoolExecutor(
             min(8, os.cpu_count())
         ) as pool:  # Pillow and numpy let go of the lock
-            files = pool.map(partial(draw_file, seed=seed), *zip(*jobs))
+            files = pool.map(partial(draw_file, seed=seed), *zip(*jobs, strict=True))
             megabytes = sum(progress(files, "sample", len(jobs), unit="img"))
         spoiled = spoil_files(half, np.random.default_rng([seed, len(jobs) + 1]))
     counts = {f"{part}_rows": n * len(CATEGORIES) for part, n in rows.items()}
@@ -101,16 +101,12 @@ def write_tables(folder: Path, rows: dict, rng) -> list[tuple]:
         ids = np.sort(rng.choice(n + n // 100, n, replace=False)).reshape(
             len(CATEGORIES), -1
         )  # a few are not used
-        for own, (category, attributes) in zip(ids, CATEGORIES.items()):
+        for own, (category, attributes) in zip(ids, CATEGORIES.items(), strict=True):
             looks, labels = deal_labels(attributes, len(own), part == "train", rng)
             tables[part].append(labels.assign(id=own, Category=category, len=len(attributes)))
             files = [folder / f"{part}_images" / f"{i:06d}.jpg" for i in own]
-            jobs += zip(
-                range(len(jobs) + 1, len(jobs) + 1 + n),
-                files,
-                [category] * n,
-                looks.to_dict("records"),
-            )
+            for file, look in zip(files, looks.to_dict("records"), strict=True):
+                jobs.append((len(jobs) + 1, file, category, look))
     columns = ["id", "Category", "len"] + [f"attr_{i}" for i in range(1, 11)]
     train, test = (pd.concat(tables[part]).reindex(columns=columns) for part in ("train", "test"))
     train.to_csv(folder / "train.csv", index=False)

@@ -324,7 +324,7 @@ def list_questions(rows: dict, seed: int, rng) -> tuple[list[Product], pd.DataFr
     )
     train = (table.part == "train").to_numpy()
     table["entity_value"] = [
-        f"{numbers[0]} {unit}" for numbers, unit in zip(table.numbers, table.unit)
+        f"{numbers[0]} {unit}" for numbers, unit in zip(table.numbers, table.unit, strict=True)
     ]
     table.loc[~train & ~table.printed, "entity_value"] = ""
     pairs = np.flatnonzero(train & (table.numbers.map(len) == 2))
@@ -429,7 +429,10 @@ def tell(numbers: tuple, unit: str, rng) -> str:
 def compose(kind: str, family: str, layout: str, said: dict, rng) -> list[tuple[str, str]]:
     """The print as pairs (place, text): the values `said`, with words that tell whose they are, and
     numbers that answer nothing."""
-    fill = lambda text: str(text).format(n=rng.integers(10, 60))
+
+    def fill(text):
+        return str(text).format(n=rng.integers(10, 60))
+
     prints = [
         ("title", kind),
         ("brand", str(rng.choice(BRANDS))),

@@ -182,7 +182,7 @@ def deal_products(n: int, rng) -> pd.DataFrame:
     trait, pack, premium, `size` of one item in its unit and `step` (0 to 2), that size's place
     among the kind's."""
     names, step = rng.choice(list(KINDS), n), rng.integers(0, 3, n)
-    shape, colour, unit, sizes, cost, flavours = zip(*(KINDS[name] for name in names))
+    shape, colour, unit, sizes, cost, flavours = zip(*(KINDS[name] for name in names), strict=True)
     chosen = {
         name: rng.choice(list(values), n) for name, values in (("brand", BRANDS), ("trait", TRAITS))
     }
@@ -195,9 +195,9 @@ def deal_products(n: int, rng) -> pd.DataFrame:
             "unit": unit,
             "cost": cost,
             "smallest": [s[0] for s in sizes],
-            "size": [s[i] for s, i in zip(sizes, step)],
+            "size": [s[i] for s, i in zip(sizes, step, strict=True)],
             "step": step,
-            "flavour": [f[i] for f, i in zip(flavours, rng.integers(0, 3, n))],
+            "flavour": [f[i] for f, i in zip(flavours, rng.integers(0, 3, n), strict=True)],
             **chosen,
             "pack": rng.choice(list(PACKS), n, p=list(PACKS.values())),
             "premium": rng.random(n) < PREMIUM_SHARE,

@@ -141,13 +141,13 @@ def sizes(read: pd.DataFrame, splits: list[str], member: np.ndarray) -> Tables:
     good = (read.kind != "").to_numpy()
     rows = [
         {"split": split, "what": what, **spread(read[what][good & own])}
-        for split, own in zip(splits, member.T)
+        for split, own in zip(splits, member.T, strict=True)
         for what in ("width", "height", "bytes")
     ]
     return {
         "formats and modes": counted(read.kind[good], "kind"),
         "most frequent sizes": counted(
-            [f"{w}x{h}" for w, h in zip(read.width[good], read.height[good])], "size"
+            [f"{w}x{h}" for w, h in zip(read.width[good], read.height[good], strict=True)], "size"
         ).head(OFTEN),
         "quantiles of pixels and bytes": pd.DataFrame(rows),
     }
@@ -158,7 +158,7 @@ def duplicates(read: pd.DataFrame, splits: list[str], member: np.ndarray) -> Tab
     of a share f of all pictures, a share f² of the pairs is found."""
     counts, pairs, _ = find_twins(
         read,
-        dict(zip(splits, member.T)),
+        dict(zip(splits, member.T, strict=True)),
         lambda positions: np.stack(read.means.iloc[positions].tolist()),
     )
     return {"duplicates": counts, "pairs": pairs}

@@ -197,11 +197,11 @@ def show(title: str, table: pd.DataFrame) -> str:
             list(map(str, table.columns)),
             *([spell_cell(value) for value in row] for row in rows),
         ]
-        widths = [max(map(len, column)) for column in zip(*cells)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         for row in cells:
             aligned = (
                 cell.ljust(width) if text else cell.rjust(width)
-                for cell, width, text in zip(row, widths, texts)
+                for cell, width, text in zip(row, widths, texts, strict=True)
             )
             lines.append("  " + "  ".join(aligned).rstrip())
     return "\n".join(lines + [f"  and {len(table) - SHOWN:,} more"] * (len(table) > SHOWN))

@@ -83,7 +83,10 @@ def read_words(file: Path, ids: np.ndarray) -> dict:
     arrays = load_npz(file)
     if not np.array_equal(arrays["id"], ids):
         raise Stop(f"{file} is of other rows than folds.csv; remove it and run make again")
-    parts = lambda block: [arrays[f"{block}.{part}"] for part in ("data", "indices", "indptr")]
+
+    def parts(block):
+        return [arrays[f"{block}.{part}"] for part in ("data", "indices", "indptr")]
+
     return {
         block: csr_matrix(tuple(parts(block)), tuple(arrays[f"{block}.shape"])) for block in BLOCKS
     } | {name: arrays[name] for name in ("space", "numbers")}

@@ -160,7 +160,7 @@ def quantities(texts) -> tuple[np.ndarray, list[str]]:
     """
     texts = list(texts)
     names = item_names(texts)
-    rows = [facts(name, text) for name, text in zip(names, texts)]
+    rows = [facts(name, text) for name, text in zip(names, texts, strict=True)]
     column = {fact: np.array([row.get(fact, np.nan) for row in rows], float) for fact in FACTS}
     pack = np.where(column["pack"] > 0, column["pack"], 1.0)  # nothing said: one
     for d in DIMENSIONS[:3]:
@@ -174,9 +174,9 @@ def quantities(texts) -> tuple[np.ndarray, list[str]]:
     column["stated"] = (
         np.where(np.isnan(column["size_g"]), column["size_ml"], column["size_g"]) * pack
     )
-    stats = np.array([statistics(name, text) for name, text in zip(names, texts)], float).reshape(
-        -1, len(STATISTICS)
-    )
+    stats = np.array(
+        [statistics(name, text) for name, text in zip(names, texts, strict=True)], float
+    ).reshape(-1, len(STATISTICS))
     return np.column_stack([*column.values(), stats]).astype(np.float32), [*column, *STATISTICS]
 
 

@@ -43,7 +43,7 @@ def pack(values: list[list[tuple]], questions) -> np.ndarray:
     """Predictions (n, 3 SLOTS) of each row's (number, unit, weight) for the row's entity: the SLOTS
     of most weight, best first."""
     out = np.tile([0.0, -1.0, 0.0], (len(values), SLOTS, 1))
-    for i, (row, question) in enumerate(zip(values, questions)):
+    for i, (row, question) in enumerate(zip(values, questions, strict=True)):
         for slot, (number, unit, weight) in enumerate(
             sorted(row, key=lambda value: -value[2])[:SLOTS]
         ):

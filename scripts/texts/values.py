@@ -10,6 +10,7 @@ import re
 import unicodedata
 from decimal import Decimal
 from functools import lru_cache
+from itertools import pairwise
 from math import inf
 from typing import NamedTuple
 
@@ -52,10 +53,14 @@ SMALL = dict(
             "ninety",
         ],
         (*range(20), *range(20, 100, 10)),
+        strict=True,
     )
 )
 PARTS = {"half": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4}
-SIGN_OF = dict(zip("″“”„′‘’´`‐‑‒–—−×✕✖", "\"\"\"\"'''''------xxx")) | {"²": "^2", "³": "^3"}
+SIGN_OF = dict(zip("″“”„′‘’´`‐‑‒–—−×✕✖", "\"\"\"\"'''''------xxx", strict=True)) | {
+    "²": "^2",
+    "³": "^3",
+}
 SLIPS, BARE = str.maketrans("olis", "0115"), str.maketrans("", "", " \n.-")
 
 
@@ -268,7 +273,10 @@ def value_of(digits: str) -> float:
 def with_shared(found: list[Reading], folded: str) -> list[Reading]:
     """The readings; one without a unit has that of the next in a range ("100-240 V"), of a
     neighbour in a size ("108*49cm")."""
-    linked = lambda link, one, other: link.fullmatch(folded, one.end, other.start)
+
+    def linked(link, one, other):
+        return link.fullmatch(folded, one.end, other.start)
+
     for at in range(len(found) - 2, -1, -1):
         here, after = found[at : at + 2]
         if (
@@ -288,7 +296,7 @@ def with_mixed(found: list[Reading], folded: str) -> list[Reading]:
     """The readings, and before two that are one value (6 ft 2 in, 5'11") that value in the smaller
     unit."""
     values = []
-    for here, after in zip(found, [*found[1:], None]):
+    for here, after in pairwise([*found, None]):
         smaller, many = MIXED.get(here.unit, ("", 0))
         if (
             smaller

@@ -171,7 +171,10 @@ def pictures(folder: Path, race, n: int = 64):
             *race(lambda: list(loader), lambda: ours(own)),
             "20,000/s from memory" if own is None else "the augmentation itself",
         )
-    first = lambda: [Image.open(f).convert("RGB").resize((512, 512), 3) for f in files]
+
+    def first():
+        return [Image.open(f).convert("RGB").resize((512, 512), 3) for f in files]
+
     yield (
         f"first decode to 512, {n} pictures",
         "PIL, resize",
@@ -222,13 +225,17 @@ def start(folder: Path, race):
         **os.environ,
         **{f"{name}_path": str(folder / name) for name in ("input", "working", "submissions")},
     }
-    call = lambda *command: subprocess.run(
-        command, check=True, capture_output=True, cwd=root, env=quiet
-    )
+
+    def call(*command):
+        return subprocess.run(command, check=True, capture_output=True, cwd=root, env=quiet)
+
     make = ("make", "all", "CATEGORY=demo_price", "SET=models=ridge", f"PYTHON={sys.executable}")
     price.draw(folder / "input" / price.FOLDER)
     call(*make)
-    imports = lambda: call(sys.executable, "-c", "import torch, timm")
+
+    def imports():
+        return call(sys.executable, "-c", "import torch, timm")
+
     for what, command in (
         (
             "a command that says what it does",
@@ -250,14 +257,9 @@ def machine() -> str:
     """Cores, processor and memory, what else ran at the start, and the packages that matter."""
     from importlib.metadata import version
 
-    name = next(
-        (
-            line.partition(":")[2].strip()
-            for line in open("/proc/cpuinfo")
-            if line.startswith("model name")
-        ),
-        "",
-    )
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    name = names[0] if names else ""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     packages = ", ".join(
         f"{p} {version(p)}" for p in ("torch", "timm", "transformers", "pandas", "lightgbm")

@@ -135,7 +135,7 @@ def downloading(folder: Path, race, n: int = 400):
             def ours():
                 place = made()
                 fetcher = Downloader(Download(networks=("127.0.0.0/8",)), place)
-                for link, result in fetcher.fetch_all(
+                for _link, result in fetcher.fetch_all(
                     links, lambda link, part: part.rename(place / link.rpartition("/")[2])
                 ):
                     assert isinstance(result, Path), result

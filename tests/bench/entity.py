@@ -47,7 +47,7 @@ def questions(file: Path, n: int) -> Path:
     )
     rows = (
         f"{i},https://m.media-amazon.com/images/I/{image}.jpg,{group},item_weight\n"
-        for i, image, group in zip(*columns)
+        for i, image, group in zip(*columns, strict=True)
     )
     file.write_text("index,image_link,group_id,entity_name\n" + "".join(rows))
     return file
@@ -139,11 +139,12 @@ def replies(n: int, distinct: bool) -> tuple[list[str], list[str]]:
             rng.random(n) < 0.5,
             names,
             rng.integers(0, 12, n),
+            strict=True,
         )
     ]
     said = [
         f"Based on picture {i}, the {name} is {text}." if distinct else text
-        for i, (name, text) in enumerate(zip(names, spelled))
+        for i, (name, text) in enumerate(zip(names, spelled, strict=True))
     ]
     return said, names.tolist()
 
@@ -172,7 +173,7 @@ def normalising(folder: Path, race):
     for distinct in (False, True):
         texts, entities = replies(ROWS, distinct)
         yield (
-            f"values of {ROWS:,} replies, {len(set(zip(texts, entities))):,} distinct",
+            f"values of {ROWS:,} replies, {len(set(zip(texts, entities, strict=True))):,} distinct",
             f"a re.search for each of {len(aliases)} aliases",
             "one expression; number words, fractions, thousands, slips of OCR",
             *race(lambda: today(texts), lambda: normalise_all(texts, entities)),

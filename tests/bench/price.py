@@ -133,7 +133,10 @@ def boosting(folder: Path, race, n: int = 40_000, columns: int = 46):
     x = rng.normal(size=(n, columns)).astype(np.float32)
     y = x[:, :5].sum(1) + np.abs(x[:, 5]) + rng.normal(size=n)
     defaults = {"objective": "l1", "learning_rate": 0.05, "verbose": -1}
-    fit = lambda settings: lightgbm.train(settings, lightgbm.Dataset(x, y), Table().rounds)
+
+    def fit(settings):
+        return lightgbm.train(settings, lightgbm.Dataset(x, y), Table().rounds)
+
     yield (
         f"LightGBM, {n} rows, {columns} columns, {Table().rounds} rounds",
         "defaults, 255 bins",

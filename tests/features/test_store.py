@@ -74,9 +74,12 @@ def test_a_kill_between_names_and_array_never_leaves_one_with_the_others(
         "fusion.image=",
         "fusion.text=minilm",
     ]
-    extract = lambda *more: script("extract_features").main(
-        ["price_v2", "--source", "text:minilm", *settings, *more]
-    )
+
+    def extract(*more):
+        return script("extract_features").main(
+            ["price_v2", "--source", "text:minilm", *settings, *more]
+        )
+
     script("split_files").main(["price_v2", *settings])
     extract()
     monkeypatch.setattr(

@@ -266,7 +266,10 @@ def test_look_finds_a_smaller_copy_and_tells_another_picture():
     other = picture.transpose(Image.Transpose.ROTATE_180)
     copy = load_picture(stored(picture.resize((200, 133)), "JPEG", quality=60), Images())[0]
     (own, colours), (near, like), (far, _) = look(picture), look(copy), look(other)
-    bits = lambda a, b: (int(a, 16) ^ int(b, 16)).bit_count()
+
+    def bits(a, b):
+        return (int(a, 16) ^ int(b, 16)).bit_count()
+
     assert len(own) == 16 and colours.shape == (192,) and colours.dtype == np.int16
     assert bits(own, near) <= 2 < 20 < bits(own, far) and abs(colours - like).max() <= 8
     assert judge(stored(picture), Images(size=256))[1]["hash"] == own
@@ -383,12 +386,13 @@ def test_augmented_batches_are_the_same_whatever_the_threads_and_after_a_resume(
         read = staticmethod(lambda i: np.full((32, 32, 3), i, np.uint8) + noise(32, 32, 3) // 2)
 
     groups = [np.arange(4) + 4 * g for g in range(5)]
-    draw = lambda workers, first=0: list(
-        batches(Fake, groups[first:], workers, augmenter(preset, 32, (0, 1), first))
-    )
+
+    def draw(workers, first=0):
+        return list(batches(Fake, groups[first:], workers, augmenter(preset, 32, (0, 1), first)))
+
     one, four, resumed = draw(1), draw(4), draw(3, first=2)
-    assert all((a == b).all() for a, b in zip(one, four)) and all(
-        (a == b).all() for a, b in zip(one[2:], resumed)
+    assert all((a == b).all() for a, b in zip(one, four, strict=True)) and all(
+        (a == b).all() for a, b in zip(one[2:], resumed, strict=True)
     )
     assert not (one[0] == np.stack([Fake.read(i) for i in groups[0]])).all()
 

@@ -82,7 +82,7 @@ def test_all_that_a_comparison_of_all_pairs_finds_is_found(seed, monkeypatch):
         connected_components(exact | near, directed=False)[1],
     )
     np.testing.assert_array_equal(group[:, None] == group, want[:, None] == want)
-    splits = dict(zip(("train", "test"), rng.random((2, len(table))) < 0.5))
+    splits = dict(zip(("train", "test"), rng.random((2, len(table))) < 0.5, strict=True))
     counts, pairs, _ = find_twins(table, splits, lambda rows: means[rows])
     train, test = splits.values()
     assert counts.pictures.tolist() == [
@@ -121,8 +121,13 @@ def test_hashes_that_differ_in_two_bits_at_most_are_found_however_alike_they_are
 
 def test_near_twins_are_alike_in_hash_and_in_every_colour():
     grey = np.full(192, 100, np.int16)
-    bits = lambda n: f"{2**n - 1:016x}"
-    spot = lambda n: np.where(np.arange(192) == 7, 100 + n, grey).astype(np.int16)
+
+    def bits(n):
+        return f"{2**n - 1:016x}"
+
+    def spot(n):
+        return np.where(np.arange(192) == 7, 100 + n, grey).astype(np.int16)
+
     hashes, means = zip(
         *[
             (bits(0), grey),
@@ -132,7 +137,8 @@ def test_near_twins_are_alike_in_hash_and_in_every_colour():
             (bits(0), spot(-9)),
             ("", grey),
             ("", grey),
-        ]
+        ],
+        strict=True,
     )
     table = pd.DataFrame({"image": list("abcdefg"), "sha256": [*"0123455"], "hash": hashes})
     counts, pairs, _ = find_twins(
@@ -195,9 +201,12 @@ def test_colours_are_asked_for_only_where_a_hash_has_a_like_one():
 def test_rows_whose_pictures_are_the_same_are_one_group(script, folders, capsys):
     """Six pictures, two of which are near twins, two the same, one broken; eight rows that show
     them, or none."""
-    noise = lambda seed: Image.fromarray(
-        np.random.default_rng(seed).integers(0, 255, (4, 6, 3), np.uint8)
-    ).resize((240, 160), Image.Resampling.BICUBIC)
+
+    def noise(seed):
+        return Image.fromarray(
+            np.random.default_rng(seed).integers(0, 255, (4, 6, 3), np.uint8)
+        ).resize((240, 160), Image.Resampling.BICUBIC)
+
     rows = []
     for name, picture in {
         "0.jpg": noise(0),

@@ -56,7 +56,7 @@ def test_a_file_comes_before_a_member_and_each_says_where_it_is(places):
         places.read("images/2.jpg")
 
 
-def test_a_link_is_looked_for_among_downloads_then_in_those_that_came_with_the_data_then_in_archives(
+def test_a_link_is_looked_for_in_downloads_then_in_those_of_the_data_then_in_archives(
     places,
 ):
     with pytest.raises(ValueError, match="^not downloaded$"):

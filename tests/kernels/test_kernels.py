@@ -174,7 +174,7 @@ def test_folders_as_kaggle_takes_them_and_again_without_those_of_before(folders)
     meta = [json.loads((place / "kernel-metadata.json").read_text()) for place in made]
     assert all(
         m["id"] == f"me/{kernels.slug(m['title'])}" and (place / m["code_file"]).is_file()
-        for m, place in zip(meta, made)
+        for m, place in zip(meta, made, strict=True)
     )
     assert all(
         m["is_private"]
@@ -337,7 +337,10 @@ def test_wheels_are_those_that_lack_and_fit_and_what_they_name_in_turn(folders):
         ],
     )
     (place / "broken.whl").touch()
-    find = lambda *needs: preflight.find_wheels(preflight.attached(), list(map(Requirement, needs)))
+
+    def find(*needs):
+        return preflight.find_wheels(preflight.attached(), list(map(Requirement, needs)))
+
     wheels, unmet = find("want<9", "gone")
     assert [file.name for file in wheels] == [f"want-2-{own}.whl", "other-1-py3-none-any.whl"], (
         "the best tag of the newest version that will do"
@@ -521,11 +524,14 @@ def test_a_merging_kernel_copies_what_it_has_use_for_whole_and_only_where_there_
         patch.setattr(shutil, "copyfile", cut_off)
         with pytest.raises(OSError, match="disk error"):
             session.take_over(kernel, config, paths, preflight.attached())
-    copied = lambda: {
-        str(file.relative_to(paths.dir.parent))
-        for file in paths.dir.parent.rglob("*")
-        if file.is_file()
-    }
+
+    def copied():
+        return {
+            str(file.relative_to(paths.dir.parent))
+            for file in paths.dir.parent.rglob("*")
+            if file.is_file()
+        }
+
     assert not copied()
     session.take_over(kernel, config, paths, preflight.attached())
     assert copied() == {f"c2/{file}" for file in used}

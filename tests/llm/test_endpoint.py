@@ -240,7 +240,9 @@ def test_waits_grow_by_themselves_or_are_the_servers_up_to_a_minute(monkeypatch)
         assert asked.put(Question(3, "a"), "", SimpleNamespace(wait=waits.append)) == Reply(
             3, "", "429 later", final=False
         )
-        assert len(waits) == 5 and all(low <= w <= 1.5 * low for low, w in zip(bounds, waits)), (
+        assert len(waits) == 5 and all(
+            low <= w <= 1.5 * low for low, w in zip(bounds, waits, strict=True)
+        ), (
             wait,
             waits,
         )

@@ -3,6 +3,7 @@ goes wrong there."""
 
 import re
 from importlib.util import find_spec
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def replies(chat, questions) -> dict:
     return {reply.row: reply for reply in found}
 
 
-def failing(chat, monkeypatch, fails, error=RuntimeError("broken")):
+def failing(chat, monkeypatch, fails, error=None):
     """Make the model raise `error` where fails(inputs of generate) says so. Gives the sizes of all
     batches, as they come."""
     own, sizes = chat.model.model.generate, []
@@ -101,7 +102,7 @@ def failing(chat, monkeypatch, fails, error=RuntimeError("broken")):
     def generate(**inputs):
         sizes.append(len(inputs["input_ids"]))
         if fails(inputs):
-            raise error
+            raise error or RuntimeError("broken")
         return own(**inputs)
 
     monkeypatch.setattr(chat.model.model, "generate", generate)
@@ -198,11 +199,7 @@ def test_large_pictures_come_first_and_those_of_one_together(questions, pictures
     alike = [
         q.image for q in chat_local.ordered(questions, pictures, 2000)
     ]  # all are as large as is shown
-    assert (
-        sum(a != b for a, b in zip(seen, seen[1:]))
-        == sum(a != b for a, b in zip(alike, alike[1:]))
-        == 4
-    )
+    assert sum(a != b for a, b in pairwise(seen)) == sum(a != b for a, b in pairwise(alike)) == 4
     same = [q for q in map(questions.__getitem__, order) if q.image == "0.png"]
     assert [len(q.text) for q in same] == sorted([len(q.text) for q in same], reverse=True)
 

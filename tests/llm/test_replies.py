@@ -181,9 +181,9 @@ def test_a_question_is_known_by_its_words_and_the_file_it_shows(tmp_path):
         and replies.hashed(Question(9, "a", "i/0.jpg"), pictures) == first[3]
     )
     write("i/1.jpg", b"larger")
-    assert [a == b for a, b in zip(hashes(), first)] == [True] * 4 + [False, True]
+    assert [a == b for a, b in zip(hashes(), first, strict=True)] == [True] * 4 + [False, True]
     write(f"downloads/{link_name(link)}", b"larger")
-    assert [a == b for a, b in zip(hashes(), first)] == [True] * 4 + [False] * 2
+    assert [a == b for a, b in zip(hashes(), first, strict=True)] == [True] * 4 + [False] * 2
 
 
 def test_a_wrong_address_is_found_before_anything_is_made(shelf, script):

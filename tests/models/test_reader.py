@@ -67,7 +67,8 @@ def test_a_number_far_from_every_unit_has_none_but_the_usual():
 def table_of(texts, question="item_weight", units=(), values=()):
     c = gather([lines(*texts)], [question], [list(units)], [list(values)])
     return c, {
-        (float(n), int(u)): dict(zip(COLUMNS, x.tolist())) for n, u, x in zip(c.number, c.unit, c.x)
+        (float(n), int(u)): dict(zip(COLUMNS, x.tolist(), strict=True))
+        for n, u, x in zip(c.number, c.unit, c.x, strict=False)
     }
 
 
@@ -112,7 +113,10 @@ def test_places_are_of_dimensions_and_in_parts_of_the_picture(tmp_path):
         [100, 10, 180, 10, 180, 20, 100, 20, 50, 200],
     ]
     table = pd.DataFrame(
-        [["a.jpg", i, text, 0.9, *b] for i, (text, b) in enumerate(zip(("20 cm", "5×7 cm"), box))]
+        [
+            ["a.jpg", i, text, 0.9, *b]
+            for i, (text, b) in enumerate(zip(("20 cm", "5×7 cm"), box, strict=True))
+        ]
         + [["b.jpg", -1, "", 0, *[0] * 10]],
         columns=[
             "image",
@@ -163,7 +167,7 @@ def test_usual_units_and_values_are_those_of_the_group_first():
         e, group[7], 1
     ) == [(9.0, GRAM)]
     code, number = np.full(3, slots.WIDTH * e + OUNCE), np.array([1.0, 2.0, 500.0])
-    x = dict(zip(SHARES, usual.columns(code, number, group[[0, 0, 0]]).T))
+    x = dict(zip(SHARES, usual.columns(code, number, group[[0, 0, 0]]).T, strict=True))
     assert (
         x["value in group"][0] > x["value in group"][1] > x["value in group"][2]
         and x["size in group"][0] > x["size in group"][2]
@@ -216,7 +220,7 @@ def sample(n=240):
     net, gross = rng.integers(1, 400, (2, n))
     texts = [
         f"net {a} g, gross {b} g" if flip else f"gross {b} g, net {a} g"
-        for a, b, flip in zip(net, gross, rng.random(n) < 0.5)
+        for a, b, flip in zip(net, gross, rng.random(n) < 0.5, strict=True)
     ]
     value = pd.Series([f"{a}.0 gram" for a in net])
     group = np.array([f"link{i // 2}" for i in range(n)])
@@ -343,8 +347,8 @@ def test_no_text_stops_the_reader_and_no_candidate_is_nothing(text):
 @given(st.text(st.sampled_from("0123456789.,oOlSZg kmx/-|\n'\"fz"), max_size=60))
 @example("1,234,569 users")
 def test_candidates_of_any_text_are_positive_numbers(text):
-    for entity in ("item_weight", "width", "item_volume"):
-        found = gather([text_lines(text)], [entity], [[]], [[]])
+    for question in ("item_weight", "width", "item_volume"):
+        found = gather([text_lines(text)], [question], [[]], [[]])
         assert (
             np.isfinite(found.number).all()
             and (found.number[found.unit >= 0] > 0).all()

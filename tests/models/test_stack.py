@@ -30,7 +30,10 @@ def columns():
 def test_the_stack_beats_its_columns_and_their_mean_on_rows_it_did_not_learn_from(columns):
     x, y, _ = columns
     made = second_level(x[:2000], y[:2000], x[2000:], 0)
-    scores = {name: smape(np.exp(column), np.exp(y[2000:])) for name, column in zip(PARTS, made.T)}
+    scores = {
+        name: smape(np.exp(column), np.exp(y[2000:]))
+        for name, column in zip(PARTS, made.T, strict=True)
+    }
     best = min(smape(np.exp(column), np.exp(y[2000:])) for column in x[2000:].T)
     assert (
         made.shape == (1000, 6)
@@ -105,7 +108,10 @@ def test_a_hard_fold_and_prices_of_few_values_are_no_leaks(columns):
     hard = x + np.where(fold == 3, 0.5, 0)[:, None]
     assert suspicions(hard, NAMES, y, fold) == {}
     levels = np.log(np.arange(5, 50, 5) - 0.01)
-    nearest = lambda v: levels[np.abs(np.atleast_2d(v).T - levels).argmin(1)]
+
+    def nearest(v):
+        return levels[np.abs(np.atleast_2d(v).T - levels).argmin(1)]
+
     assert (
         suspicions(np.column_stack([nearest(column) for column in x.T]), NAMES, nearest(y), fold)
         == {}

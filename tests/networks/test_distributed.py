@@ -140,7 +140,7 @@ def alike(one: Trained, other: Trained) -> bool:
     ours, theirs = without_key_bias(one.weights), without_key_bias(other.weights)
     assert ours.keys() == theirs.keys() and len(one.history) == len(other.history)
     return all(torch.allclose(ours[key], theirs[key], atol=1e-5) for key in ours) and all(
-        a == pytest.approx(b, rel=1e-5) for a, b in zip(one.history, other.history)
+        a == pytest.approx(b, rel=1e-5) for a, b in zip(one.history, other.history, strict=True)
     )
 
 
@@ -283,9 +283,10 @@ def test_nothing_trains_on_when_who_asked_is_killed(here):
         stderr=subprocess.DEVNULL,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
-    working = lambda: [
-        pid for pid in Path("/proc").glob("[0-9]*") if str(here).encode() in cmdline(pid)
-    ]
+
+    def working():
+        return [pid for pid in Path("/proc").glob("[0-9]*") if str(here).encode() in cmdline(pid)]
+
     wait(lambda: Paths("fashion").checkpoint("net_0").exists())
     assert len(working()) == 4  # it, torchrun and two processes
     asking.kill()

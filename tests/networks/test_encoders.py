@@ -90,7 +90,7 @@ def test_tokens_end_in_exact_zeros_and_are_cut_to_the_first(place, name):
     assert len(own[1]) == 2 < len(own[3]) < 12 < len(own[2])
     found = encoder.encode(TEXTS, None)
     assert [int((row != 0).any(-1).sum()) for row in found] == [min(len(ids), 12) for ids in own]
-    assert all((row[len(ids) :] == 0).all() for row, ids in zip(found, own))
+    assert all((row[len(ids) :] == 0).all() for row, ids in zip(found, own, strict=True))
     torch.testing.assert_close(load(place, "text", name, 5).encode(TEXTS, None), found[:, :5])
 
 

@@ -117,7 +117,8 @@ def test_an_older_directory_with_a_bin_file_is_read_as_tensors_alone(tmp_path):
     torch.save(state, folder / "pytorch_model.bin")
     after, _, other = load_text_model("deberta", str(tmp_path), pretrained=True)
     assert all(
-        torch.equal(a, b) for a, b in zip(before.state_dict().values(), after.state_dict().values())
+        torch.equal(a, b)
+        for a, b in zip(before.state_dict().values(), after.state_dict().values(), strict=True)
     )
     assert "deberta/model.safetensors" in weights and "deberta/pytorch_model.bin" in other
     ran = tmp_path / "ran"

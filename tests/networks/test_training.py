@@ -107,8 +107,12 @@ def test_patience_stops_after_the_best_epoch_by_its_own_mode_also_when_resumed(
     tmp_path, mode, best
 ):
     scores = [0.5, 0.9, 0.6, 0.2, 0.3, 0.4, 0.5, 0.6]
-    load = lambda groups, epoch, first: iter(groups[first:])
-    loss = lambda forward, data, part, rows, step: forward(torch.ones(2, 4)).square().mean()
+
+    def load(groups, epoch, first):
+        return iter(groups[first:])
+
+    def loss(forward, data, part, rows, step):
+        return forward(torch.ones(2, 4)).square().mean()
 
     def fit(trainer):
         return trainer.fit(
@@ -190,7 +194,7 @@ def test_micro_batches_keep_the_gradient(tmp_path):
             np.arange(8),
             0,
         )
-    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*grads))
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*grads, strict=True))
 
 
 def test_memory_that_ends_halves_the_micro_batch_and_keeps_the_step(tmp_path):

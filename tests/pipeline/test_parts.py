@@ -83,7 +83,7 @@ def test_any_csv_comes_back_with_the_same_bytes(tmp_path, monkeypatch, table, n,
         data.draw(st.permutations([[*row, "12.5 gram, or 1\n2"] for row in part[1:]]))
         for part in cut
     ]
-    for part, more in zip(manifest["parts"], worked):
+    for part, more in zip(manifest["parts"], worked, strict=True):
         (folder / part["name"]).write_bytes(
             written([[*rows[0], "answer"], *more], data.draw(st.sampled_from(["\n", "\r\n"])))
         )
@@ -159,7 +159,10 @@ def test_a_stopped_split_goes_on_and_work_is_never_overwritten(folder):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     (folder / "manifest.json").unlink()
     (folder / "part_002.csv").unlink()
-    split = lambda n=4: split_csv(folder.parent / "test.csv", folder, n, "index")
+
+    def split(n=4):
+        return split_csv(folder.parent / "test.csv", folder, n, "index")
+
     split()
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     (folder / "part_002.csv").write_text("index,answer\n10,1 gram\n12,\n")

@@ -42,7 +42,7 @@ def some(task: str, n: int = 60, seed: int = 0):
         )
         parsed = [
             [(float(v.split()[0]), v.split()[1], w)] if w > 0.2 else []
-            for v, w in zip(np.array(values)[rng.integers(0, 3, n)], rng.random(n))
+            for v, w in zip(np.array(values)[rng.integers(0, 3, n)], rng.random(n), strict=True)
         ]
         return target, pack(parsed, questions)
     if task == "price":
@@ -102,7 +102,7 @@ def test_a_draw_is_the_score_of_rows_that_are_repeated(task):
     ]
     found = verbs.score_draws(answer, target, outputs, np.stack(draws).astype(np.uint16))
     assert found[0] == verbs.score(answer, target, outputs)  # to the last bit
-    for weights, value in zip(draws, found):
+    for weights, value in zip(draws, found, strict=True):
         again = np.repeat(np.arange(len(target)), weights)
         assert value == pytest.approx(verbs.score(answer[again], target[again], outputs), rel=1e-12)
 
@@ -224,13 +224,13 @@ def test_kinds_of_mistakes_by_hand():
         ("7.0 gram", "9.0 gram", [], 7),
         ("", "", [], -1),
     ]
-    labels, said, other, expected = zip(*cases)
+    labels, said, other, expected = zip(*cases, strict=True)
     questions = ["item_weight"] * len(cases)
     target = encode_values(pd.Series(labels), questions)
     pred = pack(
         [
             ([(float(text.split()[0]), text.split()[1], 0.6)] if text else []) + more
-            for text, more in zip(said, other)
+            for text, more in zip(said, other, strict=True)
         ],
         questions,
     )
@@ -443,13 +443,15 @@ def write_member(job, member: str, off: float = 0.3):
 
 
 def test_half_way_the_report_says_what_there_is(shop, folders):
-    everything = lambda view: [
-        *view.notes,
-        *scores.headline(view),
-        *data.section(view).blocks,
-        *scores.section(view).blocks,
-        *worst.section(view).blocks,
-    ]
+    def everything(view):
+        return [
+            *view.notes,
+            *scores.headline(view),
+            *data.section(view).blocks,
+            *scores.section(view).blocks,
+            *worst.section(view).blocks,
+        ]
+
     view = look(shop)
     assert (
         view.rows is not None

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -183,7 +184,10 @@ def test_the_page_reads_nothing_from_elsewhere_and_says_so(page):
 
 def test_the_page_has_what_a_screen_reader_needs(page):
     tags = Tags(page).tags
-    count = lambda name: sum(tag == name for tag, _ in tags)
+
+    def count(name):
+        return sum(tag == name for tag, _ in tags)
+
     assert count("h1") == count("main") == count("nav") == 1 and tags[0] == ("html", {"lang": "en"})
     assert all(
         attrs.get("role") == "img" and attrs.get("aria-label")
@@ -532,25 +536,7 @@ def test_when_many_steps_fail_at_once_pages_are_not_made_one_after_another(shop,
     assert Paths("price").report.stat().st_mtime_ns > made
 
 
-MEASURE = """
-const luminance = c => { const [r, g, b] = c.slice(0, 3).map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b };
-const channels = c => (c.match(/[\\d.]+/g) || []).map(Number);
-function measure(page, view) {
-  page.querySelectorAll("details").forEach(d => d.open = true);
-  const low = [], root = page.documentElement, walk = page.createTreeWalker(page.body, NodeFilter.SHOW_TEXT);
-  const ground = e => { for (; e; e = e.parentElement) { const c = channels(view.getComputedStyle(e).backgroundColor); if (c[3] !== 0) return c } return [255, 255, 255] };
-  while (walk.nextNode()) {
-    const e = walk.currentNode.parentElement;
-    if (!walk.currentNode.data.trim() || ["STYLE", "SCRIPT"].includes(e.tagName) || e.getClientRects().length == 0) continue;
-    const style = view.getComputedStyle(e), [a, b] = [channels(e.closest("svg") ? style.fill : style.color), ground(e)].map(luminance).sort((x, y) => y - x);
-    if ((a + .05) / (b + .05) < 4.5) low.push(walk.currentNode.data.trim().slice(0, 40));
-  }
-  const pictures = [...page.querySelectorAll("img, svg")];
-  return {wide: root.scrollWidth, room: root.clientWidth, low, texts: page.body.innerText.length, dark: view.matchMedia("(prefers-color-scheme: dark)").matches,
-    pictures: pictures.length, flat: pictures.filter(p => p.getBoundingClientRect().width < 1 || p.getBoundingClientRect().height < 1 || p.naturalWidth === 0).length};
-}
-onload = () => { const it = document.querySelector("iframe"); document.getElementById("found").textContent = JSON.stringify(measure(it.contentDocument, it.contentWindow)) };
-"""
+MEASURE = Path(__file__).with_name("measure.js").read_text()
 
 
 def browse(file, *options) -> subprocess.CompletedProcess:

@@ -118,7 +118,7 @@ def test_labels_are_spelled_as_officially_save_the_ranges(listed):
 
 def test_the_value_asked_for_is_printed_unless_it_is_hidden(listed):
     products, questions = listed
-    by_link, seen = dict(zip(questions.image_link.unique(), products)), 0
+    by_link, seen = dict(zip(questions.image_link.unique(), products, strict=True)), 0
     for row in questions.itertuples():
         product = by_link[row.image_link]
         numbers, unit = product.facts[row.entity_name]

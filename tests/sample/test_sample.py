@@ -29,7 +29,7 @@ def test_it_is_in_the_official_layout_with_its_faults(drawn):
     ) == ["id", "Category"]
     names = pd.read_parquet(drawn / "category_attributes.parquet")
     assert dict(train.groupby("Category").len.first()) == dict(
-        zip(names.Category, names.No_of_attribute)
+        zip(names.Category, names.No_of_attribute, strict=True)
     )
     assert train.attr_2.isna().any() and pd.read_csv(drawn / "solution.csv").attr_2.notna().all()
     bad = {

@@ -497,7 +497,10 @@ def gallery(raw_of, folders):
     missing and outside ones among them."""
     top = folders / "input/shop"
     (top / "images").mkdir(parents=True)
-    save = lambda name, image, **how: image.save(top / "images" / name, **how)
+
+    def save(name, image, **how):
+        return image.save(top / "images" / name, **how)
+
     for name, seed in (("0.jpg", 0), ("1.jpg", 1), ("2.jpg", 2)):
         save(name, picture(seed), quality=95)
     (top / "images/3.jpg").write_bytes((top / "images/0.jpg").read_bytes())
@@ -519,7 +522,10 @@ def gallery(raw_of, folders):
         "8.jpg",
         "../../secret.jpg",
     ]
-    table = lambda names: "".join(f"{i},{name}\n" for i, name in enumerate(names))
+
+    def table(names):
+        return "".join(f"{i},{name}\n" for i, name in enumerate(names))
+
     return raw_of(
         "price",
         {**SHOP, "text": (), "train_image": "images/{pic}", "test_image": "images/{pic}"},
@@ -702,7 +708,7 @@ def test_the_script_needs_no_earlier_step_and_writes_what_it_prints(
     }
     folder = folders / "input" / category
     folder.mkdir(parents=True)
-    for name, text in zip(("train.csv", "test.csv"), tables[category]):
+    for name, text in zip(("train.csv", "test.csv"), tables[category], strict=True):
         (folder / name).write_text(text)
     script("data_analysis").main([category, *settings])
     file = folders / "working" / category / "analysis.json"

@@ -68,7 +68,10 @@ def test_an_offset_is_the_best_of_all(seed):
     pred, target = random_case(np.random.default_rng(seed), 60)
     logp, y = np.log(pred[target >= 0]), target[target >= 0]
     best = offsets.best_offset(logp, y, np.zeros(4), 1)
-    value = lambda b: f1.scores((logp + b * np.eye(4)[1]).argmax(1), y, 4)["hm"]
+
+    def value(b):
+        return f1.scores((logp + b * np.eye(4)[1]).argmax(1), y, 4)["hm"]
+
     assert (
         value(best) >= max(value(b) for b in np.linspace(-9, 9, 3601)) - 1e-12
     )  # a grid can miss a narrow best, never beat it
@@ -115,7 +118,10 @@ def test_blending_finds_the_better_model_and_sums_to_one():
 
 def test_cross_fitting_never_fits_on_the_rows_it_answers():
     fold, target = np.array([0, 0, 1, 1, -1]), np.arange(5)[:, None]
-    fit = lambda pred, target: set(target[:, 0])
+
+    def fit(pred, target):
+        return set(target[:, 0])
+
     result, final = cross_fitted(
         fit,
         lambda pred, seen: np.array([len(seen & set(pred[:, 0].astype(int))) for _ in pred]),

@@ -64,7 +64,7 @@ def test_a_shift_found_in_noise_is_not_taken():
     target = np.log1p(rng.lognormal(2.5, 0.9, (40, 60)))
     shifts = [
         (best_shift(p, t), shift_if_worth(p, t))
-        for p, t in zip(target + rng.normal(0, 0.7, target.shape), target)
+        for p, t in zip(target + rng.normal(0, 0.7, target.shape), target, strict=True)
     ]
     assert (
         sum(found != 0 for found, _ in shifts) > 30 and sum(taken != 0 for _, taken in shifts) < 20

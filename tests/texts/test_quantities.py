@@ -9,7 +9,11 @@ from texts.quantities import DIMENSIONS, brands, item_names, quantities
 def read(text):
     """One text's columns that are there."""
     table, names = quantities([text])
-    return {name: float(value) for name, value in zip(names, table[0]) if not np.isnan(value)}
+    return {
+        name: float(value)
+        for name, value in zip(names, table[0], strict=True)
+        if not np.isnan(value)
+    }
 
 
 def entry(name, value, unit):

@@ -83,7 +83,7 @@ class Checked:
         if not next(self.pools.made) % OPEN:
             self.pools.clear()
         for left, (family, kind, protocol, _, address) in zip(
-            range(len(places) - 1, -1, -1), places
+            range(len(places) - 1, -1, -1), places, strict=True
         ):
             sock = socket.socket(family, kind, protocol)
             try:

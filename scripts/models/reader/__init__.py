@@ -126,7 +126,7 @@ def fit(job, k: int, rows, file) -> dict:
         "raw": raw_labels(job.config),
         "gain": dict(
             sorted(
-                zip(READS, (gain / max(gain.sum(), 1e-9)).round(4).tolist()),
+                zip(READS, (gain / max(gain.sum(), 1e-9)).round(4).tolist(), strict=True),
                 key=lambda item: -item[1],
             )
         ),
@@ -152,7 +152,7 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
     )
     values = [[] for _ in wanted]
     for i, number, unit, share in zip(
-        candidates.row, candidates.number.tolist(), candidates.unit, weight.tolist()
+        candidates.row, candidates.number.tolist(), candidates.unit, weight.tolist(), strict=True
     ):
         if unit >= 0:
             values[i].append((number, UNITS[unit], share))
@@ -193,7 +193,7 @@ def columns(
     the labels of the rows `source` and what is usual tell."""
     entity, group = texts.entity[wanted], texts.group[wanted]
     near, cosine = alike(texts.space, texts.key, source, wanted)
-    keys, labels = list(zip(entity.tolist(), group.tolist())), rows.target[near]
+    keys, labels = list(zip(entity.tolist(), group.tolist(), strict=True)), rows.target[near]
     units = [[UNITS[unit] for unit in usual.units(*key)[: settings.units]] for key in keys]
     likely = (cosine >= LEAST) & slots.ALLOWED[labels[:, :, 1].astype(int)]
     values = [
@@ -208,7 +208,7 @@ def columns(
                 ]
             )
         )
-        for key, label, use in zip(keys, labels, likely)
+        for key, label, use in zip(keys, labels, likely, strict=True)
     ]
     candidates = gather([texts.lines[i] for i in wanted], rows.question[wanted], units, values)
     some, at = candidates.unit >= 0, candidates.row

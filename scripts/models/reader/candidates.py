@@ -55,7 +55,8 @@ WORDS = {
         "gross": r"gross|brut|packag|shipping",
         "load": r"max|load|capacit|bear|hold|support|up to|carga|limit|bis zu|trag",
         "per": r"\bper\b|serv|portion|porci|dose|each|daily|je ",
-        "food": r"protein|fat|sugar|carb|sodium|kcal|calor|energ|fib(?:re|er)|vitamin|salt|nutri|zucker|chol",
+        "food": r"protein|fat|sugar|carb|sodium|kcal|calor|energ|fib(?:re|er)|vitamin|salt|nutri"
+        r"|zucker|chol",
         "width": r"\bwid|\bw\b|breit|anch|larg|宽|幅",
         "height": r"heigh|high|tall|\bh\b|höh|hoch|alt[ou]|haut|高",
         "depth": r"dep|deep|\bd\b|tief|prof|thick|dick|\bt\b|奥|厚",
@@ -170,7 +171,7 @@ def read_lines(file) -> dict[str, list[Line]]:
         ]
     )
     lines = {}
-    for image, text, box in zip(table.image, table.text, boxes.astype(np.float32)):
+    for image, text, box in zip(table.image, table.text, boxes.astype(np.float32), strict=True):
         lines.setdefault(image, []).append(Line(text.translate(SAME), box))
     return lines
 
@@ -235,7 +236,9 @@ def gather(
     """Candidates of n rows: their lines, entities, units for bare numbers, and usual (number, unit
     index) that are candidates anyway."""
     row, stated = [], []
-    for i, (lines, entity, usual, added) in enumerate(zip(texts, entities, units, values)):
+    for i, (lines, entity, usual, added) in enumerate(
+        zip(texts, entities, units, values, strict=True)
+    ):
         found, times = {}, {}
         for f in find(lines, entity, usual):
             key = f.number, f.unit
@@ -275,7 +278,7 @@ def describe(lines: list[Line], entity: int, found: list[Found], times: list[int
     joined = " | ".join(line.text for line in lines)
     words = [[m.span() for m in pattern.finditer(joined)] for pattern in WORDS.values()]
     words, out = [([b for _, b in spans], [a for a, _ in spans]) for spans in words], []
-    for f, n in zip(found, times):
+    for f, n in zip(found, times, strict=True):
         text, box = lines[f.line]
         a, b = int(starts[f.line]) + f.start, int(starts[f.line]) + f.end
         before, behind = text[: f.start].rstrip()[-1:].lower(), text[f.end :].lstrip()[:1].lower()
@@ -315,7 +318,7 @@ def describe(lines: list[Line], entity: int, found: list[Found], times: list[int
 def compare(row: np.ndarray, number: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The columns COMPARED (m, c): each candidate among the sure ones of its row; places only for
     dimensions."""
-    column = dict(zip(STATED, x.T))
+    column = dict(zip(STATED, x.T, strict=True))
     size = np.log(np.maximum(number * FACTORS[x[:, 1].astype(int)], 1e-9))
     table = pd.DataFrame(
         {
@@ -355,7 +358,10 @@ def compare(row: np.ndarray, number: np.ndarray, x: np.ndarray) -> np.ndarray:
         "rank x": by.x.rank(pct=True),
         "rank y": by.y.rank(pct=True),
     }
-    of_row = lambda series: series.reindex(row).to_numpy(float)
+
+    def of_row(series):
+        return series.reindex(row).to_numpy(float)
+
     wide = {name: series.reindex(table.index).to_numpy(float) for name, series in wide.items()}
     wide |= {
         "found": np.nan_to_num(of_row(by.size())),

@@ -126,10 +126,16 @@ class Usual:
         labels drawn to those of the entity."""
         entity, size = code // WIDTH, log_size(code, number)
         step, labels, own = np.floor(size * STEPS), self.entity(entity), self.group(entity, group)
-        near = lambda count, *more: sum(
-            share * count(entity, step + d, *more) for d, share in ((-1, 0.25), (0, 0.5), (1, 0.25))
-        )
-        drawn = lambda times, share, strength: (times + strength * share) / (own + strength)
+
+        def near(count, *more):
+            return sum(
+                share * count(entity, step + d, *more)
+                for d, share in ((-1, 0.25), (0, 0.5), (1, 0.25))
+            )
+
+        def drawn(times, share, strength):
+            return (times + strength * share) / (own + strength)
+
         unit, value = (
             (self.unit(code) + 0.5) / (labels + 10),
             (self.value(code, number) + 0.02) / (labels + 10),
@@ -154,7 +160,9 @@ class Usual:
         )
         rank = [
             ranks.index(u) if u in (ranks := self.units(e, g)) else len(UNITS)
-            for e, u, g in zip(entity.tolist(), (code % WIDTH).tolist(), group.tolist())
+            for e, u, g in zip(
+                entity.tolist(), (code % WIDTH).tolist(), group.tolist(), strict=True
+            )
         ]
         return np.column_stack(
             [

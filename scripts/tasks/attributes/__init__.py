@@ -100,7 +100,7 @@ def label_columns(file, categories) -> dict[str, list[str]]:
             f"cannot read Category and No_of_attribute from {file}: "
             f"{' '.join(str(error).split())[:150]}"
         ) from None
-    counts = dict(zip(table.Category.str.strip(), table.No_of_attribute))
+    counts = dict(zip(table.Category.str.strip(), table.No_of_attribute, strict=True))
     if unknown := [c for c in categories if c not in counts]:
         raise Stop(
             f"data.categories: {unknown[0]!r} is not in {file}; there are: {', '.join(counts)}"
@@ -168,7 +168,7 @@ def strata(target: np.ndarray) -> np.ndarray:
     rarity = np.stack(
         [
             np.where(column >= 0, c[column], np.iinfo(int).max)
-            for column, c in zip(target.T, counts)
+            for column, c in zip(target.T, counts, strict=True)
         ],
         axis=1,
     )
@@ -179,7 +179,10 @@ def strata(target: np.ndarray) -> np.ndarray:
 
 def slices(outputs: Outputs) -> list[slice]:
     """The columns of each attribute in a prediction."""
-    return [slice(end - size, end) for end, size in zip(np.cumsum(sizes(outputs)), sizes(outputs))]
+    return [
+        slice(end - size, end)
+        for end, size in zip(np.cumsum(sizes(outputs)), sizes(outputs), strict=True)
+    ]
 
 
 def priors(target: np.ndarray, outputs: Outputs) -> np.ndarray:
@@ -187,7 +190,7 @@ def priors(target: np.ndarray, outputs: Outputs) -> np.ndarray:
     where nothing is labelled."""
     counts = [
         np.bincount(t[t >= 0], minlength=len(classes))
-        for t, classes in zip(target.T, outputs.values())
+        for t, classes in zip(target.T, outputs.values(), strict=True)
     ]
     return np.concatenate([c / c.sum() if c.sum() else np.full(len(c), 1 / len(c)) for c in counts])
 
@@ -265,7 +268,12 @@ def score_draws(
         name: f1.hm_draws(answer[:, a], target[:, a], len(classes), weights)
         for a, (name, classes) in enumerate(outputs.items())
     }
-    return np.array([official_mean(dict(zip(parts, draw))) for draw in zip(*parts.values())])
+    return np.array(
+        [
+            official_mean(dict(zip(parts, draw, strict=True)))
+            for draw in zip(*parts.values(), strict=False)
+        ]
+    )
 
 
 def official_mean(values: dict[str, float]) -> float:
@@ -284,7 +292,7 @@ def table(
     """The seed's table {attribute: {val_loss, accuracy, weighted_f1, micro_f1, macro_f1, hm}};
     val_loss needs pred (n, k)."""
     found = {}
-    for a, (name, s) in enumerate(zip(outputs, slices(outputs))):
+    for a, (name, s) in enumerate(zip(outputs, slices(outputs), strict=True)):
         known = target[:, a] >= 0
         likelihood = (
             pred[known, s][np.arange(known.sum()), target[known, a]]
@@ -304,7 +312,7 @@ def spell(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
     return pd.DataFrame(
         {
             name: np.array(classes)[column]
-            for (name, classes), column in zip(outputs.items(), answer.T)
+            for (name, classes), column in zip(outputs.items(), answer.T, strict=True)
         }
     )
 
@@ -328,7 +336,7 @@ def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.Data
             for name, label in row.items()
             if name.startswith(category + "/")
         }
-        for row, category in zip(found, mine[data.category_column])
+        for row, category in zip(found, mine[data.category_column], strict=True)
     ]
     columns = {c: [row.get(c, post.filler) for row in short] for c in official_columns(data)}
     return pd.DataFrame(
@@ -365,7 +373,7 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
     if found:
         return found
     kind = (
-        table[data.id].map(dict(zip(test[data.id], test[category])))
+        table[data.id].map(dict(zip(test[data.id], test[category], strict=True)))
         if category
         else pd.Series("", table.index)
     )

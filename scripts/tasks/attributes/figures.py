@@ -27,7 +27,9 @@ def data(raw, tables) -> list:
         for name, column in every.items()
     }
     missing = ", ".join(
-        f"{name} {1 - share:.0%}" for name, share in zip(facts.attribute, facts.share) if share < 1
+        f"{name} {1 - share:.0%}"
+        for name, share in zip(facts.attribute, facts.share, strict=True)
+        if share < 1
     )
     rare = tables["classes in fewer rows than there are folds"]
     blocks = [
@@ -118,7 +120,7 @@ def confusion(name: str, classes, answer: np.ndarray, target: np.ndarray) -> Fig
         "; ".join(
             f"{off[i, j]:.0%} of the {n[i]:,} {charts.short(shown[i])} answered "
             f"{charts.short(shown[j])}"
-            for i, j in zip(rows, columns)
+            for i, j in zip(rows, columns, strict=True)
             if off[i, j] > 0
         )
         or "none"
@@ -136,7 +138,7 @@ def confusion(name: str, classes, answer: np.ndarray, target: np.ndarray) -> Fig
         f"line{left}. Most costly: {worst}.",
         charts.heat(
             share,
-            [f"{charts.short(label, 14)} ({k:,})" for label, k in zip(shown, n)],
+            [f"{charts.short(label, 14)} ({k:,})" for label, k in zip(shown, n, strict=True)],
             shown,
             form="{:.2f}",
             shade=share,
@@ -212,14 +214,16 @@ def reliability(answer: np.ndarray, target: np.ndarray, pred: np.ndarray, output
     """Confidence of the likeliest class against the share that is right, over all labelled cells
     and of the attribute that is furthest off."""
     cells = {}
-    for a, (name, s) in enumerate(zip(outputs, slices(outputs))):
+    for a, (name, s) in enumerate(zip(outputs, slices(outputs), strict=True)):
         known = target[:, a] >= 0
         if known.any():
             cells[name] = (pred[known, s].max(1), answer[known, a] == target[known, a])
     errors = {
         name: calibration.error(calibration.reliability(*cell)) for name, cell in cells.items()
     }
-    table = calibration.reliability(*(np.concatenate(parts) for parts in zip(*cells.values())))
+    table = calibration.reliability(
+        *(np.concatenate(parts) for parts in zip(*cells.values(), strict=True))
+    )
     off = max(errors, key=errors.get)
     series = {"all attributes": (table.confidence, table.right)}
     if len(cells) > 1:
@@ -237,7 +241,8 @@ def reliability(answer: np.ndarray, target: np.ndarray, pred: np.ndarray, output
         f"{errors[off]:.3f}.",
         charts.lines(series, "confidence", "share right", marks=True, diagonal=True),
         "; ".join(
-            f"confidence {c:.2f}: {r:.2f} right" for c, r in zip(table.confidence, table.right)
+            f"confidence {c:.2f}: {r:.2f} right"
+            for c, r in zip(table.confidence, table.right, strict=True)
         ),
     )
 
@@ -263,7 +268,7 @@ def verdict(view) -> Verdict:
 
     def facts(i: int) -> dict[str, str]:
         found, right = [], []
-        for a, (name, s) in enumerate(zip(outputs, slices(outputs))):
+        for a, (name, s) in enumerate(zip(outputs, slices(outputs), strict=True)):
             label, said = target[i, a], answer[i, a]
             if label >= 0 and label != said:
                 p = pred[i, s]

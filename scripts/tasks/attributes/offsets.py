@@ -40,12 +40,16 @@ def fit_if_worth(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
     half = np.random.default_rng(0).permutation(known)
     halves, gain = (half[::2], half[1::2]), 0.0
     for own, other in (halves, halves[::-1]):
-        logp = np.log(np.maximum(pred[other], 1e-9))
-        judge = lambda z: (
-            scores(z.argmax(1), target[other], pred.shape[1])["hm"] if len(other) else 0.0
-        )
-        gain += judge(logp + fit(pred[own], target[own])) - judge(logp)
+        if len(other):
+            logp = np.log(np.maximum(pred[other], 1e-9))
+            fitted = logp + fit(pred[own], target[own])
+            gain += hm_of(fitted, target[other]) - hm_of(logp, target[other])
     return fit(pred, target) if gain > 0 else np.zeros(pred.shape[1])
+
+
+def hm_of(logits: np.ndarray, target: np.ndarray) -> float:
+    """The HM of the arg max of logits (n, k) over labelled rows."""
+    return scores(logits.argmax(1), target, logits.shape[1])["hm"]
 
 
 def best_offset(logp: np.ndarray, y: np.ndarray, offset: np.ndarray, c: int) -> float:

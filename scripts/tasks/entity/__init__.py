@@ -181,7 +181,7 @@ def is_clear(replies, questions) -> np.ndarray:
     return np.array(
         [
             bool(value) or not re.search(r"\d", reply)
-            for value, reply in zip(normalise_all(replies, questions), replies)
+            for value, reply in zip(normalise_all(replies, questions), replies, strict=True)
         ],
         bool,
     )
@@ -308,11 +308,11 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
     )
     official = given.prediction.str.fullmatch(OFFICIAL)
     unit = official_spelling(given.prediction).str.split(n=1).str[-1]
-    asked = given[data.id].map(dict(zip(test[data.id], test[data.question])))
+    asked = given[data.id].map(dict(zip(test[data.id], test[data.question], strict=True)))
     odd = (
         official
         & asked.notna()
-        & np.array([u not in ENTITIES.get(e, ()) for u, e in zip(unit, asked)], bool)
+        & np.array([u not in ENTITIES.get(e, ()) for u, e in zip(unit, asked, strict=True)], bool)
     )
     for wrong, why in (
         (given[~official], "a number, a blank and a unit, e.g. 12.5 gram, or nothing"),

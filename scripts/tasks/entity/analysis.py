@@ -50,7 +50,8 @@ def analyse(raw: Raw) -> Tables:
         np.array([values[label] or (np.nan, "") for label in rows.label], object).reshape(-1, 2).T
     )
     rows["kind"] = [
-        kind_of(label, entity, values[label]) for label, entity in zip(rows.label, rows.entity)
+        kind_of(label, entity, values[label])
+        for label, entity in zip(rows.label, rows.entity, strict=True)
     ]
     known = rows[rows.kind.isin([ONE, FOREIGN])].astype({"number": float})
     found = {
@@ -234,7 +235,7 @@ def seen(raw: Raw, pictures: dict[str, np.ndarray]) -> pd.DataFrame:
             split: table[data.category_column].tolist() for split, table in raw.splits.items()
         }
         keys["entity of a group"] = {
-            split: list(zip(keys["group"][split], table[data.question]))
+            split: list(zip(keys["group"][split], table[data.question], strict=True))
             for split, table in raw.splits.items()
         }
     if len(pictures) == 2:
@@ -263,7 +264,7 @@ def in_text(known: pd.DataFrame, texts: pd.Series) -> pd.DataFrame:
     point or nothing, and whose number with its unit is among the readings of it, which know
     fractions and a letter O for a zero; per entity and of all."""
     number, value = [], []
-    for text, entity, gold, unit in zip(texts, known.entity, known.number, known.unit):
+    for text, entity, gold, unit in zip(texts, known.entity, known.number, known.unit, strict=True):
         digits = re.findall(r"\d+(?:[.,]\d+)*|(?<!\w)[.,]\d+", text)
         number.append(
             any(

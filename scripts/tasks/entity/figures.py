@@ -65,7 +65,11 @@ def data(raw, tables) -> list:
         )
     if "questions asked twice" in tables:
         said = dict(
-            zip(tables["questions asked twice"].what, tables["questions asked twice"].value)
+            zip(
+                tables["questions asked twice"].what,
+                tables["questions asked twice"].value,
+                strict=True,
+            )
         )
         blocks.append(
             Note(
@@ -175,7 +179,10 @@ def kinds(answer: np.ndarray, target: np.ndarray, pred: np.ndarray) -> np.ndarra
     )
     wrong = (target[:, 1] >= 0) & ~same(answer, target) & (valued | answered)
     plain = answered & valued & (unit < NONE)  # both are a number with a unit
-    size = lambda number, unit: number * FACTORS[np.where(plain, unit, 0)]
+
+    def size(number, unit):
+        return number * FACTORS[np.where(plain, unit, 0)]
+
     with np.errstate(divide="ignore", invalid="ignore"):
         times, amount = (
             np.log10(answer[:, 0] / target[:, 0]),
@@ -253,7 +260,7 @@ def units(answer: np.ndarray, target: np.ndarray) -> list:
         .reset_index()
     )
     found["of rows in that unit"] = [
-        every[entity, unit] for entity, unit in zip(found.entity, found["labelled in"])
+        every[entity, unit] for entity, unit in zip(found.entity, found["labelled in"], strict=True)
     ]
     found = found.rename(columns={"size": "rows", "sum": "with the same number"}).sort_values(
         "rows", ascending=False, ignore_index=True
@@ -290,7 +297,10 @@ def reliability(answer: np.ndarray, target: np.ndarray, pred: np.ndarray) -> Fig
             marks=True,
             diagonal=True,
         ),
-        "; ".join(f"weight {c:.2f}: {r:.2f} right" for c, r in zip(table.confidence, table.right)),
+        "; ".join(
+            f"weight {c:.2f}: {r:.2f} right"
+            for c, r in zip(table.confidence, table.right, strict=True)
+        ),
     )
 
 

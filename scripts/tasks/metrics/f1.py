@@ -71,7 +71,9 @@ def hm_draws(answer: np.ndarray, target: np.ndarray, k: int, weights: np.ndarray
         sums(answer, each),
     )
     f1, there = 2 * hits / np.maximum(true + predicted, 1), true + predicted > 0
-    macro = np.array([row[own].mean() if own.any() else np.nan for row, own in zip(f1, there)])
+    macro = np.array(
+        [row[own].mean() if own.any() else np.nan for row, own in zip(f1, there, strict=True)]
+    )
     every = true.sum(1)
     return hm(np.where(every > 0, hits.sum(1) / np.maximum(every, 1), np.nan), macro)
 

@@ -164,7 +164,7 @@ def money(texts: pd.Series, price: np.ndarray) -> dict:
     return {
         "texts that name an amount of money": sum(map(bool, amounts)),
         "texts that name the price itself": sum(
-            round(p, 2) in said for p, said in zip(price[known], amounts)
+            round(p, 2) in said for p, said in zip(price[known], amounts, strict=True)
         ),
     }
 

@@ -18,7 +18,7 @@ def data(raw, tables) -> list:
     them."""
     settings = raw.config.data
     price = pd.to_numeric(raw.train[settings.labels[0]], errors="coerce").to_numpy(float)
-    facts = dict(zip(tables["prices"].what, tables["prices"].value))
+    facts = dict(zip(tables["prices"].what, tables["prices"].value, strict=True))
     spread = tables["quantiles of the price"].iloc[0]
     odd = (
         ", ".join(
@@ -58,7 +58,7 @@ def texts(raw, tables) -> list:
         for split, table in raw.splits.items()
     }
     middle = {split: f"{np.median(n):,.0f}" for split, n in lengths.items()}
-    amounts = dict(zip(tables["money in texts"].what, tables["money in texts"].value))
+    amounts = dict(zip(tables["money in texts"].what, tables["money in texts"].value, strict=True))
     leak = amounts["texts that name the price itself"]
     many = leak > len(raw.train) / 50
     said = (
@@ -203,11 +203,15 @@ def tenths(by: np.ndarray, price: np.ndarray, truth: np.ndarray) -> pd.DataFrame
 
 
 def spans(table: pd.DataFrame) -> list[str]:
-    return [f"{low:,.2f} to {high:,.2f}" for low, high in zip(table["from"], table["to"])]
+    return [
+        f"{low:,.2f} to {high:,.2f}" for low, high in zip(table["from"], table["to"], strict=True)
+    ]
 
 
 def rows_said(table: pd.DataFrame, column: str) -> str:
-    return "; ".join(f"{span}: {value:.3g}" for span, value in zip(spans(table), table[column]))
+    return "; ".join(
+        f"{span}: {value:.3g}" for span, value in zip(spans(table), table[column], strict=True)
+    )
 
 
 def verdict(view) -> Verdict:

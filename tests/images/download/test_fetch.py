@@ -476,7 +476,10 @@ sys.path.insert(0, {scripts!r})
 from config import Download
 from images.download.fetch import Downloader
 signal.signal(signal.SIGINT, signal.default_int_handler)
-fetcher = Downloader(Download(networks=("127.0.0.0/8",), threads=8, max_megabytes=300, longest=300, timeout=300), Path({folder!r}))
+patient = Download(
+    networks=("127.0.0.0/8",), threads=8, max_megabytes=300, longest=300, timeout=300
+)
+fetcher = Downloader(patient, Path({folder!r}))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print("begins", flush=True)
 try:

@@ -3,6 +3,6 @@
 make all CATEGORY=c1
 """
 
-from config import Config, Data
+from config import Config
 
-config = Config(task="attributes", models=("net", "heads"), data=Data(categories=("Men Tshirts",)))
+config = Config(task="attributes", models=("net", "heads"), data=dict(categories=("Men Tshirts",)))

@@ -3,6 +3,6 @@
 make all CATEGORY=c3
 """
 
-from config import Config, Data
+from config import Config
 
-config = Config(task="attributes", models=("net", "heads"), data=Data(categories=("Kurtis",)))
+config = Config(task="attributes", models=("net", "heads"), data=dict(categories=("Kurtis",)))

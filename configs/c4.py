@@ -3,8 +3,8 @@
 make all CATEGORY=c4
 """
 
-from config import Config, Data
+from config import Config
 
 config = Config(
-    task="attributes", models=("net", "heads"), data=Data(categories=("Women Tshirts",))
+    task="attributes", models=("net", "heads"), data=dict(categories=("Women Tshirts",))
 )

@@ -4,8 +4,8 @@ then T2.
 make all CATEGORY=c5
 """
 
-from config import Config, Data
+from config import Config
 
 config = Config(
-    task="attributes", models=("net", "heads"), data=Data(categories=("Women Tops & Tunics",))
+    task="attributes", models=("net", "heads"), data=dict(categories=("Women Tops & Tunics",))
 )

@@ -4,6 +4,6 @@ loss makes it one task.
 make all CATEGORY=c_all
 """
 
-from config import Config, Net
+from config import Config
 
-config = Config(task="attributes", models=("net",), net=Net(epochs=10, head="mlp", head_lr=5e-5))
+config = Config(task="attributes", models=("net",), net=dict(epochs=10, head="mlp", head_lr=5e-5))

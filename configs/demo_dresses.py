@@ -4,14 +4,14 @@ c5 do, in minutes.
 make demo
 """
 
-from config import Config, Data, Features, Heads, Images, Net
+from config import Config
 
 config = Config(
     task="attributes",
     models=("net", "heads"),
-    data=Data(folder="demo_taxonomy", categories=("Dresses",), n_folds=3),
-    images=Images(size=64),
-    net=Net(
+    data=dict(folder="demo_taxonomy", categories=("Dresses",), n_folds=3),
+    images=dict(size=64),
+    net=dict(
         backbone="test_resnet",
         pretrained=False,
         head="mlp",
@@ -23,6 +23,6 @@ config = Config(
         head_lr=4e-3,
         mmd=0.0,
     ),
-    features=Features(views=2),
-    heads=Heads(epochs=6, lr=3e-4),
+    features=dict(views=2),
+    heads=dict(epochs=6, lr=3e-4),
 )

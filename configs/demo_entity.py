@@ -3,12 +3,12 @@
 make demo
 """
 
-from config import Config, Data, Images
+from config import Config
 
 config = Config(
     task="entity",
     models=("reader",),
-    data=Data(
+    data=dict(
         folder="demo_entity",
         id="index",
         question="entity_name",
@@ -19,5 +19,5 @@ config = Config(
         test_image="images/{image_link:name}",
         n_folds=3,
     ),
-    images=Images(cache=False),
+    images=dict(cache=False),
 )

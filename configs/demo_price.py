@@ -3,12 +3,12 @@
 make demo
 """
 
-from config import Config, Data
+from config import Config
 
 config = Config(
     task="price",
     models=("ridge", "table", "stack"),
-    data=Data(
+    data=dict(
         folder="demo_price",
         id="sample_id",
         category_column="",

@@ -3,8 +3,8 @@
 make demo
 """
 
-from config import Config, Data
+from config import Config
 
 config = Config(
-    task="attributes", join=("demo_tees", "demo_dresses"), data=Data(folder="demo_taxonomy")
+    task="attributes", join=("demo_tees", "demo_dresses"), data=dict(folder="demo_taxonomy")
 )

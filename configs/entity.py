@@ -10,12 +10,12 @@ corrects what the normaliser cannot read. The pictures are downloaded from their
     machines its parts; then make all on one
 """
 
-from config import Config, Data, Images, Vlm
+from config import Config
 
 config = Config(
     task="entity",
     models=("vlm", "refine"),
-    data=Data(
+    data=dict(
         folder="entity",
         id="index",
         question="entity_name",
@@ -27,6 +27,6 @@ config = Config(
         parts=100,
         val_rows=2000,
     ),
-    images=Images(cache=False),
-    vlm=Vlm(bits=4),
+    images=dict(cache=False),
+    vlm=dict(bits=4),
 )

@@ -3,12 +3,12 @@
 make all CATEGORY=entity_ocr
 """
 
-from config import Config, Data, Reader
+from config import Config
 
 config = Config(
     task="entity",
     models=("reader",),
-    data=Data(
+    data=dict(
         folder="entity_ocr",
         id="index",
         question="entity_name",
@@ -19,5 +19,5 @@ config = Config(
         train_image="",
         test_image="",
     ),
-    reader=Reader(labels="labels_263k.csv.gz"),
+    reader=dict(labels="labels_263k.csv.gz"),
 )

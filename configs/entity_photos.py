@@ -6,12 +6,12 @@ make all CATEGORY=entity_photos SET="data.train_image={image_link} data.test_ima
 downloaded
 """
 
-from config import Config, Data, Images, Ocr, Reader
+from config import Config
 
 config = Config(
     task="entity",
     models=("reader",),
-    data=Data(
+    data=dict(
         folder="entity",
         id="index",
         question="entity_name",
@@ -21,7 +21,7 @@ config = Config(
         train_image="images/{image_link:name}",
         test_image="images/{image_link:name}",
     ),
-    images=Images(cache=False),
-    ocr=Ocr(scales=(2, 1)),
-    reader=Reader(labels="labels_263k.csv.gz"),
+    images=dict(cache=False),
+    ocr=dict(scales=(2, 1)),
+    reader=dict(labels="labels_263k.csv.gz"),
 )

@@ -5,12 +5,12 @@ make all CATEGORY=fashion SET="run.weights=<folder of tf_efficientnet_lite0.safe
 ..lite2.safetensors>"
 """
 
-from config import Config, Data, Features, Heads, Images, Knn
+from config import Config
 
 config = Config(
     task="attributes",
     models=("knn", "heads"),
-    data=Data(
+    data=dict(
         folder="fashion",
         category_column="",
         train_image="images/{id}.jpg",
@@ -25,11 +25,11 @@ config = Config(
             "usage",
         ),
     ),
-    images=Images(size=128),
-    features=Features(
+    images=dict(size=128),
+    features=dict(
         encoders=("tf_efficientnet_lite0", "tf_efficientnet_lite2"), stages=True, views=2
     ),
-    heads=Heads(
+    heads=dict(
         source="encoders",
         hidden=256,
         dropout=0.3,
@@ -39,5 +39,5 @@ config = Config(
         lr=2e-3,
         weight_decay=0.05,
     ),
-    knn=Knn(k=15),
+    knn=dict(k=15),
 )

@@ -8,12 +8,12 @@ too. The leak check takes the model that reads it for one that saw its own rows;
     table.image=timm:tf_efficientnet_lite0"
 """
 
-from config import Config, Data, Images, Stack
+from config import Config
 
 config = Config(
     task="price",
     models=("ridge", "mlp", "svr", "table", "stack"),
-    data=Data(
+    data=dict(
         folder="flipkart",
         id="uniq_id",
         category_column="",
@@ -28,6 +28,6 @@ config = Config(
         train_image="images/{image}",
         test_image="images/{image}",
     ),
-    images=Images(size=224),
-    stack=Stack(trust=("table",)),
+    images=dict(size=224),
+    stack=dict(trust=("table",)),
 )

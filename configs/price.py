@@ -5,12 +5,12 @@ make all CATEGORY=price SET="table.encoder=<folder of a sentence-transformers mo
 embeddings and neighbours too
 """
 
-from config import Config, Data
+from config import Config
 
 config = Config(
     task="price",
     models=("ridge", "mlp", "svr", "table", "stack"),
-    data=Data(
+    data=dict(
         folder="price",
         id="sample_id",
         category_column="",

@@ -4,12 +4,12 @@ beside the price.
 make all CATEGORY=price_oof
 """
 
-from config import Config, Data, Stack
+from config import Config
 
 config = Config(
     task="price",
     models=("stack",),
-    data=Data(
+    data=dict(
         folder="price_oof",
         id="sample_id",
         category_column="",
@@ -17,5 +17,5 @@ config = Config(
         train_image="",
         test_image="",
     ),
-    stack=Stack(train="train.csv", test="test.csv"),
+    stack=dict(train="train.csv", test="test.csv"),
 )

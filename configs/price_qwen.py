@@ -6,12 +6,12 @@ make all CATEGORY=price_qwen SET="fusion.text=joint:Qwen/Qwen2.5-VL-3B-Instruct"
 after seeing the picture
 """
 
-from config import Config, Data, Encode, Fusion, Images
+from config import Config
 
 config = Config(
     task="price",
     models=("fusion",),
-    data=Data(
+    data=dict(
         folder="price",
         id="sample_id",
         category_column="",
@@ -20,7 +20,7 @@ config = Config(
         train_image="{image_link}",
         test_image="{image_link}",
     ),
-    images=Images(size=448),
-    encode=Encode(max_length=1024),
-    fusion=Fusion(image="Qwen/Qwen2.5-VL-3B-Instruct", text="Qwen/Qwen2.5-VL-3B-Instruct"),
+    images=dict(size=448),
+    encode=dict(max_length=1024),
+    fusion=dict(image="Qwen/Qwen2.5-VL-3B-Instruct", text="Qwen/Qwen2.5-VL-3B-Instruct"),
 )

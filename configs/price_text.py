@@ -5,12 +5,12 @@ make all CATEGORY=price_text
 make all CATEGORY=price_text SET="text.model=microsoft/deberta-v3-large text.batch=16"
 """
 
-from config import Config, Data
+from config import Config
 
 config = Config(
     task="price",
     models=("text",),
-    data=Data(
+    data=dict(
         folder="price",
         id="sample_id",
         category_column="",

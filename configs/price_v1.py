@@ -6,12 +6,12 @@ make all CATEGORY=price_v1 SET="run.weights=<folder that holds clip-vit-base-pat
 a call to the hub
 """
 
-from config import Config, Data, Images
+from config import Config
 
 config = Config(
     task="price",
     models=("clip",),
-    data=Data(
+    data=dict(
         folder="price",
         id="sample_id",
         category_column="",
@@ -20,5 +20,5 @@ config = Config(
         train_image="{image_link}",
         test_image="{image_link}",
     ),
-    images=Images(size=224),
+    images=dict(size=224),
 )

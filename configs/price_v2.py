@@ -6,12 +6,12 @@ make all CATEGORY=price_v2 SET="encode.tokens=64"     attends over token sequenc
 is one vector a side
 """
 
-from config import Config, Data, Images
+from config import Config
 
 config = Config(
     task="price",
     models=("fusion",),
-    data=Data(
+    data=dict(
         folder="price",
         id="sample_id",
         category_column="",
@@ -20,5 +20,5 @@ config = Config(
         train_image="{image_link}",
         test_image="{image_link}",
     ),
-    images=Images(size=224),
+    images=dict(size=224),
 )

@@ -31,6 +31,16 @@ from pipeline.load import draw_rows
 from pipeline.preflight import preflight
 from tasks import load_task
 
+TARGET = "folds.csv"
+
+
+def needs(config, paths, name):
+    return [paths.images] if config.data.group == "image" else []
+
+
+def settings(config, name):
+    return ["task", "data"]
+
 
 def split_file(argv) -> None:
     """--split FILE --parts N --to FOLDER: any csv in N parts."""

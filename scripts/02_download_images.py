@@ -37,6 +37,35 @@ from pipeline.graph import values
 from pipeline.job import start
 from pipeline.load import kept_rows
 
+TARGET = "images.csv"
+# settings that say which pictures there are
+WHICH_PICTURES = tuple(
+    f"data.{key}"
+    for key in (
+        "folder",
+        "train",
+        "test",
+        "id",
+        "category_column",
+        "categories",
+        "labels",
+        "attributes",
+        "train_image",
+        "test_image",
+        "question",
+        "val_rows",
+    )
+)
+
+
+def needs(config, paths, name):
+    return []
+
+
+def settings(config, name):
+    drawn = ["data.seed"] if config.data.val_rows else []
+    return ["task", "images", *WHICH_PICTURES, *drawn]
+
 
 def index(rows: pd.DataFrame, cache: Growing) -> pd.DataFrame:
     """images.csv of the rows: a line per picture, by name."""

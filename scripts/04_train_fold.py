@@ -20,10 +20,27 @@ from tempfile import TemporaryDirectory
 from common.errors import Stop
 from common.processes import bind, is_first, world
 from common.stops import run, stops_since
-from models import load_model
+from models import load_model, split_member
 from networks.distributed import launch
 from pipeline.job import start
 from pipeline.load import load_rows
+
+TARGET = "model/*.safetensors"
+OPTION = "--member"
+
+
+def needs(config, paths, member):
+    model, k = split_member(member)
+    return [paths.folds, *load_model(model).inputs(config, paths, k)]
+
+
+def settings(config, member):
+    return load_model(split_member(member)[0]).FIT_SETTINGS
+
+
+def gpus(config, member):
+    model = load_model(split_member(member)[0])
+    return config.run.processes if model.DISTRIBUTED else int(model.NETWORK)
 
 
 def by_torchrun(job, argv) -> None:
@@ -55,11 +72,11 @@ def main(argv=None):
         ("--member", {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"}),
         shares=True,
     )
-    name, k = job.member("04_train_fold")
+    name, k = job.member(TARGET)
     model, processes = load_model(name), job.config.run.processes
-    if processes > world() == 1 and getattr(model, "SHARES", False):
+    if processes > world() == 1 and model.DISTRIBUTED:
         return by_torchrun(job, argv)
-    if world() > 1 and not getattr(model, "SHARES", False):
+    if world() > 1 and not model.DISTRIBUTED:
         raise Stop(
             f"{job.args.member} trains in one process; run: python "
             f"scripts/04_train_fold.py {job.paths.category} --member {job.args.member}"

@@ -8,9 +8,25 @@ Run     python scripts/05_train_attr_heads.py c2 --member heads_0
 """
 
 from common.stops import run
-from models import load_model
+from models import load_model, split_member
 from pipeline.job import start
 from pipeline.load import load_rows
+
+TARGET = "model/heads_*.safetensors"
+OPTION = "--member"
+
+
+def needs(config, paths, member):
+    model, k = split_member(member)
+    return [paths.folds, *load_model(model).inputs(config, paths, k)]
+
+
+def settings(config, member):
+    return load_model(split_member(member)[0]).FIT_SETTINGS
+
+
+def gpus(config, member):
+    return 1
 
 
 def main(argv=None):
@@ -19,7 +35,7 @@ def main(argv=None):
         argv,
         ("--member", {"default": "heads_0", "help": "heads_<fold>, e.g. %(default)s"}),
     )
-    name, k = job.member("05_train_attr_heads")
+    name, k = job.member(TARGET)
     with job.writing(job.paths.model(job.args.member)) as (part, record):
         record |= load_model(name).fit(job, k, load_rows(job), part)
     job.paths.checkpoint(job.args.member).unlink(missing_ok=True)

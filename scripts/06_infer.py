@@ -12,14 +12,32 @@ Run     python scripts/06_infer.py c2 --member net_0
 
 import numpy as np
 
-from common import errors
 from common.log import log
 from common.stops import run, stop_in_time
 from images.cache import load_pictures
 from llm.replies import write_replies
-from models import load_model
+from models import is_trained, load_model, split_member
 from pipeline.job import start
 from pipeline.load import load_rows
+
+TARGET = "pred/*"
+OPTION = "--member"
+
+
+def needs(config, paths, member):
+    model, k = split_member(member)
+    files = [paths.folds, *load_model(model).inputs(config, paths, k)]
+    return [*files, paths.model(member)] if is_trained(model) else files
+
+
+def settings(config, member):
+    return load_model(split_member(member)[0]).PREDICT_SETTINGS
+
+
+def gpus(config, member):
+    """None where a language model is behind an endpoint: it has no weights here."""
+    model = load_model(split_member(member)[0])
+    return int(model.NETWORK and (model.PER != "part" or bool(model.weights(config))))
 
 
 def main(argv=None):
@@ -28,13 +46,8 @@ def main(argv=None):
         argv,
         ("--member", {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"}),
     )
-    name, k = job.member()
+    name, k = job.member(TARGET)
     stop_in_time(job.config.run)
-    if load_model(name).PREDICT != "06_infer":
-        raise errors.Stop(
-            f"{job.args.member} is not predicted here; run: python "
-            f"scripts/{load_model(name).PREDICT}.py {job.paths.category}"
-        )
     if load_model(name).PER == "part":
         return write_replies(job, load_model(name), name, k, load_rows)
     with job.writing(job.paths.pred(job.args.member)) as (part, record):
@@ -42,7 +55,7 @@ def main(argv=None):
         wanted = rows.predicted(k)
         seen = (
             load_pictures(job, rows)[1][wanted] >= 0
-            if model.PICTURES
+            if model.NEEDS_IMAGE
             else np.ones(len(wanted), bool)
         )
         pred = np.tile(rows.prior(k), (len(wanted), 1))
@@ -57,7 +70,7 @@ def main(argv=None):
         np.savez(part, id=rows.id[wanted], pred=pred, bad=bad)
     if hasattr(model, "done"):
         model.done(job, k)
-    blind = {"without_picture": int(bad.sum())} if model.PICTURES or bad.any() else {}
+    blind = {"without_picture": int(bad.sum())} if model.NEEDS_IMAGE or bad.any() else {}
     log(
         member=job.args.member,
         out_of_fold=record["score"],

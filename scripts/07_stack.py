@@ -11,94 +11,79 @@ Writes  working/<category>/pred/stack_0.npz: id (n,), pred (n, 1) of every row: 
 Run     python scripts/07_stack.py price
 """
 
+from functools import partial
+
 import numpy as np
 
-from common import errors
+from common.errors import Stop
+from common.files import load_npz
 from common.log import log, log_table
 from common.stops import run
-from common.tables import digests
+from features.side_tables import digests
 from models import load_model
-from models.stack.leaks import leak_check
-from models.stack.second_level import PARTS, fit_linear, second_level
 from pipeline.crossfit import cross_fitted
 from pipeline.job import start
-from pipeline.load import load_rows
 from pipeline.merging import merge
+
+stack = load_model("stack")
+TARGET = "pred/stack_0.npz"
+
+
+def needs(config, paths, member):
+    return [paths.folds, *stack.inputs(config, paths, 0)]
+
+
+def settings(config, member):
+    return stack.PREDICT_SETTINGS
+
+
+def predictions_of(job, rows) -> dict[str, np.ndarray]:
+    """{model: (n, 1)} of every other model of the category, its members merged."""
+    merged = {}
+    for model in job.config.models:
+        if model != "stack":
+            members = [f"{model}_{k}" for k in range(job.config.data.n_folds)]
+            tables = {member: load_npz(job.paths.pred(member)) for member in members}
+            merged[model] = merge(tables, rows)
+    return merged
+
+
+def tell(scores: dict[str, float], score_name: str) -> None:
+    """Every column's score; and a note where one is better than the stack."""
+    log_table("out-of-fold", [score_name], {name: [score] for name, score in scores.items()})
+    best = min(scores, key=scores.get)
+    if scores[best] < scores["stack"] - 0.1:
+        log(
+            note=f"{best} is better than the stack "
+            f"({scores[best]:.2f} against {scores['stack']:.2f})"
+        )
 
 
 def main(argv=None):
     job = start(__doc__, argv)
     if "stack" not in job.config.models:
-        raise errors.Stop(
-            f"{job.paths.category} has no stack; its models are: {', '.join(job.config.models)}"
-        )
+        models = ", ".join(job.config.models)
+        raise Stop(f"{job.paths.category} has no stack; its models are: {models}")
+    rows, seed = job.rows, job.config.data.seed
     with job.writing(job.paths.pred("stack_0")) as (part, record):
-        rows, settings = load_rows(job), job.config.stack
-        prices, names = load_model("stack").columns(job, rows, merge)
-        floor = rows.outputs["price"][0] / 2  # the log of a price below says nothing more
-        x, target = np.log(np.maximum(prices, floor)), rows.target[:, 0]
-        known = (rows.fold >= 0) & (target >= 0)
-        y = np.log(np.maximum(np.expm1(target), floor))
-        leak_check(
-            x[known],
-            names,
-            y[known],
-            rows.fold[known],
-            set(names) - set(job.config.models),
-            settings.trust,
-        )
-        for name, factor in zip(
-            names, np.exp(np.median(x[known], 0) - np.median(y[known])), strict=True
-        ):
-            if not 1 / 3 < factor < 3:
-                raise errors.Stop(
-                    f"{name} is {factor:.2g} times the price in the middle: a logarithm, "
-                    "a rank, another currency? "
-                    "Predictions are to be prices"
-                )
-        made, _ = cross_fitted(
-            lambda x, y: (x[y[:, 0] > -np.inf], y[y[:, 0] > -np.inf, 0]),
-            lambda z, learnt: second_level(*learnt, z, job.config.data.seed),
-            x,
-            np.where(known, y, -np.inf)[:, None],
-            rows.fold,
-        )
-        columns = {
-            **dict(zip(names, prices.T, strict=True)),
-            "geometric mean": np.exp(x.mean(1)),
-            **dict(zip(PARTS, np.exp(made).T, strict=True)),
-        }
-        record |= {
-            "scores": {
-                name: rows.task.score(column[known, None], target[known, None], rows.outputs)
-                for name, column in columns.items()
-            },
-            "linear": dict(zip(names, fit_linear(x[known], y[known])[:-1].tolist(), strict=True)),
-            "raw": digests(job.config.data, settings),
-        }
-        np.savez(
-            part,
-            id=rows.id,
-            pred=np.log1p(columns["stack"])[:, None],
-            bad=np.zeros(len(rows.id), bool),
-        )
-    log_table(
-        "out-of-fold",
-        [rows.task.SCORE],
-        {name: [score] for name, score in record["scores"].items()},
-    )
-    best = min(record["scores"], key=record["scores"].get)
-    if record["scores"][best] < record["scores"]["stack"] - 0.1:
-        log(
-            note=f"{best} is better than the stack ({record['scores'][best]:.2f} against "
-            f"{record['scores']['stack']:.2f})"
-        )
-    log(
-        member="stack_0",
-        out_of_fold=record["scores"]["stack"],
-        columns=len(names),
-        rows=len(rows.id),
-    )
+        numbers, names = stack.first_level(job, rows, predictions_of(job, rows))
+        known, target = stack.is_labelled(rows), rows.target
+        x, y = stack.in_logs(numbers, rows), stack.in_logs(np.expm1(target[:, 0]), rows)
+        stack.check_columns(job, rows, x[known], names, y[known])
+        labels = np.where(known, y, np.nan)[:, None]
+        logs, _ = cross_fitted(stack.learn, partial(stack.apply, seed=seed), x, labels, rows.fold)
+        columns = dict(zip(names, numbers.T, strict=True))
+        columns["geometric mean"] = np.exp(x.mean(1))
+        columns |= dict(zip(stack.PARTS, np.exp(logs).T, strict=True))
+        score = partial(rows.task.score, target=target[known], outputs=rows.outputs)
+        record["scores"] = {name: score(column[known, None]) for name, column in columns.items()}
+        linear = stack.fit_linear(x[known], y[known])[:-1].tolist()
+        record["linear"] = dict(zip(names, linear, strict=True))
+        record["raw"] = digests(job.config.data, job.config.stack)
+        pred, bad = np.log1p(columns["stack"])[:, None], np.zeros(len(rows.id), bool)
+        np.savez(part, id=rows.id, pred=pred, bad=bad)
+    tell(record["scores"], rows.task.SCORE)
+    log(out_of_fold=record["scores"]["stack"], columns=len(names), rows=len(rows.id))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,16 @@ from pipeline.job import start
 from pipeline.load import load_pred, load_rows
 from pipeline.merging import merge
 
+TARGET = "merged.npz"
+
+
+def needs(config, paths, name):
+    return [paths.folds, *map(paths.pred, graph.members(config))]
+
+
+def settings(config, name):
+    return ["models"]
+
 
 def merge_folder(argv) -> None:
     """--merge FOLDER --to FILE: the parts of a split csv, whole and in their order."""

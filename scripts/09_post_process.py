@@ -21,13 +21,26 @@ import pandas as pd
 from common import errors
 from common.files import load_npz, read_record, replacing
 from common.log import log, log_table
+from common.paths import Paths
 from common.stops import run
-from common.tables import read_csv, read_folds
+from common.tables import read_csv
 from pipeline.decoding import decode
 from pipeline.job import start
-from pipeline.load import load_rows
+from pipeline.load import load_rows, read_folds
 from pipeline.submission import check, joined, raw_test, score
 from tasks import load_task
+
+TARGET = "submissions/*.csv"
+
+
+def needs(config, paths, name):
+    if config.join:
+        return [Paths(category).submission for category in config.join]
+    return [paths.folds, paths.merged]
+
+
+def settings(config, name):
+    return ["join", "post"]
 
 
 def answers(job, record: dict) -> pd.DataFrame:

@@ -12,12 +12,23 @@ import time
 from pathlib import Path
 
 from common.log import log
+from common.paths import Paths
 from common.stops import note_stop, run
 from pipeline import graph
 from pipeline.job import start
 from report.build import write, write_once
 
+TARGET = "report.html"
+FINAL = True  # make all is to make it: it shows all there is, when there is no more to come
 INTERRUPTED = 130  # Ctrl-C: whoever pressed it waits for no report
+
+
+def needs(config, paths, name):
+    return [paths.submission, *(Paths(category).report for category in config.join)]
+
+
+def settings(config, name):
+    return []
 
 
 def main(argv=None):

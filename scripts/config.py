@@ -1,40 +1,39 @@
-"""The configuration: what can be set, its default, its unit. One section per concept; the defaults
-are the published systems.
+"""The configuration: what can be set, its default, its unit. The defaults are the published systems.
 
-A file of configs/ holds one `config = Config(...)` with what differs. A file is stale when a
-section it was made with has changed: `run` and `download` say how, never what, and are not such.
+The common sections stand in common/sections.py; the section of a model stands in the model's file,
+that of a feature source in the source's, and both are found by name. A file of configs/ holds one
+`config = Config(...)` with what differs, a dict per section. A file is stale when a section it was
+made with has changed: `run` and `download` say how, never what, and are not such.
 """
 
 import ast
 import runpy
 import traceback
 
-from pydantic import ValidationError, model_validator
+from pydantic import ValidationError, create_model, model_validator
 
 from common.errors import Stop
 from common.paths import ROOT
-from common.sections import Data, Download, Images, Infer, Names, Post, Run, Section
-from features.ocr import Ocr
-from features.store import Encode, Features
-from models.clip import Clip
-from models.fusion import Fusion
-from models.heads import Heads
-from models.knn import Knn
-from models.mlp import Mlp
-from models.net import Net
-from models.reader import Reader
-from models.refine import Refine
-from models.ridge import Ridge
-from models.stack import Stack
-from models.svr import Svr
-from models.table import Table
-from models.text import Text
-from models.vlm import Vlm
-from texts.ngrams import Words
+from common.sections import Data, Images, Infer, Names, Post, Run, Section
+from features import load_features
+from images.settings import Download
+from models import NAMES, load_model
 
 
-class Config(Section):
-    """All that a category is made with."""
+def sections() -> dict[str, type[Section]]:
+    """The sections of models and of feature sources by name, each from the file of that name."""
+    modules = {name: load_model(name) for name in NAMES}
+    for module in load_features():
+        name = getattr(module, "SECTION", module.__name__.rpartition(".")[2])
+        if name in modules:
+            raise Stop(f"{module.__name__}: there is a model {name!r}, and a section is one's own")
+        modules[name] = module
+    found = {name: getattr(module, "Settings", None) for name, module in modules.items()}
+    return {name: found[name] for name in sorted(found) if found[name]}
+
+
+class Common(Section):
+    """What every category has, whatever its models."""
 
     task: str  # a folder of tasks/
     models: Names = ()  # files of models/: what is trained, predicted and ensembled
@@ -42,24 +41,6 @@ class Config(Section):
     data: Data = Data()
     images: Images = Images()
     download: Download = Download()
-    net: Net = Net()
-    features: Features = Features()
-    heads: Heads = Heads()
-    knn: Knn = Knn()
-    encode: Encode = Encode()
-    fusion: Fusion = Fusion()
-    clip: Clip = Clip()
-    text: Text = Text()
-    words: Words = Words()
-    ridge: Ridge = Ridge()
-    mlp: Mlp = Mlp()
-    svr: Svr = Svr()
-    table: Table = Table()
-    stack: Stack = Stack()
-    ocr: Ocr = Ocr()
-    reader: Reader = Reader()
-    vlm: Vlm = Vlm()
-    refine: Refine = Refine()
     infer: Infer = Infer()
     post: Post = Post()
     run: Run = Run()
@@ -68,14 +49,17 @@ class Config(Section):
     def models_or_join(self):
         if not self.models and not self.join:
             raise ValueError("a category has models, or it joins others: set models or join")
-        if "stack" in self.models and len(self.models) < 3 and not self.stack.train:
-            raise ValueError(
-                "a stack needs two other models or more before it, or tables of "
-                "predictions: set models, or stack.train and stack.test"
-            )
-        if "refine" in self.models and "vlm" not in self.models:
-            raise ValueError("refine corrects what vlm replies: set models=vlm,refine")
+        for name in self.models:
+            load_model(name).check(self)
         return self
+
+
+Config = create_model(
+    "Config",
+    __base__=Common,
+    __doc__="All that a category is made with.",
+    **{name: (section, section()) for name, section in sections().items()},
+)
 
 
 def categories() -> list[str]:
@@ -95,7 +79,7 @@ def load(category: str, overrides=()) -> Config:
             put(settings, item)
         return Config.model_validate(settings)
     except ValidationError as error:
-        raise Stop("; ".join(explain(e, category, error.title) for e in error.errors())) from None
+        raise Stop("; ".join(explain(e, category) for e in error.errors())) from None
     except KeyError:
         raise Stop(
             f"configs/{category}.py defines no `config`; write config = Config(...)"
@@ -141,23 +125,18 @@ def parse(text: str):
         )
 
 
-def explain(error: dict, category: str, section: str) -> str:
-    """One pydantic error of a section (Config, Net, ...) as a line: where, what, what there is."""
+def explain(error: dict, category: str) -> str:
+    """One pydantic error of a Config as a line: where, what, what there is."""
     where = ".".join(str(part) for part in error["loc"])
+    file = f"configs/{category}.py"
     if error["type"] == "value_error":
-        return (
-            f"configs/{category}.py{', ' * bool(where)}{where}: "
-            f"{error['msg'].removeprefix('Value error, ')}"
-        )
+        said = error["msg"].removeprefix("Value error, ")
+        return f"{file}, {where}: {said}" if where else f"{file}: {said}"
     if error["type"] in ("model_type", "model_attributes_type"):
-        return f"configs/{category}.py: {where} is a section: write {where}.<setting>=..."
+        return f"{file}: {where} is a section: write {where}.<setting>=..."
     if error["type"] != "extra_forbidden":
-        return f"configs/{category}.py, {where or section}={error['input']!r}: {error['msg']}"
-    sections = [type(field.default) for field in Config.model_fields.values()]
-    model = {c.__name__: c for c in [Config, *sections]}[section]
+        return f"{file}, {where}={error['input']!r}: {error['msg']}"
+    model = Config
     for part in error["loc"][:-1]:
         model = model.model_fields[part].annotation
-    return (
-        f"configs/{category}.py: there is no setting {where!r}; there are: "
-        f"{', '.join(model.model_fields)}"
-    )
+    return f"{file}: there is no setting {where!r}; there are: {', '.join(model.model_fields)}"

@@ -28,7 +28,7 @@ from kernels.attach import (
     optional,
     requirements,
     weight_places,
-    weights_of,
+    weights_of_members,
 )
 from kernels.write import (
     account,
@@ -185,7 +185,7 @@ def preflight(job) -> None:
     """Say what the kernels must have attached, with where it was found here."""
     config, paths = job.config, job.paths
     wanted, files = (
-        weights_of(config, graph.members(config)),
+        weights_of_members(config, graph.members(config)),
         graph.upstream([paths.submission], config, paths),
     )
     needs, some, (places, where) = (

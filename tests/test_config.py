@@ -5,9 +5,8 @@ from pydantic import ValidationError
 
 from common.errors import Stop
 from common.paths import ROOT, Paths, folder, input_folder, inside
-from config import categories, explain, load
+from config import Config, categories, explain, load
 from models import load_model
-from models.net import Net
 from pipeline import graph
 from tasks import load_task
 
@@ -46,9 +45,9 @@ def test_a_wrong_setting_is_named(override, says):
 
 def test_a_wrong_setting_in_a_config_file_is_named_with_its_own_section():
     with pytest.raises(ValidationError) as error:
-        Net(epoch=2)
-    says = explain(error.value.errors()[0], "c2", error.value.title)
-    assert "no setting 'epoch'" in says and "epochs" in says and "models" not in says
+        Config(task="attributes", models=("net",), net=dict(epoch=2))
+    says = explain(error.value.errors()[0], "c2")
+    assert "no setting 'net.epoch'" in says and "epochs" in says and "models" not in says
 
 
 @pytest.mark.parametrize(

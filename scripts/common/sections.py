@@ -1,9 +1,8 @@
 """What settings are made of: their types, and what every network that is trained has."""
 
-from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -15,45 +14,11 @@ Names = Annotated[
         lambda value: tuple(filter(None, [value])) if isinstance(value, str) else value
     ),
 ]
-Networks = Annotated[
-    Names, AfterValidator(lambda names: tuple(str(ip_network(name)) for name in names))
-]
 Augment = Literal["none", "light", "medium", "strong", "seed"]
 
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Training(Section):
-    """What every network that is trained end to end is trained by."""
-
-    epochs: Count = 12
-    batch: Count = 32  # rows per step; a smaller micro-batch that memory forces keeps the step
-    lr: Positive = 1e-5  # peak
-    weight_decay: NonNegative = 0.01
-    schedule: Literal["cosine", "plateau", "restarts"] = (
-        "cosine"  # plateau: halved after 2 epochs without a better score
-    )
-    # epochs of the first cycle of restarts; each next one is twice as long (Loshchilov & Hutter
-    # 2017)
-    cycle: Count = 20
-    warmup: NonNegative = 0.5  # epochs, at the start; not with plateau
-    clip: NonNegative = 1.0  # norm of the gradient; 0 = no clipping
-    ema: Share = 0.0  # decay of the averaged weights per step; 0 = none
-    patience: Annotated[int, Field(ge=0)] = (
-        0  # stop after so many epochs without a better score on the dev rows; 0 = never
-    )
-
-
-class FineTuning(Training):
-    """What a pretrained backbone and what is new on it are trained by; lr is that of the backbone's
-    last layer."""
-
-    head_lr: NonNegative = 5e-5  # peak, of what is new; 0 = lr
-    layer_decay: Annotated[float, Field(gt=0, le=1)] = (
-        1.0  # lr factor per backbone layer, downwards
-    )
 
 
 class Data(Section):
@@ -120,28 +85,6 @@ class Images(Section):
     )
 
 
-class Download(Section):
-    """How pictures are fetched from links: how, not what, so none of it makes a file stale."""
-
-    threads: Annotated[int, Field(ge=1, le=256)] = (
-        64  # with two handles a connection; a process often has 1,024
-    )
-    per_host: Count = 32  # connections to one host at a time
-    rate: NonNegative = 0.0  # requests a second to one host; 0 = no limit
-    connect: Positive = 10.0  # seconds to be let in
-    timeout: Positive = 20.0  # seconds without a byte
-    longest: Positive = 60.0  # seconds that one try may take in all
-    tries: Count = 5
-    max_wait: NonNegative = 60.0  # seconds between two tries, whatever a server asks for
-    max_megabytes: Positive = 50.0  # of a file; more is cut off and not taken
-    redirects: Annotated[int, Field(ge=0)] = 5
-    # private networks that links may lead to, e.g. 10.0.0.0/8; () = public addresses alone
-    networks: Networks = ()
-    agent: Annotated[str, Field(pattern=r"^[ -~]+$")] = (
-        "Mozilla/5.0 (compatible; catalogue-toolkit)"
-    )
-
-
 class Infer(Section):
     flip: bool = True  # average with the mirror image
 
@@ -183,16 +126,3 @@ class Run(Section):
         0.0  # hours from the start of make; then stop cleanly with exit code 75; 0 = none
     )
     save_every: NonNegative = 5.0  # minutes between checkpoints; 0 = every step
-
-
-class Loss(Section):
-    """Cross-entropy over the labelled cells of a batch, mean over attributes; the means against
-    imbalance."""
-
-    label_smoothing: Share = 0.0
-    class_weight: NonNegative = (
-        0.0  # weight of a class = frequency^-this: 0 none, .5 root, 1 balanced
-    )
-    logit_adjustment: NonNegative = (
-        0.0  # tau: logits + tau log prior while training (Menon et al. 2021); 1 = balanced
-    )

@@ -38,11 +38,13 @@ def deadline(run) -> float:
 
 def run(main) -> None:
     """Call a script's main; a Stop, Ctrl-C or full disk ends in one line and an exit code, never in
-    a traceback."""
+    a traceback. Of a step, a script with a TARGET, the report is left why it stopped."""
+    is_step = "TARGET" in main.__globals__ and not main.__globals__.get("FINAL")
+    command = command_line() if is_step else ""
     try:
         sys.exit(main())
     except Stop as stop:
-        end(f"{sys.argv[0].rsplit('/', 1)[-1]}: {stop}", stop.code, str(stop))
+        end(f"{sys.argv[0].rsplit('/', 1)[-1]}: {stop}", stop.code, command, str(stop))
     except BrokenPipeError:  # whoever read what is printed has gone, as head does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
@@ -54,23 +56,30 @@ def run(main) -> None:
             end(
                 f"cannot write {error.filename}: {error.strerror}; name folders that can "
                 "be written in input_path (for the sample), "
-                "working_path and submissions_path, e.g. input_path=/kaggle/working/input"
+                "working_path and submissions_path, e.g. input_path=/kaggle/working/input",
+                command=command,
             )
         if disk_full(error):
             end(
                 "the disk is full "
                 f"({getattr(error, 'filename', None) or 'while writing'}): free some "
                 "space, then run the same command "
-                "again; nothing half written was left"
+                "again; nothing half written was left",
+                command=command,
             )
-        note_stop(f"{type(error).__name__}: {error}", 1)
+        note_stop(f"{type(error).__name__}: {error}", 1, command)
         raise
 
 
-def end(line: str, code: int = 1, message: str = "") -> None:
+def command_line() -> str:
+    """This process's command as records have it, e.g. "04_train_fold c2 --member net_0"."""
+    return " ".join([Path(sys.argv[0]).stem, *(word for word in sys.argv[1:] if "=" not in word)])
+
+
+def end(line: str, code: int = 1, command: str = "", message: str = "") -> None:
     """Print the line and exit; the report is left the message, else the line."""
     print(line, file=sys.stderr)
-    note_stop(message or line, code)
+    note_stop(message or line, code, command)
     sys.exit(code)
 
 
@@ -83,35 +92,26 @@ def note_file(command: str) -> Path:
     return Paths(category).stopped / f"{'.'.join([script, *option[1:]])}.json"
 
 
-def note_stop(message: str, code: int, command: str = "") -> None:
+def note_stop(message: str, code: int, command: str) -> None:
     """Leave for the report when a step stopped, its command, exit code and message, until it has
-    been made. Only of steps as make runs them, and never an error of its own: the one at hand is
-    what matters."""
+    been made. Never an error of its own: the one at hand is what matters. command "": of no
+    step."""
     from common.files import replacing
     from common.paths import ROOT
 
-    words = command.split() or [
-        Path(sys.argv[0]).stem,
-        *(word for word in sys.argv[1:] if "=" not in word),
-    ]
-    if (
-        not re.fullmatch(r"0[1-9]_\w+ \w+( --(member|source) \S+)?", " ".join(words))
-        or not (ROOT / "configs" / f"{words[1]}.py").exists()
-    ):
+    words = command.split()
+    known = len(words) > 1 and (ROOT / "configs" / f"{words[1]}.py").exists()
+    if not known or not re.fullmatch(r"\d\d_\w+ \w+( --\w+ \S+)?", command):
         return
+    note = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "code": code,
+        "message": message,
+    }
     try:
-        with replacing(note_file(" ".join(words))) as part:
-            part.write_text(
-                json.dumps(
-                    {
-                        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-                        "command": " ".join(words),
-                        "code": code,
-                        "message": message,
-                    },
-                    indent=1,
-                )
-            )
+        with replacing(note_file(command)) as part:
+            part.write_text(json.dumps(note, indent=1))
     except Exception:
         return
 

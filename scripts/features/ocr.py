@@ -14,12 +14,14 @@ from pydantic import Field
 
 from common.errors import Stop
 from common.ledger import Ledger
-from common.log import progress
+from common.log import log, progress
 from common.sections import Positive, Section
 from common.stops import stop_in_time
+from features.source import Source
 from images.decode import load_picture
-from images.locate import Pictures
+from images.locate import Pictures, open_pictures
 from images.names import is_link, size_of
+from networks.device import device
 
 CORNERS = [
     f"{axis}{i}" for i in range(4) for axis in "xy"
@@ -28,6 +30,22 @@ COLUMNS = ["image", "line", "text", "score", *CORNERS, "width", "height"]
 # longer sides to a shorter one; the shorter is enlarged to settings.side, so a strip of 8 pixels
 # would fill gigabytes
 NARROW = 4
+
+
+class Settings(Section):
+    """Text on pictures with its place, read once per picture by rapidocr."""
+
+    side: Annotated[int, Field(ge=32)] = (
+        736  # pixels: a picture whose shorter side is less is enlarged to it before text is sought
+    )
+    longest: Annotated[int, Field(ge=32)] = (
+        2000  # pixels: a picture whose longer side is more is made smaller
+    )
+    scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (
+        1.0,
+    )  # that a picture is read at, e.g. 2,1; of all but the first
+    # only lines whose text is new
+    min_score: Annotated[float, Field(ge=0, le=1)] = 0.5  # of a line; less sure ones are left out
 
 
 def read_all(names: list[str], pictures: Pictures, config, ledger: Ledger) -> None:
@@ -132,17 +150,47 @@ def write_table(ledger: Ledger, names: list[str], folder: Path, file: Path) -> d
     }
 
 
-class Ocr(Section):
-    """Text on pictures with its place, read once per picture by rapidocr."""
+def write(job, stem: str) -> None:
+    """features/ocr.csv: the text on every picture of the rows. What was read stays in ocr.growing:
+    no picture is read twice, though rows, folds or parts become others."""
+    target = job.paths.ocr
+    names = sorted(set(job.rows.image) - {""})
+    if not names:
+        raise Stop(
+            f"{job.paths.category} has no pictures to read; name them in data.train_image "
+            "and data.test_image"
+        )
+    pictures = open_pictures(job)
+    journal = target.with_suffix(".growing")
+    key = job.key(target, inputs=False)
+    one_job_at_a_time = job.config.run.model_copy(update={"device": "cpu"})
+    with (
+        job.writing(target) as (part, record),
+        Ledger(journal, ("image", "lines", "reason"), key) as ledger,
+    ):
+        with device(one_job_at_a_time):
+            read_all(names, pictures, job.config, ledger)
+        record |= write_table(ledger, names, pictures.folder, part)
+        if len(record["reasons"]) == len(names):
+            advice = (
+                "put the pictures or an archive of them there, or set "
+                "data.train_image and data.test_image"
+            )
+            raise Stop(
+                f"none of {len(names)} pictures can be read in {pictures.folder}, e.g. "
+                f"{names[0]}: {record['reasons'][names[0]]}; {pictures.hint() or advice}"
+            )
+    log(source="ocr", pictures=len(names), lines=record["lines"], bad=len(record["reasons"]))
 
-    side: Annotated[int, Field(ge=32)] = (
-        736  # pixels: a picture whose shorter side is less is enlarged to it before text is sought
+
+def needs(config, paths, stem: str) -> list:
+    return [paths.folds, paths.images]
+
+
+SOURCES = {
+    "ocr": Source(
+        write,
+        needs,
+        ("ocr", "images.max_megapixels", "images.min_side", "images.convert"),
     )
-    longest: Annotated[int, Field(ge=32)] = (
-        2000  # pixels: a picture whose longer side is more is made smaller
-    )
-    scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (
-        1.0,
-    )  # that a picture is read at, e.g. 2,1; of all but the first
-    # only lines whose text is new
-    min_score: Annotated[float, Field(ge=0, le=1)] = 0.5  # of a line; less sure ones are left out
+}

@@ -5,15 +5,14 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 
 from common.errors import Stop
 from common.files import read_record, replacing
-from common.sections import Augment, Count, Names, Section
+from common.log import log
 from common.tables import align
+from networks.weights import TIMM, split_weights
 
 
 def names_file(file: Path) -> Path:
@@ -115,7 +114,7 @@ def full_name(side: str, name: str) -> str:
 
 def keys(source: str, rows) -> np.ndarray:
     """What the rows (n,) are named by in the features of a source: their pictures, or their ids."""
-    return rows.image if source.startswith(("image:", "timm:")) else rows.id
+    return rows.image if split_weights(source)[0] in ("image", TIMM) else rows.id
 
 
 def read_columns(file: Path, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -166,25 +165,19 @@ class Side:
         return found * (row >= 0).to(self.where)[:, None, None]
 
 
-class Features(Section):
-    """What 03 keeps of a frozen network: pooled (d,) of an encoder, the map (d, h, w) of a trained
-    net's trunk."""
-
-    encoders: Names = ("convnext_base.fb_in22k_ft_in1k_384",)  # timm names
-    pretrained: bool = True
-    size: Annotated[int, Field(ge=0)] = 0  # pixels, square; 0 = images.size
-    stages: bool = (
-        False  # an encoder's features end with the means of its earlier stages: colour and texture
-    )
-    views: Count = 1  # 1 the picture, 2 and its mirror image, more: augmented
-    augment: Augment = "seed"  # of views 3 and up
+def require_text(job) -> None:
+    """Stop where the rows have no text."""
+    if job.rows.text is None or not job.rows.text.any():
+        raise Stop(f"{job.paths.category} has no text; name its columns in data.text")
 
 
-class Encode(Section):
-    """What 03 keeps of an encoder of texts, of pictures, or of both together (joint)."""
-
-    tokens: Count = (
-        1  # of a row's features: 1 = pooled (d,), more = at most so many tokens (tokens, d)
-    )
-    max_length: Count = 512  # tokens of a text that are read
-    prompt: str = ""  # before every text; "" = the encoder's own
+def write_rows(job, stem: str, values: np.ndarray, record: dict) -> None:
+    """features/<stem>.npy: values (n, c) of the rows of folds.csv in their order; `record` goes
+    into its record, with the columns' names in "columns"."""
+    target = job.paths.features(stem)
+    with job.writing(target, **record) as (part, _):
+        np.save(part, values)
+        target.unlink(missing_ok=True)  # before its names become another file's
+        with replacing(names_file(target)) as names:
+            np.save(names, job.rows.id)
+    log(source=stem, rows=len(values), columns=values.shape[1])

@@ -12,8 +12,7 @@ from threading import Semaphore
 from common.log import log, progress
 from common.stops import stop_in_time
 from images.decode import judge
-from images.download.connections import Failure
-from images.download.fetch import Downloader
+from images.download import Downloader, Failure
 from images.names import is_link, link_name
 
 NOTHING = {

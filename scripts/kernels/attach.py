@@ -10,8 +10,8 @@ from pathlib import Path
 from common.errors import Stop
 from common.paths import ROOT, Paths, folder, plain
 from config import Config
-from models import NAMES, load_model, split_member
-from networks.weights import weights_file
+from models import NAMES, load_model, split_member, weights_of
+from networks.weights import SIDES, TIMM, split_weights, weights_file
 from pipeline import graph
 
 DEEP = 5  # folders below input_path: notebooks/<owner>/<slug>/<category>/pred
@@ -21,12 +21,6 @@ SPARE = (
     "hypothesis",
     "ray",
 )  # of requirements.txt: faster, for tests, for a cluster
-SIDES = (
-    "text",
-    "image",
-    "joint",
-    "chat",
-)  # of a transformers model; any other name is a timm backbone
 
 
 def attached(top: Path | None = None, deep: int = DEEP) -> list[Path]:
@@ -52,15 +46,9 @@ def files_of(kernel: dict, config: Config, paths: Paths) -> set[Path]:
     )
 
 
-def weights_of(config: Config, members) -> list[str]:
-    """Names of the pretrained weights that the members' models start from, as models has them."""
-    return sorted(
-        {
-            name
-            for model in {split_member(member)[0] for member in members}
-            for name in load_model(model).weights(config)
-        }
-    )
+def weights_of_members(config: Config, members) -> list[str]:
+    """Names of the pretrained weights that the members' models start from."""
+    return weights_of({split_member(member)[0] for member in members}, config)
 
 
 def weight_places(config: Config) -> tuple[list[Path], str]:
@@ -77,10 +65,9 @@ def weight_places(config: Config) -> tuple[list[Path], str]:
 
 def spellings(name: str) -> tuple[str, list[str]]:
     """A weights name without its side or timm:, and what it may be called in an attached folder."""
-    side, _, rest = name.removeprefix("timm:").partition(":")
+    side, bare = split_weights(name)
     if side in SIDES:
-        return rest, list(dict.fromkeys((rest.split("/")[-1], plain(rest))))
-    bare = name.removeprefix("timm:")
+        return bare, list(dict.fromkeys((bare.split("/")[-1], plain(bare))))
     return bare, [f"{bare}.safetensors", f"{bare.rpartition('/')[2]}/model.safetensors"]
 
 
@@ -88,7 +75,7 @@ def find_weights(name: str, places: list[Path]) -> Path | None:
     """The directory of a transformers model, or the file of a timm backbone, in the first of
     `places` that has it; None in none."""
     bare, called = spellings(name)
-    if name.removeprefix("timm:").partition(":")[0] not in SIDES:
+    if split_weights(name)[0] == TIMM:
         return next((file for place in places if (file := weights_file(bare, str(place)))), None)
     tried = (place / spelling for place in places for spelling in (bare, *called))
     return next((model for model in tried if model.is_dir() and any(model.glob("*.json"))), None)
@@ -140,9 +127,9 @@ def optional(config: Config, files: set[Path], paths: Paths) -> dict[str, bool]:
         split_member(file.stem)[0] for file in files if file.parent == paths.pred("net_0").parent
     }
     takes: dict[str, bool] = {}
-    for model in filter(lambda name: hasattr(load_model(name), "packages"), NAMES):
+    for model in NAMES:
         for package, taken in load_model(model).packages(config).items():
-            takes[package] = takes.get(package, False) or model in made and taken
+            takes[package] = takes.get(package, False) or (model in made and taken)
     return takes
 
 
@@ -236,7 +223,7 @@ def how_to_attach(weights: list[str]) -> list[str]:
         bare, called = spellings(name)
         hub = (
             f"{bare} --local-dir weights/{called[0]}"
-            if name.removeprefix("timm:").partition(":")[0] in SIDES
+            if split_weights(name)[0] in SIDES
             else f"timm/{bare} model.safetensors --local-dir weights/{bare}"
         )
         lines.append(f"weights {bare}: a dataset with {' or '.join(called)}; hf download {hub}")

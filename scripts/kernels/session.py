@@ -28,7 +28,7 @@ from kernels.attach import (
     link_weights,
     requirements,
     weight_places,
-    weights_of,
+    weights_of_members,
 )
 from pipeline import graph
 
@@ -101,11 +101,8 @@ def equip(
 ) -> list[str]:
     """Install the attached wheels that are needed, find the weights; gives the setting that names
     their folder. Stop with the list of all that is missing."""
-    if not kernel[
-        "internet"
-        # then nothing is written outside; with it, what the hub gives is better not in the working
-        # folder
-    ]:
+    # then nothing is written outside; with it, what the hub gives is better not in the working folder
+    if not kernel["internet"]:
         (toolkit / "home").mkdir()
         os.environ |= {
             "HF_HUB_OFFLINE": "1",
@@ -126,9 +123,9 @@ def equip(
         install(f"{need.name}{need.specifier}" for need in unmet)
         unmet = []
     missing = [need for need in unmet if need in lacks]
-    names = weights_of(config, graph.members(config))  # 01 asks for those of all members
+    names = weights_of_members(config, graph.members(config))  # 01 asks for those of all members
     must = (
-        weights_of(config, [Path(target).stem for target in kernel["left"]])
+        weights_of_members(config, [Path(target).stem for target in kernel["left"]])
         if kernel["sessions"]
         else names
     )

@@ -1,4 +1,4 @@
-"""Moved here."""
+"""The chat model of a config section: local, or behind an address."""
 
 
 def open_chat(settings, run, where, images, pictures):

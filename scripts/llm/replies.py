@@ -105,7 +105,7 @@ def ask(job, model, name: str, member: str, rows, questions, pictures, asked: di
     settings, run, failed = getattr(job.config, name), job.config.run, {}
     with device(run) if not settings.endpoint else nullcontext() as where:
         chat = open_chat(
-            settings, run, where, job.config.images, pictures if model.PICTURES else None
+            settings, run, where, job.config.images, pictures if model.NEEDS_IMAGE else None
         )
         ledger.add([(ABOUT, json.dumps(chat.about), "", "")])
         bar = progress(

@@ -1,53 +1,72 @@
-"""A model says how a question is answered; it knows no task. One file each, found by name.
+"""A model says how a question is answered; it knows no task. One file or folder each, found by name.
 
-Every file defines
-  FIT          the script that trains it; "" when nothing is trained
-  PREDICT      the script that predicts: 06_infer or 07_stack
-  PER          what there is a member of: each "fold", each "part" of the rows, "all" of them
-  ANSWERS      what it can be asked for: "classes", "number", "value"
-  PICTURES     whether it can say nothing of a row without a picture; TEXTS  whether it reads rows'
-               texts
-  SETTINGS     the config's sections (or section.key) that shape its fit, and INFER those that shape
-               its predictions
-  SHARES       where it is there and True: processes of torchrun can train one member together, see
-               networks.distributed
-  NETWORK      where it is there and True: it computes on a GPU where there is one (networks.device)
-  inputs(config, paths, k)  the files that member k reads beside folds.csv
-  packages(config)          where it is there: {package of requirements.txt that only some models
-                            take: whether this one does}
-  weights(config)           names of the pretrained weights that it starts from: a timm backbone,
-                            timm:<backbone>, or <side>:<transformers model> with side text, image,
-                            joint or chat
+A file models/<name>.py is a model; `models=<name>` in a config uses it. It defines
+  ANSWERS           the kinds of question that it can answer, of common.questions
+  Settings          a common.sections.Section: the config's section of the model's name
+  predict(job, k, rows, wanted)  predictions (m, K) for the row numbers `wanted` (m,): probabilities,
+                    log1p of a price, or values with their weights
+and, where it needs them
   fit(job, k, rows, file)   train member k and write it to `file`; gives what its record adds
-                            (history)
-  predict(job, k, rows, wanted)  predictions (m, K) for the row numbers `wanted` (m,):
-                                 probabilities, log1p of a price, or values with
-                            their weights
-  unseen(job, rows)         where it is there: which rows (n,) it had no picture of, though it
-                            answers them
-  done(job, k)              where it is there: after the predictions are written, clear away what
-                            only they needed
-of a language model, a member per part, instead of fit and predict
-  questions(job, k, rows, use)  replies that need no asking, and questions, for the row numbers of
-                                part k: see llm.messages
-Torch is imported inside functions: Make asks these files what they need before anything runs.
+                    (history). A model without `fit` is not trained
+  inputs(config, paths, k)  the files that member k reads beside folds.csv
+  weights(config)   names of the pretrained weights that it starts from: see networks.weights
+  packages(config)  {package of requirements.txt that only some models take: whether this one does}
+  check(config)     ValueError, in words, where the config cannot be right
+  SOURCES           {name: features.source.Source}: features that 03 makes for it
+  unseen(job, rows) which rows (n,) it had no picture of, though it answers them
+  done(job, k)      after the predictions are written, clear away what only they needed
+  questions(job, k, rows, use)   of a language model, a member per part, instead of fit and predict:
+                    replies that need no asking, and questions, for the row numbers of part k: see
+                    llm.messages
+and those of DEFAULTS that differ. Nothing else has to be edited: the config, make's help, the
+graph, the kernels and the report find a model by its file's name.
+
+Only `load_model(name)` fills in the defaults. Torch is imported inside functions: make asks these
+files what they need before anything runs.
 """
 
 from importlib import import_module
-from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
 from common.errors import Stop
 
-NAMES = sorted(m.name for m in iter_modules([str(Path(__file__).parent)]))
+NAMES = sorted(module.name for module in iter_modules(__path__))
+DEFAULTS = {
+    "PER": "fold",  # what there is a member of: each "fold", each "part" of the rows, "all" of them
+    "NEEDS_IMAGE": False,  # it can say nothing of a row without a picture
+    "NEEDS_TEXT": False,  # it reads the rows' texts
+    "NETWORK": False,  # it computes on a GPU where there is one (networks.device)
+    "DISTRIBUTED": False,  # processes of torchrun can train one member together
+    "PREDICT_SETTINGS": (),  # sections of the config, or section.key, that shape its predictions
+    "SOURCES": {},
+    "inputs": lambda config, paths, k: [],
+    "weights": lambda config: [],
+    "packages": lambda config: {},
+    "check": lambda config: None,
+}
 
 
 def load_model(name: str) -> ModuleType:
-    """The model's module, e.g. "net" for models/net.py."""
+    """The model's module, e.g. "net" for models/net.py. FIT_SETTINGS, the sections that shape its
+    fit, is the model's own where the file does not say otherwise."""
     if name not in NAMES:
         raise Stop(f"no model {name!r}; there are: {', '.join(NAMES)}")
-    return import_module(f"models.{name}")
+    model = import_module(f"models.{name}")
+    for key, value in ({"FIT_SETTINGS": (name,)} | DEFAULTS).items():
+        if not hasattr(model, key):
+            setattr(model, key, value)
+    return model
+
+
+def is_trained(name: str) -> bool:
+    """Whether the model has something to fit."""
+    return hasattr(load_model(name), "fit")
+
+
+def weights_of(models, config) -> list[str]:
+    """Names of the pretrained weights that any of these models starts from."""
+    return sorted({name for model in models for name in load_model(model).weights(config)})
 
 
 def split_member(member: str) -> tuple[str, int]:

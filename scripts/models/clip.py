@@ -8,14 +8,37 @@ from pydantic import Field
 
 from common.log import log, progress
 from common.processes import cores
-from common.sections import Count, NonNegative, Positive, Share, Training
+from common.questions import NUMBER
+from common.sections import Count, NonNegative, Positive, Share
 from images.cache import batches, load_pictures
 from networks.device import autocast, device, precision
 from networks.distributed import gathered, share
+from networks.settings import Training
 
-FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("clip",), "06_infer", ()
-PER, ANSWERS, PICTURES, TEXTS, SHARES = "fold", ("number",), False, False, True
+ANSWERS = (NUMBER,)
 NETWORK = True
+DISTRIBUTED = True
+
+
+class Settings(Training):
+    """V1: CLIP trained in its last layers, tokens of either side attending to the other's, wide and
+    deep head."""
+
+    model: str = "openai/clip-vit-base-patch32"
+    layers: Count = 1  # of either encoder that are trained, from its end, with the projections
+    width: Count = 512  # of the wide layer and of the deep blocks
+    blocks: Count = 2  # of the deep side
+    dropout: Share = 0.1
+    alpha: Annotated[float, Field(ge=0, le=1)] = (
+        0.5  # loss = (1 - alpha) Huber + alpha SMAPE / 200, SMAPE on prices
+    )
+    target: Literal["log", "standard"] = (
+        "log"  # Huber on log1p, or on the price less its mean in standard deviations
+    )
+    epochs: Count = 10
+    batch: Count = 64
+    lr: Positive = 1e-7  # of CLIP's last layers
+    head_lr: NonNegative = 1e-5  # of what is new; 0 = lr
 
 
 def inputs(config, paths, k):
@@ -211,24 +234,3 @@ def answers(net, reader: Reader, use, scale: Scale, run, where, batch: int = 64)
             price = scale.price(net(*reader.inputs(data)).float())
             out.append(torch.log1p(price.clamp(min=0)).cpu().numpy())
     return np.concatenate(out)
-
-
-class Clip(Training):
-    """V1: CLIP trained in its last layers, tokens of either side attending to the other's, wide and
-    deep head."""
-
-    model: str = "openai/clip-vit-base-patch32"
-    layers: Count = 1  # of either encoder that are trained, from its end, with the projections
-    width: Count = 512  # of the wide layer and of the deep blocks
-    blocks: Count = 2  # of the deep side
-    dropout: Share = 0.1
-    alpha: Annotated[float, Field(ge=0, le=1)] = (
-        0.5  # loss = (1 - alpha) Huber + alpha SMAPE / 200, SMAPE on prices
-    )
-    target: Literal["log", "standard"] = (
-        "log"  # Huber on log1p, or on the price less its mean in standard deviations
-    )
-    epochs: Count = 10
-    batch: Count = 64
-    lr: Positive = 1e-7  # of CLIP's last layers
-    head_lr: NonNegative = 1e-5  # of what is new; 0 = lr

@@ -7,13 +7,42 @@ import numpy as np
 from pydantic import model_validator
 
 from common.log import log
-from common.sections import Count, NonNegative, Positive, Share, Training
+from common.questions import NUMBER
+from common.sections import Count, NonNegative, Positive, Share
 from features.store import Side, full_name, keys
 from networks.device import autocast, device, precision
+from networks.settings import Training
 
-FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("fusion",), "06_infer", ()
-PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, False
+ANSWERS = (NUMBER,)
 NETWORK = True
+
+
+class Settings(Training):
+    """V2: picture and text attend to each other over cached features, residual MLPs, one number.
+    Its defaults are the seed's."""
+
+    # directory or hub name; timm:<name>; joint:<name> = after text and picture
+    image: str = "google/siglip-base-patch16-224"
+    text: str = "google/embeddinggemma-300m"  # likewise
+    width: Count = 512  # of both sides after projection
+    heads: Count = 8
+    hidden: Count = 2048  # of the residual MLPs
+    blocks: Count = 2
+    dropout: Share = 0.1
+    attention_dropout: Share = 0.05
+    beta: Positive = 0.1  # of SmoothL1 on log1p
+    epochs: Count = 60  # 20 + 40: two cycles
+    batch: Count = 150
+    lr: Positive = 4e-5
+    weight_decay: NonNegative = 1e-8
+    schedule: Literal["cosine", "plateau", "restarts"] = "restarts"
+    warmup: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def one_side_or_two(self):
+        if not self.image and not self.text:
+            raise ValueError("fusion.image and fusion.text are both empty: name one or both")
+        return self
 
 
 def sources(settings) -> dict[str, str]:
@@ -128,31 +157,3 @@ def answers(net, both, use, run, where, batch: int = 1024) -> np.ndarray:
         for i in range(0, len(use), batch):
             out.append(net(*(side.take(use[i : i + batch]) for side in both)).float().cpu().numpy())
     return np.concatenate(out)
-
-
-class Fusion(Training):
-    """V2: picture and text attend to each other over cached features, residual MLPs, one number.
-    Its defaults are the seed's."""
-
-    # directory or hub name; timm:<name>; joint:<name> = after text and picture
-    image: str = "google/siglip-base-patch16-224"
-    text: str = "google/embeddinggemma-300m"  # likewise
-    width: Count = 512  # of both sides after projection
-    heads: Count = 8
-    hidden: Count = 2048  # of the residual MLPs
-    blocks: Count = 2
-    dropout: Share = 0.1
-    attention_dropout: Share = 0.05
-    beta: Positive = 0.1  # of SmoothL1 on log1p
-    epochs: Count = 60  # 20 + 40: two cycles
-    batch: Count = 150
-    lr: Positive = 4e-5
-    weight_decay: NonNegative = 1e-8
-    schedule: Literal["cosine", "plateau", "restarts"] = "restarts"
-    warmup: NonNegative = 0.0
-
-    @model_validator(mode="after")
-    def one_side_or_two(self):
-        if not self.image and not self.text:
-            raise ValueError("fusion.image and fusion.text are both empty: name one or both")
-        return self

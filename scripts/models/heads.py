@@ -15,14 +15,31 @@ from pydantic import Field
 from common.errors import Stop
 from common.files import spend
 from common.log import log, progress
-from common.sections import Count, Loss, NonNegative, Positive, Share
+from common.questions import CLASSES
+from common.sections import Count, NonNegative, Positive, Share
 from common.stops import stop_in_time
 from features.store import names_file, read_features
 from networks.device import device
+from networks.settings import Loss
 
-FIT, SETTINGS, PREDICT, INFER = "05_train_attr_heads", ("heads",), "06_infer", ("infer",)
-PER, ANSWERS, PICTURES, TEXTS = "fold", ("classes",), True, False
+ANSWERS = (CLASSES,)
+NEEDS_IMAGE = True
 NETWORK = True
+PREDICT_SETTINGS = ("infer",)
+
+
+class Settings(Loss):
+    """T2: all attribute heads together on cached features, each keeping its own best epoch."""
+
+    source: Literal["net", "encoders"] = (
+        "net"  # trunk of net_<fold> with its heads to go on from, or the encoders' features
+    )
+    hidden: Annotated[int, Field(ge=0)] = 512  # of a new head on encoders' features; 0 = linear
+    dropout: Share = 0.1  # likewise; the heads of a net keep their own
+    epochs: Count = 3
+    batch: Count = 64
+    lr: Positive = 1e-3  # peak, cosine to 0
+    weight_decay: NonNegative = 0.01
 
 
 def sources(config, k: int) -> list[str]:
@@ -283,17 +300,3 @@ def predict_heads(heads, features, use, where, batch: int = 512) -> np.ndarray:
                 .numpy()
             )
     return np.concatenate(out)
-
-
-class Heads(Loss):
-    """T2: all attribute heads together on cached features, each keeping its own best epoch."""
-
-    source: Literal["net", "encoders"] = (
-        "net"  # trunk of net_<fold> with its heads to go on from, or the encoders' features
-    )
-    hidden: Annotated[int, Field(ge=0)] = 512  # of a new head on encoders' features; 0 = linear
-    dropout: Share = 0.1  # likewise; the heads of a net keep their own
-    epochs: Count = 3
-    batch: Count = 64
-    lr: Positive = 1e-3  # peak, cosine to 0
-    weight_decay: NonNegative = 0.01

@@ -3,13 +3,22 @@
 import numpy as np
 
 from common.log import progress
+from common.questions import CLASSES
 from common.sections import Count, Positive, Section
 from features.store import read_features
 from networks.device import device
 
-FIT, SETTINGS, PREDICT, INFER = "", (), "06_infer", ("knn", "infer")
-PER, ANSWERS, PICTURES, TEXTS = "fold", ("classes",), True, False
+ANSWERS = (CLASSES,)
+NEEDS_IMAGE = True
 NETWORK = True
+PREDICT_SETTINGS = ("knn", "infer")
+
+
+class Settings(Section):
+    """Vote of the nearest training rows in the encoders' space."""
+
+    k: Count = 10
+    temperature: Positive = 0.08  # a neighbour's weight is exp(cosine / temperature)
 
 
 def inputs(config, paths, k):
@@ -76,10 +85,3 @@ def vote(cosine, target, classes: int, settings):
     )
     votes += 1 / classes / settings.k  # so that no class is impossible
     return votes / votes.sum(1, keepdim=True)
-
-
-class Knn(Section):
-    """Vote of the nearest training rows in the encoders' space."""
-
-    k: Count = 10
-    temperature: Positive = 0.08  # a neighbour's weight is exp(cosine / temperature)

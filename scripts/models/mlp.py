@@ -4,12 +4,14 @@ per fold, several seeds each."""
 import numpy as np
 
 from common.log import log
-from common.sections import Count, NonNegative, Positive, Training
+from common.questions import NUMBER
+from common.sections import Count, NonNegative, Positive
 from networks.device import device
+from networks.settings import Training
 from texts.ngrams import binned, read_words
 
-FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("mlp",), "06_infer", ()
-PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, True
+ANSWERS = (NUMBER,)
+NEEDS_TEXT = True
 NETWORK = True
 NUMBERS = 0.3  # weight of binned quantities beside n-grams
 PRESENCE = (
@@ -17,12 +19,20 @@ PRESENCE = (
 )
 
 
+class Settings(Training):
+    """A small network on n-grams and binned quantities."""
+
+    width: Count = 128  # of the words' embeddings
+    hidden: Count = 64
+    seeds: Count = 2  # networks per fold, averaged
+    epochs: Count = 4
+    batch: Count = 128
+    lr: Positive = 1e-2
+    weight_decay: NonNegative = 0.0
+
+
 def inputs(config, paths, k):
     return [paths.words]
-
-
-def weights(config):
-    return []
 
 
 def columns(job, rows):
@@ -146,15 +156,3 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
             for i in range(0, len(wanted), 1024)
         ]
     return np.concatenate([np.zeros((0, 1)), *out]) * spread + middle
-
-
-class Mlp(Training):
-    """A small network on n-grams and binned quantities."""
-
-    width: Count = 128  # of the words' embeddings
-    hidden: Count = 64
-    seeds: Count = 2  # networks per fold, averaged
-    epochs: Count = 4
-    batch: Count = 128
-    lr: Positive = 1e-2
-    weight_decay: NonNegative = 0.0

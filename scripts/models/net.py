@@ -9,15 +9,43 @@ from pydantic import Field
 from common.errors import Stop
 from common.log import log, progress
 from common.processes import cores
-from common.sections import Augment, FineTuning, Loss, NonNegative
+from common.questions import CLASSES
+from common.sections import Augment, NonNegative
+from features.source import Source
+from features.stream import write_stream
+from features.timm import PICTURE_SETTINGS, stream_pictures
 from images.augment import augmenter
 from images.cache import batches, load_pictures
+from models import split_member
 from networks.device import autocast, device, precision
 from networks.distributed import gathered, share
+from networks.settings import FineTuning, Loss
 
-FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("net",), "06_infer", ("infer",)
-PER, ANSWERS, PICTURES, TEXTS, SHARES = "fold", ("classes",), True, False, True
+ANSWERS = (CLASSES,)
+NEEDS_IMAGE = True
 NETWORK = True
+DISTRIBUTED = True
+PREDICT_SETTINGS = ("infer",)
+
+
+class Settings(Loss, FineTuning):
+    """T1: a backbone trained end to end with a head per attribute."""
+
+    backbone: str = "convnext_base.fb_in22k_ft_in1k_384"  # any timm name
+    pretrained: bool = True
+    head: Literal["attention", "mlp"] = (
+        "attention"  # the seed's, or AvgPool-Linear-LayerNorm-ReLU-Dropout-Linear
+    )
+    width: Annotated[int, Field(ge=32, multiple_of=32)] = 512  # of the head
+    size: Annotated[int, Field(ge=0)] = 0  # pixels, square; 0 = images.size
+    rows: Literal["all", "complete"] = (
+        "all"  # complete = only rows with no label missing, as the seed did
+    )
+    sampling: NonNegative = (
+        0.0  # rows drawn by (frequency of their rarest class)^-this; 0 = each row once an epoch
+    )
+    augment: Augment = "seed"
+    mmd: NonNegative = 0.1  # weight of the discrepancy to unlabelled test pictures; 0 = off
 
 
 def inputs(config, paths, k):
@@ -260,21 +288,19 @@ def predict_pictures(net, cache, positions, sizes, config, where, size: int) -> 
     return np.concatenate(out) if out else np.zeros((0, sum(sizes)), np.float32)
 
 
-class Net(Loss, FineTuning):
-    """T1: a backbone trained end to end with a head per attribute."""
+def open_maps(job, stem: str, where):
+    """The trunk's maps (d, h, w) of every good picture: features/net_<k>.npy."""
+    net = load(job, split_member(stem)[1], job.rows)
+    size = job.config.net.size or job.config.images.size
+    return stream_pictures(job, net.trunk, net, net.backbone, size, {}, where)
 
-    backbone: str = "convnext_base.fb_in22k_ft_in1k_384"  # any timm name
-    pretrained: bool = True
-    head: Literal["attention", "mlp"] = (
-        "attention"  # the seed's, or AvgPool-Linear-LayerNorm-ReLU-Dropout-Linear
-    )
-    width: Annotated[int, Field(ge=32, multiple_of=32)] = 512  # of the head
-    size: Annotated[int, Field(ge=0)] = 0  # pixels, square; 0 = images.size
-    rows: Literal["all", "complete"] = (
-        "all"  # complete = only rows with no label missing, as the seed did
-    )
-    sampling: NonNegative = (
-        0.0  # rows drawn by (frequency of their rarest class)^-this; 0 = each row once an epoch
-    )
-    augment: Augment = "seed"
-    mmd: NonNegative = 0.1  # weight of the discrepancy to unlabelled test pictures; 0 = off
+
+def write_maps(job, stem: str) -> None:
+    write_stream(job, stem, open_maps)
+
+
+def maps_need(config, paths, stem: str) -> list:
+    return [paths.images, paths.model(stem)]
+
+
+SOURCES = {"net": Source(write_maps, maps_need, PICTURE_SETTINGS, network=True)}

@@ -1,13 +1,26 @@
 """refine: a language model that is told a reply of vlm, the entity and its units, where the reply
 cannot be read as it is."""
 
+from common.questions import VALUE
 from common.tables import read_csv
 from llm.messages import Language
 
-FIT, SETTINGS, PREDICT = "", (), "06_infer"
-INFER = tuple(f"refine.{key}" for key in ("model", "max_new_tokens", "bits", "bound"))
-PER, ANSWERS, PICTURES, TEXTS = "part", ("value",), False, False
+ANSWERS = (VALUE,)
+PER = "part"
 NETWORK = True
+PREDICT_SETTINGS = tuple(f"refine.{key}" for key in ("model", "max_new_tokens", "bits", "bound"))
+
+
+class Settings(Language):
+    """A language model that is told a reply, the entity and its units, where the normaliser could
+    not read the reply."""
+
+    model: str = "google/gemma-2-2b-it"
+
+
+def check(config):
+    if "vlm" not in config.models:
+        raise ValueError("refine corrects what vlm replies: set models=vlm,refine")
 
 
 def inputs(config, paths, k):
@@ -50,10 +63,3 @@ def questions(job, k: int, rows, use):
                 )
             )
     return known, asked
-
-
-class Refine(Language):
-    """A language model that is told a reply, the entity and its units, where the normaliser could
-    not read the reply."""
-
-    model: str = "google/gemma-2-2b-it"

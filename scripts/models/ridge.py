@@ -2,21 +2,24 @@
 
 import numpy as np
 
+from common.questions import NUMBER
 from common.sections import Positive, Section
 from networks.weights import read_arrays, save_arrays
 from texts.ngrams import binned, read_words
 
-FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("ridge",), "06_infer", ()
-PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, True
+ANSWERS = (NUMBER,)
+NEEDS_TEXT = True
 NUMBERS = 0.09  # weight of binned quantities beside n-grams; .3 is .46 SMAPE worse, .6 a whole one
+
+
+class Settings(Section):
+    """A linear model on n-grams and binned quantities."""
+
+    alpha: Positive = 2.0
 
 
 def inputs(config, paths, k):
     return [paths.words]
-
-
-def weights(config):
-    return []
 
 
 def columns(job, rows):
@@ -54,9 +57,3 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
     """log1p prices (m, 1) of the rows `wanted` (m,)."""
     state = read_arrays(job.paths.model(f"ridge_{k}"))
     return (columns(job, rows)[wanted] @ state["weight"] + state["bias"])[:, None]
-
-
-class Ridge(Section):
-    """A linear model on n-grams and binned quantities."""
-
-    alpha: Positive = 2.0

@@ -4,12 +4,21 @@ thousands of rows, not for hundreds of thousands: its time grows with their squa
 import numpy as np
 
 from common.log import log
+from common.questions import NUMBER
 from common.sections import Count, Positive, Section
 from features.neighbors import encoders, spaces
 from networks.weights import read_arrays, save_arrays
 
-FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("svr",), "06_infer", ()
-PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, True
+ANSWERS = (NUMBER,)
+NEEDS_TEXT = True
+
+
+class Settings(Section):
+    """Support vectors on words, quantities and embeddings."""
+
+    rows: Count = 15_000  # trained on at most; minutes grow with its square
+    c: Positive = 3.0
+    gamma: Positive = 0.5  # of the Gaussian kernel
 
 
 def inputs(config, paths, k):
@@ -68,11 +77,3 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
             + state["bias"]
         )
     return np.concatenate(out)[:, None]
-
-
-class Svr(Section):
-    """Support vectors on words, quantities and embeddings."""
-
-    rows: Count = 15_000  # trained on at most; minutes grow with its square
-    c: Positive = 3.0
-    gamma: Positive = 0.5  # of the Gaussian kernel

@@ -12,18 +12,35 @@ from pydantic import Field
 from common.errors import Stop
 from common.files import load_npz
 from common.log import log, progress
+from common.questions import NUMBER
 from common.sections import Count, Positive, Section
-from common.tables import read_numbers
-from features.neighbors import encoders, spaces_in
-from features.store import read_columns
+from features.neighbors import encoders, save_nearest, spaces_in
+from features.side_tables import digests, read_numbers
+from features.source import Source
+from features.store import read_columns, require_text, write_rows
 from features.target_encoding import namesakes, neighbours, nested
-from models import ridge
+from models import ridge, split_member
 from networks.weights import read_arrays, save_arrays
 from texts.ngrams import read_words
 from texts.quantities import brands, item_names, quantities
 
-FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("table",), "06_infer", ()
-PER, ANSWERS, PICTURES, TEXTS = "fold", ("number",), False, True
+ANSWERS = (NUMBER,)
+NEEDS_TEXT = True
+
+
+class Settings(Section):
+    """LightGBM on quantities, namesakes, neighbours and a ridge."""
+
+    encoder: str = ""  # of texts, to find neighbours among; a directory or hub name; "" = none
+    image: str = ""  # of pictures, likewise; timm:<name> = a timm encoder
+    train: str = (
+        ""  # table in data.folder of numeric columns of the training rows (id, columns); "" = none
+    )
+    test: str = ""  # the same columns of the test rows
+    rounds: Count = 400
+    leaves: Annotated[int, Field(ge=2)] = 31
+    lr: Positive = 0.05
+    seeds: Count = 3  # models per fold, averaged
 
 
 def inputs(config, paths, k):
@@ -142,16 +159,32 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
     return np.mean([booster.predict(x[wanted]) for booster in boosters], 0)[:, None]
 
 
-class Table(Section):
-    """LightGBM on quantities, namesakes, neighbours and a ridge."""
+def write_near(job, stem: str) -> None:
+    """features/near.npz: the nearest training rows of every row, in each space."""
+    require_text(job)
+    with job.writing(job.paths.near) as (part, record):
+        record["spaces"] = save_nearest(job, job.rows, part)
+    log(source="near", rows=len(job.rows.id), spaces=", ".join(record["spaces"]))
 
-    encoder: str = ""  # of texts, to find neighbours among; a directory or hub name; "" = none
-    image: str = ""  # of pictures, likewise; timm:<name> = a timm encoder
-    train: str = (
-        ""  # table in data.folder of numeric columns of the training rows (id, columns); "" = none
-    )
-    test: str = ""  # the same columns of the test rows
-    rounds: Count = 400
-    leaves: Annotated[int, Field(ge=2)] = 31
-    lr: Positive = 0.05
-    seeds: Count = 3  # models per fold, averaged
+
+def near_needs(config, paths, stem: str) -> list:
+    return [paths.folds, paths.words, *map(paths.features, encoders(config))]
+
+
+def write_columns(job, stem: str) -> None:
+    """features/table_<k>.npy: the columns that table_<k> reads."""
+    require_text(job)
+    _, k = split_member(stem)
+    values, names = columns(job, k, job.rows)
+    record = {"columns": names, "raw": digests(job.config.data, job.config.table)}
+    write_rows(job, stem, values, record)
+
+
+def columns_need(config, paths, stem: str) -> list:
+    return [paths.folds, paths.words, paths.near]
+
+
+SOURCES = {
+    "near": Source(write_near, near_needs, ("table.encoder", "table.image")),
+    "table": Source(write_columns, columns_need, ("ridge", "table.train", "table.test")),
+}

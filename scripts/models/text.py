@@ -7,18 +7,32 @@ import numpy as np
 from pydantic import Field
 
 from common.log import log, progress
-from common.sections import Count, FineTuning, NonNegative, Positive, Share
+from common.questions import NUMBER
+from common.sections import Count, NonNegative, Positive, Share
 from networks.device import autocast, device, precision
 from networks.distributed import gathered, share
+from networks.settings import FineTuning
 from texts.quantities import quantities, scaled
 
-FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("text",), "06_infer", ()
-PER, ANSWERS, PICTURES, TEXTS, SHARES = "fold", ("number",), False, True, True
+ANSWERS = (NUMBER,)
+NEEDS_TEXT = True
 NETWORK = True
+DISTRIBUTED = True
 
 
-def inputs(config, paths, k):
-    return []
+class Settings(FineTuning):
+    """A text encoder fine-tuned end to end on log1p of the price."""
+
+    model: str = "microsoft/deberta-v3-base"
+    max_length: Count = 192  # tokens
+    quantities: bool = True  # parsed quantities beside the text, at the head
+    dropout: Share = 0.0
+    beta: Positive = 0.1  # of SmoothL1 on log1p
+    epochs: Count = 4
+    lr: Positive = 2e-5
+    head_lr: NonNegative = 1e-3
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 0.9
+    warmup: NonNegative = 0.2
 
 
 def weights(config):
@@ -159,18 +173,3 @@ def answers(net, reader: Reader, use, run, where, batch: int = 64) -> np.ndarray
                 net(*reader.take(order[i : i + batch])).float().cpu().numpy()
             )
     return out[use]
-
-
-class Text(FineTuning):
-    """A text encoder fine-tuned end to end on log1p of the price."""
-
-    model: str = "microsoft/deberta-v3-base"
-    max_length: Count = 192  # tokens
-    quantities: bool = True  # parsed quantities beside the text, at the head
-    dropout: Share = 0.0
-    beta: Positive = 0.1  # of SmoothL1 on log1p
-    epochs: Count = 4
-    lr: Positive = 2e-5
-    head_lr: NonNegative = 1e-3
-    layer_decay: Annotated[float, Field(gt=0, le=1)] = 0.9
-    warmup: NonNegative = 0.2

@@ -1,18 +1,27 @@
 """vlm: a vision-language model that is shown each row's picture and asked what the row asks; a
 member per part, nothing is trained."""
 
+from common.questions import VALUE
 from common.sections import Count
 from llm.messages import Language
 
-FIT, SETTINGS, PREDICT = "", (), "06_infer"
-INFER = (
+ANSWERS = (VALUE,)
+PER = "part"
+NEEDS_IMAGE = True
+NETWORK = True
+PREDICT_SETTINGS = (
     "images.max_megapixels",
     "images.min_side",
     "images.convert",
     *(f"vlm.{key}" for key in ("model", "max_new_tokens", "bits", "bound", "max_pixels")),
 )
-PER, ANSWERS, PICTURES, TEXTS = "part", ("value",), True, False
-NETWORK = True
+
+
+class Settings(Language):
+    """A vision-language model that is shown the picture and asked for the value."""
+
+    model: str = "Qwen/Qwen2.5-VL-7B-Instruct"
+    max_pixels: Count = 1003520  # of a picture, 1280 x 28 x 28; a larger one is made smaller
 
 
 def inputs(config, paths, k):
@@ -40,10 +49,3 @@ def questions(job, k: int, rows, use):
         Question(int(i), words[rows.question[i]][0], rows.image[i], words[rows.question[i]][1])
         for i in use
     ]
-
-
-class Vlm(Language):
-    """A vision-language model that is shown the picture and asked for the value."""
-
-    model: str = "Qwen/Qwen2.5-VL-7B-Instruct"
-    max_pixels: Count = 1003520  # of a picture, 1280 x 28 x 28; a larger one is made smaller

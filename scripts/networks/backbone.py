@@ -1,4 +1,4 @@
-"""Moved here."""
+"""timm backbones: made, with weights found or asked for, and what is read of their stages."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Moved here."""
+"""Losses: masked cross-entropy of many attributes, SMAPE, and the discrepancy of two samples."""
 
 import torch
 import torch.nn.functional as F

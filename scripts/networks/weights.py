@@ -12,6 +12,21 @@ PREFIXES = (
 )  # what DistributedDataParallel and torch.compile put before every key
 
 
+# What the name of a transformers model begins with: the side of it that is used. Any other name, with
+# or without "timm:" before it, is a timm backbone's.
+SIDES = ("text", "image", "joint", "chat")
+TIMM = "timm"
+
+
+def split_weights(name: str) -> tuple[str, str]:
+    """The side, or "timm", and the bare name of pretrained weights: ("text", "minilm") of
+    "text:minilm", ("timm", "convnext_base") of "convnext_base"."""
+    side, colon, bare = name.partition(":")
+    if colon and side in (*SIDES, TIMM):
+        return side, bare
+    return TIMM, name
+
+
 def weights_file(name: str, place: str) -> Path | None:
     """The file of the weights `name` in the folder `place` (run.weights): <name> as it is,
     <name>.safetensors, or model.safetensors in the folder <name> or in one called like the name's

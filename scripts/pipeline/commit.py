@@ -1,4 +1,4 @@
-"""Moved here."""
+"""The commit that this code is of, for records and the report."""
 
 import shutil
 import subprocess

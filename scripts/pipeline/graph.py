@@ -1,60 +1,27 @@
 """Which files make a category, what each is made from, and which of them no longer are what today's
 config says.
 
-This is the only place that knows: Make is told by plan.py, and every script's record is written
-from the same step.
+A numbered script says what it writes (TARGET), what that needs and which settings shape it; this
+file asks it. Make is told by plan.py, and every script's record is written from the same step.
 """
 
 import re
 import sys
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from common.errors import Stop
 from common.files import digest, read_record
-from common.paths import Paths, input_folder
+from common.paths import ROOT, Paths, input_folder
 from config import Config
 from images.archives import archive_stamps
 from images.names import size_of
 from models import count_members, load_model, split_member
 from networks.weights import weights_file
-
-# What features are made of and shaped by, by the first word of the source's name; any other is a
-# timm encoder, or a net's trunk.
-PICTURES = (
-    ("images",),
-    tuple(f"features.{key}" for key in ("size", "stages", "views", "augment", "pretrained")),
-)
-SOURCES = {
-    "text": (("folds",), ("encode",)),
-    "image": (("images",), ("encode",)),
-    "joint": (("folds", "images"), ("encode",)),
-    "words": (("folds",), ("words",)),
-    "ocr": (
-        ("folds", "images"),
-        ("ocr", "images.max_megapixels", "images.min_side", "images.convert"),
-    ),
-    "table": (("folds", "words", "near"), ("ridge", "table.train", "table.test")),
-}
-
-# What says which pictures there are
-SHOWN = tuple(
-    f"data.{key}"
-    for key in (
-        "folder",
-        "train",
-        "test",
-        "id",
-        "category_column",
-        "categories",
-        "labels",
-        "attributes",
-        "train_image",
-        "test_image",
-        "question",
-        "val_rows",
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -66,6 +33,24 @@ class Step:
     needs: tuple[Path, ...]
     settings: tuple[str, ...]  # keys of the config, e.g. "net" or "features.views"
     gpus: int = 0  # that it computes on where there are some
+
+    @property
+    def shell(self) -> str:
+        """The command as a person types it."""
+        script, _, options = self.command.partition(" ")
+        return f"python scripts/{script}.py {options}"
+
+
+@cache
+def scripts() -> list[ModuleType]:
+    """The numbered scripts that are steps, the last first: those that say what they write."""
+    files = sorted((ROOT / "scripts").glob("[0-9]*_*.py"), reverse=True)
+    return [import_module(file.stem) for file in files if is_step(file)]
+
+
+def is_step(script: Path) -> bool:
+    """Whether a script says which file it writes, in a line TARGET = "..."."""
+    return bool(re.search("^TARGET = ", script.read_text(), re.MULTILINE))
 
 
 def members(config: Config) -> list[str]:
@@ -87,10 +72,17 @@ def finals(config: Config, paths: Paths) -> list[str]:
     return [model for model in config.models if model not in used]
 
 
+def finished(config: Config, paths: Paths) -> list[Path]:
+    """The files that make all is to make, and with them all that they need: those of scripts with
+    FINAL, the report last."""
+    final = [script.TARGET for script in reversed(scripts()) if getattr(script, "FINAL", False)]
+    return sorted((paths.dir / name for name in final), key=lambda file: file == paths.report)
+
+
 def steps(config: Config, paths: Paths, *more: Path) -> dict[Path, Step]:
     """Every file of a category by its path, each after the files that it needs; and `more`, which
     its models may not need."""
-    return upstream((paths.report, *more), config, paths)
+    return upstream((*finished(config, paths), *more), config, paths)
 
 
 def upstream(targets, config: Config, paths: Paths) -> dict[Path, Step]:
@@ -111,75 +103,33 @@ def upstream(targets, config: Config, paths: Paths) -> dict[Path, Step]:
     return found
 
 
+def script_of(target: Path, paths: Paths) -> ModuleType:
+    """The numbered script that writes `target`; where two write such a file, the later one."""
+    name = name_of(target, paths)
+    for script in scripts():
+        if fnmatchcase(name, script.TARGET):
+            return script
+    raise Stop(f"no script writes {target}; see TARGET in scripts/[0-9]*.py")
+
+
 def step_of(target: Path, config: Config, paths: Paths) -> Step:
     """How `target` is made; it need not belong to the config's models."""
-
-    def step(script, needs=(), settings=(), option="", gpus=0):
-        return Step(
-            target,
-            f"{script} {paths.category} {option}".strip(),
-            tuple(needs),
-            tuple(settings),
-            gpus,
-        )
-
-    if target == paths.folds:
-        return step(
-            "01_split_files", [paths.images] * (config.data.group == "image"), ["task", "data"]
-        )
-    if target == paths.images:
-        return step(
-            "02_download_images",
-            settings=["task", "images", *SHOWN, *["data.seed"] * bool(config.data.val_rows)],
-        )
-    if target == paths.merged:
-        return step("08_merge_files", [paths.folds, *map(paths.pred, members(config))], ["models"])
-    if target == paths.submission:
-        joined = [Paths(category).submission for category in config.join]
-        return step("09_post_process", joined or [paths.folds, paths.merged], ["join", "post"])
-    if target == paths.report:  # it shows all there is, and is made when there is no more to come
-        return step(
-            "10_report", [paths.submission, *(Paths(category).report for category in config.join)]
-        )
-    if target == paths.near:
-        return step(
-            "03_extract_features",
-            [paths.folds, paths.words, *map(paths.features, load_model("table").weights(config))],
-            ["table.encoder", "table.image"],
-            "--source near",
-        )
-    if target.parent == paths.features("").parent:
-        kind = re.split("--|_(?=[0-9]+$)", target.stem)[0]
-        reads, settings = SOURCES.get(kind, PICTURES)
-        nets = [paths.model(target.stem)] if target.stem.startswith("net_") else []
-        return step(
-            "03_extract_features",
-            [*(getattr(paths, name) for name in reads), *nets],
-            settings,
-            f"--source {target.stem}",
-            int(kind not in ("words", "ocr", "table")),
-        )
-    name, k = split_member(target.stem)
-    model, option = load_model(name), f"--member {target.stem}"
-    needs = [paths.folds, *model.inputs(config, paths, k)]
-    gpus = int(
-        hasattr(model, "NETWORK") and (model.PER != "part" or bool(model.weights(config)))
-    )  # not behind an endpoint
-    if target == paths.model(target.stem):
-        return step(
-            model.FIT,
-            needs,
-            model.SETTINGS,
-            option,
-            config.run.processes if hasattr(model, "SHARES") else gpus,
-        )
-    return step(
-        model.PREDICT,
-        needs + [paths.model(target.stem)] * bool(model.FIT),
-        model.INFER,
-        option if model.PREDICT == "06_infer" else "",
-        gpus,
+    script = script_of(target, paths)
+    option = f" {script.OPTION} {target.stem}" if hasattr(script, "OPTION") else ""
+    return Step(
+        target,
+        f"{script.__name__} {paths.category}{option}",
+        tuple(script.needs(config, paths, target.stem)),
+        tuple(script.settings(config, target.stem)),
+        script.gpus(config, target.stem) if hasattr(script, "gpus") else 0,
     )
+
+
+def name_of(target: Path, paths: Paths) -> str:
+    """A file as scripts name it in TARGET: below working/<category>/, or submissions/<name>."""
+    if target == paths.submission:
+        return f"submissions/{target.name}"
+    return target.relative_to(paths.dir).as_posix() if paths.dir in target.parents else str(target)
 
 
 def values(config: Config, keys) -> dict:

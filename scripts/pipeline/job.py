@@ -6,6 +6,7 @@ import hashlib
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from common.errors import Stop
@@ -13,10 +14,12 @@ from common.files import read_record, writing
 from common.log import log
 from common.paths import Paths
 from common.processes import world
+from common.rows import Rows
 from common.stops import note_file
 from config import Config, load
-from models import load_model, split_member
+from models import is_trained, split_member, weights_of
 from pipeline import graph
+from pipeline.load import load_rows
 
 
 @dataclass(frozen=True)
@@ -28,24 +31,35 @@ class Job:
     args: argparse.Namespace
     overrides: list[str] = field(default_factory=list)
 
-    def member(self, script: str = "") -> tuple[str, int]:
-        """--member as ("net", 0). Stop when it is none of the category's, or another script than
-        this one trains it."""
-        split, members = split_member(self.args.member), graph.members(self.config)
-        fit = load_model(split[0]).FIT
-        if self.args.member not in members:
+    @cached_property
+    def rows(self) -> Rows:
+        """The rows of the category, read once."""
+        return load_rows(self)
+
+    @property
+    def weights(self) -> list[str]:
+        """Names of the pretrained weights that the category's models start from."""
+        return weights_of(self.config.models, self.config)
+
+    def member(self, target: str) -> tuple[str, int]:
+        """--member as ("net", 0); target: the TARGET of the script that asks. Stop when it is none
+        of the category's, or another script writes such a file of it."""
+        member, members = self.args.member, graph.members(self.config)
+        name, k = split_member(member)
+        if member not in members:
             raise Stop(
-                f"{self.args.member} is not a member of {self.paths.category}; there are: "
+                f"{member} is not a member of {self.paths.category}; there are: "
                 f"{', '.join(members)}"
             )
-        if script and fit != script:
-            how = (
-                f"run: python scripts/{fit}.py {self.paths.category} --member {self.args.member}"
-                if fit
-                else "nothing trains it"
-            )
-            raise Stop(f"{self.args.member} is not trained by {script}; {how}")
-        return split
+        is_model = target.startswith("model/")
+        if is_model and not is_trained(name):
+            raise Stop(f"nothing trains {member}; it only predicts, in scripts/06_infer.py")
+        file = self.paths.model(member) if is_model else self.paths.pred(member)
+        script = graph.script_of(file, self.paths)
+        if target != script.TARGET:
+            command = graph.step_of(file, self.config, self.paths).shell
+            raise Stop(f"another script makes {file.name}; run: {command}")
+        return name, k
 
     @contextmanager
     def writing(self, target: Path, **record):
@@ -57,25 +71,19 @@ class Job:
         """
         step = graph.step_of(target, self.config, self.paths)
         self.check(step)
-        made_with = {
+        full = {
             "settings": graph.values(self.config, step.settings),
             "inputs": graph.made(step.needs),
         }
         before = read_record(target) or {}
-        again = before.get("spent") and all(
-            before[key] == value for key, value in made_with.items()
-        )
-        full = (
-            made_with
-            | ({"made": before["made"]} if again else {})
-            | {"command": step.command, "overrides": self.overrides, **record}
-        )
+        if before.get("spent") and all(before[key] == value for key, value in full.items()):
+            full["made"] = before["made"]  # the same file again: nothing that follows is stale
+        full |= {"command": step.command, "overrides": self.overrides, **record}
         with writing(target, full) as part:
             yield part, full
         note_file(step.command).unlink(missing_ok=True)
-        log(
-            wrote=target.relative_to(self.paths.dir) if self.paths.dir in target.parents else target
-        )
+        below = self.paths.dir in target.parents
+        log(wrote=target.relative_to(self.paths.dir) if below else target)
 
     def key(self, target: Path, inputs: bool = True) -> str:
         """What `target` is made with, settings and inputs, as a hash: unfinished work under another
@@ -97,11 +105,7 @@ class Job:
         if why:
             first = next(iter(why))
             overrides = " ".join(self.overrides)
-            name, _, options = inputs[first].command.partition(" ")
-            raise Stop(
-                f"{first} {why[first]}; run: python scripts/{name}.py {options} "
-                f"{overrides}".rstrip()
-            )
+            raise Stop(f"{first} {why[first]}; run: {inputs[first].shell} {overrides}".rstrip())
 
 
 def start(

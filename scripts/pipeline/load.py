@@ -9,7 +9,7 @@ import pandas as pd
 from common.files import load_npz, read_record
 from common.rows import Rows
 from common.sections import Data
-from common.tables import align, read_csv, read_folds
+from common.tables import align, read_csv
 from config import Config
 from tasks import load_task
 
@@ -72,3 +72,9 @@ def load_pred(job, rows: Rows, member: str) -> dict[str, np.ndarray]:
         "pred": rows.task.read_replies(table.reply.tolist(), question),
         "bad": table.reason.str.startswith("picture: ").to_numpy(),
     }
+
+
+def read_folds(file: Path) -> pd.DataFrame:
+    """folds.csv: id, split, fold (-1 for test rows), dev (0 or 1), part, image, group, text where
+    rows have one, the targets as text."""
+    return read_csv(file).astype({"fold": int, "dev": int, "part": int})

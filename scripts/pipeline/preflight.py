@@ -3,8 +3,8 @@
 from common import errors
 from common.errors import Stop
 from common.log import log
-from models import NAMES, load_model
-from networks.weights import weights_file
+from models import NAMES, load_model, weights_of
+from networks.weights import SIDES, split_weights, weights_file
 from tasks import load_task
 
 
@@ -21,14 +21,14 @@ def preflight(config) -> None:
             f"{asks}; these can: {', '.join(fit)}"
         )
     if not config.data.text and (
-        readers := [name for name, model in models.items() if model.TEXTS]
+        readers := [name for name, model in models.items() if model.NEEDS_TEXT]
     ):
         raise errors.Stop(
             f"model {readers[0]} reads texts and data.text is empty; name their columns, "
             "e.g. data.text=title,description"
         )
     if not config.data.train_image and (
-        blind := [name for name, model in models.items() if model.PICTURES]
+        blind := [name for name, model in models.items() if model.NEEDS_IMAGE]
     ):
         raise errors.Stop(
             f"model {blind[0]} needs pictures and data.train_image is empty; write e.g. "
@@ -43,7 +43,7 @@ def preflight(config) -> None:
     for section in (getattr(config, name) for name, model in models.items() if model.PER == "part"):
         if section.endpoint:
             address_and_key(section, type(section).__name__.lower())
-    needed = sorted({name for model in models.values() for name in model.weights(config)})
+    needed = weights_of(models, config)
     for name in needed:
         require_weights(name, config.run.weights)
     log(weights=", ".join(needed) or "none needed")
@@ -52,16 +52,16 @@ def preflight(config) -> None:
 def require_weights(name: str, place: str) -> None:
     """Stop when weights are neither in `place` nor to be had from the hub; name: a timm backbone,
     timm:<backbone>, or <side>:<transformers model>."""
-    side, _, rest = name.removeprefix("timm:").partition(":")
-    if side in ("text", "image", "joint", "chat"):
+    side, bare = split_weights(name)
+    if side in SIDES:
         from networks.pretrained import find
 
         try:
-            find(rest, place)
+            find(bare, place)
         except Stop as stop:
             hint = "; or let a server answer: vlm.endpoint, refine.endpoint"
             raise Stop(f"{stop}{hint if side == 'chat' else ''}") from None
-    elif not weights_file(name.removeprefix("timm:"), place):
+    elif not weights_file(bare, place):
         from networks.backbone import create_backbone
 
-        create_backbone(name.removeprefix("timm:"), True, place)
+        create_backbone(bare, True, place)

@@ -13,17 +13,6 @@ from page.blocks import Figure, Section
 from pipeline import graph
 
 MOST = 15  # columns shown of those that trees split by
-KINDS = {
-    "01": "folds",
-    "02": "pictures",
-    "03": "features",
-    "04": "training",
-    "05": "heads",
-    "06": "predictions",
-    "07": "stack",
-    "08": "merge",
-    "09": "submission",
-}
 
 
 def section(view) -> Section:
@@ -219,15 +208,13 @@ def times(view, records: dict) -> list:
 
 
 def kind_of(command: str) -> str:
-    """ "04 training net" of "04_train_fold c2 --member net_0"."""
-    words = command.split()
-    number, last = words[0][:2], words[-1] if len(words) > 2 else ""
-    name, _, k = last.rpartition("_")
-    return " ".join(
-        filter(
-            None, [number, KINDS.get(number, words[0][3:]), name if name and k.isdigit() else last]
-        )
-    )
+    """ "04 train fold net" of "04_train_fold c2 --member net_0"."""
+    script, *words = command.split()
+    label = script.replace("_", " ")
+    if len(words) < 2:
+        return label
+    name, _, k = words[-1].rpartition("_")
+    return f"{label} {name if name and k.isdigit() else words[-1]}"
 
 
 def spoken(seconds: float) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import Stop
-from common.sections import Count, Section
 from texts.quantities import item_names, quantities, scaled
 
 HEADINGS = re.compile(
@@ -23,7 +22,7 @@ def count_words(texts, settings) -> dict:
     "numbers" (n, q) float32, the texts' quantities.
 
     They are counted over all rows, test rows too: no label is in them. settings: config section
-    Words.
+    words.
     """
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -112,11 +111,3 @@ def binned(values: np.ndarray, weight: float, bins: int = 20):
         .tocsr()
         .astype(np.float32)
     )
-
-
-class Words(Section):
-    """The n-grams of texts that ridge, mlp and table read."""
-
-    min_rows: Count = 2  # that a word of a name is in; of whole texts and characters one more
-    columns: Count = 100_000  # of each block, the most frequent
-    space: Count = 128  # singular directions of each, for neighbours

@@ -104,8 +104,8 @@ def cpu() -> float:
 def downloading(folder: Path, race, n: int = 400):
     """n JPEGs of 60 kB over http and https. Certificates are looked for among those of the system,
     as anywhere, and our server's."""
-    from common.sections import Download
     from images.download.fetch import Downloader
+    from images.settings import Download
 
     system, trusted = ssl.get_default_verify_paths().cafile, folder / "trusted.pem"
     trusted.write_text((Path(system).read_text() if system else "") + PEM.read_text())

@@ -11,7 +11,7 @@ from common.ledger import Ledger
 from common.sections import Data
 from config import Config
 from features import ocr
-from features.ocr import Ocr
+from features.ocr import Settings as Ocr
 from images.locate import Pictures
 
 

@@ -25,8 +25,8 @@ from conftest import ROOT
 from images.locate import Pictures
 from llm.endpoint import EndpointChat, Failure, load_address
 from llm.messages import Question, Reply
-from models.refine import Refine
-from models.vlm import Vlm
+from models.refine import Settings as Refine
+from models.vlm import Settings as Vlm
 
 TEXTS = [
     f"What is the item weight of product {i}? Use one of these units, in full: gram, "
@@ -417,8 +417,8 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background shells have it ignored
 from llm.messages import Question
 from llm.endpoint import EndpointChat
-from config import Images
-from config import Refine
+from common.sections import Images
+from models.refine import Settings as Refine
 from common.errors import run
 def main():
     chat = EndpointChat(Refine(endpoint=sys.argv[1], model="made-up"), Images(), None)

@@ -17,8 +17,8 @@ from images.locate import Pictures
 from llm import local as chat_local
 from llm.messages import Question, Reply
 from llm.open import open_chat
-from models.refine import Refine
-from models.vlm import Vlm
+from models.refine import Settings as Refine
+from models.vlm import Settings as Vlm
 
 FAMILIES = ["qwen_vl", "qwen3_vl", "gemma3", "smolvlm", "minicpm"]
 NEEDS = {

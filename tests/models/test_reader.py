@@ -11,7 +11,7 @@ from hypothesis import example, given, strategies as st
 from common.rows import Rows
 from common.sections import Data
 from models import reader
-from models.reader import Reader
+from models.reader import Settings as Reader
 from models.reader.candidates import (
     AFTER,
     BARE,

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from common.errors import Stop
-from models.heads import Heads
-from models.net import Net
+from models.heads import Settings as Heads
+from models.net import Settings as Net
 from networks.attributes import AttributeNet
 from networks.backbone import create_backbone, normalised
 from networks.losses import MaskedLoss, mmd

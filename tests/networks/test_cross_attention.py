@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from models.clip import Clip
-from models.fusion import Fusion
+from models.clip import Settings as Clip
+from models.fusion import Settings as Fusion
 from networks.cross_attention import CrossAttention, FusionNet, masked_mean
 
 

@@ -16,8 +16,8 @@ from common.errors import Stop
 from common.sections import Run
 from common.stops import deadline
 from conftest import CATALOGUE, ROOT, run_script
-from models.heads import Heads, train_heads
-from models.net import Net
+from models.heads import Settings as Heads, train_heads
+from models.net import Settings as Net
 from networks import training
 from networks.attributes import HeadSet
 from networks.weights import read_weights

@@ -303,10 +303,10 @@ def test_colours_are_legible_in_light_and_dark(page):
 def test_words_of_the_sections():
     assert spoken(4.25) == "4.2 s" and spoken(200) == "3 min 20 s" and spoken(7500) == "2 h 5 min"
     assert (
-        kind_of("04_train_fold c2 --member net_0") == "04 training net"
-        and kind_of("08_merge_files c2") == "08 merge"
+        kind_of("04_train_fold c2 --member net_0") == "04 train fold net"
+        and kind_of("08_merge_files c2") == "08 merge files"
     )
-    assert kind_of("03_extract_features c2 --source words") == "03 features words"
+    assert kind_of("03_extract_features c2 --source words") == "03 extract features words"
     assert flat({"a": {"b": 1, "c": {}}, "d": [1]}) == {"a.b": 1, "a.c": {}, "d": [1]}
 
 

@@ -15,6 +15,7 @@ from common.errors import Stop
 from common.files import digest, read_record
 from common.log import log, progress
 from common.paths import input_folder
+from common.questions import VALUE
 from common.sections import Count, Positive, Section
 from common.tables import read_csv
 from models.reader.candidates import COLUMNS, Candidates, gather, read_lines, text_lines
@@ -32,8 +33,7 @@ from networks.weights import read_arrays, save_arrays
 from texts import value_codes as slots
 from texts.units import UNITS
 
-FIT, SETTINGS, PREDICT, INFER = "04_train_fold", ("reader",), "06_infer", ()
-PER, ANSWERS, PICTURES, TEXTS = "fold", ("value",), False, False
+ANSWERS = (VALUE,)
 # candidates from which on threads pay; 10,000 cost one 2 s, and two that wait for each other beside
 # other jobs 6 to 92 s
 MANY = 100_000
@@ -41,12 +41,26 @@ READS = (*COLUMNS, *(f"usual {name}" for name in SHARES), *(f"alike {name}" for 
 LEAST = 0.2  # cosine of a row whose label is a candidate
 
 
+class Settings(Section):
+    """LightGBM that chooses among the values that a row's text may mean."""
+
+    # a further table of labels in data.folder, for what values are usual; used where it is there;
+    # "" = none
+    labels: str = ""
+    units: Annotated[int, Field(ge=0)] = (
+        2  # that a number without one is tried with: the most usual of its group
+    )
+    values: Annotated[int, Field(ge=0)] = (
+        3  # of the most usual of its group that each row may have, whatever its text
+    )
+    rounds: Count = 300
+    leaves: Annotated[int, Field(ge=2)] = 15
+    lr: Positive = 0.05
+    seeds: Count = 3  # models per fold, averaged
+
+
 def inputs(config, paths, k):
     return [] if config.data.text else [paths.ocr]
-
-
-def weights(config):
-    return []
 
 
 def packages(config):
@@ -309,21 +323,3 @@ def parameters(settings, row: np.ndarray, seed: int) -> dict:
         "verbose": -1,
         "num_threads": 1 if len(row) < MANY else 0,
     }
-
-
-class Reader(Section):
-    """LightGBM that chooses among the values that a row's text may mean."""
-
-    # a further table of labels in data.folder, for what values are usual; used where it is there;
-    # "" = none
-    labels: str = ""
-    units: Annotated[int, Field(ge=0)] = (
-        2  # that a number without one is tried with: the most usual of its group
-    )
-    values: Annotated[int, Field(ge=0)] = (
-        3  # of the most usual of its group that each row may have, whatever its text
-    )
-    rounds: Count = 300
-    leaves: Annotated[int, Field(ge=2)] = 15
-    lr: Positive = 0.05
-    seeds: Count = 3  # models per fold, averaged

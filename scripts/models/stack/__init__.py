@@ -3,12 +3,37 @@ predictions from elsewhere."""
 
 import numpy as np
 
-from common.files import load_npz
+from common.errors import Stop
+from common.questions import NUMBER
 from common.sections import Names, Section
-from common.tables import more, read_numbers
+from common.tables import more
+from features.side_tables import read_numbers
+from models.stack.leaks import leak_check
+from models.stack.second_level import PARTS, fit_linear, second_level
 
-FIT, SETTINGS, PREDICT, INFER = "", (), "07_stack", ("models", "stack")
-PER, ANSWERS, PICTURES, TEXTS = "all", ("number",), False, False
+__all__ = ["PARTS", "fit_linear"]
+
+ANSWERS = (NUMBER,)
+PER = "all"
+PREDICT_SETTINGS = ("models", "stack")
+
+
+class Settings(Section):
+    """LightGBM over the other models' out-of-fold predictions and those of tables from
+    elsewhere."""
+
+    # table in data.folder of out-of-fold predictions of training rows (id, columns); "" = none
+    train: str = ""
+    test: str = ""  # the same columns for the test rows
+    trust: Names = ()  # columns that the leak check takes for too good, and you know why
+
+
+def check(config):
+    if len(config.models) < 3 and not config.stack.train:
+        raise ValueError(
+            "a stack needs two other models or more before it, or tables of predictions: "
+            "set models, or stack.train and stack.test"
+        )
 
 
 def inputs(config, paths, k):
@@ -20,55 +45,70 @@ def inputs(config, paths, k):
     ]
 
 
-def weights(config):
-    return []
-
-
-def columns(job, rows, merge) -> tuple[np.ndarray, list[str]]:
-    """Predicted prices (n, m) of all rows and whose they are: every other model's, then those of
+def first_level(job, rows, merged: dict[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
+    """Predicted numbers (n, m) of all rows and whose they are: every other model's, then those of
     stack.train and stack.test.
 
-    A model's for a training row is its out-of-fold one, for a test row the mean of its folds'. Stop
-    on a price that is none.
+    merged {model: (n, 1)}: the models' predictions, log1p; a training row's is out-of-fold, a test
+    row's the mean of its folds'. Stop on a number that is not positive.
     """
-    from common.errors import Stop
-
-    found, names = [], [model for model in job.config.models if model != "stack"]
-    for model in names:
-        members = {
-            f"{model}_{k}": load_npz(job.paths.pred(f"{model}_{k}"))
-            for k in range(job.config.data.n_folds)
-        }
-        found.append(np.expm1(merge(members, rows)))
-    found_more, columns_of = read_numbers(job.config.data, job.config.stack, rows.id)
-    wrong = np.argwhere(~(found_more > 0))
+    table, columns = read_numbers(job.config.data, job.config.stack, rows.id)
+    wrong = np.argwhere(~(table > 0))
     if len(wrong):
         row, column = wrong[0]
         raise Stop(
-            f"{columns_of[column]} is {found_more[row, column]} at "
-            f"{rows.id[row]}{more(wrong)} of the stack's tables; "
-            "a predicted price is a positive number"
+            f"{columns[column]} is {table[row, column]} at {rows.id[row]}{more(wrong)} of the "
+            "stack's tables; a predicted price is a positive number"
         )
-    prices, names = np.concatenate([*found, found_more], 1), [*names, *columns_of]
-    if twice := {name for name in names if names.count(name) > 1}:
+    names = [*merged, *columns]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
         raise Stop(
             f"{', '.join(sorted(twice))} is a model and a column of "
             f"{job.config.stack.train}; rename the column"
         )
-    if prices.shape[1] < 2:
+    if len(names) < 2:
         raise Stop(
             "a stack needs two columns of predictions or more, and there are "
-            f"{prices.shape[1]}: name other models before it, "
-            "or tables in stack.train and stack.test"
+            f"{len(names)}: name other models before it, or tables in stack.train and stack.test"
         )
-    return prices, names
+    return np.concatenate([*map(np.expm1, merged.values()), table], 1), names
 
 
-class Stack(Section):
-    """LightGBM over the other models' out-of-fold predictions and those of tables from
-    elsewhere."""
+def in_logs(numbers: np.ndarray, rows) -> np.ndarray:
+    """The logs of positive numbers (n, m); below half of the least training label they say nothing
+    more."""
+    (lowest, _), *_ = rows.outputs.values()
+    return np.log(np.maximum(numbers, lowest / 2))
 
-    # table in data.folder of out-of-fold predictions of training rows (id, columns); "" = none
-    train: str = ""
-    test: str = ""  # the same columns for the test rows
-    trust: Names = ()  # columns that the leak check takes for too good, and you know why
+
+def check_columns(job, rows, x: np.ndarray, names: list[str], y: np.ndarray) -> None:
+    """Stop when a column of logs x (n, m) knows too much of y (n,), or is none of its numbers; all
+    of labelled rows, of which `rows` has the folds."""
+    known = is_labelled(rows)
+    foreign = set(names) - set(job.config.models)
+    leak_check(x, names, y, rows.fold[known], foreign, job.config.stack.trust)
+    factors = np.exp(np.median(x, 0) - np.median(y))
+    for name, factor in zip(names, factors, strict=True):
+        if not 1 / 3 < factor < 3:
+            raise Stop(
+                f"{name} is {factor:.2g} times the price in the middle: a logarithm, "
+                "a rank, another currency? Predictions are to be prices"
+            )
+
+
+def is_labelled(rows) -> np.ndarray:
+    """Which rows (n,) are training rows with a label."""
+    return (rows.fold >= 0) & (rows.target[:, 0] >= 0)
+
+
+def learn(x: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the second level is fitted on: the rows of logs x (n, m) with a label, and their labels'
+    logs. target (n, 1), NaN where not labelled."""
+    known = np.isfinite(target[:, 0])
+    return x[known], target[known, 0]
+
+
+def apply(z: np.ndarray, learnt: tuple[np.ndarray, np.ndarray], seed: int) -> np.ndarray:
+    """Logs (m, len(PARTS)) of the rows z (m, k), by the second level fitted on `learnt`."""
+    return second_level(*learnt, z, seed)

@@ -1,4 +1,4 @@
-"""Moved here."""
+"""Columns that know too much: a member that saw its own rows, the price under another name."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Moved here."""
+"""F1 of values as the organisers count it, its replicates, and the threshold that is best for it."""
 
 import numpy as np
 

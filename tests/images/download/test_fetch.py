@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from common.sections import Download
 from conftest import ROOT
 from images.download.connections import Failure, seconds
 from images.download.fetch import Downloader
+from images.settings import Download
 from picture_server import PEM, jpeg, listening, serving
 
 QUICK = {
@@ -473,7 +473,7 @@ ALONE = """
 import resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, {scripts!r})
-from config import Download
+from images.settings import Download
 from images.download.fetch import Downloader
 signal.signal(signal.SIGINT, signal.default_int_handler)
 patient = Download(

@@ -6,8 +6,8 @@ import pytest
 
 from common.errors import Stop
 from common.sections import Data
-from common.tables import digests, read_numbers
-from models.table import Table
+from features.side_tables import digests, read_numbers
+from models.table import Settings as Table
 
 DATA = Data(folder="shop", id="sku", labels=("price",), text=("name",))
 IDS = np.array(["train:2", "train:1", "test:1"])

@@ -1,0 +1,34 @@
+"""words: the n-grams and quantities of every row's text, made once for all models that read them."""
+
+from common.log import log
+from common.sections import Count, Section
+from features.source import Source
+from features.store import require_text
+from texts.ngrams import count_words, save_words
+
+
+class Settings(Section):
+    """The n-grams of texts that ridge, mlp and table read."""
+
+    min_rows: Count = 2  # that a word of a name is in; of whole texts and characters one more
+    columns: Count = 100_000  # of each block, the most frequent
+    space: Count = 128  # singular directions of each, for neighbours
+
+
+def write(job, stem: str) -> None:
+    """features/words.npz: n-grams of the texts and their space."""
+    require_text(job)
+    rows = job.rows
+    with job.writing(job.paths.words) as (part, record):
+        words = count_words(rows.text, job.config.words)
+        save_words(words, rows.id, part)
+        record["shape"] = {block: matrix.shape for block, matrix in words.items()}
+    columns = {block: matrix.shape[1] for block, matrix in words.items()}
+    log(source="words", rows=len(rows.id), **columns)
+
+
+def needs(config, paths, stem: str) -> list:
+    return [paths.folds]
+
+
+SOURCES = {"words": Source(write, needs, ("words",))}

@@ -1,7 +1,7 @@
 """A small catalogue for each competition in its official layout, drawn here: the same bytes for the
 same seed.
 
-Writes  <input_path>/<folder of each file in common/samples/>/
+Writes  <input_path>/<folder of each task that has a sample.py>/
         <input_path>/sample.json: what was drawn, written last
 Run     python scripts/00_sample_data.py
         python scripts/00_sample_data.py --rows 60     training rows per category, for a quick look
@@ -9,13 +9,13 @@ Run     python scripts/00_sample_data.py
 
 import argparse
 import json
-from importlib import import_module
 
 from common import errors
 from common.files import replacing
 from common.log import log
 from common.paths import folder
 from common.stops import run
+from tasks import NAMES, load_part
 
 
 def main(argv=None):
@@ -37,8 +37,7 @@ def main(argv=None):
     (top / "sample.json").unlink(
         missing_ok=True
     )  # make must not take a sample that is being drawn for one that is there
-    for name in ("attributes", "entity", "price"):
-        sample = import_module(f"sample.{name}")
+    for sample in filter(None, (load_part(name, "sample") for name in NAMES)):
         rows = {"rows": {"train": args.rows, "test": args.rows // 4}} if args.rows else {}
         drawn[sample.FOLDER] = sample.draw(top / sample.FOLDER, args.seed, **rows)
         log(drew=top / sample.FOLDER, **drawn[sample.FOLDER])

@@ -51,7 +51,7 @@ def folders(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory):
     """The toolkit's own sample, 48 training rows per category: drawn once, read by many."""
-    from sample import attributes
+    from tasks.attributes import sample as attributes
 
     folder = tmp_path_factory.mktemp("drawn") / attributes.FOLDER
     attributes.draw(folder, rows={"train": 48, "test": 12})

@@ -23,7 +23,7 @@ SMALL = ["data.n_folds=2", "reader.rounds=60", "reader.seeds=1"]
 def packs(tmp_path_factory):
     """The sample's packs, 80 questions of train and 20 of test, and the text on them read once:
     (input, features)."""
-    from sample import entity
+    from tasks.entity import sample as entity
 
     top = tmp_path_factory.mktemp("packs")
     entity.draw(top / entity.FOLDER, rows={"train": 80, "test": 20})

@@ -27,7 +27,7 @@ SMALL = [
 def shop(tmp_path_factory):
     """The sample's prices, 160 rows of train and 40 of test; and the same with the training prices
     shuffled."""
-    from sample import price
+    from tasks.price import sample as price
 
     top = tmp_path_factory.mktemp("shop")
     price.draw(top / "true" / price.FOLDER, rows={"train": 160, "test": 40})

@@ -44,7 +44,7 @@ def cluster():
 @pytest.fixture(scope="module")
 def packs(tmp_path_factory):
     """The sample's packs, 24 questions of train and 12 of test."""
-    from sample import entity
+    from tasks.entity import sample as entity
 
     top = tmp_path_factory.mktemp("packs")
     entity.draw(top / entity.FOLDER, rows={"train": 24, "test": 12})

@@ -10,6 +10,7 @@ from common.files import read_record, writing
 from common.paths import Paths
 from common.stops import read_stop
 from pipeline import graph
+from tasks import load_part
 
 MOST = 5  # steps that stopped, by name
 
@@ -31,13 +32,11 @@ def section(name: str, title: str, view):
     """The section that report/<name>.py makes, of pictures the task's; or one that says why there
     is none."""
     from page.blocks import Section
-    from tasks import of_task
 
     try:
         if name == "pictures":
-            return Section(
-                title, name, of_task(view.job.config.task).figures(view) if view.rows else []
-            )
+            figures = load_part(view.job.config.task, "figures")
+            return Section(title, name, figures.figures(view) if view.rows and figures else [])
         return import_module(f"report.{name}").section(view)
     except Exception as error:
         return Section(title, name, [broken(title, error)])

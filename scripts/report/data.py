@@ -10,7 +10,7 @@ from common.tables import read_csv
 from page.blocks import Card, Cards, Note, Section, Table, shorten
 from page.thumbnails import Thumbnails
 from report.view import View
-from tasks import load_analysis, of_task
+from tasks import load_part
 from tasks.raw import overview, read_raw
 
 PAIRS = 8  # of look-alikes that are shown
@@ -32,10 +32,11 @@ def section(view: View) -> Section:
 def raw_blocks(view: View) -> list:
     """What the raw files hold; a note where they are not there, or not as the config says."""
     config = view.job.config
-    analysis = load_analysis(config.task)
+    analysis = load_part(config.task, "analysis")
+    figures = load_part(config.task, "figures")
     try:
-        raw = read_raw(config, analysis.needs(config.data))
-        general, tables = overview(raw), analysis.analyse(raw)
+        raw = read_raw(config, analysis.needs(config.data) if analysis else {})
+        general, tables = overview(raw), analysis.analyse(raw) if analysis else {}
     except Stop as stop:
         return [Note(f"The raw files are not to be had: {stop}", "warning")]
     files = general["files"]
@@ -65,7 +66,7 @@ def raw_blocks(view: View) -> list:
             files,
         ),
         *odd_columns(columns),
-        *of_task(config.task).data(raw, tables),
+        *(figures.data(raw, tables) if figures and analysis else []),
     ]
 
 

@@ -14,13 +14,8 @@ from page import charts
 from page.blocks import Figure, Note, Number, Section, Table
 from report.steps import DECODED, answers, best, steps
 from report.view import View
-from tasks import of_task
+from tasks import load_part
 from tasks.metrics import bootstrap
-
-MEANT = {
-    "smape": " mae: mean absolute error in the price's unit; log_mae: of log1p prices; bias: "
-    "their mean error, above 0 where predictions are high."
-}
 
 
 def headline(view: View) -> list:
@@ -299,12 +294,13 @@ def output_blocks(view: View) -> list:
     target, outputs = view.rows.target[use], view.rows.outputs
     table = task.table(found[name][use], target, outputs, None if pred is None else pred[use])
     blind = task.table(found[task.BASELINE][use], target, outputs)
-    counts = of_task(view.job.config.task).counts(target, outputs)
+    figures = load_part(view.job.config.task, "figures")
+    counts = figures.counts(target, outputs) if figures else {}
     frame = pd.DataFrame(
         [
             {
                 "output": output,
-                "labelled rows": counts[output],
+                "labelled rows": counts.get(output, len(target)),
                 **row,
                 f"{task.BASELINE}: {task.SCORE}": blind[output][task.SCORE],
             }
@@ -324,7 +320,7 @@ def output_blocks(view: View) -> list:
     return [
         Table(
             f"{name[0].upper()}{name[1:]}, {what}; the last column is what "
-            f"{task.BASELINE} has.{MEANT.get(task.SCORE, '')}",
+            f"{task.BASELINE} has.{getattr(task, 'SCORES_MEAN', '')}",
             frame,
         )
     ]

@@ -6,7 +6,7 @@ import numpy as np
 from page.blocks import Card, Cards, Note, Section, Verdict, shorten
 from page.thumbnails import Thumbnails
 from report.view import View
-from tasks import of_task
+from tasks import load_part
 
 SHOWN = 24  # of each kind
 LETTERS = 200  # of a row's text
@@ -17,6 +17,9 @@ def section(view: View) -> Section:
     title = "Rows to look at"
     if view.job.config.join or view.rows is None:
         return Section(title, "worst", [])
+    figures = load_part(view.job.config.task, "figures")
+    if figures is None:
+        return Section(title, "worst", [])
     if not len(view.labelled):
         return Section(
             title, "worst", [Note("No training row has a label: none is answered wrong.")]
@@ -25,7 +28,7 @@ def section(view: View) -> Section:
         return Section(
             title, "worst", [Note("Rows are judged once the models are merged (make merge).")]
         )
-    said, thumbnails = of_task(view.job.config.task).verdict(view), Thumbnails(view.job)
+    said, thumbnails = figures.verdict(view), Thumbnails(view.job)
     suspect = top(said.suspicion)
     wrong = top(np.where(np.isin(np.arange(len(said.row)), suspect), 0, said.loss))
     lists = [

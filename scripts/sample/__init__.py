@@ -1,2 +1,4 @@
-"""One file per task, found by its name, each with `draw(folder, seed)`: a small catalogue in its
-official layout."""
+"""What the tasks' samples are drawn with: garments, packs, labels, and folders of them.
+
+Every file here may be imported; what a task's sample holds stands in tasks/<task>/sample.py.
+"""

@@ -218,7 +218,7 @@ def start(folder: Path, race):
     import at the top."""
     import subprocess
 
-    from sample import price
+    from tasks.price import sample as price
 
     root = Path(__file__).parents[2]
     quiet = {

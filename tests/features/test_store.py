@@ -63,7 +63,7 @@ def test_a_kill_between_names_and_array_never_leaves_one_with_the_others(
     from common.paths import Paths
     from conftest import run_script
     from features.store import Growing
-    from sample import price
+    from tasks.price import sample as price
 
     price.draw(folders / "input" / price.FOLDER, rows={"train": 40, "test": 10})
     tiny.minilm(folders / "weights" / "minilm")

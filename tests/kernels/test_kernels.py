@@ -278,7 +278,7 @@ def test_owner_is_kaggles_own_and_make_passes_its_options_on(folders, monkeypatc
 
 
 def test_what_is_not_attached_is_listed_before_any_work(folders, kaggle, monkeypatch):
-    from sample import entity
+    from tasks.entity import sample as entity
 
     entity.draw(folders / "input" / entity.FOLDER, rows={"train": 20, "test": 5})
     done = kaggle(write("data.folder=demo_entity", *HERE, "vlm.bits=4")[0], folders / "out")
@@ -617,7 +617,7 @@ def quiet(folders: Path, category: str, settings: list[str]) -> bytes:
 def test_two_sessions_of_a_language_model_and_the_merge_are_the_quiet_run(folders, kaggle):
     """Weights in a dataset, wheels in another, of which the one that is needed is installed; no
     session's files are missing unnoticed."""
-    from sample import entity
+    from tasks.entity import sample as entity
 
     data = folders / "input"
     entity.draw(data / "competitions" / entity.FOLDER, rows={"train": 20, "test": 6})

@@ -153,7 +153,7 @@ def move(patch, top: Path) -> None:
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     """Folders with all that is needed to train."""
-    from sample import price
+    from tasks.price import sample as price
 
     top = tmp_path_factory.mktemp("processes")
     write_catalogue(top / "input/fashion")

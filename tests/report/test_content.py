@@ -423,7 +423,7 @@ SHOP = ["data.n_folds=2", "models=ridge,mlp", "ridge.alpha=2"]
 def shop(folders, script):
     """A drawn shop of 60 prices as the input of category demo_price, with its folds, and the job of
     its report."""
-    from sample import price
+    from tasks.price import sample as price
 
     price.draw(folders / "input" / price.FOLDER, rows={"train": 60, "test": 12})
     script("split_files").main(["demo_price", *SHOP])

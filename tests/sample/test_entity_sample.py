@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from conftest import reason_of
-from sample import entity
+from tasks.entity import sample as entity
 from texts.units import ENTITIES
 from texts.values import parse
 

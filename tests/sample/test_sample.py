@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from conftest import reason_of
-from sample import attributes
+from tasks.attributes import sample as attributes
 
 
 def digest(folder) -> str:
@@ -51,7 +51,7 @@ def test_a_draw_that_dies_leaves_no_folder(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """The price sample, 80 training rows: drawn once, read by many."""
-    from sample import price
+    from tasks.price import sample as price
 
     folder = tmp_path_factory.mktemp("shop") / price.FOLDER
     price.draw(folder, rows={"train": 80, "test": 20})
@@ -83,7 +83,7 @@ def product(**other):
 
 
 def test_the_same_seed_prices_the_same_bytes_and_another_others(shop, tmp_path):
-    from sample import price
+    from tasks.price import sample as price
 
     for seed, same in ((0, True), (1, False)):
         price.draw(tmp_path / str(seed), seed, rows={"train": 80, "test": 20})
@@ -133,7 +133,7 @@ def test_some_pictures_of_the_price_sample_are_gone_or_broken(shop):
 
 
 def test_a_price_is_what_its_parts_make_it():
-    from sample import price
+    from tasks.price import sample as price
 
     looks = [{}, {"premium": True}, {"pack": 8}, {"brand": "Harrow & Finch", "size": 8, "pack": 1}]
     plain, gold, eight, least = price.worth(pd.DataFrame([vars(product(**look)) for look in looks]))
@@ -147,7 +147,7 @@ def test_only_the_picture_tells_what_is_premium(tmp_path):
     import numpy as np
     from PIL import Image
 
-    from sample import price
+    from tasks.price import sample as price
 
     texts, golden = [], []
     for premium in (False, True):
@@ -168,7 +168,7 @@ def test_only_the_picture_tells_what_is_premium(tmp_path):
 def test_the_value_of_a_listing_is_its_total_quantity():
     import numpy as np
 
-    from sample import price
+    from tasks.price import sample as price
 
     texts = "".join(
         price.write_listing(product(), np.random.default_rng(seed)) for seed in range(300)
@@ -186,7 +186,7 @@ def test_the_value_of_a_listing_is_its_total_quantity():
 
 
 def test_a_price_draw_that_dies_leaves_no_folder(tmp_path, monkeypatch):
-    from sample import price
+    from tasks.price import sample as price
 
     monkeypatch.setattr(price, "spoil_files", lambda *a: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 
 from common.errors import Stop
+from common.questions import CLASSES
 from common.tables import FIXED, distinct, group_column, id_problems, read_csv
 from images.names import image_names
 from tasks.attributes import offsets
 from tasks.metrics import f1
 
-ASKS, MODE, SCORE, RANGE, BASELINE = "classes", "max", "hm", (0, 1), "majority"
+ASKS, MODE, SCORE, RANGE, BASELINE = CLASSES, "max", "hm", (0, 1), "majority"
 Outputs = dict[str, list[str]]
 
 

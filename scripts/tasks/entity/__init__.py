@@ -13,6 +13,7 @@ import pandas as pd
 
 from common.errors import Stop
 from common.log import log
+from common.questions import VALUE
 from common.tables import distinct, group_column, id_problems, more, read_csv
 from images.names import image_names
 from tasks.entity.prompts import pattern, prompt, refine_prompt  # noqa: F401, verbs of this task
@@ -31,7 +32,7 @@ from texts.value_codes import (
 )
 from texts.values import normalise_all, parse, spell as spell_value
 
-ASKS, MODE, SCORE, RANGE, BASELINE = "value", "max", "f1", (0, 1), "nothing"
+ASKS, MODE, SCORE, RANGE, BASELINE = VALUE, "max", "f1", (0, 1), "nothing"
 OFFICIAL, EMPTY = (
     re.compile(r"-?\d+(\.\d+)?\s+[a-zA-Z\s]+"),
     ("", "nan"),

@@ -10,11 +10,16 @@ import numpy as np
 import pandas as pd
 
 from common.errors import Stop
+from common.questions import NUMBER
 from common.tables import distinct, group_column, id_problems, more, read_csv
 from images.names import image_names
 from tasks.metrics.smape import shift_if_worth, smape, terms
 
-ASKS, MODE, SCORE, RANGE, BASELINE = "number", "min", "smape", (0, 200), "median"
+ASKS, MODE, SCORE, RANGE, BASELINE = NUMBER, "min", "smape", (0, 200), "median"
+SCORES_MEAN = (
+    " mae: mean absolute error in the price's unit; log_mae: of log1p prices; bias: "
+    "their mean error, above 0 where predictions are high."
+)
 Outputs = dict[str, list[float]]
 
 

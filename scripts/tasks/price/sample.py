@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from common.log import progress
-from sample.folder import replacing_folder
+from sample.folder import replacing_folder, spoil_files
 from sample.packs import draw_file
 
 FOLDER = "demo_price"  # in input_path
@@ -290,19 +290,3 @@ def write_tables(folder: Path, products: pd.DataFrame, train: int):
     products[:train].to_csv(folder / "train.csv", columns=[*listing, "price"], index=False)
     products[train:].to_csv(folder / "test.csv", columns=listing, index=False)
     products[train:].to_csv(folder / "solution.csv", columns=["sample_id", "price"], index=False)
-
-
-def spoil_files(files: list[Path], rng) -> dict:
-    """What goes wrong with 2.5 % of real downloads, in turn: a picture cut off, a page instead of
-    it, none at all."""
-    chosen = [files[i] for i in rng.choice(len(files), max(3, len(files) // 40), replace=False)]
-    for file in chosen[0::3]:
-        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    for file in chosen[1::3]:
-        file.write_text(
-            "<!DOCTYPE html><html><head><title>503</title></head><body>Service "
-            "Unavailable</body></html>\n"
-        )
-    for file in chosen[2::3]:
-        file.unlink()
-    return {"corrupt": len(chosen) - len(chosen[2::3]), "missing": len(chosen[2::3])}

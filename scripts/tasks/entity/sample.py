@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 
 from common.log import progress
-from sample.folder import replacing_folder
+from sample.folder import replacing_folder, spoil_files
 from sample.labels import PACKS, draw_file
-from sample.price import spoil_files
 
 FOLDER = "demo_entity"  # in input_path
 ROWS = {"train": 240, "test": 60}  # questions

@@ -1,4 +1,5 @@
-"""The configuration: what can be set, its default, its unit. The defaults are the published systems.
+"""The configuration: what can be set, its default, its unit. The defaults are the published
+systems.
 
 The common sections stand in common/sections.py; the section of a model stands in the model's file,
 that of a feature source in the source's, and both are found by name. A file of configs/ holds one

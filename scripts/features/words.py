@@ -1,4 +1,5 @@
-"""words: the n-grams and quantities of every row's text, made once for all models that read them."""
+"""words: the n-grams and quantities of every row's text, made once for all models that read
+them."""
 
 from common.log import log
 from common.sections import Count, Section

@@ -1,9 +1,11 @@
-"""A model says how a question is answered; it knows no task. One file or folder each, found by name.
+"""A model says how a question is answered; it knows no task. One file or folder each, found by
+name.
 
 A file models/<name>.py is a model; `models=<name>` in a config uses it. It defines
   ANSWERS           the kinds of question that it can answer, of common.questions
   Settings          a common.sections.Section: the config's section of the model's name
-  predict(job, k, rows, wanted)  predictions (m, K) for the row numbers `wanted` (m,): probabilities,
+  predict(job, k, rows, wanted)  predictions (m, K) for the row numbers `wanted` (m,):
+                                 probabilities,
                     log1p of a price, or values with their weights
 and, where it needs them
   fit(job, k, rows, file)   train member k and write it to `file`; gives what its record adds

@@ -1,4 +1,5 @@
-"""F1 of values as the organisers count it, its replicates, and the threshold that is best for it."""
+"""F1 of values as the organisers count it, its replicates, and the threshold that is best for
+it."""
 
 import numpy as np
 

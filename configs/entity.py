@@ -4,10 +4,10 @@ time; 2,000 training rows say how good it is.
 A vision-language model in 4 bits reads the value (seed: MiniCPM-Llama3-V-2.5), a language model
 corrects what the normaliser cannot read. The pictures are downloaded from their links.
 
-    make -j20 all CATEGORY=entity SET="vlm.endpoint=http://127.0.0.1:8000/v1"      a server answers:
-    vLLM, SGLang, llama.cpp
-    make predict CATEGORY=entity PARTS=0-4                                          on each of 20
-    machines its parts; then make all on one
+A server answers (vLLM, SGLang, llama.cpp):
+    make -j20 all CATEGORY=entity SET="vlm.endpoint=http://127.0.0.1:8000/v1"
+On each of 20 machines its parts; then make all on one:
+    make predict CATEGORY=entity PARTS=0-4
 """
 
 from config import Config

@@ -1,9 +1,9 @@
 """The same questions on the CPU: text on the pictures is read once, LightGBM picks the value.
 
-make all CATEGORY=entity_photos
-photos in images/, or an archive of them
-make all CATEGORY=entity_photos SET="data.train_image={image_link} data.test_image={image_link}"
-downloaded
+Photos in images/, or an archive of them:
+    make all CATEGORY=entity_photos
+Downloaded:
+    make all CATEGORY=entity_photos SET="data.train_image={image_link} data.test_image={image_link}"
 """
 
 from config import Config

@@ -1,8 +1,9 @@
 """Fashion products, 60x80 pixels, 7 attributes: any many-attribute table by config alone, on frozen
 encoders.
 
-make all CATEGORY=fashion SET="run.weights=<folder of tf_efficientnet_lite0.safetensors and
-..lite2.safetensors>"
+make all CATEGORY=fashion SET="run.weights=<folder>"
+
+The folder holds tf_efficientnet_lite0.safetensors and tf_efficientnet_lite2.safetensors.
 """
 
 from config import Config

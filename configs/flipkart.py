@@ -4,8 +4,9 @@ Its descriptions say "for Rs.449": three of four state the very price that is as
 too. The leak check takes the model that reads it for one that saw its own rows; hence stack.trust.
 
     make all CATEGORY=flipkart
-    make all CATEGORY=flipkart SET="table.encoder=<sentence-transformers folder>
-    table.image=timm:tf_efficientnet_lite0"
+    make all CATEGORY=flipkart SET="table.encoder=<folder> table.image=timm:tf_efficientnet_lite0"
+
+The folder is one of a sentence-transformers model.
 """
 
 from config import Config

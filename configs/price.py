@@ -1,8 +1,9 @@
 """Amazon ML Challenge 2025 on the CPU: no pictures, no downloaded weights.
 
 make all CATEGORY=price
-make all CATEGORY=price SET="table.encoder=<folder of a sentence-transformers model>"     its
-embeddings and neighbours too
+
+With the embeddings of a sentence-transformers model, and neighbours in them too:
+make all CATEGORY=price SET="table.encoder=<its folder>"
 """
 
 from config import Config

@@ -2,8 +2,9 @@
 challenge's test set.
 
 make all CATEGORY=price_qwen
-make all CATEGORY=price_qwen SET="fusion.text=joint:Qwen/Qwen2.5-VL-3B-Instruct"     the text side
-after seeing the picture
+
+The text side after seeing the picture:
+make all CATEGORY=price_qwen SET="fusion.text=joint:Qwen/Qwen2.5-VL-3B-Instruct"
 """
 
 from config import Config

@@ -2,8 +2,9 @@
 SMAPE on prices.
 
 make all CATEGORY=price_v1
-make all CATEGORY=price_v1 SET="run.weights=<folder that holds clip-vit-base-patch32/>"     without
-a call to the hub
+
+Without a call to the hub, from a folder that holds clip-vit-base-patch32/:
+make all CATEGORY=price_v1 SET="run.weights=<folder>"
 """
 
 from config import Config

@@ -2,8 +2,9 @@
 epochs, 5 folds.
 
 make all CATEGORY=price_v2
-make all CATEGORY=price_v2 SET="encode.tokens=64"     attends over token sequences; 1, the seed's,
-is one vector a side
+
+Attention over token sequences; 1, the seed's, is one vector a side:
+make all CATEGORY=price_v2 SET="encode.tokens=64"
 """
 
 from config import Config

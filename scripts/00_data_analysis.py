@@ -9,9 +9,10 @@ Prints  tables in three sections: the raw files; what the task asks for
 Writes  working/<category>/analysis.json: {section: {title: [row, ...]}}, the same tables, the long
         ones whole
 Run     python scripts/00_data_analysis.py c2
-        python scripts/00_data_analysis.py fashion --pictures 0               every picture read,
-        all duplicates found
-        python scripts/00_data_analysis.py entity data.train=labels.csv.gz    another table
+        python scripts/00_data_analysis.py fashion --pictures 0
+            every picture is read, all duplicates are found
+        python scripts/00_data_analysis.py entity data.train=labels.csv.gz
+            another table
 """
 
 import json

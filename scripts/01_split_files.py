@@ -6,11 +6,11 @@ Reads   <input_path>/<data.folder>/train.csv, test.csv and what the task needs b
         or nearly
 Writes  working/<category>/folds.csv: id (train:12, test:12), split, fold (-1 for test), dev (1:
         picks epochs, is never trained on), part, image, group, text where rows have one, then the
-        targets as text, "" where not labelled Stops at once when weights that a later step starts
-        from cannot be had
+        targets as text, "" where not labelled
+Stops   at once when weights that a later step starts from cannot be had
 Run     python scripts/01_split_files.py c2
-        python scripts/01_split_files.py --split test.csv --parts 100 --to parts     part_000.csv …
-        and manifest.json, of any csv
+        python scripts/01_split_files.py --split test.csv --parts 100 --to parts
+            part_000.csv … and manifest.json, of any csv
 """
 
 import argparse
@@ -19,13 +19,11 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
-
 from common.files import digest
 from common.log import log
 from common.paths import input_folder
 from common.stops import run
-from pipeline.folds import assign_folds, assign_parts, group_by_picture
+from pipeline.folds import split_rows
 from pipeline.job import start
 from pipeline.load import draw_rows
 from pipeline.preflight import preflight
@@ -63,42 +61,22 @@ def main(argv=None):
     if any(str(word).split("=")[0] == "--split" for word in argv):
         return split_file(argv)
     job = start(__doc__, argv)
-    config, task = job.config.data, load_task(job.config.task)
-    folder = input_folder(config.folder, config.train)
+    data, task = job.config.data, load_task(job.config.task)
+    folder = input_folder(data.folder, data.train)
     preflight(job.config)
     with job.writing(job.paths.folds) as (part, record):
-        rows, files = task.read_rows(config, folder)
+        rows, files = task.read_rows(data, folder)
         outputs = task.outputs(rows)
-        rows = draw_rows(rows, config)
-        train = (rows.split == "train").to_numpy()
-        if config.group == "image":
-            rows.loc[train, "group"] = group_by_picture(rows.image[train].to_numpy(), job)
-        target = task.encode(rows[train], outputs)
-        groups = np.where(rows.group[train] == "", rows.id[train], rows.group[train])
-        strata = task.strata(target)
-        rows.insert(2, "fold", -1)
-        rows.insert(3, "dev", 0)
-        rows.insert(4, "part", 0)
-        for split in (train, ~train):
-            rows.loc[split, "part"] = assign_parts(rows.image[split].to_numpy(object), config.parts)
-        rows.loc[train, "fold"] = assign_folds(strata, groups, config.n_folds, config.seed)
-        if config.dev:
-            rows.loc[train, "dev"] = (
-                assign_folds(strata, groups, round(1 / config.dev), config.seed + 1, "data.dev")
-                == 0
-            ).astype(int)
+        rows, target = split_rows(job, draw_rows(rows, data), outputs)
         rows.to_csv(part, index=False)
-        record |= {
-            "raw": {name: digest(folder / name) for name in files},
-            "outputs": outputs,
-            # the same on every machine, so that parts answered elsewhere belong to it
-            "made": sha256(
-                json.dumps([config.folder, outputs, digest(part)["sha256"]]).encode()
-            ).hexdigest(),
-        }
+        record["raw"] = {name: digest(folder / name) for name in files}
+        record["outputs"] = outputs
+        # the same on every machine, so that parts answered elsewhere belong to it
+        version = json.dumps([data.folder, outputs, digest(part)["sha256"]])
+        record["made"] = sha256(version.encode()).hexdigest()
     log(
-        train=int(train.sum()),
-        test=int((~train).sum()),
+        train=len(target),
+        test=len(rows) - len(target),
         outputs=len(outputs),
         columns=sum(task.sizes(outputs)),
         labelled=float((target >= 0).mean()),

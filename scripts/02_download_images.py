@@ -4,18 +4,22 @@ network needs.
 Reads   train.csv, test.csv and what the task needs beside them in <input_path>/<data.folder>/; the
         pictures that data.train_image and data.test_image name: files there, members of .tar and
         .zip archives there, or links
-Writes  working/downloads/<hash of the link>: files of links, for all categories; none is fetched
-        twice working/<category>/images/<shard>.bin: the cache, JPEGs of images.size one after the
-        other, and rows.growing, by which a killed run goes on where it was
-        working/<category>/failed.csv: the pictures that are not to be had or used: id, image,
-        status, reason working/<category>/duplicates.csv: pairs of pictures that are the same, or
-        nearly working/<category>/images.csv, written last: id of the first row that shows it,
-        image, file, status (ok, bad, failed: may pass), reason, bytes, width, height, sha256, hash
-        (average hash, 16 hex digits), shard, offset, length (in the cache), group: the first
-        picture that is the same or nearly
+Writes  working/downloads/<hash of the link>
+            files of links, for all categories; none is fetched twice
+        working/<category>/images/<shard>.bin
+            the cache, JPEGs of images.size one after the other, and rows.growing, by which a killed
+            run goes on where it was
+        working/<category>/failed.csv
+            the pictures that are not to be had or used: id, image, status, reason
+        working/<category>/duplicates.csv
+            pairs of pictures that are the same, or nearly
+        working/<category>/images.csv, written last
+            id of the first row that shows it, image, file, status (ok, bad, failed: may pass),
+            reason, bytes, width, height, sha256, hash (average hash, 16 hex digits), shard, offset,
+            length (in the cache), group: the first picture that is the same or nearly
 Run     python scripts/02_download_images.py c2
-        python scripts/02_download_images.py entity --retry      what failed is tried again, links
-        that are not there (404) too
+        python scripts/02_download_images.py entity --retry
+            what failed is tried again, links that are not there (404) too
 """
 
 from hashlib import sha256

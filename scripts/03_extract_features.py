@@ -7,12 +7,14 @@ Writes  working/<category>/features/<source>.npy float16 and <source>.names.npy,
         ids it holds:
           net_<fold>           (n, views, d, h, w) maps of its trunk
           <timm encoder>       (n, views, d) pooled
-          text:<encoder>, image:<encoder>, joint:<encoder>  (n, d) pooled or (n, tokens, d), of a
-          transformers model
-        features/ocr.csv, lines of text on the pictures: image, line (-1: none), text, score,
-        corners, size of the picture features/words.npz, the texts' n-grams; near.npz, each row's
-        nearest training rows; table_<fold>.npy, what the table reads A network's features and ocr
-        go on where a killed run was
+          text:<encoder>, image:<encoder>, joint:<encoder>
+                               (n, d) pooled or (n, tokens, d), of a transformers model
+          table_<fold>         (n, c) what the table reads
+        features/ocr.csv       lines of text on the pictures: image, line (-1: none), text, score,
+                               corners, size of the picture
+        features/words.npz     the texts' n-grams
+        features/near.npz      each row's nearest training rows
+        A network's features and ocr go on where a killed run was
 Run     python scripts/03_extract_features.py c2 --source net_0
         python scripts/03_extract_features.py price_v2 --source text:google/embeddinggemma-300m
 """

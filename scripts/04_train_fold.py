@@ -6,10 +6,10 @@ Writes  working/<category>/model/<member>.safetensors, its record with what the 
         history working/<category>/checkpoints/<member>.pt while it runs: a killed run goes on from
         there, exactly
 Run     python scripts/04_train_fold.py c2 --member net_0 net.epochs=1
-        python scripts/04_train_fold.py c2 --member net_0 run.processes=2     net, clip and text:
-        one member on two GPUs, by torchrun
-        torchrun --nnodes 2 --nproc-per-node 4 ... scripts/04_train_fold.py c2 --member net_0     on
-        two machines with one working folder
+        python scripts/04_train_fold.py c2 --member net_0 run.processes=2
+            net, clip and text: one member on two GPUs, by torchrun
+        torchrun --nnodes 2 --nproc-per-node 4 ... scripts/04_train_fold.py c2 --member net_0
+            on two machines with one working folder
 """
 
 import sys
@@ -23,7 +23,6 @@ from common.stops import run, stops_since
 from models import load_model, split_member
 from networks.distributed import launch
 from pipeline.job import start
-from pipeline.load import load_rows
 
 TARGET = "model/*.safetensors"
 OPTION = "--member"
@@ -85,10 +84,10 @@ def main(argv=None):
         bind()  # to torchrun: killed, it takes all with it
     if not is_first():
         with TemporaryDirectory() as scratch:  # what the first process writes is what counts
-            model.fit(job, k, load_rows(job), Path(scratch) / "model.safetensors")
+            model.fit(job, k, job.rows, Path(scratch) / "model.safetensors")
         return
     with job.writing(job.paths.model(job.args.member), processes=world()) as (part, record):
-        record |= model.fit(job, k, load_rows(job), part)
+        record |= model.fit(job, k, job.rows, part)
     job.paths.checkpoint(job.args.member).unlink(missing_ok=True)
 
 

@@ -10,7 +10,6 @@ Run     python scripts/05_train_attr_heads.py c2 --member heads_0
 from common.stops import run
 from models import load_model, split_member
 from pipeline.job import start
-from pipeline.load import load_rows
 
 TARGET = "model/heads_*.safetensors"
 OPTION = "--member"
@@ -37,7 +36,7 @@ def main(argv=None):
     )
     name, k = job.member(TARGET)
     with job.writing(job.paths.model(job.args.member)) as (part, record):
-        record |= load_model(name).fit(job, k, load_rows(job), part)
+        record |= load_model(name).fit(job, k, job.rows, part)
     job.paths.checkpoint(job.args.member).unlink(missing_ok=True)
 
 

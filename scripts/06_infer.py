@@ -40,44 +40,42 @@ def gpus(config, member):
     return int(model.NETWORK and (model.PER != "part" or bool(model.weights(config))))
 
 
+def predict(job, model, k: int) -> dict[str, np.ndarray]:
+    """id (m,), pred (m, K) and bad (m,) of the rows that member k predicts; where the model needs a
+    picture and there is none, pred is the baseline's."""
+    rows = job.rows
+    wanted = rows.predicted(k)
+    seen = np.ones(len(wanted), bool)
+    if model.NEEDS_IMAGE:
+        _, position = load_pictures(job, rows)
+        seen = position[wanted] >= 0
+    pred = np.tile(rows.prior(k), (len(wanted), 1))
+    pred[seen] = model.predict(job, k, rows, wanted[seen])
+    bad = model.unseen(job, rows)[wanted] if hasattr(model, "unseen") else ~seen
+    return {"id": rows.id[wanted], "pred": pred, "bad": bad}
+
+
 def main(argv=None):
-    job = start(
-        __doc__,
-        argv,
-        ("--member", {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"}),
-    )
+    option = {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"}
+    job = start(__doc__, argv, (OPTION, option))
     name, k = job.member(TARGET)
+    model = load_model(name)
     stop_in_time(job.config.run)
-    if load_model(name).PER == "part":
-        return write_replies(job, load_model(name), name, k, load_rows)
+    if model.PER == "part":
+        return write_replies(job, model, name, k, load_rows)
     with job.writing(job.paths.pred(job.args.member)) as (part, record):
-        rows, model = load_rows(job), load_model(name)
-        wanted = rows.predicted(k)
-        seen = (
-            load_pictures(job, rows)[1][wanted] >= 0
-            if model.NEEDS_IMAGE
-            else np.ones(len(wanted), bool)
-        )
-        pred = np.tile(rows.prior(k), (len(wanted), 1))
-        pred[seen] = model.predict(job, k, rows, wanted[seen])
-        bad = model.unseen(job, rows)[wanted] if hasattr(model, "unseen") else ~seen
-        own = rows.fold[wanted] == k
-        record |= {
-            "score": rows.score(pred[own], wanted[own]),
-            "rows": len(wanted),
-            "without_picture": int(bad.sum()),
-        }
-        np.savez(part, id=rows.id[wanted], pred=pred, bad=bad)
+        table = predict(job, model, k)
+        wanted = job.rows.predicted(k)
+        own = job.rows.fold[wanted] == k
+        record["score"] = job.rows.score(table["pred"][own], wanted[own])
+        record |= {"rows": len(wanted), "without_picture": int(table["bad"].sum())}
+        np.savez(part, **table)
     if hasattr(model, "done"):
         model.done(job, k)
-    blind = {"without_picture": int(bad.sum())} if model.NEEDS_IMAGE or bad.any() else {}
-    log(
-        member=job.args.member,
-        out_of_fold=record["score"],
-        rows=int(own.sum()),
-        test_rows=int((~own).sum()),
-        **blind,
-    )
+    counts = {"rows": int(own.sum()), "test_rows": int((~own).sum())}
+    if model.NEEDS_IMAGE or table["bad"].any():
+        counts["without_picture"] = record["without_picture"]
+    log(member=job.args.member, out_of_fold=record["score"], **counts)
 
 
 if __name__ == "__main__":

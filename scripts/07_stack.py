@@ -6,8 +6,8 @@ Reads   working/<category>/folds.csv, pred/<member>.npz of every other model; st
 Writes  working/<category>/pred/stack_0.npz: id (n,), pred (n, 1) of every row: a training row's by
         a stack fitted on the other folds, a test row's by one fitted on all. Its record holds every
         column's score, NNLS's and ridge's beside it, and what each column weighs in the linear fit
-        of all rows Stops when a column knows too much: a member that saw its own rows, a price
-        under another name
+        of all rows
+Stops   when a column knows too much: a member that saw its own rows, a price under another name
 Run     python scripts/07_stack.py price
 """
 

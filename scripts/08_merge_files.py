@@ -6,8 +6,8 @@ Writes  working/<category>/merged.npz: id (n,), pred (n, k) of the ensemble; out
         weights fitted on the other folds, test rows with weights fitted on all; with a stack, the
         stack's. Its record holds every model's out-of-fold scores
 Run     python scripts/08_merge_files.py c2
-        python scripts/08_merge_files.py --merge parts --to answers.csv     what 01_split_files.py
-        --split made, with answers added
+        python scripts/08_merge_files.py --merge parts --to answers.csv
+            what 01_split_files.py --split made, with answers added
 """
 
 import argparse
@@ -26,7 +26,7 @@ from models import split_member
 from pipeline import graph
 from pipeline.crossfit import cross_fitted
 from pipeline.job import start
-from pipeline.load import load_pred, load_rows
+from pipeline.load import load_pred
 from pipeline.merging import merge
 
 TARGET = "merged.npz"
@@ -58,87 +58,108 @@ def merge_folder(argv) -> None:
     log(merged=args.to, **merge_csv(args.merge, args.to, args.pattern))
 
 
+def merge_model(model: str, tables: dict, rows) -> np.ndarray:
+    """A model's predictions (n, K) of all rows, from its members' among `tables`."""
+    own = {member: table for member, table in tables.items() if split_member(member)[0] == model}
+    return merge(own, rows)
+
+
+def without_picture(job, tables: dict) -> list[str]:
+    """Ids of the rows that a member had no picture of. Stop where these are all test rows."""
+    blind = set().union(*(table["id"][table["bad"]] for table in tables.values()))
+    test = job.rows.id[job.rows.fold < 0]
+    if len(test) and blind.issuperset(test):
+        raise errors.Stop(
+            f"none of the {len(test)} test rows' pictures could be read; "
+            f"pred/{next(iter(tables))} and its like say "
+            "why: put the pictures where data.test_image says, then run the same command again"
+        )
+    return sorted(blind)
+
+
+class Scores:
+    """Out-of-fold scores of every model, of the ensemble, and of the baseline before them.
+
+    tables {name: {output: {score: value}}}; official {name: the competition's score}; at_test_size
+    {name: the score to expect on as many rows as test has}.
+    """
+
+    def __init__(self, rows, preds: dict[str, np.ndarray], n_folds: int):
+        self.rows, self.task, own = rows, rows.task, rows.fold >= 0
+        baseline = np.stack([rows.prior(k) for k in range(n_folds)])[rows.fold]
+        preds = {self.task.BASELINE: baseline, **preds}
+        target, outputs, self.n_test = rows.target[own], rows.outputs, int((~own).sum())
+        self.tables, self.official, self.at_test_size = {}, {}, {}
+        for name, pred in preds.items():
+            answer = self.task.answer(pred[own], outputs)
+            self.tables[name] = self.task.table(answer, target, outputs, pred[own])
+            self.official[name] = self.task.score(answer, target, outputs)
+            self.at_test_size[name] = self.task.score_at_size(answer, target, outputs, self.n_test)
+
+    def show(self) -> None:
+        """A line per output, a column per model."""
+        score, outputs = self.task.SCORE, self.rows.outputs
+        lines = {
+            output: [table[output][score] for table in self.tables.values()] for output in outputs
+        }
+        if len(outputs) > 1:
+            lines["official"] = list(self.official.values())
+            lines[f"on {self.n_test} rows, as test has"] = list(self.at_test_size.values())
+        log_table(f"out-of-fold {score}", list(self.tables), lines)
+
+
+def warn(job, scores: Scores) -> None:
+    """Notes on models that are worse than the baseline, or whose parts were answered by several."""
+    task, official = scores.task, scores.official
+    worse = np.less if task.MODE == "max" else np.greater
+    for model in job.config.models:
+        if worse(official[model], official[task.BASELINE]):
+            log(
+                note=f"{model} is worse than {task.BASELINE}: look at its learning curve in the "
+                "report, or leave it out"
+            )
+    for model in job.config.models:
+        members = [m for m in graph.members(job.config) if split_member(m)[0] == model]
+        records = [read_record(job.paths.pred(member)) or {} for member in members]
+        answered = {json.dumps(record["model"]) for record in records if record.get("model")}
+        if len(answered) > 1:
+            log(
+                note=f"the parts of {model} were answered by {len(answered)} different models or "
+                "servers",
+                e_g=" and ".join(sorted(answered)[:2]),
+            )
+
+
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     if any(str(word).split("=")[0] == "--merge" for word in argv):
         return merge_folder(argv)
     job = start(__doc__, argv)
     with job.writing(job.paths.merged) as (part, record):
-        rows, config = load_rows(job), job.config
-        task, outputs, own = rows.task, rows.outputs, rows.fold >= 0
+        rows, config = job.rows, job.config
         tables = {member: load_pred(job, rows, member) for member in graph.members(config)}
-        preds = {
-            model: merge(
-                {m: table for m, table in tables.items() if m.rpartition("_")[0] == model}, rows
-            )
-            for model in config.models
-        }
+        blind = without_picture(job, tables)
+        preds = {model: merge_model(model, tables, rows) for model in config.models}
         last = graph.finals(config, job.paths)
         ensemble, weights = cross_fitted(
-            partial(task.fit_blend, outputs=outputs),
-            partial(task.apply_blend, outputs=outputs),
+            partial(rows.task.fit_blend, outputs=rows.outputs),
+            partial(rows.task.apply_blend, outputs=rows.outputs),
             np.stack([preds[model] for model in last]),
             rows.target,
             rows.fold,
         )
-        baseline = np.stack([rows.prior(k) for k in range(config.data.n_folds)])[rows.fold]
-        judged = {task.BASELINE: baseline, **preds, "ensemble": ensemble}
-        answers = {name: task.answer(pred[own], outputs) for name, pred in judged.items()}
-        scores = {
-            name: task.table(answers[name], rows.target[own], outputs, pred[own])
-            for name, pred in judged.items()
-        }
-        at_size = [
-            task.score_at_size(answer, rows.target[own], outputs, int((~own).sum()))
-            for answer in answers.values()
-        ]
-        blind = set().union(*(table["id"][table["bad"]] for table in tables.values()))
-        if (~own).any() and blind.issuperset(rows.id[~own]):
-            raise errors.Stop(
-                f"none of the {(~own).sum()} test rows' pictures could be read; "
-                f"pred/{graph.members(config)[0]} and its like say "
-                "why: put the pictures where data.test_image says, then run the same command again"
-            )
+        scores = Scores(rows, {**preds, "ensemble": ensemble}, config.data.n_folds)
         record |= {
-            "scores": scores,
-            "at_test_size": dict(zip(scores, at_size, strict=True)),
-            "without_picture": sorted(blind),
+            "scores": scores.tables,
+            "at_test_size": scores.at_test_size,
+            "without_picture": blind,
             "weights_of_models": dict(zip(last, weights.tolist(), strict=True)),
         }
         np.savez(part, id=rows.id, pred=ensemble)
-    parts = {output: [table[output][task.SCORE] for table in scores.values()] for output in outputs}
-    official = [task.score(answer, rows.target[own], outputs) for answer in answers.values()]
-    log_table(
-        f"out-of-fold {task.SCORE}",
-        list(scores),
-        parts
-        | (
-            {"official": official, f"on {(~own).sum()} rows, as test has": at_size}
-            if len(outputs) > 1
-            else {}
-        ),
-    )
+    scores.show()
     for model, weight in zip(last, weights, strict=True):
         log(model=model, mean_weight=float(weight.mean()))
-    value = dict(zip(scores, official, strict=True))
-    worse = np.less if task.MODE == "max" else np.greater
-    for model in (model for model in config.models if worse(value[model], value[task.BASELINE])):
-        log(
-            note=f"{model} is worse than {task.BASELINE}: look at its learning curve in the "
-            "report, or leave it out"
-        )
-    for model in config.models:
-        said = {
-            json.dumps((read_record(job.paths.pred(member)) or {}).get("model"))
-            for member in graph.members(config)
-            if split_member(member)[0] == model
-        } - {"null"}
-        if len(said) > 1:
-            log(
-                note=f"the parts of {model} were answered by {len(said)} different models or "
-                "servers",
-                e_g=" and ".join(sorted(said)[:2]),
-            )
+    warn(job, scores)
 
 
 if __name__ == "__main__":

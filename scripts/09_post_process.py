@@ -2,15 +2,18 @@
 
 Reads   working/<category>/folds.csv, merged.npz; the raw test.csv for its order; with config join,
         those categories' submissions
-Writes  <submissions_path>/<category>.csv, its record with the honest gain of the decoding
-        working/<category>/answers.npz: id (n,), answer (n, a) of every row, each training row's
-        decoded as the other folds' labels say working/<category>/mistakes.csv where the task lists
-        them: the labelled rows that were answered wrong
+Writes  <submissions_path>/<category>.csv
+            its record has the honest gain of the decoding
+        working/<category>/answers.npz
+            id (n,), answer (n, a) of every row, each training row's decoded as the other folds'
+            labels say
+        working/<category>/mistakes.csv, where the task lists them
+            the labelled rows that were answered wrong
 Run     python scripts/09_post_process.py c2
-        python scripts/09_post_process.py c2 --check submissions/c2.csv     only says what is wrong
-        with a file
-        python scripts/09_post_process.py c2 --check my.csv --truth labels.csv     and scores it,
-        where you hold labels back
+        python scripts/09_post_process.py c2 --check submissions/c2.csv
+            only says what is wrong with a file
+        python scripts/09_post_process.py c2 --check my.csv --truth labels.csv
+            and scores it, where you hold labels back
 """
 
 from pathlib import Path

@@ -4,8 +4,8 @@ Reads   working/<category>/ of each: records, folds.csv, merged.npz; the submiss
         it was made of them
 Writes  working/compare.html, one page that needs no other file; prints the same
 Run     python scripts/11_compare_runs.py c2 c3
-        python scripts/11_compare_runs.py /kept/working/c2 c2     a folder that was put aside, and
-        today's
+        python scripts/11_compare_runs.py /kept/working/c2 c2
+            a folder that was put aside, and today's
 """
 
 import argparse

@@ -13,9 +13,10 @@ cluster has any (not run.device=cpu). One step is one machine's: the downloads o
 Reads   what the scripts read: project, input, working and submissions folders stand at the same
         paths on every machine
 Writes  what the scripts write
-Run     python scripts/run_ray.py c2                            Ray on this machine alone, --jobs
-        steps at a time (default: its cores)
-        python scripts/run_ray.py c2 --address 10.0.0.1:6379    on the cluster that `ray start` made
+Run     python scripts/run_ray.py c2
+            Ray on this machine alone, --jobs steps at a time (default: its cores)
+        python scripts/run_ray.py c2 --address 10.0.0.1:6379
+            on the cluster that `ray start` made
         python scripts/run_ray.py entity --only pred/vlm_0.csv pred/vlm_1.csv
 """
 
@@ -24,7 +25,6 @@ import socket
 import subprocess
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 
 from common.errors import AGAIN, Stop
@@ -35,6 +35,7 @@ from config import load
 from pipeline import graph
 from pipeline.graph import tell_replaced
 from pipeline.job import Job, start
+from report.build import write_after_stop
 
 TRIES = 3  # after the first, where a worker dies: killed for its memory, machine gone
 KILLED = 137  # exit code of what a signal ended
@@ -264,9 +265,7 @@ def end(stopped: dict[Path, Stop], todo: dict) -> None:
         todo[target][1],
         f" (and {len(stopped) - 1} more, above)" if len(stopped) > 1 else "",
     )
-    import_module("10_report").main(
-        [job.paths.category, *job.overrides, "--stopped", str(stop.code), str(target)]
-    )
+    write_after_stop(job, stop.code, target)
     raise Stop(f"{stop}{more}", AGAIN if stop.code == AGAIN else 1)
 
 

@@ -6,9 +6,8 @@ Reads   configs/<category>.py; the user name in KAGGLE_USERNAME or ~/.kaggle/kag
 Writes  working/<category>/kernels/<category>-<number>/ and <category>-merge/, or <category>/ alone
         where there is one session: kernel.py, which carries the toolkit, and kernel-metadata.json.
         Prints the weights and wheels to attach, and where they were looked for
-Run     python scripts/write_kernels.py entity --parts 20 --owner me --datasets "me/weights
-        me/pictures" make kernels CATEGORY=entity PARTS=20 OWNER=me DATASETS="me/weights
-        me/pictures"
+Run     python scripts/write_kernels.py entity --parts 20 --owner me --datasets "me/weights me/pix"
+        make kernels CATEGORY=entity PARTS=20 OWNER=me DATASETS="me/weights me/pix"
 """
 
 import json

@@ -36,11 +36,10 @@ def deadline(run) -> float:
     return started + 3600 * run.time_limit if run.time_limit else float("inf")
 
 
-def run(main) -> None:
+def run(main, noted: bool = True) -> None:
     """Call a script's main; a Stop, Ctrl-C or full disk ends in one line and an exit code, never in
-    a traceback. Of a step, a script with a TARGET, the report is left why it stopped."""
-    is_step = "TARGET" in main.__globals__ and not main.__globals__.get("FINAL")
-    command = command_line() if is_step else ""
+    a traceback. Of a step, a script with a TARGET, the report is left why it stopped (noted)."""
+    command = command_line() if noted and "TARGET" in main.__globals__ else ""
     try:
         sys.exit(main())
     except Stop as stop:

@@ -52,7 +52,7 @@ class EndpointChat:
             settings,
             images,
             pictures,
-            type(settings).__name__.lower(),
+            settings.section,
         )
         self.url, self.key = address_and_key(settings, self.section)
         self.lock, self.chance, self.answered, self.failed = (

@@ -39,7 +39,7 @@ class ChatModel:
     def __init__(self, settings, run, where, sees: bool):
         from transformers import AutoProcessor, AutoTokenizer
 
-        section, self.where, self.sees = type(settings).__name__.lower(), where, sees
+        section, self.where, self.sees = settings.section, where, sees
         if settings.bound:
             need_xgrammar(f"{section}.bound")
         if settings.bits and not find_spec("bitsandbytes"):

@@ -46,3 +46,8 @@ class Language(Section):
     timeout: Positive = 120.0  # seconds that the endpoint has for one answer
     retries: Annotated[int, Field(ge=0)] = 5  # of a question, after a broken connection, 429 or 5xx
     batch: Count = 16  # questions at a time where the model is loaded here; halved when memory ends
+
+    @property
+    def section(self) -> str:
+        """The config's section: "vlm" of the Settings in models/vlm.py."""
+        return type(self).__module__.rpartition(".")[2]

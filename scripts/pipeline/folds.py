@@ -6,8 +6,32 @@ import pandas as pd
 from common import errors
 from common.log import log
 from common.tables import read_csv
+from tasks import load_task
 
 LARGE = 0.05  # share of the training rows in one group that is warned of
+
+
+def split_rows(job, rows: pd.DataFrame, outputs: dict) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows with their columns fold (-1 for test rows), dev (1: picks epochs, is never trained
+    on) and part; and the training rows' targets (n, a)."""
+    data, task = job.config.data, load_task(job.config.task)
+    train = (rows.split == "train").to_numpy()
+    if data.group == "image":
+        rows.loc[train, "group"] = group_by_picture(rows.image[train].to_numpy(), job)
+    target = task.encode(rows[train], outputs)
+    groups = np.where(rows.group[train] == "", rows.id[train], rows.group[train])
+    strata = task.strata(target)
+    rows.insert(2, "fold", -1)
+    rows.insert(3, "dev", 0)
+    rows.insert(4, "part", 0)
+    for split in (train, ~train):
+        rows.loc[split, "part"] = assign_parts(rows.image[split].to_numpy(object), data.parts)
+    rows.loc[train, "fold"] = assign_folds(strata, groups, data.n_folds, data.seed)
+    if data.dev:
+        shares = round(1 / data.dev)
+        share = assign_folds(strata, groups, shares, data.seed + 1, "data.dev")
+        rows.loc[train, "dev"] = (share == 0).astype(int)
+    return rows, target
 
 
 def assign_folds(

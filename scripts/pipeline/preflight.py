@@ -42,7 +42,7 @@ def preflight(config) -> None:
         )
     for section in (getattr(config, name) for name, model in models.items() if model.PER == "part"):
         if section.endpoint:
-            address_and_key(section, type(section).__name__.lower())
+            address_and_key(section, section.section)
     needed = weights_of(models, config)
     for name in needed:
         require_weights(name, config.run.weights)

@@ -1,6 +1,7 @@
 """The page put together; a section that breaks is a note."""
 
 import fcntl
+import sys
 import time
 from importlib import import_module
 from pathlib import Path
@@ -8,11 +9,12 @@ from pathlib import Path
 from common import errors
 from common.files import read_record, writing
 from common.paths import Paths
-from common.stops import read_stop
+from common.stops import note_stop, read_stop
 from pipeline import graph
 from tasks import load_part
 
 MOST = 5  # steps that stopped, by name
+INTERRUPTED = 130  # Ctrl-C: whoever pressed it waits for no report
 
 
 def sections(view) -> list:
@@ -149,3 +151,19 @@ def write_once(job, noticed: float) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if (read_record(job.paths.report) or {}).get("looked", 0) < noticed:
             write(job)
+
+
+def write_after_stop(job, code: int, target: Path) -> None:
+    """The page after the step of `target` ended with an exit code; never an error of its own: the
+    step's failure is what matters."""
+    if code == INTERRUPTED:
+        return
+    try:
+        if code > INTERRUPTED:  # a signal, which leaves no word
+            memory = ", most often for want of memory" if code == 137 else ""
+            step = graph.step_of(target, job.config, job.paths)
+            note_stop(f"ended by signal {code - 128}{memory}", code, step.command)
+        write_once(job, noticed=time.time())
+        print(f"what is there so far, and what failed: {job.paths.report}", file=sys.stderr)
+    except Exception as error:
+        print(f"no report: {type(error).__name__}: {error}", file=sys.stderr)

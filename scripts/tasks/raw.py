@@ -74,7 +74,7 @@ def read_raw(config: object, needs: dict[str, list[str]]) -> Raw:
     data, folder, tables = config.data, input_folder(config.data.folder, config.data.train), {}
     for split, name in (("train", data.train), ("test", data.test)):
         kind = [data.category_column] if data.categories else []
-        table = read_csv(folder / name, [*filter(None, needs[split]), *kind])
+        table = read_csv(folder / name, [*filter(None, needs.get(split, [])), *kind])
         tables[split] = (
             table[table[kind[0]].isin(data.categories)].reset_index(drop=True) if kind else table
         )

@@ -383,7 +383,7 @@ def test_linked_weights_are_found_under_every_name_of_every_config(folders, cate
 
     config = load(category)
     found = {}
-    for name in [] if config.join else preflight.weights_of(config, graph.members(config)):
+    for name in [] if config.join else preflight.weights_of_members(config, graph.members(config)):
         bare, called = preflight.spellings(name)
         place = folders / "input" / called[0]
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -15,11 +15,10 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from common.stops import run
-
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-from common.processes import rank
-from networks import training
+from common.processes import rank  # noqa: E402
+from common.stops import run  # noqa: E402
+from networks import training  # noqa: E402
 
 step = training.Trainer.step
 

@@ -74,7 +74,7 @@ def fusion(folder: Path, race, n: int = 6000):
     import torch
 
     from features.store import Side, names_file
-    from models.fusion import Fusion
+    from models.fusion import Settings as Fusion
     from networks.cross_attention import FusionNet
     from networks.training import epoch_batches
 
@@ -127,7 +127,7 @@ def boosting(folder: Path, race, n: int = 40_000, columns: int = 46):
     table uses."""
     import lightgbm
 
-    from models.table import Table, parameters
+    from models.table import Settings as Table, parameters
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(n, columns)).astype(np.float32)

@@ -18,6 +18,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import numpy as np
+from download import downloading
+from entity import merging, normalising, splitting
+from price import boosting, encode, fusion
 
 ROUNDS = 3
 
@@ -270,25 +273,31 @@ def machine() -> str:
     )
 
 
+PARTS = {
+    part.__name__: part
+    for part in (
+        heads,
+        pictures,
+        encode,
+        fusion,
+        boosting,
+        splitting,
+        merging,
+        normalising,
+        forward,
+        start,
+        downloading,
+    )
+}
+
+
 def main(argv=None):
-    wanted = (sys.argv[1:] if argv is None else argv) or [
-        "heads",
-        "pictures",
-        "encode",
-        "fusion",
-        "boosting",
-        "splitting",
-        "merging",
-        "normalising",
-        "forward",
-        "start",
-        "downloading",
-    ]
+    wanted = (sys.argv[1:] if argv is None else argv) or PARTS
     print(machine(), end="\n\n")
     print("| step | today's way | ours | seconds | ratio | limit |\n|---|---|---|---|---|---|")
     for name in wanted:
         with tempfile.TemporaryDirectory() as folder:
-            for step, today, ours, slow, fast, limit in globals()[name](Path(folder), race):
+            for step, today, ours, slow, fast, limit in PARTS[name](Path(folder), race):
                 print(
                     f"| {step} | {today} | {ours} | {slow:.2f} → {fast:.2f} | "
                     f"{slow / fast:.1f}x | {limit} |",

@@ -240,9 +240,9 @@ def deberta(folder) -> Path:
     return save(folder, T.DebertaV2Model(config), tk)
 
 
-def qwen_vl(folder) -> Path:
+def qwen_vl(folder, columns: int = 32) -> Path:
     """Qwen2.5-VL: patches of 14 pixels merged 2 by 2, so a picture of 56 has 4 tokens; padded on
-    the left, as the real one's files say."""
+    the left, as the real one's files say. columns: of its language model."""
     import torch
     import transformers as T
 
@@ -265,7 +265,10 @@ def qwen_vl(folder) -> Path:
         text_config=dict(
             BODY,
             **tokens_of(tk),
-            num_key_value_heads=2,
+            hidden_size=columns,
+            intermediate_size=2 * columns,
+            num_attention_heads=columns // 8,
+            num_key_value_heads=columns // 16,
             max_position_embeddings=2048,
             rope_scaling={"type": "mrope", "rope_type": "default", "mrope_section": [1, 1, 2]},
         ),
@@ -274,7 +277,7 @@ def qwen_vl(folder) -> Path:
             hidden_size=32,
             intermediate_size=64,
             num_heads=4,
-            out_hidden_size=32,
+            out_hidden_size=columns,
             patch_size=14,
             spatial_merge_size=2,
             temporal_patch_size=2,

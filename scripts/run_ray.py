@@ -52,6 +52,8 @@ PASSED = (
     "submissions_path",
     "MAKE_STARTED",
     "OMP_NUM_THREADS",
+    "OMP_WAIT_POLICY",
+    "GOMP_SPINCOUNT",
     "HF_HOME",
     "HF_HUB_OFFLINE",
     "HF_TOKEN",

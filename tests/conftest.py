@@ -12,12 +12,15 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
+from common.processes import spin_less
+
 # nothing is left behind, no test is timed, and a change is judged by the same examples as the one
 # before; look for others with
 # --hypothesis-profile=default
 settings.register_profile("here", database=None, deadline=None, derandomize=True)
 settings.load_profile("here")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+spin_less()  # before torch is loaded: other programs on the machine must not slow the tests
 ROOT = Path(__file__).parents[1]
 SCRIPTS = {p.stem[3:]: p.stem for p in (ROOT / "scripts").glob("[0-9][0-9]_*.py")}
 SMALL = [

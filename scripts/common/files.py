@@ -94,16 +94,8 @@ def writing(path: Path, record: dict):
 
 def versions() -> dict:
     """Python, machine and the packages that this process has loaded."""
-    names = (
-        "torch",
-        "timm",
-        "transformers",
-        "albumentations",
-        "pandas",
-        "numpy",
-        "sklearn",
-        "lightgbm",
-    )
+    names = ("torch", "timm", "transformers", "albumentations", "pandas", "numpy")
+    names += ("sklearn", "lightgbm")
     loaded = {
         n: metadata.version({"sklearn": "scikit-learn"}.get(n, n))
         for n in names

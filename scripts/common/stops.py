@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from common.errors import AGAIN, Stop
+from common.processes import spin_less
 
 STARTED = time.time()
 
@@ -39,6 +40,7 @@ def deadline(run) -> float:
 def run(main, noted: bool = True) -> None:
     """Call a script's main; a Stop, Ctrl-C or full disk ends in one line and an exit code, never in
     a traceback. Of a step, a script with a TARGET, the report is left why it stopped (noted)."""
+    spin_less()
     command = command_line() if noted and "TARGET" in main.__globals__ else ""
     try:
         sys.exit(main())

@@ -18,16 +18,8 @@ HINTS = {
     "codec can't decode": "; it must be UTF-8: save it as that, or get it again",
     "saw": "; it must have commas between cells",
 }
-FIXED = (
-    "id",
-    "split",
-    "fold",
-    "dev",
-    "part",
-    "image",
-    "group",
-    "text",
-)  # columns of folds.csv; the others are the task's targets
+# columns of folds.csv; the others are the task's targets
+FIXED = ("id", "split", "fold", "dev", "part", "image", "group", "text")
 
 
 def read_csv(file: Path, columns=()) -> pd.DataFrame:

@@ -1,8 +1,17 @@
 """Which files make a category, what each is made from, and which of them no longer are what today's
 config says.
 
-A numbered script says what it writes (TARGET), what that needs and which settings shape it; this
-file asks it. Make is told by plan.py, and every script's record is written from the same step.
+A numbered script says it of its own file, and this file asks it:
+
+  TARGET    what it writes below working/<category>/: "folds.csv", or of many files "model/*"; where
+            two scripts write such a file, the later one does
+  OPTION    of many files: the option that says which, by its name without folder and suffix
+  needs(config, paths, name)  the files that it reads
+  settings(config, name)      the config's sections, or section.key, that shape it
+  gpus(config, name)          GPUs that it computes on; may be left out: none
+  FINAL     True where make all is to make it though nothing needs it; may be left out
+
+Make is told by plan.py, and every script's record is written from the same step.
 """
 
 import re
@@ -74,7 +83,9 @@ def finals(config: Config, paths: Paths) -> list[str]:
 
 def finished(config: Config, paths: Paths) -> list[Path]:
     """The files that make all is to make, and with them all that they need: those of scripts with
-    FINAL, the report last."""
+    FINAL, the report last; of a category that joins others, which has no rows, the report alone."""
+    if config.join:
+        return [paths.report]
     final = [script.TARGET for script in reversed(scripts()) if getattr(script, "FINAL", False)]
     return sorted((paths.dir / name for name in final), key=lambda file: file == paths.report)
 

@@ -2,9 +2,10 @@
 
 Reads   working/<category>/folds.csv, and what its model reads: images.csv and the cache, features,
         weights from run.weights or the hub
-Writes  working/<category>/model/<member>.safetensors, its record with what the model adds, e.g.
-        history working/<category>/checkpoints/<member>.pt while it runs: a killed run goes on from
-        there, exactly
+Writes  working/<category>/model/<member>.safetensors
+            its record has what the model adds, e.g. history
+        working/<category>/checkpoints/<member>.pt
+            while it runs: a killed run goes on from there, exactly
 Run     python scripts/04_train_fold.py c2 --member net_0 net.epochs=1
         python scripts/04_train_fold.py c2 --member net_0 run.processes=2
             net, clip and text: one member on two GPUs, by torchrun
@@ -20,7 +21,7 @@ from tempfile import TemporaryDirectory
 from common.errors import Stop
 from common.processes import bind, is_first, world
 from common.stops import run, stops_since
-from models import load_model, split_member
+from models import inputs_of, load_model, split_member
 from networks.distributed import launch
 from pipeline.job import start
 
@@ -29,8 +30,7 @@ OPTION = "--member"
 
 
 def needs(config, paths, member):
-    model, k = split_member(member)
-    return [paths.folds, *load_model(model).inputs(config, paths, k)]
+    return [paths.folds, *inputs_of(member, config, paths)]
 
 
 def settings(config, member):

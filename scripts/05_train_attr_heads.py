@@ -8,7 +8,7 @@ Run     python scripts/05_train_attr_heads.py c2 --member heads_0
 """
 
 from common.stops import run
-from models import load_model, split_member
+from models import inputs_of, load_model, split_member
 from pipeline.job import start
 
 TARGET = "model/heads_*.safetensors"
@@ -16,8 +16,7 @@ OPTION = "--member"
 
 
 def needs(config, paths, member):
-    model, k = split_member(member)
-    return [paths.folds, *load_model(model).inputs(config, paths, k)]
+    return [paths.folds, *inputs_of(member, config, paths)]
 
 
 def settings(config, member):

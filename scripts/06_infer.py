@@ -2,10 +2,11 @@
 language model's replies, a part.
 
 Reads   working/<category>/folds.csv and what the member's model reads
-Writes  working/<category>/pred/<member>.npz: id (n,), pred (n, k), bad (n,) true where the model
-        had no picture to see and what is commonest in the other folds is the answer
-        of a language model pred/<member>.csv: id, reply, reason why there is none; row by row, so
-        that a killed run goes on
+Writes  working/<category>/pred/<member>.npz
+            id (n,), pred (n, k), bad (n,) true where the model had no picture to see and what is
+            commonest in the other folds is the answer
+        working/<category>/pred/<member>.csv, of a language model
+            id, reply, reason why there is none; row by row, so that a killed run goes on
 Run     python scripts/06_infer.py c2 --member net_0
         python scripts/06_infer.py entity --member vlm_17
 """
@@ -16,18 +17,16 @@ from common.log import log
 from common.stops import run, stop_in_time
 from images.cache import load_pictures
 from llm.replies import write_replies
-from models import is_trained, load_model, split_member
+from models import inputs_of, is_trained, load_model, split_member
 from pipeline.job import start
-from pipeline.load import load_rows
 
 TARGET = "pred/*"
 OPTION = "--member"
 
 
 def needs(config, paths, member):
-    model, k = split_member(member)
-    files = [paths.folds, *load_model(model).inputs(config, paths, k)]
-    return [*files, paths.model(member)] if is_trained(model) else files
+    files = [paths.folds, *inputs_of(member, config, paths)]
+    return [*files, paths.model(member)] if is_trained(split_member(member)[0]) else files
 
 
 def settings(config, member):
@@ -62,7 +61,7 @@ def main(argv=None):
     model = load_model(name)
     stop_in_time(job.config.run)
     if model.PER == "part":
-        return write_replies(job, model, name, k, load_rows)
+        return write_replies(job, model, name, k)
     with job.writing(job.paths.pred(job.args.member)) as (part, record):
         table = predict(job, model, k)
         wanted = job.rows.predicted(k)

@@ -71,7 +71,9 @@ def main(argv=None):
         x, y = stack.in_logs(numbers, rows), stack.in_logs(np.expm1(target[:, 0]), rows)
         stack.check_columns(job, rows, x[known], names, y[known])
         labels = np.where(known, y, np.nan)[:, None]
-        logs, _ = cross_fitted(stack.learn, partial(stack.apply, seed=seed), x, labels, rows.fold)
+        logs, _ = cross_fitted(
+            stack.labelled_logs, partial(stack.apply_second_level, seed=seed), x, labels, rows.fold
+        )
         columns = dict(zip(names, numbers.T, strict=True))
         columns["geometric mean"] = np.exp(x.mean(1))
         columns |= dict(zip(stack.PARTS, np.exp(logs).T, strict=True))

@@ -22,7 +22,7 @@ from common import errors
 from common.files import read_record
 from common.log import log, log_table
 from common.stops import run
-from models import split_member
+from models import pred_file, split_member
 from pipeline import graph
 from pipeline.crossfit import cross_fitted
 from pipeline.job import start
@@ -33,7 +33,7 @@ TARGET = "merged.npz"
 
 
 def needs(config, paths, name):
-    return [paths.folds, *map(paths.pred, graph.members(config))]
+    return [paths.folds, *(pred_file(paths, member) for member in graph.members(config))]
 
 
 def settings(config, name):
@@ -120,7 +120,7 @@ def warn(job, scores: Scores) -> None:
             )
     for model in job.config.models:
         members = [m for m in graph.members(job.config) if split_member(m)[0] == model]
-        records = [read_record(job.paths.pred(member)) or {} for member in members]
+        records = [read_record(pred_file(job.paths, member)) or {} for member in members]
         answered = {json.dumps(record["model"]) for record in records if record.get("model")}
         if len(answered) > 1:
             log(

@@ -29,7 +29,7 @@ from common.stops import run
 from common.tables import read_csv
 from pipeline.decoding import decode
 from pipeline.job import start
-from pipeline.load import load_rows, read_folds
+from pipeline.load import read_folds
 from pipeline.submission import check, joined, raw_test, score
 from tasks import load_task
 
@@ -49,7 +49,7 @@ def settings(config, name):
 def answers(job, record: dict) -> pd.DataFrame:
     """The test rows' answers, decoded, a column per output, ids as index; what the decoding gains
     on out-of-fold rows goes to the record."""
-    rows, merged = load_rows(job), load_npz(job.paths.merged)
+    rows, merged = job.rows, load_npz(job.paths.merged)
     task, outputs, target, own = rows.task, rows.outputs, rows.target, rows.fold >= 0
     answer = task.answer(merged["pred"], outputs)
     record["score"] = record["plain"] = task.score(answer[own], target[own], outputs)

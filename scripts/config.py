@@ -9,6 +9,7 @@ made with has changed: `run` and `download` say how, never what, and are not suc
 
 import ast
 import runpy
+import sys
 import traceback
 
 from pydantic import ValidationError, create_model, model_validator
@@ -21,14 +22,26 @@ from images.settings import Download
 from models import NAMES, load_model
 
 
-def sections() -> dict[str, type[Section]]:
-    """The sections of models and of feature sources by name, each from the file of that name."""
-    modules = {name: load_model(name) for name in NAMES}
+def sections(common) -> dict[str, type[Section]]:
+    """The sections of models and of feature sources by name, each from the file of that name. Stop
+    on a file that cannot be loaded, and on a name that is taken."""
+    modules = {}
+    for name in NAMES:
+        try:
+            modules[name] = load_model(name)
+        except Exception as error:  # a model is Python: it may say anything
+            raise Stop(
+                f"scripts/models/{name} cannot be loaded: {type(error).__name__}: {error}; "
+                "mend it, or move it away"
+            ) from None
     for module in load_features():
         name = getattr(module, "SECTION", module.__name__.rpartition(".")[2])
         if name in modules:
-            raise Stop(f"{module.__name__}: there is a model {name!r}, and a section is one's own")
+            raise Stop(f"scripts/models/{name}: {module.__name__} has this name; take another")
         modules[name] = module
+    taken = [name for name in modules if name in common]
+    if taken:
+        raise Stop(f"scripts/models/{taken[0]}: every config has this section; take another name")
     found = {name: getattr(module, "Settings", None) for name, module in modules.items()}
     return {name: found[name] for name in sorted(found) if found[name]}
 
@@ -55,12 +68,11 @@ class Common(Section):
         return self
 
 
-Config = create_model(
-    "Config",
-    __base__=Common,
-    __doc__="All that a category is made with.",
-    **{name: (section, section()) for name, section in sections().items()},
-)
+try:
+    own = {name: (section, section()) for name, section in sections(Common.model_fields).items()}
+except Stop as stop:
+    sys.exit(str(stop))
+Config = create_model("Config", __base__=Common, __doc__="All that a category is made with.", **own)
 
 
 def categories() -> list[str]:

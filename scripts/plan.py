@@ -1,7 +1,7 @@
 """What Make asks of a config: the files to make, and from what.
 
 Prints  words that are rules of make: FILES+=file for each file and ALL+=file for those that make
-        all is to make; file:|needed file; file:STEP=script,options, which makes it; file:FORCE
+        all is to make; file:|needed file; file:STEP=script,option, which makes it; file:FORCE
         where it is stale. Order alone is make's; whether a file is fresh is read from its record,
         so that touching a file costs nothing.
 Reads   configs/<category>.py, the records in working/<category>/ and submissions/
@@ -20,8 +20,8 @@ def rules(job, steps: dict, stale: dict) -> list[str]:
     """Words that make reads as rules: see Prints, above."""
     made = [f"ALL+={target}" for target in graph.finished(job.config, job.paths)]
     for target, step in steps.items():
-        script, _, *options = step.command.split()
-        made += [f"FILES+={target}", f"{target}:STEP={','.join([script, *options])}"]
+        script, _, *option = step.command.split()
+        made += [f"FILES+={target}", f"{target}:STEP={','.join([script, *option[:1]])}"]
         made += [f"{target}:|{need}" for need in step.needs if need in stale or need.exists()]
     return made + [f"{target}:FORCE" for target in stale]
 

@@ -32,6 +32,7 @@ from common.log import log
 from common.paths import ROOT, Paths, folder
 from common.stops import deadline, run
 from config import load
+from models import secrets_of
 from pipeline import graph
 from pipeline.graph import tell_replaced
 from pipeline.job import Job, start
@@ -52,8 +53,6 @@ PASSED = (
     "submissions_path",
     "MAKE_STARTED",
     "OMP_NUM_THREADS",
-    "OMP_WAIT_POLICY",
-    "GOMP_SPINCOUNT",
     "HF_HOME",
     "HF_HUB_OFFLINE",
     "HF_TOKEN",
@@ -220,7 +219,7 @@ def submit(todo: dict) -> dict:
                 f"{step.command} asks for {gpus} GPUs on one machine, and none has more "
                 f"than {most}: run.processes={most}"
             )
-        passed = {*PASSED, config.vlm.key_variable, config.refine.key_variable} & os.environ.keys()
+        passed = {*PASSED, *secrets_of(config)} & os.environ.keys()
         made[target] = task.options(name=step.command, num_gpus=gpus).remote(
             step.command,
             job.overrides,

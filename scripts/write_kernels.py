@@ -40,7 +40,7 @@ from kernels.write import (
     toolkit,
     written,
 )
-from models import split_member
+from models import pred_file, split_member
 from pipeline import graph
 from pipeline.job import start
 
@@ -89,7 +89,7 @@ def plan(job) -> list[tuple[str, str, dict]]:
     )
 
     def target(member):
-        return str(paths.pred(member).relative_to(paths.dir))
+        return str(pred_file(paths, member).relative_to(paths.dir))
 
     def kernel(end: str, **more):
         return {

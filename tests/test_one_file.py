@@ -195,7 +195,7 @@ def test_a_model_with_settings_and_features_of_its_own_is_one_file(project, fold
     submission = pd.read_csv(folders / "submissions" / f"{CATEGORY}.csv")
     assert len(submission) == 12 and submission.price.gt(0).all()
     page = (folders / "working" / CATEGORY / "report.html").read_text()
-    assert "ols" in page and "ols.degree" in page
+    assert ">ols<" in page and "ols.degree" in page
 
     why = make(project, "why", f"CATEGORY={CATEGORY}", f"{chosen} ols.factor=2")
     assert "ols_0.safetensors was made with ols.factor=1.0, not 2.0" in why
@@ -217,12 +217,14 @@ def test_a_task_is_one_folder(project, folders):
     assert "out-of-fold mae" in done
     assert len(pd.read_csv(folders / "submissions/stars.csv")) == 12
     page = (folders / "working/stars/report.html").read_text()
-    assert "mae" in page and "could not be made" not in page
+    assert "out-of-fold MAE" in page and "could not be made" not in page
 
 
 def test_a_numbered_step_is_one_script(project, folders):
     (project / "scripts/12_export.py").write_text(STEP.lstrip())
     assert "12_export" in make(project, "help")
+    joined = make(project, "why", "CATEGORY=demo_taxonomy")  # has no rows of its own to export
+    assert "export.csv" not in joined and "folds.csv" not in joined
     chosen = f"SET={SETTINGS} models=ridge"
     make(project, "all", f"CATEGORY={CATEGORY}", chosen)
     work = folders / "working" / CATEGORY
@@ -237,3 +239,24 @@ def test_a_numbered_step_is_one_script(project, folders):
     )
     assert failed.returncode == 2 and "no filler to export" in failed.stderr
     assert "no filler to export" in (work / "report.html").read_text()
+
+
+def test_a_language_model_of_another_name_leaves_replies(project):
+    text = (project / "scripts/models/vlm.py").read_text().replace("vlm", "seer")
+    (project / "scripts/models/seer.py").write_text(text)
+    why = make(project, "why", "CATEGORY=entity", "SET=models=seer data.parts=2")
+    assert "pred/seer_1.csv is missing: 06_infer entity --member seer_1" in why
+
+
+@pytest.mark.parametrize(
+    "file, text, says",
+    [
+        ("models/wip.py", "x = (", "scripts/models/wip cannot be loaded: SyntaxError"),
+        ("models/post.py", "", "scripts/models/post: every config has this section"),
+        ("12_again.py", 'TARGET = "merged.npz"', "12_again.py both write merged.npz"),
+    ],
+)
+def test_a_file_that_cannot_be_one_is_named_in_a_line(project, file, text, says):
+    (project / "scripts" / file).write_text(text)
+    done = call([sys.executable, project / "scripts/plan.py", "price"])
+    assert done.returncode == 1 and says in done.stderr and "Traceback" not in done.stderr

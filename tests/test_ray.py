@@ -118,7 +118,7 @@ def test_a_worker_is_killed_and_the_submission_is_that_of_make(
         subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT) as running,
     ):
         growing, mine = (
-            Paths("entity").pred("vlm_0").with_suffix(".growing"),
+            Paths("entity").replies("vlm_0").with_suffix(".growing"),
             ("ray::06_infer entity --member vlm_0",),
         )
         while running.poll() is None and not (

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, each with a record of how it was made; log lines."""
+"""Files: written whole or not at all, each with a record of how it was made."""
 
 import hashlib
 import json

@@ -81,11 +81,6 @@ class Paths:
         self.downloads = folder("working") / "downloads"  # files of links, for all categories
         self.images = self.dir / "images.csv"  # image, status, reason, where in the cache
         self.cache = self.dir / "images"  # <shard>.bin
-        self.words = self.dir / "features" / "words.npz"  # n-grams of the texts, sparse (n, v)
-        self.near = self.dir / "features" / "near.npz"  # the nearest training rows of every row
-        self.ocr = (
-            self.dir / "features" / "ocr.csv"
-        )  # lines of text on the pictures, with their places
         self.mistakes = self.dir / "mistakes.csv"  # labelled rows that are answered wrong
         self.merged = self.dir / "merged.npz"  # id (n,), pred (n, k)
         self.answers = (
@@ -95,8 +90,8 @@ class Paths:
         self.report = self.dir / "report.html"
         self.submission = folder("submissions") / f"{category}.csv"
 
-    def features(self, source: str) -> Path:
-        return self.dir / "features" / f"{plain(source)}.npy"
+    def features(self, source: str, suffix: str = ".npy") -> Path:
+        return self.dir / "features" / f"{plain(source)}{suffix}"
 
     def model(self, member: str) -> Path:
         return self.dir / "model" / f"{member}.safetensors"
@@ -105,9 +100,9 @@ class Paths:
         return self.dir / "checkpoints" / f"{member}.pt"
 
     def pred(self, member: str) -> Path:
-        """A member's predictions; a language model's are its replies, a table to look at."""
-        return (
-            self.dir
-            / "pred"
-            / f"{member}.{'csv' if member.rpartition('_')[0] in ('vlm', 'refine') else 'npz'}"
-        )
+        """A member's predictions."""
+        return self.dir / "pred" / f"{member}.npz"
+
+    def replies(self, member: str) -> Path:
+        """A language model's replies: its predictions as a table to look at."""
+        return self.dir / "pred" / f"{member}.csv"

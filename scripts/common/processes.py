@@ -1,4 +1,4 @@
-"""Which of several processes this is; a child that dies with its parent."""
+"""Processes: which of several this is, a child that dies with its parent, threads that wait."""
 
 import ctypes
 import os

@@ -51,28 +51,16 @@ class Rows:
     def answered_by(self, per: str, k: int) -> np.ndarray:
         """Row numbers that the model's member k answers: those of its fold and of the test, of its
         part, or all."""
-        return (
-            self.predicted(k)
-            if per == "fold"
-            else np.flatnonzero(self.part == k)
-            if per == "part"
-            else np.arange(len(self.id))
-        )
+        if per == "fold":
+            return self.predicted(k)
+        if per == "part":
+            return np.flatnonzero(self.part == k)
+        return np.arange(len(self.id))
 
     def prior(self, k: int) -> np.ndarray:
         """What is answered without looking (K,): class frequencies or the median of all rows
         outside fold k."""
         return self.task.priors(self.target[(self.fold >= 0) & (self.fold != k)], self.outputs)
-
-    def hm(self, pred: np.ndarray, rows: np.ndarray) -> list[float]:
-        """HM of each attribute (a,) of probabilities (m, K) for the rows (m,); nan where none of
-        them is labelled."""
-        return [
-            row["hm"]
-            for row in self.task.table(
-                self.task.answer(pred, self.outputs), self.target[rows], self.outputs
-            ).values()
-        ]
 
     def score(self, pred: np.ndarray, rows: np.ndarray) -> float:
         """The competition's score of predictions (m, K) for the rows (m,)."""

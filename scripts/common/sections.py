@@ -1,4 +1,4 @@
-"""What settings are made of: their types, and what every network that is trained has."""
+"""What settings are made of, and the config's sections that every category has."""
 
 from typing import Annotated, Literal
 

@@ -41,7 +41,8 @@ def run(main, noted: bool = True) -> None:
     """Call a script's main; a Stop, Ctrl-C or full disk ends in one line and an exit code, never in
     a traceback. Of a step, a script with a TARGET, the report is left why it stopped (noted)."""
     spin_less()
-    command = command_line() if noted and "TARGET" in main.__globals__ else ""
+    is_step = noted and "TARGET" in main.__globals__
+    command = command_line(main.__globals__.get("OPTION")) if is_step else ""
     try:
         sys.exit(main())
     except Stop as stop:
@@ -72,9 +73,12 @@ def run(main, noted: bool = True) -> None:
         raise
 
 
-def command_line() -> str:
-    """This process's command as records have it, e.g. "04_train_fold c2 --member net_0"."""
-    return " ".join([Path(sys.argv[0]).stem, *(word for word in sys.argv[1:] if "=" not in word)])
+def command_line(option: str | None) -> str:
+    """This process's command as records have it, e.g. "04_train_fold c2 --member net_0"; "" where
+    it is none that makes a file. option: what the script takes beside the category."""
+    script, *words = [Path(sys.argv[0]).stem, *(word for word in sys.argv[1:] if "=" not in word)]
+    makes_a_file = words[1:2] == [option] and len(words) == 3 if option else len(words) == 1
+    return " ".join([script, *words]) if makes_a_file else ""
 
 
 def end(line: str, code: int = 1, command: str = "", message: str = "") -> None:
@@ -87,10 +91,10 @@ def end(line: str, code: int = 1, command: str = "", message: str = "") -> None:
 def note_file(command: str) -> Path:
     """Where it stands why a step stopped, e.g. working/c2/stopped/04_train_fold.net_0.json of
     "04_train_fold c2 --member net_0"."""
-    from common.paths import Paths
+    from common.paths import Paths, plain
 
     script, category, *option = command.split()
-    return Paths(category).stopped / f"{'.'.join([script, *option[1:]])}.json"
+    return Paths(category).stopped / f"{'.'.join([script, *map(plain, option[1:])])}.json"
 
 
 def note_stop(message: str, code: int, command: str) -> None:

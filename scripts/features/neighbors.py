@@ -6,6 +6,7 @@ import numpy as np
 from common.errors import Stop
 from common.log import progress
 from features.store import full_name, keys, read_features
+from features.words import words_file
 from texts.ngrams import read_words
 from texts.quantities import scaled
 
@@ -26,7 +27,7 @@ def encoders(config) -> list[str]:
 def spaces(job, rows) -> dict[str, np.ndarray]:
     """{name: (n, d) float32}: the words' singular directions, each encoder's embeddings, 0 where a
     row has none; and "numbers", scaled quantities at the weight that they have beside a space."""
-    words = read_words(job.paths.words, rows.id)
+    words = read_words(words_file(job.paths), rows.id)
     found = {"words": words["space"], "numbers": NUMBERS * scaled(words["numbers"])}
     for source in encoders(job.config):
         (array,), row = read_features([job.paths.features(source)], keys(source, rows))

@@ -35,16 +35,12 @@ NARROW = 4
 class Settings(Section):
     """Text on pictures with its place, read once per picture by rapidocr."""
 
-    side: Annotated[int, Field(ge=32)] = (
-        736  # pixels: a picture whose shorter side is less is enlarged to it before text is sought
-    )
-    longest: Annotated[int, Field(ge=32)] = (
-        2000  # pixels: a picture whose longer side is more is made smaller
-    )
-    scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (
-        1.0,
-    )  # that a picture is read at, e.g. 2,1; of all but the first
-    # only lines whose text is new
+    # pixels: a picture whose shorter side is less is enlarged to it before text is sought
+    side: Annotated[int, Field(ge=32)] = 736
+    # pixels: a picture whose longer side is more is made smaller
+    longest: Annotated[int, Field(ge=32)] = 2000
+    # that a picture is read at, e.g. 2,1; of all but the first only lines whose text is new
+    scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0,)
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.5  # of a line; less sure ones are left out
 
 
@@ -150,10 +146,14 @@ def write_table(ledger: Ledger, names: list[str], folder: Path, file: Path) -> d
     }
 
 
+def ocr_file(paths):
+    return paths.features("ocr", ".csv")
+
+
 def write(job, stem: str) -> None:
     """features/ocr.csv: the text on every picture of the rows. What was read stays in ocr.growing:
     no picture is read twice, though rows, folds or parts become others."""
-    target = job.paths.ocr
+    target = ocr_file(job.paths)
     names = sorted(set(job.rows.image) - {""})
     if not names:
         raise Stop(

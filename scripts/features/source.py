@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 
-NO_SETTINGS: tuple[str, ...] = ()
+from common.errors import Stop
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Source:
 
     write: Callable  # write(job, stem) makes features/<stem>.npy, .npz or .csv
     needs: Callable  # needs(config, paths, stem): the files that it reads
-    settings: tuple[str, ...] = NO_SETTINGS  # sections of the config, or section.key, that shape it
+    settings: tuple[str, ...] = ()  # sections of the config, or section.key, that shape it
     network: bool = False  # it computes on a GPU where there is one
 
 
@@ -27,11 +27,11 @@ def kind_of(stem: str) -> str:
 
 
 def collect_sources(modules: list[ModuleType]) -> dict[str, Source]:
-    """Every source of these modules by name. ValueError where two have the same name."""
+    """Every source of these modules by name. Stop where two have the same name."""
     sources: dict[str, Source] = {}
     for module in modules:
         for name, source in getattr(module, "SOURCES", {}).items():
             if name in sources:
-                raise ValueError(f"{module.__name__}: there is a source {name!r} already")
+                raise Stop(f"{module.__name__}: there is a source {name!r} already; rename it")
             sources[name] = source
     return sources

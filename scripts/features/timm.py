@@ -53,7 +53,7 @@ def encoder_of(job, stem: str) -> str:
         if plain(encoder) == stem.removeprefix("timm--"):
             return encoder
     raise Stop(
-        f"no source {stem!r} in {job.paths.category}; there are: net_<fold>, "
+        f"no source {stem!r} in {job.paths.category}; there are: "
         f"{', '.join([*job.config.features.encoders, *job.weights])}"
     )
 

@@ -16,11 +16,15 @@ class Settings(Section):
     space: Count = 128  # singular directions of each, for neighbours
 
 
+def words_file(paths):
+    return paths.features("words", ".npz")
+
+
 def write(job, stem: str) -> None:
     """features/words.npz: n-grams of the texts and their space."""
     require_text(job)
     rows = job.rows
-    with job.writing(job.paths.words) as (part, record):
+    with job.writing(words_file(job.paths)) as (part, record):
         words = count_words(rows.text, job.config.words)
         save_words(words, rows.id, part)
         record["shape"] = {block: matrix.shape for block, matrix in words.items()}

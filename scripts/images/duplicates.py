@@ -20,11 +20,8 @@ APART = (
 # chained to one another
 MOST = 300
 CHUNK = 2**18  # pairs whose colours are compared at a time: 50 MB
-MeansOf = Callable[
-    [np.ndarray], np.ndarray
-    # positions (m,) in a table → 8x8 colours (m, 192) of its pictures, as images.decode.look has
-    # them
-]
+# positions (m,) in a table → 8x8 colours (m, 192) of its pictures, as images.decode.look has them
+MeansOf = Callable[[np.ndarray], np.ndarray]
 Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
 
 

@@ -41,9 +41,8 @@ def attached(top: Path | None = None, deep: int = DEEP) -> list[Path]:
 def files_of(kernel: dict, config: Config, paths: Paths) -> set[Path]:
     """The files that a kernel may have to make itself: see kernels.session.work."""
     own = [paths.dir / target for target in kernel["targets"] + kernel["left"]]
-    return set(
-        graph.upstream(own if own or kernel["sessions"] else [paths.submission], config, paths)
-    )
+    some = own or kernel["sessions"]
+    return set(graph.upstream(own if some else graph.finished(config, paths), config, paths))
 
 
 def weights_of_members(config: Config, members) -> list[str]:

@@ -101,8 +101,8 @@ def equip(
 ) -> list[str]:
     """Install the attached wheels that are needed, find the weights; gives the setting that names
     their folder. Stop with the list of all that is missing."""
-    # then nothing is written outside; with it, what the hub gives is better not in the working
-    # folder
+    # Without the internet nothing is written outside. With it the hub's files go where they always
+    # go: they are better not in the working folder.
     if not kernel["internet"]:
         (toolkit / "home").mkdir()
         os.environ |= {

@@ -13,6 +13,7 @@ from pprint import pformat
 
 from common.errors import Stop
 from common.paths import ROOT, Paths
+from models import pred_file
 from pipeline import graph
 
 LARGEST = 1_000_000  # bytes that Kaggle takes of a kernel's source
@@ -36,7 +37,7 @@ def groups(config, paths: Paths) -> tuple[list[list[str]], list[str]]:
     of several groups, or of such a member: they come after.
     """
     group: dict[Path, list] = {}  # the group of each file, the same list for all of it
-    late, preds = set(), {paths.pred(member): member for member in graph.members(config)}
+    late, preds = set(), {pred_file(paths, member): member for member in graph.members(config)}
     of_members = graph.upstream(preds, config, paths).keys() - {paths.folds, paths.images}
     for target, step in graph.steps(config, paths).items():
         if target not in of_members:

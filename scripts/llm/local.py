@@ -36,11 +36,8 @@ class LocalChat:
             ChatModel(settings, run, where, pictures is not None),
         )
         self.about, self.workers = self.model.about, run.workers or os.cpu_count()
-        self.batch, self.ahead, self.failures = (
-            settings.batch,
-            {},
-            0,
-        )  # {name: future picture} of two batches
+        self.batch, self.failures = settings.batch, 0
+        self.ahead = {}  # {name: future picture} of two batches
         # images.size is that of a network's square; at less than this no JPEG may be decoded here
         if pictures:
             self.images = images.model_copy(update={"size": math.isqrt(settings.max_pixels) + 1})

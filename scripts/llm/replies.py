@@ -22,7 +22,7 @@ COLUMNS = ("id", "reply", "reason", "asked")
 ABOUT = ""  # the id of the ledger's row that says which model replies
 
 
-def write_replies(job, model, name: str, k: int, load_rows) -> None:
+def write_replies(job, model, name: str, k: int) -> None:
     """pred/<name>_<k>.csv: what the model replies to each row of part k, or the reason why it does
     not, and a hash of what it was asked.
 
@@ -30,13 +30,13 @@ def write_replies(job, model, name: str, k: int, load_rows) -> None:
     failed is, once more at the end.
     """
     member = f"{name}_{k}"
-    target = job.paths.pred(member)
+    target = job.paths.replies(member)
     key, before = job.key(target, inputs=False), read_record(target) or {}
     with (
         job.writing(target) as (part, record),
         Ledger(target.with_suffix(".growing"), COLUMNS, key) as ledger,
     ):
-        rows = load_rows(job)
+        rows = job.rows
         use = rows.answered_by(model.PER, k)
         if before.get("key") == key:
             old = read_csv(target, COLUMNS)[list(COLUMNS)].itertuples(index=False, name=None)

@@ -4,15 +4,16 @@ name.
 A file models/<name>.py is a model; `models=<name>` in a config uses it. It defines
   ANSWERS           the kinds of question that it can answer, of common.questions
   Settings          a common.sections.Section: the config's section of the model's name
-  predict(job, k, rows, wanted)  predictions (m, K) for the row numbers `wanted` (m,):
-                                 probabilities,
-                    log1p of a price, or values with their weights
+  predict(job, k, rows, wanted)
+                    predictions (m, K) for the row numbers `wanted` (m,): probabilities, log1p of a
+                    number, or values with their weights
 and, where it needs them
   fit(job, k, rows, file)   train member k and write it to `file`; gives what its record adds
                     (history). A model without `fit` is not trained
   inputs(config, paths, k)  the files that member k reads beside folds.csv
   weights(config)   names of the pretrained weights that it starts from: see networks.weights
   packages(config)  {package of requirements.txt that only some models take: whether this one does}
+  secrets(config)   names of environment variables that it reads
   check(config)     ValueError, in words, where the config cannot be right
   SOURCES           {name: features.source.Source}: features that 03 makes for it
   unseen(job, rows) which rows (n,) it had no picture of, though it answers them
@@ -28,6 +29,7 @@ files what they need before anything runs.
 """
 
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
@@ -45,6 +47,7 @@ DEFAULTS = {
     "inputs": lambda config, paths, k: [],
     "weights": lambda config: [],
     "packages": lambda config: {},
+    "secrets": lambda config: [],
     "check": lambda config: None,
 }
 
@@ -71,12 +74,29 @@ def weights_of(models, config) -> list[str]:
     return sorted({name for model in models for name in load_model(model).weights(config)})
 
 
+def secrets_of(config) -> list[str]:
+    """Names of the environment variables that the config's models read."""
+    return [name for model in config.models for name in load_model(model).secrets(config)]
+
+
 def split_member(member: str) -> tuple[str, int]:
     """("net", 0) of "net_0"."""
     name, _, k = member.rpartition("_")
     if not name or not k.isdigit():
         raise Stop(f"{member!r} is no member; write <model>_<fold or part>, e.g. {NAMES[-1]}_0")
     return name, int(k)
+
+
+def pred_file(paths, member: str) -> Path:
+    """Where a member's predictions lie; a language model's are its replies."""
+    of_parts = load_model(split_member(member)[0]).PER == "part"
+    return paths.replies(member) if of_parts else paths.pred(member)
+
+
+def inputs_of(member: str, config, paths) -> list[Path]:
+    """The files that a member reads beside folds.csv."""
+    name, k = split_member(member)
+    return load_model(name).inputs(config, paths, k)
 
 
 def count_members(name: str, data) -> int:

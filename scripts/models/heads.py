@@ -198,7 +198,7 @@ def train_heads(
     state = load_checkpoint(checkpoint, key)
     if not state:  # what the heads already know, from T1, counts as epoch 0
         first = (
-            rows.hm(predict_heads(heads, lambda use: features(use, 0), dev, where), dev)
+            hm_of(rows, predict_heads(heads, lambda use: features(use, 0), dev, where), dev)
             if len(dev)
             else [math.nan] * len(rows.sizes)
         )
@@ -228,7 +228,7 @@ def train_heads(
                 seed + 7919 * step,
             )
         pred = predict_heads(heads, lambda use: features(use, 0), dev, where)
-        score = rows.hm(pred, dev) if len(dev) else [math.nan] * len(rows.sizes)
+        score = hm_of(rows, pred, dev) if len(dev) else [math.nan] * len(rows.sizes)
         state["best"], state["score"] = keep_best(heads, state["best"], state["score"], score)
         state["history"].append({"epoch": epoch + 1, "loss": total / len(groups), "hm": score})
         log(
@@ -279,6 +279,14 @@ def keep_best(
         new if b and not math.isnan(new) else old
         for old, new, b in zip(before, score, better, strict=True)
     ]
+
+
+def hm_of(rows, pred: np.ndarray, use: np.ndarray) -> list[float]:
+    """HM of each attribute (a,) of probabilities (m, K) for the rows `use` (m,); nan where none of
+    them is labelled."""
+    answer = rows.task.answer(pred, rows.outputs)
+    table = rows.task.table(answer, rows.target[use], rows.outputs)
+    return [scores["hm"] for scores in table.values()]
 
 
 def predict_heads(heads, features, use, where, batch: int = 512) -> np.ndarray:

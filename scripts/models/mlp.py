@@ -6,6 +6,7 @@ import numpy as np
 from common.log import log
 from common.questions import NUMBER
 from common.sections import Count, NonNegative, Positive
+from features.words import words_file
 from networks.device import device
 from networks.settings import Training
 from texts.ngrams import binned, read_words
@@ -32,7 +33,7 @@ class Settings(Training):
 
 
 def inputs(config, paths, k):
-    return [paths.words]
+    return [words_file(paths)]
 
 
 def columns(job, rows):
@@ -40,7 +41,7 @@ def columns(job, rows):
     at all, binned quantities."""
     from scipy import sparse
 
-    words = read_words(job.paths.words, rows.id)
+    words = read_words(words_file(job.paths), rows.id)
     return sparse.hstack(
         [
             words["name"],

@@ -24,11 +24,15 @@ def check(config):
 
 
 def inputs(config, paths, k):
-    return [paths.pred(f"vlm_{k}")]
+    return [paths.replies(f"vlm_{k}")]
 
 
 def weights(config):
     return [] if config.refine.endpoint else [f"chat:{config.refine.model}"]
+
+
+def secrets(config):
+    return [config.refine.key_variable]
 
 
 def packages(config):
@@ -45,7 +49,7 @@ def questions(job, k: int, rows, use):
     from llm.messages import Question, Reply
 
     table = (
-        read_csv(job.paths.pred(f"vlm_{k}"), ["id", "reply", "reason"])
+        read_csv(job.paths.replies(f"vlm_{k}"), ["id", "reply", "reason"])
         .set_index("id")
         .loc[rows.id[use]]
     )

@@ -4,6 +4,7 @@ import numpy as np
 
 from common.questions import NUMBER
 from common.sections import Positive, Section
+from features.words import words_file
 from networks.weights import read_arrays, save_arrays
 from texts.ngrams import binned, read_words
 
@@ -19,7 +20,7 @@ class Settings(Section):
 
 
 def inputs(config, paths, k):
-    return [paths.words]
+    return [words_file(paths)]
 
 
 def columns(job, rows):
@@ -27,7 +28,7 @@ def columns(job, rows):
     quantities."""
     from scipy import sparse
 
-    words = read_words(job.paths.words, rows.id)
+    words = read_words(words_file(job.paths), rows.id)
     return sparse.hstack(
         [words["name"], words["text"], words["chars"], binned(words["numbers"], NUMBERS)]
     ).tocsr()

@@ -7,6 +7,7 @@ from common.log import log
 from common.questions import NUMBER
 from common.sections import Count, Positive, Section
 from features.neighbors import encoders, spaces
+from features.words import words_file
 from networks.weights import read_arrays, save_arrays
 
 ANSWERS = (NUMBER,)
@@ -22,7 +23,7 @@ class Settings(Section):
 
 
 def inputs(config, paths, k):
-    return [paths.words, *map(paths.features, encoders(config))]
+    return [words_file(paths), *map(paths.features, encoders(config))]
 
 
 def weights(config):

@@ -19,6 +19,7 @@ from features.side_tables import digests, read_numbers
 from features.source import Source
 from features.store import read_columns, require_text, write_rows
 from features.target_encoding import namesakes, neighbours, nested
+from features.words import words_file
 from models import ridge, split_member
 from networks.weights import read_arrays, save_arrays
 from texts.ngrams import read_words
@@ -54,13 +55,13 @@ def weights(config):
 def columns(job, k: int, rows) -> tuple[np.ndarray, list[str]]:
     """What LightGBM reads of every row (n, c) float32 as member k may know it, and the columns'
     names."""
-    config, near = job.config, load_npz(job.paths.near)
+    config, near = job.config, load_npz(near_file(job.paths))
     if not np.array_equal(near["id"], rows.id):
         raise Stop(
-            f"{job.paths.near} is of other rows than folds.csv; remove it and run make again"
+            f"{near_file(job.paths)} is of other rows than folds.csv; remove it and run make again"
         )
     target, known = rows.target[:, 0], rows.target[:, 0] >= 0
-    values, names = read_words(job.paths.words, rows.id)["numbers"], quantities([])[1]
+    values, names = read_words(words_file(job.paths), rows.id)["numbers"], quantities([])[1]
     more, more_names = read_numbers(config.data, config.table, rows.id)
     x = ridge.columns(job, rows)
     made = {f"brand {words}": namesakes(brands(rows.text, words), target) for words in (1, 2, 3)}
@@ -159,16 +160,20 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
     return np.mean([booster.predict(x[wanted]) for booster in boosters], 0)[:, None]
 
 
+def near_file(paths):
+    return paths.features("near", ".npz")
+
+
 def write_near(job, stem: str) -> None:
     """features/near.npz: the nearest training rows of every row, in each space."""
     require_text(job)
-    with job.writing(job.paths.near) as (part, record):
+    with job.writing(near_file(job.paths)) as (part, record):
         record["spaces"] = save_nearest(job, job.rows, part)
     log(source="near", rows=len(job.rows.id), spaces=", ".join(record["spaces"]))
 
 
 def near_needs(config, paths, stem: str) -> list:
-    return [paths.folds, paths.words, *map(paths.features, encoders(config))]
+    return [paths.folds, words_file(paths), *map(paths.features, encoders(config))]
 
 
 def write_columns(job, stem: str) -> None:
@@ -181,7 +186,7 @@ def write_columns(job, stem: str) -> None:
 
 
 def columns_need(config, paths, stem: str) -> list:
-    return [paths.folds, paths.words, paths.near]
+    return [paths.folds, words_file(paths), near_file(paths)]
 
 
 SOURCES = {

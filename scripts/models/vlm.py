@@ -32,6 +32,10 @@ def weights(config):
     return [] if config.vlm.endpoint else [f"chat:{config.vlm.model}"]
 
 
+def secrets(config):
+    return [config.vlm.key_variable]
+
+
 def packages(config):
     here = not config.vlm.endpoint
     return {"bitsandbytes": here and config.vlm.bits > 0, "xgrammar": here and config.vlm.bound}

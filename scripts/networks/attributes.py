@@ -1,5 +1,5 @@
-"""The networks: a timm trunk, the seed's attention head per attribute, plain heads on pooled
-features, and their losses."""
+"""The network of the attributes: a timm trunk, the seed's attention head per attribute, or plain
+heads on pooled features."""
 
 import math
 

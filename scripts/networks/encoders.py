@@ -3,7 +3,7 @@ from a directory or the hub.
 
 CLIP, SigLIP and SigLIP 2 (their joint space), Qwen2.5-VL, sentence-transformers directories such as
 EmbeddingGemma, and any other text encoder (mean over its tokens). Nothing of sentence-transformers
-is needed. timm's encoders are in networks.attributes.
+is needed. timm's are in networks.backbone.
 """
 
 import json

@@ -12,9 +12,8 @@ PREFIXES = (
 )  # what DistributedDataParallel and torch.compile put before every key
 
 
-# What the name of a transformers model begins with: the side of it that is used. Any other name,
-# with
-# or without "timm:" before it, is a timm backbone's.
+# What the name of a transformers model begins with: the side of it that is used. Any other name is
+# a timm backbone's, with or without "timm:" before it.
 SIDES = ("text", "image", "joint", "chat")
 TIMM = "timm"
 

@@ -52,14 +52,24 @@ class Step:
 
 @cache
 def scripts() -> list[ModuleType]:
-    """The numbered scripts that are steps, the last first: those that say what they write."""
+    """The numbered scripts that are steps, the last first: those that say what they write. Stop
+    where two write the same."""
     files = sorted((ROOT / "scripts").glob("[0-9]*_*.py"), reverse=True)
-    return [import_module(file.stem) for file in files if is_step(file)]
+    found = [import_module(file.stem) for file in files if is_step(file)]
+    whose: dict[str, str] = {}
+    for script in found:
+        other = whose.setdefault(script.TARGET, script.__name__)
+        if other != script.__name__:
+            raise Stop(
+                f"scripts/{script.__name__}.py and scripts/{other}.py both write {script.TARGET}; "
+                "move one of them away, or give it a TARGET of its own"
+            )
+    return found
 
 
 def is_step(script: Path) -> bool:
     """Whether a script says which file it writes, in a line TARGET = "..."."""
-    return bool(re.search("^TARGET = ", script.read_text(), re.MULTILINE))
+    return bool(re.search(r"^TARGET\b", script.read_text(), re.MULTILINE))
 
 
 def members(config: Config) -> list[str]:

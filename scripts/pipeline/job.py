@@ -17,7 +17,7 @@ from common.processes import world
 from common.rows import Rows
 from common.stops import note_file
 from config import Config, load
-from models import is_trained, split_member, weights_of
+from models import is_trained, pred_file, split_member, weights_of
 from pipeline import graph
 from pipeline.load import load_rows
 
@@ -51,12 +51,13 @@ class Job:
                 f"{member} is not a member of {self.paths.category}; there are: "
                 f"{', '.join(members)}"
             )
-        is_model = target.startswith("model/")
-        if is_model and not is_trained(name):
-            raise Stop(f"nothing trains {member}; it only predicts, in scripts/06_infer.py")
-        file = self.paths.model(member) if is_model else self.paths.pred(member)
-        script = graph.script_of(file, self.paths)
-        if target != script.TARGET:
+        file = pred_file(self.paths, member)
+        if target.startswith("model/"):
+            if not is_trained(name):
+                command = graph.step_of(file, self.config, self.paths).shell
+                raise Stop(f"nothing trains {member}; to predict run: {command}")
+            file = self.paths.model(member)
+        if target != graph.script_of(file, self.paths).TARGET:
             command = graph.step_of(file, self.config, self.paths).shell
             raise Stop(f"another script makes {file.name}; run: {command}")
         return name, k

@@ -11,6 +11,7 @@ from common.rows import Rows
 from common.sections import Data
 from common.tables import align, read_csv
 from config import Config
+from models import pred_file
 from tasks import load_task
 
 
@@ -62,7 +63,7 @@ def load_rows(job) -> Rows:
 def load_pred(job, rows: Rows, member: str) -> dict[str, np.ndarray]:
     """What a member predicts: id (m,), pred (m, k), bad (m,) bool; a language model's replies as
     the task reads them."""
-    file = job.paths.pred(member)
+    file = pred_file(job.paths, member)
     if file.suffix == ".npz":
         return load_npz(file)
     table = read_csv(file, ["id", "reply", "reason"])

@@ -40,16 +40,18 @@ def preflight(config) -> None:
             "empty; write e.g. "
             "data.train_image=images/{id}.jpg, or name a column of train.csv in data.group"
         )
-    for section in (getattr(config, name) for name, model in models.items() if model.PER == "part"):
-        if section.endpoint:
-            address_and_key(section, section.section)
+    language = [getattr(config, name) for name, model in models.items() if model.PER == "part"]
+    for settings in language:
+        if settings.endpoint:
+            address_and_key(settings, settings.section)
+    servers = " or ".join(f"{settings.section}.endpoint" for settings in language)
     needed = weights_of(models, config)
     for name in needed:
-        require_weights(name, config.run.weights)
+        require_weights(name, config.run.weights, servers)
     log(weights=", ".join(needed) or "none needed")
 
 
-def require_weights(name: str, place: str) -> None:
+def require_weights(name: str, place: str, servers: str = "") -> None:
     """Stop when weights are neither in `place` nor to be had from the hub; name: a timm backbone,
     timm:<backbone>, or <side>:<transformers model>."""
     side, bare = split_weights(name)
@@ -59,8 +61,8 @@ def require_weights(name: str, place: str) -> None:
         try:
             find(bare, place)
         except Stop as stop:
-            hint = "; or let a server answer: vlm.endpoint, refine.endpoint"
-            raise Stop(f"{stop}{hint if side == 'chat' else ''}") from None
+            hint = f"; or let a server answer: {servers}" if servers and side == "chat" else ""
+            raise Stop(f"{stop}{hint}") from None
     elif not weights_file(bare, place):
         from networks.backbone import create_backbone
 

@@ -1,5 +1,5 @@
 # The machinery of the Makefile: where files lie, which words it takes, and the rules of a category's
-# files, which plan.py prints. Nothing here knows a script, a model or a section by name.
+# files, which plan.py prints. No member, model or section of the config stands here by name.
 
 ifeq ($(filter undefine,$(.FEATURES)),)
 $(error this needs GNU make 3.82 or newer and this is $(MAKE_VERSION); on macOS: brew install make, then gmake)
@@ -40,9 +40,11 @@ run = $(PYTHON) scripts/$(1).py $(CATEGORY) $(SET)
 ray = $(call run,run_ray) $(if $(ADDRESS),--address $(ADDRESS),$(patsubst -j%,--jobs %,$(filter -j%,$(filter-out -j,$(MAKEFLAGS)))))
 DRY = $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 
-# plan.py prints words that are make's: FILES+=file and ALL+=file, file:|needed file, file:STEP=script,options and, for
+# plan.py prints words that are make's: FILES+=file and ALL+=file, file:|needed file, file:STEP=script,option and, for
 # files that are not what today's config says, file:FORCE. It is asked only by the make that files are asked of, and only
 # once its environment is there.
+FILES :=
+ALL   :=
 ifneq ($(filter $(if $(RAY),,all) folds images features train predict merge $(WORKING)/% $(SUBMISSIONS)/%,$(MAKECMDGOALS)),)
 ifeq ($(wildcard $(READY)),$(READY))
 PLAN := $(shell input_path='$(INPUT)' working_path='$(WORKING)' submissions_path='$(SUBMISSIONS)' $(call run,plan) || echo FAILED)
@@ -60,16 +62,17 @@ ASKED   := $(filter $(if $(PARTS),$(foreach k,$(NUMBERS),$(W)/pred/%_$(k).csv),$
 ABSENT  := $(strip $(if $(and $(PARTS),$(FILES)),$(foreach k,$(or $(NUMBERS),$(PARTS)),$(if $(filter %_$(k).csv,$(ASKED)),,$(k)))))
 $(if $(ABSENT),$(error no part $(firstword $(ABSENT)) of $(CATEGORY); write PARTS=3 or PARTS=0-19, below data.parts))
 
-# One recipe for every file. Where a step fails the report says so, and gives back the step's exit code.
-comma := ,
-words  = $(subst $(comma), ,$(STEP))
-option = $(wordlist 2,9,$(words))
-step   = $(call run,$(firstword $(words)))$(if $(option), $(option))
-failed = $(if $(filter %/report.html,$@),,|| $(call run,10_report) --stopped $$? $@)
+# One recipe for every file; an option has the file's name without folder and suffix. Where a step fails the report says
+# so, and gives back the step's exit code.
+comma  := ,
+script  = $(firstword $(subst $(comma), ,$(STEP)))
+option  = $(word 2,$(subst $(comma), ,$(STEP)))
+command = $(call run,$(script))$(if $(option), $(option) $(basename $(notdir $@)))
+report  = $(if $(filter %/report.html,$@),,|| $(call run,10_report) --stopped $$? $@)
 ifneq ($(FILES),)
 .PRECIOUS: $(FILES)   # a file that is there is whole: an interrupted make must not delete it
 $(FILES):
-	$(if $(DRY),$(step),$(info $(step))@$(step) $(failed))
+	$(if $(DRY),$(command),$(info $(command))@$(command) $(report))
 endif
 
 .venv/ready: requirements.txt constraints.txt

@@ -92,7 +92,7 @@ def handed_in(view) -> list:
 
 
 def stopped(view) -> list:
-    """The steps that failed and why, as errors.run left it, until they are made."""
+    """The steps that failed and why, as stops.run left it, until they are made."""
     from page.blocks import Note
 
     found = []

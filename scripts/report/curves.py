@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from common.files import read_record
-from models import split_member
+from models import pred_file, split_member
 from page import charts
 from page.blocks import Figure, Section
 from pipeline import graph
@@ -24,7 +24,7 @@ def section(view) -> Section:
     for member in graph.members(view.job.config):
         model, k = split_member(member)
         if record := records.get(view.job.paths.model(member)) or records.get(
-            view.job.paths.pred(member)
+            pred_file(view.job.paths, member)
         ):
             members[model][k] = record
     found = [

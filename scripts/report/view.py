@@ -8,7 +8,7 @@ import numpy as np
 from common.errors import Stop
 from common.files import load_npz, read_record
 from common.rows import Rows
-from models import split_member
+from models import pred_file, split_member
 from page.blocks import Note
 from pipeline import graph
 from pipeline.decoding import decode, kept_answers
@@ -144,7 +144,7 @@ def predictions(job: Job, rows: Rows, attempt) -> tuple[dict, dict]:
     """{model: (n, K)} of the models whose members are all there, and of those of which some are."""
     tables: dict[str, dict] = {}
     for member in graph.members(job.config):
-        if not job.paths.pred(member).exists():
+        if not pred_file(job.paths, member).exists():
             continue
         table = attempt(load_pred, job, rows, member)
         if table is not None and attempt(positions, member, table, rows) is not None:

@@ -1,5 +1,5 @@
-"""Values as numbers: targets and answers (n, 2), predictions (n, 3 SLOTS) that are several values
-with weights, their F1.
+"""Values as numbers: targets and answers (n, 2); predictions (n, 3 SLOTS), several values each
+with weights.
 
 A value is its number and a code, WIDTH * entity + unit, as ENTITIES and UNITS number them; code -1:
 not labelled, or not answered; unit NONE: labelled as without a value; OTHER: a label that is no one

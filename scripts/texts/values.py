@@ -76,14 +76,14 @@ LETTERS, MARKS = (
     "|".join(pattern(name) for name in LONGEST_FIRST if (name[-1] in "\"'") == mark)
     for mark in (False, True)
 )
-# "2 in 1"
 NOT_INCH = (
-    r"in[ -](?:stock|total|the|an?|this|one|each|every|all|y?our|1(?![\d.,/]|[ "
-    r"-]?(?:cm|mm|in|ft|\")))\b"
+    r"in[ -](?:stock|total|the|an?|this|one|each|every|all|y?our"
+    r"|1(?![\d.,/]|[ -]?(?:cm|mm|in|ft|\")))\b"  # "2 in 1"
 )
 NOT_UNIT = (
-    # "20L x 15W x 10H cm"
-    rf"{NOT_INCH}|[lwhd] ?[x*] ?[\d.]{{1,6}} ?[lwhd]\b|(?:kilo)?watts?[ -]hour|volts?[ -]amp"
+    rf"{NOT_INCH}"
+    r"|[lwhd] ?[x*] ?[\d.]{1,6} ?[lwhd]\b"  # "20L x 15W x 10H cm"
+    r"|(?:kilo)?watts?[ -]hour|volts?[ -]amp"
     r"|(?:foot|ft|inch|in)[ .-]{0,2}(?:pound|lb)"
 )
 # "20cmx30cm" has two, "20 cm²" none
@@ -93,8 +93,8 @@ THOUSANDS = r"[1-9]\d{0,2}(?:,\d{3})++(?:\.\d++)?"
 GROUPED = rf"{THOUSANDS}|[1-9]\d{{0,2}}(?:(?:\.\d{{3}})++,\d++|(?:\.\d{{3}}){{2,}}+|(?: 000)++)"
 START = r"(?<!\d)(?<!\d[.,])(?<!\de)"
 NUMBER = (
-    rf"{START}(?:(?:\d{{1,4}}[ "
-    rf"-]{{1,2}})?(?:{SHARE})(?![\d/])|(?:{GROUPED}|\d++(?:[.,]\d++)?|\.\d++)(?![.,]?\d))"
+    rf"{START}(?:(?:\d{{1,4}}[ -]{{1,2}})?(?:{SHARE})(?![\d/])"
+    rf"|(?:{GROUPED}|\d++(?:[.,]\d++)?|\.\d++)(?![.,]?\d))"
 )
 # "100(g)", "12.oz", "**12.5** gram", "12.5\text{ gram}"
 GAP = r"[\s*_()\]~-]*+(?:\\(?:[,; ]|text|mathrm)[{\s]*+){0,2}\.?"

@@ -21,6 +21,9 @@ import numpy as np
 from download import downloading
 from entity import merging, normalising, splitting
 from price import boosting, encode, fusion
+from threads import waiting
+
+from common.processes import spin_less
 
 ROUNDS = 3
 
@@ -285,10 +288,12 @@ ROWS = (
     forward,
     start,
     downloading,
+    waiting,
 )
 
 
 def main(argv=None):
+    spin_less()  # as scripts do
     rows = {row.__name__: row for row in ROWS}
     wanted = (sys.argv[1:] if argv is None else argv) or list(rows)
     print(machine(), end="\n\n")

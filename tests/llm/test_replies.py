@@ -100,7 +100,7 @@ def shelf(folders, script, monkeypatch):
     def run(chat, member: str, *settings):
         monkeypatch.setattr(replies, "open_chat", lambda *a: chat)
         script("infer").main(["entity", "--member", member, *SETTINGS, *settings])
-        return pd.read_csv(Paths("entity").pred(member), keep_default_na=False).set_index("id")
+        return pd.read_csv(Paths("entity").replies(member), keep_default_na=False).set_index("id")
 
     return run
 
@@ -121,7 +121,7 @@ def test_every_row_gets_its_own_reply(shelf, script):
         and len(made) == 1 + N["test"]
     )
     assert read_record(Paths("entity").submission)["score"] == 1
-    assert sum(read_record(Paths("entity").pred(f"vlm_{k}"))["rows"] for k in range(3)) == sum(
+    assert sum(read_record(Paths("entity").replies(f"vlm_{k}"))["rows"] for k in range(3)) == sum(
         N.values()
     )
 
@@ -218,7 +218,7 @@ def test_an_endpoint_that_fails_leaves_the_part_open_and_the_next_run_asks_what_
         "again, and no others",
     ):
         shelf(Dead(), "vlm_1")
-    assert not Paths("entity").pred("vlm_1").exists()
+    assert not Paths("entity").replies("vlm_1").exists()
     chat = Chat()
     assert (shelf(chat, "vlm_1").reason == "").all() and 0 < len(chat.asked) < 8
 
@@ -226,7 +226,7 @@ def test_an_endpoint_that_fails_leaves_the_part_open_and_the_next_run_asks_what_
 @pytest.mark.parametrize("after", [1, 7, 15])
 def test_killed_anywhere_the_part_goes_on_to_the_same_table(shelf, after):
     quiet = shelf(Chat(), "vlm_2").to_csv()
-    Paths("entity").pred("vlm_2").unlink()
+    Paths("entity").replies("vlm_2").unlink()
     chat = Chat(stops_after=after)
     with pytest.raises(KeyboardInterrupt):
         shelf(chat, "vlm_2")
@@ -249,7 +249,7 @@ def test_rows_that_were_left_are_asked_when_they_may_be_again(shelf, script):
                 )
 
     table = shelf(Broken(), "vlm_1", "run.leave_failed=true")
-    assert (table.reason != "").sum() == 1 and read_record(Paths("entity").pred("vlm_1"))[
+    assert (table.reason != "").sum() == 1 and read_record(Paths("entity").replies("vlm_1"))[
         "bad"
     ] == {}
     from config import load
@@ -258,7 +258,7 @@ def test_rows_that_were_left_are_asked_when_they_may_be_again(shelf, script):
     why = graph.stale(
         load("entity", SETTINGS), graph.steps(load("entity", SETTINGS), Paths("entity"))
     )
-    assert why[Paths("entity").pred("vlm_1")] == "has 1 questions without an answer"
+    assert why[Paths("entity").replies("vlm_1")] == "has 1 questions without an answer"
     chat = Chat()
     assert (shelf(chat, "vlm_1").reason == "").all() and len(chat.asked) == 1
 
@@ -282,14 +282,16 @@ def test_a_part_may_have_no_training_row_and_no_row_at_all(shelf, script, folder
 def test_a_mended_reply_of_vlm_costs_refine_no_other_question(shelf):
     shelf(Chat(unclear=["p103", "p104"], final=["p105"]), "vlm_0")
     shelf(Chat(), "refine_0")
-    table = pd.read_csv(Paths("entity").pred("vlm_0"), keep_default_na=False)
+    table = pd.read_csv(Paths("entity").replies("vlm_0"), keep_default_na=False)
     from common.files import record_path
 
-    record_path(Paths("entity").pred("vlm_0")).unlink()
+    record_path(Paths("entity").replies("vlm_0")).unlink()
     shelf(Chat(unclear=["p103", "p104", "p105"]), "vlm_0")
     chat = Chat()
     shelf(chat, "refine_0")
-    assert chat.asked == ["p105"] and len(table) == len(pd.read_csv(Paths("entity").pred("vlm_0")))
+    assert chat.asked == ["p105"] and len(table) == len(
+        pd.read_csv(Paths("entity").replies("vlm_0"))
+    )
 
 
 def test_other_settings_start_a_part_anew(shelf):
@@ -326,7 +328,7 @@ def test_only_replies_that_cannot_be_read_are_refined(shelf):
 )
 def test_the_merge_says_which_part_is_not_whole(shelf, script, change, says):
     finish(script, shelf)
-    file = Paths("entity").pred("vlm_1")
+    file = Paths("entity").replies("vlm_1")
     change(pd.read_csv(file, keep_default_na=False)).to_csv(file, index=False)
     record = read_record(file)
     import json

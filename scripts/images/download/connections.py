@@ -24,11 +24,8 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from images.download.links import address_problem, split_link
 
 CHUNK = 1 << 16  # bytes read at a time
-REST = (
-    1 << 13
-    # bytes of an error page or a redirect that are read to keep a connection; after more it is
-    # closed
-)
+# bytes of an error page or a redirect that are read to keep a connection; after more it is closed
+REST = 1 << 13
 OPEN = 256  # connections made before those that are idle are closed: a process may have 1,024 files
 ONCE = Retry(False, redirect=False)  # what is to be asked for again goes back into its host's queue
 

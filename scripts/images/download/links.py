@@ -1,5 +1,4 @@
-"""Links: which names are links, what they may lead to, under which name their files lie. A link
-comes from a csv and is not trusted."""
+"""What a link may lead to. A link comes from a csv and is not trusted."""
 
 import re
 from ipaddress import IPv4Address, ip_address, ip_network

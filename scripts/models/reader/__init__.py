@@ -18,6 +18,7 @@ from common.paths import input_folder
 from common.questions import VALUE
 from common.sections import Count, Positive, Section
 from common.tables import read_csv
+from features.ocr import ocr_file
 from models.reader.candidates import COLUMNS, Candidates, gather, read_lines, text_lines
 from models.reader.typical import (
     ALIKE,
@@ -60,7 +61,7 @@ class Settings(Section):
 
 
 def inputs(config, paths, k):
-    return [] if config.data.text else [paths.ocr]
+    return [] if config.data.text else [ocr_file(paths)]
 
 
 def packages(config):
@@ -175,7 +176,7 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
 
 def unseen(job, rows) -> np.ndarray:
     """Rows (n,) whose picture could not be read; what is usual is all that they are answered by."""
-    bad = {} if rows.text is not None else read_record(job.paths.ocr)["reasons"]
+    bad = {} if rows.text is not None else read_record(ocr_file(job.paths))["reasons"]
     return pd.Index(rows.image).isin(["", *bad]) & (rows.text is None)
 
 
@@ -184,7 +185,7 @@ class Texts:
     entities, groups, and which texts are alike."""
 
     def __init__(self, job, rows):
-        of_image = {} if rows.text is not None else read_lines(job.paths.ocr)
+        of_image = {} if rows.text is not None else read_lines(ocr_file(job.paths))
         self.lines = (
             [of_image.get(image, []) for image in rows.image]
             if rows.text is None

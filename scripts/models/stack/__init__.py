@@ -102,13 +102,15 @@ def is_labelled(rows) -> np.ndarray:
     return (rows.fold >= 0) & (rows.target[:, 0] >= 0)
 
 
-def learn(x: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def labelled_logs(x: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What the second level is fitted on: the rows of logs x (n, m) with a label, and their labels'
     logs. target (n, 1), NaN where not labelled."""
     known = np.isfinite(target[:, 0])
     return x[known], target[known, 0]
 
 
-def apply(z: np.ndarray, learnt: tuple[np.ndarray, np.ndarray], seed: int) -> np.ndarray:
+def apply_second_level(
+    z: np.ndarray, learnt: tuple[np.ndarray, np.ndarray], seed: int
+) -> np.ndarray:
     """Logs (m, len(PARTS)) of the rows z (m, k), by the second level fitted on `learnt`."""
     return second_level(*learnt, z, seed)

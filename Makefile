@@ -153,7 +153,7 @@ why: $(READY)  ## what make all would make, and why
 	@$(call run,plan) --why
 
 test: $(READY)  ## the tests
-	$(PYTHON) -m pytest -q tests
+	$(PYTHON) -m pytest -q -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests
 
 bench: $(READY)  ## how long things take against the way people do them today, as ratios
 	$(PYTHON) tests/bench/bench.py

@@ -2,8 +2,12 @@
 in seconds."""
 
 import os
+import shutil
+import signal
 import subprocess
-import sys
+import tempfile
+import time
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -12,12 +16,18 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
+import warm
+
 # nothing is left behind, no test is timed, and a change is judged by the same examples as the one
 # before; look for others with
 # --hypothesis-profile=default
 settings.register_profile("here", database=None, deadline=None, derandomize=True)
 settings.load_profile("here")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # what is tiny gains nothing by threads, and other
+# tests want the other cores
+OUTSIDE = dict(os.environ)
+LONG = 600  # seconds that nothing takes, however busy the machine is: then it hangs
 ROOT = Path(__file__).parents[1]
 SCRIPTS = {p.stem[3:]: p.stem for p in (ROOT / "scripts").glob("[0-9][0-9]_*.py")}
 SMALL = [
@@ -32,6 +42,53 @@ SMALL = [
     "run.workers=2",
     "run.save_every=0",
 ]  # settings that train in a second
+
+
+SHARED = "CATALOGUE_TESTS_WARM"  # variable by which the workers of pytest-xdist find one server
+
+
+@cache
+def start_warm() -> str:
+    """The socket of a server of warm.py, of all workers or of this process."""
+    if shared := os.environ.get(SHARED):
+        return shared
+    ENDS.append(folder := tempfile.mkdtemp(prefix="warm-"))
+    ENDS.append(server := warm.Server(folder, OUTSIDE))
+    return server.path
+
+
+ENDS: list = []
+
+
+def pytest_configure(config):
+    if getattr(config.option, "numprocesses", None):
+        os.environ[SHARED] = start_warm()
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first, so that no core waits for the last of them."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_unconfigure(config):
+    for end in reversed(ENDS):
+        shutil.rmtree(end) if isinstance(end, str) else end.close()
+    ENDS.clear()
+
+
+@pytest.fixture(autouse=True)
+def an_end():
+    """No test waits for ever."""
+
+    def give_up(*_):
+        pytest.fail(f"not done after {2 * LONG} s", pytrace=True)
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(2 * LONG)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture
@@ -115,20 +172,61 @@ def catalogue(folders):
     return write_catalogue(folders / "input" / "fashion")
 
 
-def run_script(name: str, *args, **env) -> subprocess.CompletedProcess:
+def run_script(name: str, *args, python=(), **env) -> subprocess.CompletedProcess:
     """A script in a process of its own, as a user runs it, from a folder that is not the
-    project's."""
+    project's; with a Python that is warm, if none is named."""
     return subprocess.run(
-        [sys.executable, ROOT / "scripts" / f"{SCRIPTS.get(name, name)}.py", *args],
+        [
+            *(python or warm.command(start_warm())),
+            ROOT / "scripts" / f"{SCRIPTS.get(name, name)}.py",
+            *args,
+        ],
         capture_output=True,
         text=True,
         cwd=ROOT.parent,
         env=os.environ | env,
+        timeout=LONG,
     )
 
 
-def make(*args) -> subprocess.CompletedProcess:
-    """make with this Python, so that nothing is installed."""
+def make(*args, python: str | None = None) -> subprocess.CompletedProcess:
+    """make with this Python, so that nothing is installed; a warm one, if none is named."""
+    python = python or " ".join(warm.command(start_warm()))
     return subprocess.run(
-        ["make", "-C", ROOT, f"PYTHON={sys.executable}", *args], capture_output=True, text=True
+        ["make", "-C", ROOT, f"PYTHON={python}", *args],
+        capture_output=True,
+        text=True,
+        timeout=LONG,
     )
+
+
+def start_make(*args) -> subprocess.Popen:
+    """make, warm, at the head of a session of its own, with nobody who reads what it says: to be
+    killed."""
+    command = ["make", "-C", ROOT, f"PYTHON={' '.join(warm.command(start_warm()))}", *args]
+    return begin(command)
+
+
+def start_script(name: str, *args) -> subprocess.Popen:
+    """A script, warm, to be killed."""
+    return begin(
+        [*warm.command(start_warm()), ROOT / f"scripts/{SCRIPTS.get(name, name)}.py", *args]
+    )
+
+
+def begin(command) -> subprocess.Popen:
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True)
+
+
+def kill(process: subprocess.Popen) -> None:
+    """SIGKILL what was started so, and all that it started; when this ends nothing of it runs."""
+    warm.kill(process, start_warm())
+
+
+def wait_until(true, seconds: float = 120) -> None:
+    """Wait for it, and fail where it does not come."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"waited for {seconds} s"
+        time.sleep(0.01)

@@ -78,7 +78,7 @@ kernels: $(READY)  ## Kaggle kernels of CATEGORY: PARTS=20 sessions and one that
 		$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) '$($(option))'))
 
 test: $(READY)  ## the tests
-	$(PYTHON) -m pytest -q tests
+	$(PYTHON) -m pytest -q -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests
 
 lint: $(READY)  ## the code's layout, and rules that ruff checks
 	$(PYTHON) -m ruff format --check .

@@ -2,8 +2,10 @@
 in seconds."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 
@@ -21,6 +23,9 @@ settings.register_profile("here", database=None, deadline=None, derandomize=True
 settings.load_profile("here")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 spin_less()  # before torch is loaded: other programs on the machine must not slow the tests
+# what is tiny gains nothing by threads, and other tests want the other cores
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+LONG = 600  # seconds that nothing takes, however busy the machine is: then it hangs
 ROOT = Path(__file__).parents[1]
 SCRIPTS = {p.stem[3:]: p.stem for p in (ROOT / "scripts").glob("[0-9][0-9]_*.py")}
 SMALL = [
@@ -35,6 +40,26 @@ SMALL = [
     "run.workers=2",
     "run.save_every=0",
 ]  # settings that train in a second
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first, so that no core waits for the last of them."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(autouse=True)
+def an_end():
+    """No test waits for ever."""
+
+    def give_up(*_):
+        pytest.fail(f"not done after {2 * LONG} s", pytrace=True)
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(2 * LONG)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture
@@ -118,20 +143,66 @@ def catalogue(folders):
     return write_catalogue(folders / "input" / "fashion")
 
 
+def script_command(name: str, *args) -> list:
+    """A script's command line, as a user types it."""
+    return [sys.executable, ROOT / "scripts" / f"{SCRIPTS.get(name, name)}.py", *args]
+
+
 def run_script(name: str, *args, **env) -> subprocess.CompletedProcess:
     """A script in a process of its own, as a user runs it, from a folder that is not the
     project's."""
     return subprocess.run(
-        [sys.executable, ROOT / "scripts" / f"{SCRIPTS.get(name, name)}.py", *args],
+        script_command(name, *args),
         capture_output=True,
         text=True,
         cwd=ROOT.parent,
         env=os.environ | env,
+        timeout=LONG,
     )
+
+
+def make_command(*args) -> list:
+    """make with this Python, so that nothing is installed."""
+    return ["make", "-C", ROOT, f"PYTHON={sys.executable}", *args]
 
 
 def make(*args) -> subprocess.CompletedProcess:
-    """make with this Python, so that nothing is installed."""
-    return subprocess.run(
-        ["make", "-C", ROOT, f"PYTHON={sys.executable}", *args], capture_output=True, text=True
-    )
+    return subprocess.run(make_command(*args), capture_output=True, text=True, timeout=LONG)
+
+
+def begin(command) -> subprocess.Popen:
+    """A process at the head of a session of its own, with nobody who reads what it says: to be
+    killed."""
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True)
+
+
+def start_make(*args) -> subprocess.Popen:
+    return begin(make_command(*args))
+
+
+def start_script(name: str, *args) -> subprocess.Popen:
+    return begin(script_command(name, *args))
+
+
+def kill(process: subprocess.Popen) -> None:
+    """SIGKILL what was begun so, and all that it started; when this ends nothing of it runs."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(LONG)
+
+    def gone():
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    wait_until(gone)
+
+
+def wait_until(true, seconds: float = 120) -> None:
+    """Wait for it, and fail where it does not come."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"waited for {seconds} s"
+        time.sleep(0.01)

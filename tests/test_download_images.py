@@ -4,9 +4,7 @@ killed ends as the quiet one."""
 import errno
 import os
 import random
-import signal
 import subprocess
-import sys
 import time
 from importlib import import_module
 from itertools import count
@@ -18,10 +16,12 @@ import pytest
 from common.files import read_record
 from common.ledger import Ledger
 from common.paths import Paths
-from conftest import ROOT, make, run_script
+from conftest import LONG, kill, make, run_script, start_script, wait_until
 from images.cache import Cache, Growing
 from images.names import link_name
 from picture_server import serving
+
+pytestmark = pytest.mark.slow
 
 QUICK = [
     "data.folder=shop",
@@ -233,16 +233,18 @@ def test_killed_ten_times_it_ends_as_the_quiet_run(folders, server):
     quick = ["download.rate=150", "images.quality=0"]
     run(*quick, working_path=str(folders / "quiet"))
     paths, chance, kills = Paths("price_v2"), random.Random(0), 0
-    command = [sys.executable, ROOT / "scripts/02_download_images.py", "price_v2", *QUICK, *quick]
+
+    def had():
+        return len(list(paths.dir.parent.glob("downloads/*/*")))
+
     while kills < 10:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while not list(paths.dir.parent.glob("downloads/*/*")) and process.poll() is None:
-            time.sleep(0.05)
-        time.sleep(chance.uniform(0.6, 1.4))
+        process = start_script("download_images", "price_v2", *QUICK, *quick)
+        enough = had() + chance.randint(1, 50)
+        wait_until(lambda: had() >= enough or process.poll() is not None, LONG)
+        time.sleep(chance.uniform(0, 0.1))
         if process.poll() is not None:
             break
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        kill(process)
         kills += 1
     assert kills >= 3
     run(*quick)

@@ -1,9 +1,7 @@
 """The entity system as a user runs it: the sample read on the CPU; parts asked of a server that
 fails, killed, and run again."""
 
-import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -14,7 +12,9 @@ import pytest
 
 from common.files import read_record
 from common.paths import Paths
-from conftest import ROOT, make, run_script
+from conftest import LONG, ROOT, kill, make, run_script, start_make, wait_until
+
+pytestmark = pytest.mark.slow
 
 SMALL = ["data.n_folds=2", "reader.rounds=60", "reader.seeds=1"]
 
@@ -137,19 +137,22 @@ def test_parts_killed_at_random_and_an_endpoint_that_fails_end_in_the_quiet_runs
     submission.unlink()
     monkeypatch.setenv("working_path", str(folders / "loud"))
     loud, chance, kills = settings(server("--fail", "0.1", "--delay", "0.3")), random.Random(0), 0
+
+    def answers():
+        """Lines of replies that are on the disk."""
+        files = (folders / "loud/entity/pred").glob("vlm_*.[cg]*")
+        return sum(file.read_bytes().count(b"\n") for file in files if file.exists())
+
     for _attempt in range(12):
-        process = subprocess.Popen(
-            ["make", "-C", ROOT, f"PYTHON={sys.executable}", "-j4", "all", "CATEGORY=entity", loud],
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = start_make("-j4", "all", "CATEGORY=entity", loud)
         if kills < 3:
-            time.sleep(chance.uniform(1, 3))
+            enough = answers() + chance.randint(1, 6)  # and some time after
+            wait_until(lambda: answers() >= enough or process.poll() is not None, LONG)
+            time.sleep(chance.uniform(0, 0.5))
             if process.poll() is None:
                 kills += 1
-                os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+                kill(process)
+        process.wait(LONG)
         if kills == 3 and process.returncode == 0:
             break
     assert submission.read_bytes() == made and kills == 3

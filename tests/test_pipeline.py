@@ -3,17 +3,27 @@
 import os
 import random
 import shutil
-import signal
 import subprocess
-import sys
-import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from common.files import read_record
-from conftest import CATALOGUE, ROOT, SCRIPTS, SMALL, make, run_script, write_catalogue
+from conftest import (
+    CATALOGUE,
+    LONG,
+    SCRIPTS,
+    SMALL,
+    kill,
+    make,
+    run_script,
+    start_make,
+    wait_until,
+    write_catalogue,
+)
+
+pytestmark = pytest.mark.slow
 
 SET = "SET=" + " ".join(CATALOGUE)
 
@@ -268,16 +278,11 @@ def test_make_refuses_what_it_would_not_mean(args, says):
     assert done.returncode == 2 and says in done.stderr
 
 
-def test_a_path_with_a_slash_at_its_end_is_the_same_path(finished, folders):
+def test_a_path_with_a_slash_at_its_end_is_the_same_path(finished, folders, monkeypatch):
     shutil.copytree(finished, folders, dirs_exist_ok=True)
-    done = subprocess.run(
-        ["make", "-C", ROOT, f"PYTHON={sys.executable}", "-n", "all", "CATEGORY=fashion", SET],
-        capture_output=True,
-        text=True,
-        env=os.environ
-        | {f"{n}_path": f"{folders / n}/" for n in ("input", "working", "submissions")},
-    )
-    assert "Nothing to be done" in done.stdout
+    for name in ("input", "working", "submissions"):
+        monkeypatch.setenv(f"{name}_path", f"{folders / name}/")
+    assert "Nothing to be done" in make("-n", "all", "CATEGORY=fashion", SET).stdout
 
 
 @pytest.mark.parametrize(
@@ -355,23 +360,27 @@ def test_a_mistake_is_one_line_and_a_failure(args, says):
 
 def test_killed_anywhere_make_again_gives_the_same_submission(finished, folders):
     """SIGKILL of make and all its children at random moments, again and again, until it is done."""
-    command = ["make", "-C", str(ROOT), f"PYTHON={sys.executable}", "all", "CATEGORY=fashion", SET]
     shutil.copytree(finished / "input", folders / "input")
+    whole = len(made_in(finished))
     rng, kills = random.Random(0), 0
     while True:
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
+        process = start_make("all", "CATEGORY=fashion", SET)
+        there = len(made_in(folders))
+        reach = min(there + rng.randint(0, 2), whole - 1)  # files, and some time after
+        wait_until(lambda: len(made_in(folders)) >= reach or process.poll() is not None, LONG)
         try:
-            assert process.wait(rng.uniform(3, 10 + kills)) == 0
+            assert process.wait(rng.uniform(0, 2)) == 0
             break
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            kill(process)
             kills += 1
-            time.sleep(0.1)
     assert (
         kills
         and (folders / "submissions/fashion.csv").read_bytes()
         == (finished / "submissions/fashion.csv").read_bytes()
     )
+
+
+def made_in(folders) -> list:
+    """What a run of make has made whole there."""
+    return list((folders / "working/fashion").rglob("*.json"))

@@ -10,6 +10,8 @@ from common.files import read_record
 from common.rows import Rows
 from conftest import make, run_script
 
+pytestmark = pytest.mark.slow
+
 CPU = ("ridge", "mlp", "svr", "table", "stack")
 SMALL = [
     "data.n_folds=2",

@@ -18,10 +18,12 @@ from common.errors import Stop
 from common.paths import Paths, folder
 from common.sections import Run
 from config import load
-from conftest import ROOT, make, run_script
+from conftest import ROOT, make, run_script, wait_until
 from pipeline import graph
 
 ray = pytest.importorskip("ray")
+
+pytestmark = pytest.mark.slow
 # not downloaded
 HERE = "data.train_image=images/{image_link:name} data.test_image=images/{image_link:name}"
 
@@ -111,7 +113,7 @@ def test_a_worker_is_killed_and_the_submission_is_that_of_make(
         "CATEGORY=entity",
         "ENGINE=ray",
         f"ADDRESS={cluster}",
-        f"SET={parts(0.3)}",
+        f"SET={parts(0.6)}",
     ]
     with (
         open(folders / "log", "w") as log,
@@ -128,9 +130,8 @@ def test_a_worker_is_killed_and_the_submission_is_that_of_make(
         [worker] = processes(*mine)
         [script] = processes(sys.executable, f"bound.py {worker} ")
         os.kill(worker, signal.SIGKILL)
-        while processes(sys.executable, f"bound.py {worker} "):
-            time.sleep(0.01)
-        until = time.time() + 10
+        wait_until(lambda: not processes(sys.executable, f"bound.py {worker} "))
+        until = time.time() + 120
         while (
             Path(f"/proc/{script}/cwd").exists() and time.time() < until
         ):  # the kernel clears it away
@@ -183,7 +184,12 @@ def test_what_stops_is_not_tried_again_and_says_why(cluster, parts, folders):
 
 def test_ray_is_asked_for_by_name_and_address(monkeypatch):
     done = make(
-        "-n", "all", "CATEGORY=c2", "ENGINE=ray", "ADDRESS=10.0.0.1:6379", "SET=net.epochs=1"
+        "-n",
+        "all",
+        "CATEGORY=c2",
+        "ENGINE=ray",
+        "ADDRESS=10.0.0.1:6379",
+        "SET=net.epochs=1",
     )
 
     def command(done):

@@ -53,6 +53,7 @@ def test_several_encoders_stand_side_by_side_only_for_the_same_pictures(tmp_path
         read_features([tmp_path / "a.npy", tmp_path / "c.npy"], np.array(["1"]))
 
 
+@pytest.mark.slow
 def test_a_kill_between_names_and_array_never_leaves_one_with_the_others(
     folders, monkeypatch, script
 ):

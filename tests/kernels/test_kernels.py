@@ -277,6 +277,7 @@ def test_owner_is_kaggles_own_and_make_passes_its_options_on(folders, monkeypatc
     assert "weights convnext_base.fb_in22k_ft_in1k_384" in done.stdout
 
 
+@pytest.mark.slow
 def test_what_is_not_attached_is_listed_before_any_work(folders, kaggle, monkeypatch):
     from tasks.entity import sample as entity
 
@@ -614,6 +615,7 @@ def quiet(folders: Path, category: str, settings: list[str]) -> bytes:
     return (folders / f"quiet/{category}.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_two_sessions_of_a_language_model_and_the_merge_are_the_quiet_run(folders, kaggle):
     """Weights in a dataset, wheels in another, of which the one that is needed is installed; no
     session's files are missing unnoticed."""
@@ -660,6 +662,7 @@ def test_two_sessions_of_a_language_model_and_the_merge_are_the_quiet_run(folder
     )
 
 
+@pytest.mark.slow
 def test_a_session_stopped_by_its_limit_goes_on_from_its_own_output(folders, kaggle):
     """Networks of two folds in two sessions, one of them stopped at once and gone on with."""
     write_catalogue(folders / "input/fashion")

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections import namedtuple
 from importlib import import_module
 from pathlib import Path
@@ -20,12 +19,22 @@ from common.errors import Stop
 from common.files import read_record
 from common.paths import Paths
 from common.sections import Run
-from conftest import CATALOGUE, ROOT, SCRIPTS, run_script, write_catalogue
+from conftest import (
+    CATALOGUE,
+    LONG,
+    ROOT,
+    SCRIPTS,
+    run_script,
+    wait_until,
+    write_catalogue,
+)
 from networks import distributed
 from networks.device import device
 from networks.weights import read_weights
 from pipeline.job import start
 from pipeline.load import load_rows
+
+pytestmark = pytest.mark.slow
 
 # an epoch's last batch is one row, or none for one of two processes
 EXACT = [
@@ -93,6 +102,7 @@ def torchrun(*jobs, **env) -> subprocess.CompletedProcess:
         capture_output=True,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"} | env,
+        timeout=LONG,
     )
 
 
@@ -287,11 +297,11 @@ def test_nothing_trains_on_when_who_asked_is_killed(here):
     def working():
         return [pid for pid in Path("/proc").glob("[0-9]*") if str(here).encode() in cmdline(pid)]
 
-    wait(lambda: Paths("fashion").checkpoint("net_0").exists())
+    wait_until(lambda: Paths("fashion").checkpoint("net_0").exists(), LONG)
     assert len(working()) == 4  # it, torchrun and two processes
     asking.kill()
     asking.wait()
-    wait(lambda: not working())
+    wait_until(lambda: not working())
     Paths("fashion").checkpoint("net_0").unlink()
 
 
@@ -300,13 +310,6 @@ def cmdline(process: Path) -> bytes:
         return (process / "cmdline").read_bytes()
     except OSError:  # gone since
         return b""
-
-
-def wait(until, seconds: float = 120) -> None:
-    end = time.time() + seconds
-    while not until():
-        assert time.time() < end
-        time.sleep(0.05)
 
 
 def test_other_scripts_say_that_they_run_in_one_process(here, script, second_of_two):

@@ -338,6 +338,7 @@ def warnings_of(page: str) -> str:
     return html.unescape("\n".join(re.findall(r'<p class="warning"[^>]*>(.*?)</p>', page, re.S)))
 
 
+@pytest.mark.slow
 def test_the_report_is_a_file_of_make_all_and_two_runs_are_compared(shop, folders):
     done = make("all", "CATEGORY=price", SET)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
@@ -446,6 +447,7 @@ def test_a_section_that_breaks_is_a_warning_and_there_is_a_page(shop, script, mo
     assert "“How it was made” could not be made: ZeroDivisionError" in warnings_of(report_of())
 
 
+@pytest.mark.slow
 def test_a_step_that_fails_leaves_its_reason_and_its_exit_code(shop, folders):
     train = folders / "input/shop/train.csv"
     whole = train.read_text()

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from conftest import LONG, ROOT
 from images.download.connections import Failure, seconds
 from images.download.fetch import Downloader
 from images.settings import Download
-from picture_server import PEM, jpeg, listening, serving
+from picture_server import PEM, jpeg, listening, serving, zeros
 
-QUICK = {
+QUICK = {  # patient: a busy machine is no failure
     "threads": 8,
-    "timeout": 0.4,
-    "longest": 1.2,
-    "connect": 0.5,
+    "timeout": 60,
+    "longest": 60,
+    "connect": 60,
     "tries": 3,
     "max_wait": 0.05,
     "networks": ("127.0.0.0/8",),
@@ -38,15 +38,26 @@ def read(link: str, part: Path) -> bytes:
     return part.read_bytes()
 
 
+def impatient(reason: str) -> dict:
+    """The settings under which a server that dawdles is found out for that reason, and no other."""
+    if "took longer" in reason:
+        return {"longest": 1.2}
+    return {"timeout": 0.4} if "no byte" in reason else {}
+
+
+def no_thread_is_left() -> bool:
+    return not [thread for thread in threading.enumerate() if thread.name.startswith("download")]
+
+
 def fetch(folder: Path, links, take=read, **settings) -> dict:
     """{link: result or Failure}; nothing is left of any part, and no thread."""
     results = list(downloader(folder, **settings).fetch_all(links, take))
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("download")]
+    assert wait_for(no_thread_is_left)
     assert not list((folder / ".parts").iterdir()) and len(dict(results)) == len(results)
     return dict(results)
 
 
-def wait_for(true, seconds: float = 2) -> bool:
+def wait_for(true, seconds: float = 60) -> bool:
     end = time.monotonic() + seconds
     while not true() and time.monotonic() < end:
         time.sleep(0.01)
@@ -125,10 +136,11 @@ def test_take_may_move_the_part_away(tmp_path, server):
     ],
 )
 def test_a_failure_is_named(tmp_path, server, path, reason, final, asked):
+    zeros()  # the server's bomb takes a while to build, which is not to count
     link = server.address + path
-    result = fetch(tmp_path, [link], tries=2, max_megabytes=1)[link]
+    result = fetch(tmp_path, [link], tries=2, max_megabytes=1, **impatient(reason))[link]
     assert isinstance(result, Failure) and (result.reason, result.final) == (reason, final)
-    assert sum(server.counts.values()) == asked
+    assert wait_for(lambda: sum(server.counts.values()) == asked)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +224,7 @@ def test_a_full_disk_ends_it_all(tmp_path, server, monkeypatch):
 def test_with_a_fault_in_twenty_all_are_had(tmp_path):
     with serving("--faults", "0.05") as server:
         links = {f"{server.address}/faulty/{i}.jpg": jpeg(f"{i}.jpg") for i in range(2_000)}
-        assert fetch(tmp_path, links, tries=6, threads=16) == links
+        assert fetch(tmp_path, links, tries=6, threads=16, timeout=2) == links
         assert 2_060 < sum(server.counts.values()) < 2_160 and server.connections < 300
 
 
@@ -244,12 +256,12 @@ def test_retry_after_lets_the_whole_host_rest(tmp_path, server):
 
 
 def test_a_waiting_link_holds_no_thread(tmp_path, server):
-    start, links = time.monotonic(), [f"{server.address}/503/{i}.jpg" for i in range(100)]
+    links = [f"{server.address}/503/{i}.jpg" for i in range(100)]
     results = fetch(tmp_path, links, threads=2, max_wait=0.5)
-    assert (
-        all(isinstance(result, bytes) for result in results.values())
-        and time.monotonic() - start < 20
-    )  # not 100 s of waits by two
+    assert all(isinstance(result, bytes) for result in results.values())
+    paths = [path for _, path in server.times]
+    again = next(i for i, path in enumerate(paths) if path in paths[:i])
+    assert again > 2  # others are asked for while the first two wait
 
 
 def test_retry_after_is_a_number_or_a_date():
@@ -421,7 +433,7 @@ def test_a_server_that_speaks_badly(tmp_path, scheme, pieces, reason):
 
     with listening(talk) as listener:
         link = f"{scheme}://127.0.0.1:{listener.port}/"
-        assert fetch(tmp_path, [link], tries=1, connect=5)[link].reason == reason
+        assert fetch(tmp_path, [link], tries=1, **impatient(reason))[link].reason == reason
 
 
 def test_closing_waits_for_no_server(tmp_path, server):
@@ -438,8 +450,8 @@ def test_closing_waits_for_no_server(tmp_path, server):
     assert next(results)[0] == links[0]
     start = time.monotonic()
     results.close()
-    assert time.monotonic() - start < 1.5 and not list((tmp_path / ".parts").iterdir())
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("download")]
+    assert time.monotonic() - start < 30 and not list((tmp_path / ".parts").iterdir())
+    assert wait_for(no_thread_is_left)
 
 
 def test_a_consumer_that_is_slow_makes_threads_wait(tmp_path, server):
@@ -498,6 +510,7 @@ def alone(folder: Path, links) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(tmp_path, server):
     process = alone(
         tmp_path,
@@ -507,24 +520,19 @@ def test_memory_stays_flat(tmp_path, server):
             for kind in ("large", "large-chunked", "gzip-bomb")
         ],
     )
-    out, _ = process.communicate()
+    out, _ = process.communicate(timeout=LONG)
     *sizes, kilobytes = out.split()[1:]
     assert len(sizes) == 9 and all(int(size) >= 200_000_000 for size in sizes)
     assert int(kilobytes) < 30_000, out
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it(tmp_path, server):
     process = alone(tmp_path, [f"{server.address}/hang?{i}" for i in range(50)])
     assert process.stdout.readline() == "begins\n" and wait_for(
         lambda: sum(server.counts.values()) >= 8
     )
     process.send_signal(signal.SIGINT)
-    start = time.monotonic()
-    out, errors = process.communicate(timeout=10)
-    assert (
-        out.startswith("stopped")
-        and not errors
-        and process.returncode == 0
-        and time.monotonic() - start < 2.5
-    )
+    out, errors = process.communicate(timeout=100)  # an answer would take 300 s
+    assert out.startswith("stopped") and not errors and process.returncode == 0
     assert not list((tmp_path / ".parts").iterdir())

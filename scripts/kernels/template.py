@@ -19,8 +19,6 @@ import time
 import zipfile
 from pathlib import Path
 
-from common.stops import run
-
 KERNEL = {}
 TOOLKIT = ""  # scripts/, configs/, Makefile: a zip in base64
 
@@ -31,6 +29,7 @@ if __name__ == "__main__":
     zipfile.ZipFile(io.BytesIO(base64.b64decode(TOOLKIT))).extractall(toolkit)
     sys.path.insert(0, str(toolkit / "scripts"))
     try:
+        from common.stops import run
         from kernels import session
 
         run(lambda: session.work(KERNEL, toolkit))

@@ -222,20 +222,20 @@ def test_mangled_exif_leaves_the_picture_as_it_is(decoder):
 @pytest.mark.parametrize("size", [32, 224, 300])
 def test_both_decoders_give_the_same_picture(size, monkeypatch):
     pytest.importorskip("simplejpeg")
-    images = Images(size=size)
+    settings = Images(size=size)
     for width, height in ((60, 80), (333, 517), (700, 700), (1300, 901), (300, 1000)):
         for options in ({}, {"progressive": True}, {"subsampling": 0}, {"quality": 30}):
             for mode in ("RGB", "L"):
                 data = stored(smooth(width, height).convert(mode), "JPEG", **options)
-                ours = load_picture(data, images)[0]
+                ours = load_picture(data, settings)[0]
                 assert (
                     images.decode.decode_jpeg(data, Image.open(io.BytesIO(data)), size) is not None
                 )
                 with monkeypatch.context() as patch:
                     patch.setattr(images.decode, "fast_jpeg", lambda: None)
-                    theirs = load_picture(data, images)[0]
+                    theirs = load_picture(data, settings)[0]
                 assert ours.size == theirs.size and min(ours.size) >= min(size, width, height)
-                apart = abs(to_square(ours, images).astype(int) - to_square(theirs, images))
+                apart = abs(to_square(ours, settings).astype(int) - to_square(theirs, settings))
                 assert apart.mean() <= 0.5 and np.percentile(apart, 99.9) <= 3
 
 

@@ -17,6 +17,7 @@ from images import duplicates
 from images.decode import judge
 from images.duplicates import find_twins, near_codes, stored_colours
 from images.names import image_names
+from pipeline.folds import group_by_picture
 from pipeline.job import Job
 from pipeline.load import draw_rows, kept_rows
 from tasks import load_task
@@ -241,7 +242,7 @@ def test_rows_whose_pictures_are_the_same_are_one_group(script, folders, capsys)
     )
     job.paths.images.parent.mkdir(parents=True)
     table.to_csv(job.paths.images, index=False)
-    group = script("split_files").group_by_picture
+    group = group_by_picture
     images = np.array(["4.jpg", "3.jpg", "2.jpg", "5.jpg", "0.jpg", "1.jpg", "", "5.jpg"], object)
     assert group(images, job).tolist() == [
         "4.jpg",

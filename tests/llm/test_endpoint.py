@@ -423,7 +423,7 @@ from llm.messages import Question
 from llm.endpoint import EndpointChat
 from common.sections import Images
 from models.refine import Settings as Refine
-from common.errors import run
+from common.stops import run
 def main():
     chat = EndpointChat(Refine(endpoint=sys.argv[1], model="made-up"), Images(), None)
     print("asking", flush=True)

@@ -16,7 +16,7 @@ import pytest
 
 from common.files import read_record
 from common.paths import Paths
-from common.stops import note_file, note_stop, read_stop
+from common.stops import command_line, note_file, note_stop, read_stop
 from conftest import make, run_script
 from page import charts
 from page.blocks import (
@@ -506,22 +506,22 @@ def test_only_steps_leave_a_note_and_never_an_error(folders, monkeypatch):
     monkeypatch.setattr(
         "sys.argv", ["scripts/04_train_fold.py", "price", "--member", "ridge_0", "ridge.alpha=3"]
     )
-    note_stop("why", 1)
+    note_stop("why", 1, command_line("--member"))
     assert read_stop("04_train_fold price --member ridge_0")["message"] == "why"
     assert [file.name for file in Paths("price").stopped.iterdir()] == [
         "04_train_fold.ridge_0.json"
     ]
     note_file("04_train_fold price --member ridge_0").unlink()
-    for argv in (
-        ["scripts/plan.py", "price"],
-        ["scripts/10_report.py", "price"],
-        ["scripts/04_train_fold.py", "no_such"],
-        ["scripts/09_post_process.py", "price", "--check", "x.csv"],
-        ["scripts/02_download_images.py", "price", "--retry"],
-        ["pytest"],
+    for option, argv in (
+        (None, ["scripts/plan.py", "price"]),
+        ("--member", ["scripts/04_train_fold.py", "no_such", "--member", "ridge_0"]),
+        ("--member", ["scripts/04_train_fold.py", "price"]),
+        (None, ["scripts/09_post_process.py", "price", "--check", "/tmp/x.csv"]),
+        (None, ["scripts/02_download_images.py", "price", "--retry"]),
+        (None, ["pytest"]),
     ):
         monkeypatch.setattr("sys.argv", argv)
-        note_stop("why", 1)
+        note_stop("why", 1, command_line(option))
     assert not [file for file in (folders / "working").rglob("*") if file.is_file()]
 
 

@@ -9,6 +9,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from common.errors import Stop
 from common.sections import Data, Post
 from pipeline.crossfit import cross_fitted
+from pipeline.folds import assign_folds
 from tasks import attributes
 from tasks.attributes import offsets
 from tasks.metrics import f1
@@ -138,7 +139,7 @@ def test_strata_are_the_rarest_labels():
 
 
 def test_folds_spread_rare_classes_and_keep_groups_together(script):
-    assign = script("split_files").assign_folds
+    assign = assign_folds
     strata = np.repeat([0, 1, 2], [88, 8, 4])
     fold = assign(strata, np.arange(100), 4, 0)
     assert (

@@ -7,6 +7,7 @@ import pytest
 
 from common.errors import Stop
 from common.sections import Data
+from pipeline.folds import assign_parts
 from tasks import entity
 from tasks.metrics.value_f1 import best_threshold, f1
 from texts.units import ENTITIES, UNITS
@@ -215,7 +216,7 @@ def test_a_bare_carriage_return_in_a_text_moves_no_row(tmp_path, folders, script
     )
     script("split_files").main(["entity_ocr", "data.n_folds=2", "data.dev=0"])
     from common.paths import Paths
-    from common.tables import read_folds
+    from pipeline.load import read_folds
 
     assert read_folds(Paths("entity_ocr").folds).id.tolist() == [
         "train:0",
@@ -380,16 +381,15 @@ def test_prompts_name_the_entity_and_its_units_and_replies_are_read():
     ]
 
 
-def test_parts_are_equal_and_a_picture_is_in_one(script):
-    split = script("split_files")
+def test_parts_are_equal_and_a_picture_is_in_one():
     images = np.repeat([f"{i}.jpg" for i in range(300)], 2)
-    part = split.assign_parts(images, 7)
+    part = assign_parts(images, 7)
     assert sorted(set(part)) == list(range(7)) and np.ptp(np.bincount(part)) <= 2
     assert (
         all(len(set(part[images == image])) == 1 for image in images[:20])
         and (np.diff(part) >= 0).all()
     )
-    assert np.bincount(split.assign_parts(np.array([""] * 100), 10)).tolist() == [10] * 10
+    assert np.bincount(assign_parts(np.array([""] * 100), 10)).tolist() == [10] * 10
 
 
 def test_rows_taken_are_a_fair_draw():

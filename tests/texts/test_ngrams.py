@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from common.errors import Stop
-from texts.ngrams import BLOCKS, Words, binned, count_words, read_words, save_words
+from features.words import Settings as Words
+from texts.ngrams import BLOCKS, binned, count_words, read_words, save_words
 from texts.quantities import quantities, scaled
 
 TEXTS = [

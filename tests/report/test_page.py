@@ -34,6 +34,7 @@ from page.blocks import (
     render,
 )
 from pipeline import graph
+from report import build
 from report.curves import kind_of, spoken
 from report.making import flat
 
@@ -525,10 +526,10 @@ def test_only_steps_leave_a_note_and_never_an_error(folders, monkeypatch):
     assert not [file for file in (folders / "working").rglob("*") if file.is_file()]
 
 
-def test_when_many_steps_fail_at_once_pages_are_not_made_one_after_another(shop, script):
+def test_when_many_steps_fail_at_once_pages_are_not_made_one_after_another(shop):
     """A page that was begun after a step had failed tells of it; one that was begun before does
     not."""
-    report = script("report")
+    report = build
     job = report.start("", ["price", *PRICE])
     report.write_once(job, noticed=time.time())
     made = Paths("price").report.stat().st_mtime_ns

@@ -34,6 +34,7 @@ from page.blocks import (
     render,
 )
 from pipeline import graph
+from pipeline.job import start
 from report import build
 from report.curves import kind_of, spoken
 from report.making import flat
@@ -530,7 +531,7 @@ def test_when_many_steps_fail_at_once_pages_are_not_made_one_after_another(shop)
     """A page that was begun after a step had failed tells of it; one that was begun before does
     not."""
     report = build
-    job = report.start("", ["price", *PRICE])
+    job = start("", ["price", *PRICE])
     report.write_once(job, noticed=time.time())
     made = Paths("price").report.stat().st_mtime_ns
     report.write_once(job, noticed=time.time() - 60)

@@ -34,7 +34,6 @@ from common.stops import run
 from images.archives import archive_stamps
 from images.cache import COLUMNS, Growing
 from images.duplicates import find_twins, stored_colours
-from images.ingest import Obtainer
 from images.locate import open_pictures
 from images.names import is_link, size_of
 from pipeline.graph import values
@@ -120,6 +119,8 @@ def main(argv=None):
     job = start(
         __doc__, argv, ("--retry", {"action": "store_true", "help": "try again what failed before"})
     )
+    from images.ingest import Obtainer  # loads what downloads need, which make's questions do not
+
     config, paths = job.config, job.paths
     folder = input_folder(config.data.folder, config.data.train)
     if not config.data.train_image:

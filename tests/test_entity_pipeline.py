@@ -13,6 +13,7 @@ import pytest
 from common.files import read_record
 from common.paths import Paths
 from conftest import LONG, ROOT, kill, make, run_script, start_make, wait_until
+from features.ocr import ocr_file
 
 pytestmark = pytest.mark.slow
 
@@ -75,8 +76,8 @@ def test_the_reader_reads_packs_and_nothing_with_shuffled_labels(
         ]
     )
     assert "over 20 of 20 rows" in capsys.readouterr().out
-    rows = pd.read_csv(Paths("demo_entity").ocr, keep_default_na=False)
-    bad = read_record(Paths("demo_entity").ocr)["bad"]
+    rows = pd.read_csv(ocr_file(Paths("demo_entity")), keep_default_na=False)
+    bad = read_record(ocr_file(Paths("demo_entity")))["bad"]
     assert bad and set(bad) <= set(rows.image[rows.line == -1]) and (rows.line >= 0).sum() > 100
     # labels of other rows' questions: what is printed is then right no more often than by chance
     table = pd.read_csv(packs / "demo_entity/train.csv", dtype=str, keep_default_na=False)

@@ -354,17 +354,14 @@ def test_a_column_may_not_have_a_models_name(monkeypatch):
     from config import load
     from models import stack
 
-    for name, value in (
-        ("load_npz", None),
-        ("merge", np.ones((2, 1))),
-        ("read_numbers", (np.ones((2, 2)), ["ridge", "other"])),
-    ):
-        monkeypatch.setattr(stack, name, lambda *_, value=value: value)
+    numbers = np.ones((2, 2)), ["ridge", "other"]
+    monkeypatch.setattr(stack, "read_numbers", lambda *_: numbers)
     config = load(
         "price", ["models=ridge,table,stack", "stack.train=more.csv", "stack.test=more_test.csv"]
     )
     with pytest.raises(Stop, match="ridge is a model and a column of more.csv; rename the column"):
-        stack.columns(
-            SimpleNamespace(config=config, paths=SimpleNamespace(pred=str)),
+        stack.first_level(
+            SimpleNamespace(config=config),
             SimpleNamespace(id=np.array(["train:1", "test:1"])),
+            {"ridge": np.ones((2, 1)), "table": np.ones((2, 1))},
         )

@@ -128,9 +128,9 @@ def test_a_worker_is_killed_and_the_submission_is_that_of_make(
         ):
             time.sleep(0.05)
         [worker] = processes(*mine)
-        [script] = processes(sys.executable, f"bound.py {worker} ")
+        [script] = processes(sys.executable, f"processes.py {worker} ")
         os.kill(worker, signal.SIGKILL)
-        wait_until(lambda: not processes(sys.executable, f"bound.py {worker} "))
+        wait_until(lambda: not processes(sys.executable, f"processes.py {worker} "))
         until = time.time() + 120
         while (
             Path(f"/proc/{script}/cwd").exists() and time.time() < until

@@ -359,7 +359,7 @@ def test_a_mistake_is_one_line_and_a_failure(args, says):
 
 
 def test_killed_anywhere_make_again_gives_the_same_submission(finished, folders):
-    """SIGKILL of make and all its children at random moments, up to eight times, then to the end."""
+    """SIGKILL of make and its children at random moments, up to eight times, then to the end."""
     shutil.copytree(finished / "input", folders / "input")
     whole = len(made_in(finished))
     rng, kills = random.Random(0), 0

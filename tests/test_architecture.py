@@ -28,10 +28,10 @@ ARROWS = {
     "models": {"common", "texts", "images", "networks", "features", "llm"},
     "config": {"common", "images", "features", "models"},
     "pipeline": {"common", "images", "networks", "features", "llm", "tasks", "models", "config"},
-    "report": {"common", "images", "page", "tasks", "models", "config", "pipeline"},
+    "report": {"common", "page", "tasks", "models", "config", "pipeline"},
     "kernels": {"common", "networks", "models", "config", "pipeline"},
-    "scripts": {"common", "images", "networks", "llm", "tasks", "models", "config", "pipeline"}
-    | {"report", "kernels"},
+    "scripts": {"common", "images", "networks", "features", "llm", "page", "tasks", "models"}
+    | {"config", "pipeline", "report", "kernels"},
 }
 BY_NAME = {"features", "models", "tasks", "pipeline.graph", "report.build"}
 OPEN = {"tasks.metrics"}  # folders in a room whose files are for every room that may import it

@@ -182,7 +182,7 @@ class Growing:
             for shard in blobs:
                 self.path(shard).unlink()
         self.shard += bool(lost)  # nothing may come to stand where a lost one's row points
-        self.file = open(self.path(self.shard), "ab", buffering=0)  # noqa: SIM115, closed later
+        self.file = open(self.path(self.shard), "ab", buffering=0)  # noqa: SIM115
         return self
 
     def row(self, image: str) -> dict[str, str] | None:
@@ -209,7 +209,7 @@ class Growing:
                 self.commit()
                 self.file.close()
                 self.shard += 1
-                self.file = open(self.path(self.shard), "ab", buffering=0)  # noqa: SIM115, closed later
+                self.file = open(self.path(self.shard), "ab", buffering=0)  # noqa: SIM115
             place = (self.shard, self.file.tell(), len(data))
             left = memoryview(data)
             while left:

@@ -27,7 +27,8 @@ DIMENSIONS = ("width", "height", "depth")
 NUMBER = re.compile(r"(?<![\d.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,6}(?:[.,]\d{1,4})?)(?!\d)")
 LOOKS_LIKE = str.maketrans("OoSsIlZzB", "005511228")  # letters that OCR reads where digits stand
 MARK = re.compile(
-    r"(?<![A-Za-z\d])([\dOoSsIlZzB][\dOoSsIlZzB.,]{0,11})(?=\s?(?:[cm]m|m?l|[km]?g|m|in|inch|oz|lbs?|v|volt|w|watts?|\"|'')(?![a-z]))",
+    r"(?<![A-Za-z\d])([\dOoSsIlZzB][\dOoSsIlZzB.,]{0,11})"
+    r"(?=\s?(?:[cm]m|m?l|[km]?g|m|in|inch|oz|lbs?|v|volt|w|watts?|\"|'')(?![a-z]))",
     re.IGNORECASE,
 )
 SAME = str.maketrans(

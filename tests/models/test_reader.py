@@ -18,6 +18,7 @@ from models.reader.candidates import (
     BESIDE,
     COLUMNS,
     MISREAD,
+    MOST,
     NOTHING,
     READ,
     USUAL,
@@ -354,3 +355,9 @@ def test_candidates_of_any_text_are_positive_numbers(text):
             and (found.number[found.unit >= 0] > 0).all()
             and found.unit[-1] == -1
         )
+
+
+def test_of_more_readings_than_are_kept_the_first_are_told():
+    text = " ".join(f"{n} g" for n in range(1, 3 * MOST))
+    found = gather([text_lines(text)], ["item_weight"], [[]], [[]])
+    assert (found.unit >= 0).sum() == MOST and found.number[:3].tolist() == [1, 2, 3]

@@ -253,7 +253,8 @@ def gather(
             ):
                 found[key] = f
         e, blank = NAMES.index(entity), (np.nan,) * (len(STATED) - 5)
-        rows = describe(lines, e, list(found.values()), list(times.values())) if found else []
+        counts = [times[key] for key in found]  # of more than MOST readings some are not found
+        rows = describe(lines, e, list(found.values()), counts) if found else []
         rows += [
             (e, unit, USUAL, 0, number, *blank)
             for number, unit in added

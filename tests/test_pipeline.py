@@ -267,8 +267,8 @@ def test_what_is_damaged_or_mended_is_made_again(finished, folders):
 @pytest.mark.parametrize(
     "args, says",
     [
-        (["all", "category=c2"], "category is no variable of make"),
-        (["all", "net.epochs=2"], "net.epochs is no variable of make"),
+        (["all", "category=c2"], "make takes no category=c2; it takes: CATEGORY"),
+        (["all", "net.epochs=2"], 'net.epochs is a setting: write SET="net.epochs=2"'),
         (["clean"], "which? make clean CATEGORY=c2"),
         (["all", "CATEGORY=c9"], "no config 'c9'"),
     ],

@@ -17,7 +17,7 @@ from common.processes import world
 from common.rows import Rows
 from common.stops import note_file
 from config import Config, load
-from models import is_trained, pred_file, split_member, weights_of
+from models import is_trained, load_model, pred_file, split_member, weights_of
 from pipeline import graph
 from pipeline.load import load_rows
 
@@ -46,6 +46,7 @@ class Job:
         of the category's, or another script writes such a file of it."""
         member, members = self.args.member, graph.members(self.config)
         name, k = split_member(member)
+        load_model(name)  # a word for it where there is no such model
         if member not in members:
             raise Stop(
                 f"{member} is not a member of {self.paths.category}; there are: "

@@ -118,8 +118,8 @@ def put(settings: dict, item: str) -> None:
     key, equals, text = item.partition("=")
     if not equals or not key:
         raise Stop(f"{item!r} is not a setting: write section.key=value, e.g. net.epochs=1")
-    *sections, name = key.split(".")
-    for section in sections:
+    *path, name = key.split(".")
+    for section in path:
         settings = settings.setdefault(section, {})
         if not isinstance(settings, dict):
             raise Stop(

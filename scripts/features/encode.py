@@ -9,16 +9,15 @@ from common.paths import plain
 from common.sections import Count, Section
 from features.source import Source
 from features.stream import Stream, write_stream
-from images.cache import batches
+from images.cache import batches, load_pictures
 from networks.device import autocast, precision
 
 
 class Settings(Section):
     """What 03 keeps of an encoder of texts, of pictures, or of both together (joint)."""
 
-    tokens: Count = (
-        1  # of a row's features: 1 = pooled (d,), more = at most so many tokens (tokens, d)
-    )
+    # of a row's features: 1 = pooled (d,), more = at most so many tokens (tokens, d)
+    tokens: Count = 1
     max_length: Count = 512  # tokens of a text that are read
     prompt: str = ""  # before every text; "" = the encoder's own
 
@@ -31,7 +30,6 @@ def open_stream(job, stem: str, where) -> Stream:
     """
     import torch
 
-    from images.cache import load_pictures
     from networks.encoders import load_encoder
 
     side, _, _ = stem.partition("--")

@@ -24,9 +24,8 @@ class Settings(Section):
     encoders: Names = ("convnext_base.fb_in22k_ft_in1k_384",)  # timm names
     pretrained: bool = True
     size: Annotated[int, Field(ge=0)] = 0  # pixels, square; 0 = images.size
-    stages: bool = (
-        False  # an encoder's features end with the means of its earlier stages: colour and texture
-    )
+    # an encoder's features end with the means of its earlier stages: colour and texture
+    stages: bool = False
     views: Count = 1  # 1 the picture, 2 and its mirror image, more: augmented
     augment: Augment = "seed"  # of views 3 and up
 

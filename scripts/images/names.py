@@ -62,7 +62,7 @@ def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:
     pattern = pattern.replace(":name}", "_}")
     names = [
         pattern.format(**dict(zip(columns, row, strict=True)))
-        for row in zip(*columns.values(), strict=False)
+        for row in zip(*columns.values(), strict=True)
     ]
     return [
         name if "\0" not in name and (is_link(name) or is_inside(folder, name)) else ""

@@ -34,9 +34,8 @@ class Settings(Section):
 
     encoder: str = ""  # of texts, to find neighbours among; a directory or hub name; "" = none
     image: str = ""  # of pictures, likewise; timm:<name> = a timm encoder
-    train: str = (
-        ""  # table in data.folder of numeric columns of the training rows (id, columns); "" = none
-    )
+    # table in data.folder of numeric columns of the training rows (id, columns); "" = none
+    train: str = ""
     test: str = ""  # the same columns of the test rows
     rounds: Count = 400
     leaves: Annotated[int, Field(ge=2)] = 31

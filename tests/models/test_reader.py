@@ -69,7 +69,7 @@ def table_of(texts, question="item_weight", units=(), values=()):
     c = gather([lines(*texts)], [question], [list(units)], [list(values)])
     return c, {
         (float(n), int(u)): dict(zip(COLUMNS, x.tolist(), strict=True))
-        for n, u, x in zip(c.number, c.unit, c.x, strict=False)
+        for n, u, x in zip(c.number, c.unit, c.x, strict=True)
     }
 
 

@@ -272,7 +272,7 @@ def score_draws(
     return np.array(
         [
             official_mean(dict(zip(parts, draw, strict=True)))
-            for draw in zip(*parts.values(), strict=False)
+            for draw in zip(*parts.values(), strict=True)
         ]
     )
 

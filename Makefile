@@ -100,5 +100,5 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
 	@echo "  categories: $(notdir $(basename $(wildcard configs/*.py)))"
 	@echo "  models: $(filter-out __%,$(notdir $(basename $(wildcard scripts/models/*.py) $(patsubst %/__init__.py,%,$(wildcard scripts/models/*/__init__.py)))))"
-	@echo "  tasks: $(filter-out metrics,$(notdir $(patsubst %/__init__.py,%,$(wildcard scripts/tasks/*/__init__.py))))"
+	@echo "  tasks: $(notdir $(patsubst %/__init__.py,%,$(wildcard scripts/tasks/*/__init__.py)))"
 	@echo "  scripts: $(notdir $(basename $(wildcard scripts/[0-9]*.py)))"

@@ -28,51 +28,56 @@ from tasks import load_analysis
 from tasks.pictures import analyse_pictures
 from tasks.raw import as_records, overview, read_raw, show
 
+PICTURES = {
+    "type": int,
+    "default": 2000,
+    "metavar": "N",
+    "help": "pictures read at most, drawn by data.seed; 0 = all (default: 2000). "
+    "A sample of a tenth has a hundredth of the pairs of duplicates",
+}
+
+
+def analyse(job, raw):
+    """(name of a section, its tables {title: table}), each as soon as it is counted."""
+    yield "raw files", overview(raw)
+    yield job.config.task, load_analysis(job.config.task).analyse(raw)
+    yield "pictures", analyse_pictures(raw, open_pictures(job), job.args.pictures)
+
+
+def print_section(name: str, category: str, tables: dict) -> None:
+    shown = [show(title, table) for title, table in tables.items()]
+    print(f"\n{name.upper()} of {category}", *shown, sep="\n\n", flush=True)
+
+
+def record_of(job, raw) -> dict:
+    """How the tables were made."""
+    data = job.config.data
+    return {
+        "command": f"00_data_analysis {job.paths.category} --pictures {job.args.pictures}",
+        "overrides": job.overrides,
+        "settings": values(job.config, ["task", "data", "images"]),
+        "raw": {name: digest(raw.folder / name) for name in (data.train, data.test)},
+    }
+
 
 def main(argv=None):
-    job = start(
-        __doc__,
-        argv,
-        (
-            "--pictures",
-            {
-                "type": int,
-                "default": 2000,
-                "metavar": "N",
-                "help": "pictures read at most, drawn by data.seed; 0 = all (default: 2000). "
-                "A sample of a tenth has a hundredth of the pairs of duplicates",
-            },
-        ),
-    )
+    job = start(__doc__, argv, ("--pictures", PICTURES))
     if job.args.pictures < 0:
         raise errors.Stop(
             f"--pictures {job.args.pictures} is no number of pictures; give 0 for all, or e.g. 2000"
         )
-    config, target = job.config, job.paths.dir / "analysis.json"
-    analysis = load_analysis(config.task)
-    raw = read_raw(config, analysis.needs(config.data))
-    steps = {
-        "raw files": lambda: overview(raw),
-        config.task: lambda: analysis.analyse(raw),
-        "pictures": lambda: analyse_pictures(raw, open_pictures(job), job.args.pictures),
-    }
-    report = {}
-    for section, count in steps.items():
-        if tables := count():
-            report[section] = tables
-            shown = (show(title, table) for title, table in tables.items())
-            print(f"\n{section.upper()} of {job.paths.category}", *shown, sep="\n\n", flush=True)
+    config = job.config
+    raw = read_raw(config, load_analysis(config.task).needs(config.data))
+    sections = {}
+    for name, tables in analyse(job, raw):
+        if tables:
+            sections[name] = tables
+            print_section(name, job.paths.category, tables)
     print()
-    record = {
-        "command": f"00_data_analysis {job.paths.category} --pictures {job.args.pictures}",
-        "overrides": job.overrides,
-        "settings": values(config, ["task", "data", "images"]),
-        "raw": {name: digest(raw.folder / name) for name in (config.data.train, config.data.test)},
-    }
-    with writing(target, record) as part:
-        part.write_text(
-            json.dumps(as_records(report), indent=1, ensure_ascii=False), encoding="utf-8"
-        )
+    target = job.paths.dir / "analysis.json"
+    with writing(target, record_of(job, raw)) as part:
+        text = json.dumps(as_records(sections), indent=1, ensure_ascii=False)
+        part.write_text(text, encoding="utf-8")
     log(wrote=target)
 
 

@@ -42,22 +42,19 @@ from pipeline.load import kept_rows
 
 TARGET = "images.csv"
 # settings that say which pictures there are
-WHICH_PICTURES = tuple(
-    f"data.{key}"
-    for key in (
-        "folder",
-        "train",
-        "test",
-        "id",
-        "category_column",
-        "categories",
-        "labels",
-        "attributes",
-        "train_image",
-        "test_image",
-        "question",
-        "val_rows",
-    )
+WHICH_PICTURES = (
+    "data.folder",
+    "data.train",
+    "data.test",
+    "data.id",
+    "data.category_column",
+    "data.categories",
+    "data.labels",
+    "data.attributes",
+    "data.train_image",
+    "data.test_image",
+    "data.question",
+    "data.val_rows",
 )
 
 
@@ -70,11 +67,18 @@ def settings(config, name):
     return ["task", "images", *WHICH_PICTURES, *drawn]
 
 
-def index(rows: pd.DataFrame, cache: Growing) -> pd.DataFrame:
-    """images.csv of the rows: a line per picture, by name."""
-    first = rows.drop_duplicates("image").set_index("image").id.sort_index()
-    table = pd.DataFrame([cache.ledger.done[image] for image in first.index], columns=COLUMNS)
-    table.insert(0, "id", first.to_numpy())
+def ingest(job, rows: pd.DataFrame, pictures, made_with: str) -> pd.DataFrame:
+    """Every picture of the rows into the cache; a line per picture, by name."""
+    from images.ingest import Obtainer  # loads what downloads need, which make's questions do not
+
+    paths = job.paths
+    with Growing(paths.cache, sha256(made_with.encode()).hexdigest(), paths.images) as cache:
+        obtainer = Obtainer(job.config, pictures, paths.downloads, cache)
+        obtainer.obtain(sorted(set(rows.image)), job.args.retry)
+        first_ids = rows.drop_duplicates("image").set_index("image").id.sort_index()
+        lines = [cache.ledger.done[image] for image in first_ids.index]
+    table = pd.DataFrame(lines, columns=COLUMNS)
+    table.insert(0, "id", first_ids.to_numpy())
     return table
 
 
@@ -89,84 +93,92 @@ def require_some(rows: pd.DataFrame, bad: pd.DataFrame, pictures, job) -> None:
     reasons = bad.set_index("image").reason
     for split, images in rows.groupby("split").image:
         if images.isin(reasons.index).all():
-            name, folder = images.iloc[-1], pictures.folder
-            what = (
-                f"none of {len(images)} {split} pictures can be "
-                f"{'had' if is_link(name) else f'read in {folder}'}, e.g. {name[:200]!r}: "
-                f"{reasons[name]}; "
-            )
-            raise errors.Stop(
-                what
-                + (
-                    pictures.hint()
-                    or f"put the pictures or an archive of them there, or set data.{split}_image"
-                    if not is_link(name)
-                    else "is there a network (in a Kaggle kernel: Internet on)? Then run: "
-                    f"{retry(job)}. Without one, put the downloads/ "
-                    f"of another session, or an archive of it, into {folder}"
-                )
-            )
+            raise errors.Stop(none_usable(split, images, reasons, pictures, job))
 
 
-def retry(job) -> str:
+def none_usable(split: str, images: pd.Series, reasons: pd.Series, pictures, job) -> str:
+    """Why none of a split's pictures can be used, and what to do."""
+    name = images.iloc[-1]
+    said = f"none of {len(images)} {split} pictures can be"
+    example = f"e.g. {name[:200]!r}: {reasons[name]}"
+    if is_link(name):
+        return (
+            f"{said} had, {example}; is there a network (in a Kaggle kernel: Internet on)? "
+            f"Then run: {retry_command(job)}. Without one, put the downloads/ of another session, "
+            f"or an archive of it, into {pictures.folder}"
+        )
+    hint = pictures.hint()
+    if not hint:
+        hint = f"put the pictures or an archive of them there, or set data.{split}_image"
+    return f"{said} read in {pictures.folder}, {example}; {hint}"
+
+
+def retry_command(job) -> str:
     """The command that fetches again what could not be had."""
-    return f"make retry CATEGORY={job.paths.category}" + (
-        f' SET="{" ".join(job.overrides)}"' if job.overrides else ""
-    )
+    command = f"make retry CATEGORY={job.paths.category}"
+    if job.overrides:
+        command += f' SET="{" ".join(job.overrides)}"'
+    return command
+
+
+def find_groups(table: pd.DataFrame, rows: pd.DataFrame):
+    """Which pictures are the same: (counts for the log, pairs, each picture's group)."""
+    splits = {}
+    for split in ("train", "test"):
+        splits[split] = table.image.isin(rows.image[rows.split == split]).to_numpy()
+    return find_twins(table, splits, stored_colours(table))
+
+
+def version(made_with: str, table: pd.DataFrame) -> str:
+    """The same wherever the table is made of the same files, so that another seed or machine makes
+    nothing stale."""
+    what_counts = table[["image", "status", "sha256", "group"]].to_csv()
+    return sha256((made_with + what_counts).encode()).hexdigest()
+
+
+def tell(job, table: pd.DataFrame, rows: pd.DataFrame, counts: pd.DataFrame) -> None:
+    """What there is, what is double, what failed and how to try it again."""
+    for kind, of, within, pictures, *_ in counts[counts.pictures > 0].itertuples(index=False):
+        log(duplicates=kind, of=of, within=within, pictures=pictures)
+    bad = table.image[table.status != "ok"]
+    statuses = table.status.value_counts().to_dict()
+    log(pictures=len(table), **statuses, rows_without_picture=int(rows.image.isin(bad).sum()))
+    if len(bad):
+        has_links = bad.map(is_link).any()
+        log(see=job.paths.dir / "failed.csv", retry=retry_command(job) if has_links else None)
+
+
+def require_pattern(job) -> None:
+    if not job.config.data.train_image:
+        raise errors.Stop(
+            f"data.train_image is empty: {job.paths.category} has no pictures; write e.g. "
+            f"data.train_image=images/{{id}}.jpg"
+        )
 
 
 def main(argv=None):
-    job = start(
-        __doc__, argv, ("--retry", {"action": "store_true", "help": "try again what failed before"})
-    )
-    from images.ingest import Obtainer  # loads what downloads need, which make's questions do not
-
+    retry = ("--retry", {"action": "store_true", "help": "try again what failed before"})
+    job = start(__doc__, argv, retry)
+    require_pattern(job)
     config, paths = job.config, job.paths
     folder = input_folder(config.data.folder, config.data.train)
-    if not config.data.train_image:
-        raise errors.Stop(
-            f"data.train_image is empty: {paths.category} has no pictures; write e.g. "
-            f"data.train_image=images/{{id}}.jpg"
-        )
+    made_with = repr(values(config, ["data.folder", "images"]))
     with job.writing(paths.images) as (part, record):
         rows, files = kept_rows(config, folder)
-        pictures, made_with = open_pictures(job), repr(values(config, ["data.folder", "images"]))
-        with Growing(paths.cache, sha256(made_with.encode()).hexdigest(), paths.images) as cache:
-            Obtainer(config, pictures, paths.downloads, cache).obtain(
-                sorted(set(rows.image)), job.args.retry
-            )
-            table = index(rows, cache)
+        pictures = open_pictures(job)
+        table = ingest(job, rows, pictures, made_with)
         bad = table[table.status != "ok"]
         require_some(rows, bad, pictures, job)
-        splits = {
-            split: table.image.isin(rows.image[rows.split == split]).to_numpy()
-            for split in ("train", "test")
-        }
-        counts, pairs, table["group"] = find_twins(table, splits, stored_colours(table))
+        counts, pairs, table["group"] = find_groups(table, rows)
         table.drop(columns=["stamp", "colours"]).to_csv(part, index=False)
         write_beside(paths.dir / "failed.csv", bad[["id", "image", "status", "reason"]])
         write_beside(paths.dir / "duplicates.csv", pairs)
-        record |= {
-            # the same wherever it is made of the same files, so that another seed or machine makes
-            # nothing stale
-            "made": sha256(
-                (made_with + table[["image", "status", "sha256", "group"]].to_csv()).encode()
-            ).hexdigest(),
-            "raw": {name: digest(folder / name) for name in files},
-            "archives": archive_stamps(folder),
-            "bad": {name: size_of(folder, name) for name in bad.image[~bad.image.map(is_link)]},
-        }
-    for kind, of, within, found, *_ in counts[counts.pictures > 0].itertuples(index=False):
-        log(duplicates=kind, of=of, within=within, pictures=found)
-    log(
-        pictures=len(table),
-        **table.status.value_counts().to_dict(),
-        rows_without_picture=int(rows.image.isin(bad.image).sum()),
-    )
-    if len(bad):
-        log(
-            see=paths.dir / "failed.csv", retry=retry(job) if bad.image.map(is_link).any() else None
-        )
+        record["made"] = version(made_with, table)
+        record["raw"] = {name: digest(folder / name) for name in files}
+        record["archives"] = archive_stamps(folder)
+        bad_files = bad.image[~bad.image.map(is_link)]
+        record["bad"] = {name: size_of(folder, name) for name in bad_files}
+    tell(job, table, rows, counts)
 
 
 if __name__ == "__main__":

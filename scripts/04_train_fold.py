@@ -46,34 +46,32 @@ def by_torchrun(job, argv) -> None:
     """The same command in run.processes processes. Stop as the first of them did: torchrun makes 1
     of every exit code."""
     began = time.time()
-    if launch(__file__, argv, job.config.run.processes):
-        said = [
-            note
-            for note in stops_since(job.paths.category, began)
-            if note["command"].endswith(f" {job.args.member}")
-        ]
-        raise (
-            Stop(said[0]["message"], said[0]["code"])
-            if said
-            else Stop(
-                "one of its processes was killed, most often for want of memory; "
-                "torchrun's lines above say which",
-                137,
-            )
-        )
+    failed = launch(__file__, argv, job.config.run.processes)
+    if not failed:
+        return
+    for note in stops_since(job.paths.category, began):
+        if note["command"].endswith(f" {job.args.member}"):
+            raise Stop(note["message"], note["code"])
+    raise Stop(
+        "one of its processes was killed, most often for want of memory; "
+        "torchrun's lines above say which",
+        137,
+    )
+
+
+def fit_without_writing(model, job, k: int) -> None:
+    """One of several processes that is not the first: only what the first one writes counts."""
+    with TemporaryDirectory() as scratch:
+        model.fit(job, k, job.rows, Path(scratch) / "model.safetensors")
 
 
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
-    job = start(
-        __doc__,
-        argv,
-        ("--member", {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"}),
-        shares=True,
-    )
+    member = ("--member", {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"})
+    job = start(__doc__, argv, member, shares=True)
     name, k = job.member(TARGET)
-    model, processes = load_model(name), job.config.run.processes
-    if processes > world() == 1 and model.DISTRIBUTED:
+    model = load_model(name)
+    if model.DISTRIBUTED and world() == 1 and job.config.run.processes > 1:
         return by_torchrun(job, argv)
     if world() > 1 and not model.DISTRIBUTED:
         raise Stop(
@@ -83,9 +81,7 @@ def main(argv=None):
     if world() > 1:
         bind()  # to torchrun: killed, it takes all with it
     if not is_first():
-        with TemporaryDirectory() as scratch:  # what the first process writes is what counts
-            model.fit(job, k, job.rows, Path(scratch) / "model.safetensors")
-        return
+        return fit_without_writing(model, job, k)
     with job.writing(job.paths.model(job.args.member), processes=world()) as (part, record):
         record |= model.fit(job, k, job.rows, part)
     job.paths.checkpoint(job.args.member).unlink(missing_ok=True)

@@ -28,11 +28,8 @@ def gpus(config, member):
 
 
 def main(argv=None):
-    job = start(
-        __doc__,
-        argv,
-        ("--member", {"default": "heads_0", "help": "heads_<fold>, e.g. %(default)s"}),
-    )
+    member = ("--member", {"default": "heads_0", "help": "heads_<fold>, e.g. %(default)s"})
+    job = start(__doc__, argv, member)
     name, k = job.member(TARGET)
     with job.writing(job.paths.model(job.args.member)) as (part, record):
         record |= load_model(name).fit(job, k, job.rows, part)

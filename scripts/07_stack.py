@@ -59,31 +59,37 @@ def tell(scores: dict[str, float], score_name: str) -> None:
         )
 
 
+def second_level(x: np.ndarray, y: np.ndarray, known: np.ndarray, rows, seed: int) -> dict:
+    """{learner: prices (n,)}: a training row's by a learner fitted on the other folds, a test row's
+    by one fitted on all. x (n, columns) and y (n,) in logs; known (n,) the labelled rows."""
+    labels = np.where(known, y, np.nan)[:, None]
+    apply = partial(stack.apply_second_level, seed=seed)
+    logs, _ = cross_fitted(stack.labelled_logs, apply, x, labels, rows.fold)
+    return dict(zip(stack.PARTS, np.exp(logs).T, strict=True))
+
+
 def main(argv=None):
     job = start(__doc__, argv)
     if "stack" not in job.config.models:
         models = ", ".join(job.config.models)
         raise Stop(f"{job.paths.category} has no stack; its models are: {models}")
-    rows, seed = job.rows, job.config.data.seed
+    rows = job.rows
     with job.writing(job.paths.pred("stack_0")) as (part, record):
         numbers, names = stack.first_level(job, rows, predictions_of(job, rows))
-        known, target = stack.is_labelled(rows), rows.target
-        x, y = stack.in_logs(numbers, rows), stack.in_logs(np.expm1(target[:, 0]), rows)
+        known = stack.is_labelled(rows)
+        x = stack.in_logs(numbers, rows)
+        y = stack.in_logs(np.expm1(rows.target[:, 0]), rows)
         stack.check_columns(job, rows, x[known], names, y[known])
-        labels = np.where(known, y, np.nan)[:, None]
-        logs, _ = cross_fitted(
-            stack.labelled_logs, partial(stack.apply_second_level, seed=seed), x, labels, rows.fold
-        )
-        columns = dict(zip(names, numbers.T, strict=True))
-        columns["geometric mean"] = np.exp(x.mean(1))
-        columns |= dict(zip(stack.PARTS, np.exp(logs).T, strict=True))
-        score = partial(rows.task.score, target=target[known], outputs=rows.outputs)
-        record["scores"] = {name: score(column[known, None]) for name, column in columns.items()}
+        prices = dict(zip(names, numbers.T, strict=True))
+        prices["geometric mean"] = np.exp(x.mean(1))
+        prices |= second_level(x, y, known, rows, job.config.data.seed)
+        score = partial(rows.task.score, target=rows.target[known], outputs=rows.outputs)
+        record["scores"] = {name: score(price[known, None]) for name, price in prices.items()}
         linear = stack.fit_linear(x[known], y[known])[:-1].tolist()
         record["linear"] = dict(zip(names, linear, strict=True))
         record["raw"] = digests(job.config.data, job.config.stack)
-        pred, bad = np.log1p(columns["stack"])[:, None], np.zeros(len(rows.id), bool)
-        np.savez(part, id=rows.id, pred=pred, bad=bad)
+        pred = np.log1p(prices["stack"])[:, None]
+        np.savez(part, id=rows.id, pred=pred, bad=np.zeros(len(rows.id), bool))
     tell(record["scores"], rows.task.SCORE)
     log(out_of_fold=record["scores"]["stack"], columns=len(names), rows=len(rows.id))
 

@@ -130,6 +130,16 @@ def warn(job, scores: Scores) -> None:
             )
 
 
+def blend(preds: dict[str, np.ndarray], rows) -> tuple[np.ndarray, np.ndarray]:
+    """The ensemble (n, k) of {model: (n, k)}, and the weights (models, k) that test rows get.
+
+    A training row's weights are fitted on the other folds, a test row's on all folds.
+    """
+    fit = partial(rows.task.fit_blend, outputs=rows.outputs)
+    apply = partial(rows.task.apply_blend, outputs=rows.outputs)
+    return cross_fitted(fit, apply, np.stack(list(preds.values())), rows.target, rows.fold)
+
+
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     if any(str(word).split("=")[0] == "--merge" for word in argv):
@@ -138,23 +148,14 @@ def main(argv=None):
     with job.writing(job.paths.merged) as (part, record):
         rows, config = job.rows, job.config
         tables = {member: load_pred(job, rows, member) for member in graph.members(config)}
-        blind = without_picture(job, tables)
+        record["without_picture"] = without_picture(job, tables)
         preds = {model: merge_model(model, tables, rows) for model in config.models}
         last = graph.finals(config, job.paths)
-        ensemble, weights = cross_fitted(
-            partial(rows.task.fit_blend, outputs=rows.outputs),
-            partial(rows.task.apply_blend, outputs=rows.outputs),
-            np.stack([preds[model] for model in last]),
-            rows.target,
-            rows.fold,
-        )
+        ensemble, weights = blend({model: preds[model] for model in last}, rows)
         scores = Scores(rows, {**preds, "ensemble": ensemble}, config.data.n_folds)
-        record |= {
-            "scores": scores.tables,
-            "at_test_size": scores.at_test_size,
-            "without_picture": blind,
-            "weights_of_models": dict(zip(last, weights.tolist(), strict=True)),
-        }
+        record["scores"] = scores.tables
+        record["at_test_size"] = scores.at_test_size
+        record["weights_of_models"] = dict(zip(last, weights.tolist(), strict=True))
         np.savez(part, id=rows.id, pred=ensemble)
     scores.show()
     for model, weight in zip(last, weights, strict=True):

@@ -56,13 +56,10 @@ def answers(job, record: dict) -> pd.DataFrame:
     if job.config.post.decode == "fitted":
         answer, fitted = decode(rows, merged["pred"])
         if fitted is not None:  # else it is left as it was
-            record |= {
-                "score": task.score(answer[own], target[own], outputs),
-                "fitted": fitted.tolist(),
-            }
-    with replacing(
-        job.paths.answers
-    ) as part:  # for people and the report: decoding a hundred classes anew takes a minute
+            record["score"] = task.score(answer[own], target[own], outputs)
+            record["fitted"] = fitted.tolist()
+    # for people and the report: decoding a hundred classes anew takes a minute
+    with replacing(job.paths.answers) as part:
         np.savez(part, id=rows.id, answer=answer, of=read_record(job.paths.merged)["made"])
     record["scores"] = table = task.table(answer[own], target[own], outputs, merged["pred"][own])
     lines = {name: list(row.values()) for name, row in table.items()}
@@ -105,33 +102,34 @@ def list_mistakes(job, rows, answer) -> None:
     log(mistakes=len(wrong), listed_in=job.paths.mistakes)
 
 
+def check_file(job) -> None:
+    """--check FILE, and --truth FILE: say what is wrong with a submission, and score it."""
+    table = read_csv(job.args.check)
+    outputs = check(job, table, job.args.check)
+    if job.args.truth:
+        columns = load_task(job.config.task).truth_columns(job.config.data)
+        value, n = score(job, table, read_csv(job.args.truth, columns), outputs)
+        log(score=value, over=f"{n} of {len(table)} rows", against=job.args.truth)
+
+
+def submission(job, record: dict) -> pd.DataFrame:
+    """The submission's table, of a category that joins others theirs."""
+    if job.config.join:
+        return joined(job)
+    task = load_task(job.config.task)
+    table = answers(job, record)
+    return task.submission(raw_test(job), table, job.config.data, job.config.post)
+
+
 def main(argv=None):
-    job = start(
-        __doc__,
-        argv,
-        ("--check", {"metavar": "FILE", "type": Path}),
-        ("--truth", {"metavar": "FILE", "type": Path}),
-        joins=True,
-    )
+    file = {"metavar": "FILE", "type": Path}
+    job = start(__doc__, argv, ("--check", file), ("--truth", file), joins=True)
     if job.args.truth and not job.args.check:
         raise errors.Stop("--truth FILE scores what --check FILE names; give both")
-    task, data, post = load_task(job.config.task), job.config.data, job.config.post
     if job.args.check:
-        table = read_csv(job.args.check)
-        outputs = check(job, table, job.args.check)
-        if job.args.truth:
-            value, n = score(
-                job, table, read_csv(job.args.truth, task.truth_columns(data)), outputs
-            )
-            log(score=value, over=f"{n} of {len(table)} rows", against=job.args.truth)
-        return
+        return check_file(job)
     with job.writing(job.paths.submission) as (part, record):
-        table = (
-            joined(job)
-            if job.config.join
-            else task.submission(raw_test(job), answers(job, record), data, post)
-        )
-        table.to_csv(part, index=False)
+        submission(job, record).to_csv(part, index=False)
         check(job, read_csv(part), job.paths.submission)
 
 

@@ -1,27 +1,27 @@
-"""Nothing is fitted on rows it is scored on."""
+"""Cross-fitting: each fold gets parameters that were fitted on the other folds alone."""
 
 import numpy as np
 
 
 def cross_fitted(fit, apply, pred: np.ndarray, target: np.ndarray, fold: np.ndarray):
-    """apply(rows of each fold, fit(all other folds)); for test rows, fold -1, what was fitted on
-    all folds.
+    """Results (n, ...) of every row, and the parameters that the test rows get.
 
-    pred (..., n, k), target (n, a), fold (n,). fit(pred, target) → parameters; apply(pred,
-    parameters) → (m, ...). Gives the rows' results (n, ...) and the parameters that test rows get.
+    A training row's result is apply(its predictions, parameters fitted on the other folds); a test
+    row's, fold -1, comes from parameters fitted on all folds.
+    pred (..., n, k), target (n, a), fold (n,); fit(pred, target) gives parameters,
+    apply(pred, parameters) gives (rows, ...).
     """
-    final = fit(pred[..., fold >= 0, :], target[fold >= 0])
-    out = {
-        f: (
-            np.flatnonzero(fold == f),
-            final
-            if f < 0
-            else fit(pred[..., (fold >= 0) & (fold != f), :], target[(fold >= 0) & (fold != f)]),
-        )
-        for f in np.unique(fold)
-    }
-    parts = [apply(pred[..., rows, :], parameters) for rows, parameters in out.values()]
-    result = np.empty((len(fold), *parts[0].shape[1:]), parts[0].dtype)
-    for (rows, _), part in zip(out.values(), parts, strict=True):
-        result[rows] = part
-    return result, final
+    labelled = fold >= 0
+    for_test = fit(pred[..., labelled, :], target[labelled])
+    results = {}
+    for k in np.unique(fold):
+        parameters = for_test
+        if k >= 0:
+            others = labelled & (fold != k)
+            parameters = fit(pred[..., others, :], target[others])
+        results[k] = apply(pred[..., fold == k, :], parameters)
+    first = next(iter(results.values()))
+    joined = np.empty((len(fold), *first.shape[1:]), first.dtype)
+    for k, result in results.items():
+        joined[fold == k] = result
+    return joined, for_test

@@ -14,12 +14,12 @@ from common.files import load_npz, read_record
 from common.paths import folder
 from common.rows import Rows
 from config import categories
+from metrics import bootstrap
 from page import charts
 from page.blocks import Figure, Note, Section, Table
 from pipeline.decoding import decode, kept_answers
 from pipeline.load import load_rows
 from report.making import flat, shown
-from tasks.metrics import bootstrap
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """What the models are worth: every step's out-of-fold score with its interval, what it gains, fold
 by fold, output by output.
 
-Nothing is fitted on rows that it is scored on; intervals and gains are by tasks.metrics.bootstrap,
+Nothing is fitted on rows that it is scored on; intervals and gains are by metrics.bootstrap,
 gains on the same draws of rows.
 """
 
@@ -10,12 +10,12 @@ import pandas as pd
 
 from common.files import read_record
 from common.paths import Paths
+from metrics import bootstrap
 from page import charts
 from page.blocks import Figure, Note, Number, Section, Table
 from report.steps import DECODED, answers, best, steps
 from report.view import View
 from tasks import load_part
-from tasks.metrics import bootstrap
 
 
 def headline(view: View) -> list:

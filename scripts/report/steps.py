@@ -6,9 +6,9 @@ from functools import cache
 
 import numpy as np
 
+from metrics import bootstrap
 from pipeline import graph
 from report.view import View
-from tasks.metrics import bootstrap
 
 DECODED, ENSEMBLE = "decoded", "ensemble"
 

@@ -55,10 +55,7 @@ from types import ModuleType
 
 from common.errors import Stop
 
-NO_TASK = "metrics"  # the folder of this room that is none
-NAMES = sorted(
-    module.name for module in iter_modules(__path__) if module.ispkg and module.name != NO_TASK
-)
+NAMES = sorted(module.name for module in iter_modules(__path__) if module.ispkg)
 
 
 def load_task(name: str) -> ModuleType:

@@ -10,6 +10,7 @@ from hypothesis import example, given, strategies as st
 
 from common.rows import Rows
 from common.sections import Data
+from metrics.value_f1 import f1
 from models import reader
 from models.reader import Settings as Reader
 from models.reader.candidates import (
@@ -30,7 +31,6 @@ from models.reader.candidates import (
 )
 from models.reader.typical import ALIKE, SHARES, Usual, alike, alike_columns, group_numbers, spaces
 from tasks import entity
-from tasks.metrics.value_f1 import f1
 from texts import value_codes as slots
 from texts.units import UNITS
 

@@ -4,9 +4,9 @@ to columns that know too much."""
 import numpy as np
 import pytest
 
+from metrics.smape import smape
 from models.stack.leaks import suspicions
 from models.stack.second_level import PARTS, fit_linear, forest, second_level
-from tasks.metrics.smape import smape
 
 NAMES = ["a", "b", "c"]
 

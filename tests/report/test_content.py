@@ -13,6 +13,7 @@ from common.paths import Paths
 from common.rows import Rows
 from common.sections import Data
 from config import Config
+from metrics import bootstrap, calibration, label_quality as confident
 from page.blocks import Card, Cards, Figure, Note, Number, Section, Table, shorten
 from pipeline.job import Job
 from report import data, scores, steps, worst
@@ -20,7 +21,6 @@ from report.view import View, listed, look
 from tasks import load_task
 from tasks.attributes import figures as of_attributes
 from tasks.entity import figures as of_entity
-from tasks.metrics import bootstrap, calibration, label_quality as confident
 from tasks.price import figures as of_price
 from texts.value_codes import encode_values, pack
 
@@ -146,7 +146,7 @@ def test_the_interval_is_about_the_score_by_the_spread_of_the_draws():
 def test_the_interval_of_a_mean_is_that_of_the_textbook():
     target = np.random.default_rng(0).normal(3, 0.5, (2000, 1))
     task, answer = load_task("price"), np.full((2000, 1), 20.0)
-    from tasks.metrics.smape import terms
+    from metrics.smape import terms
 
     expected = 1.96 * 100 * terms(answer[:, 0], np.expm1(target[:, 0])).std() / np.sqrt(2000)
     draws = task.score_draws(

@@ -8,11 +8,11 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from common.errors import Stop
 from common.sections import Data, Post
+from metrics import f1
 from pipeline.crossfit import cross_fitted
 from pipeline.folds import assign_folds
 from tasks import attributes
 from tasks.attributes import offsets
-from tasks.metrics import f1
 
 OUTPUTS = {"Sarees/attr_1": ["a", "b", "c"], "Sarees/attr_2": ["no", "yes"]}
 DATA = Data(categories=("Sarees",))

@@ -7,9 +7,9 @@ import pytest
 
 from common.errors import Stop
 from common.sections import Data
+from metrics.value_f1 import best_threshold, f1
 from pipeline.folds import assign_parts
 from tasks import entity
-from tasks.metrics.value_f1 import best_threshold, f1
 from texts.units import ENTITIES, UNITS
 from texts.value_codes import NONE, OTHER, WIDTH, combine, encode_values, pack
 

@@ -6,9 +6,9 @@ import pytest
 
 from common.errors import Stop
 from common.sections import Data, Post
+from metrics.smape import best_shift, shift_if_worth, smape
 from networks.losses import smape_loss
 from tasks import price
-from tasks.metrics.smape import best_shift, shift_if_worth, smape
 
 DATA = Data(
     folder="shop",

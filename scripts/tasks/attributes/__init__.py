@@ -16,8 +16,8 @@ from common.errors import Stop
 from common.questions import CLASSES
 from common.tables import FIXED, distinct, group_column, id_problems, read_csv
 from images.names import image_names
+from metrics import f1
 from tasks.attributes import offsets
-from tasks.metrics import f1
 
 ASKS, MODE, SCORE, RANGE, BASELINE = CLASSES, "max", "hm", (0, 1), "majority"
 Outputs = dict[str, list[str]]

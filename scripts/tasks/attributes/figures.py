@@ -4,11 +4,11 @@ wrong."""
 import numpy as np
 import pandas as pd
 
+from metrics import calibration, f1, label_quality as confident
 from page import charts
 from page.blocks import Figure, Note, Table, Verdict
 from tasks.attributes import slices
 from tasks.attributes.analysis import labels
-from tasks.metrics import calibration, f1, label_quality as confident
 
 MOST = 16  # classes of a confusion; the rest are "other"
 LEAST = 10  # labelled rows of a class whose F1 is worth a line

@@ -3,7 +3,7 @@ exponent, then exact steps, shrunk."""
 
 import numpy as np
 
-from tasks.metrics.f1 import hm, scores
+from metrics.f1 import hm, scores
 
 
 def fit(pred: np.ndarray, target: np.ndarray, support: int = 10, shrink: float = 0.5) -> np.ndarray:

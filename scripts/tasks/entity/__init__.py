@@ -16,8 +16,8 @@ from common.log import log
 from common.questions import VALUE
 from common.tables import distinct, group_column, id_problems, more, read_csv
 from images.names import image_names
+from metrics.value_f1 import best_threshold, f1, f1_draws
 from tasks.entity.prompts import pattern, prompt, refine_prompt  # noqa: F401, verbs of this task
-from tasks.metrics.value_f1 import best_threshold, f1, f1_draws
 from texts.units import ENTITIES, UNITS
 from texts.value_codes import (
     NAMES,

@@ -4,10 +4,10 @@ wrong."""
 import numpy as np
 import pandas as pd
 
+from metrics import bootstrap, calibration
+from metrics.value_f1 import f1, judge
 from page import charts
 from page.blocks import Figure, Note, Table, Verdict
-from tasks.metrics import bootstrap, calibration
-from tasks.metrics.value_f1 import f1, judge
 from texts.units import FACTORS, UNITS
 from texts.value_codes import NAMES, NONE, OTHER, SLOTS, WIDTH, has_value, same
 from texts.values import spell

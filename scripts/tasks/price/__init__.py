@@ -13,7 +13,7 @@ from common.errors import Stop
 from common.questions import NUMBER
 from common.tables import distinct, group_column, id_problems, more, read_csv
 from images.names import image_names
-from tasks.metrics.smape import shift_if_worth, smape, terms
+from metrics.smape import shift_if_worth, smape, terms
 
 ASKS, MODE, SCORE, RANGE, BASELINE = NUMBER, "min", "smape", (0, 200), "median"
 SCORES_MEAN = (

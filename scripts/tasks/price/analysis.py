@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from common.errors import Stop
-from tasks.metrics.smape import smape
+from metrics.smape import smape
 from tasks.price import paragraphs
 from tasks.raw import Raw, Tables, counted, listed, spread
 from texts.quantities import TABLE, item_names, number

@@ -4,9 +4,9 @@ wrong."""
 import numpy as np
 import pandas as pd
 
+from metrics.smape import smape, terms
 from page import charts
 from page.blocks import Figure, Note, Table, Verdict
-from tasks.metrics.smape import smape, terms
 from tasks.price import paragraphs
 
 TENTHS = 10

@@ -39,7 +39,7 @@ all: $(if $(RAY),$(READY),$(ALL))  ## everything, up to submissions/<CATEGORY>.c
 	$(if $(RAY),$(ray))
 
 every: $(READY)  ## all categories of COMPETITION, then its one submission
-	+$(if $(RAY),,set -e; for category in $$($(PYTHON) scripts/plan.py $(COMPETITION) --joined); do $(MAKE) all CATEGORY=$$category; done)
+	+$(if $(RAY),,set -e; for category in $$($(PYTHON) scripts/plan.py $(COMPETITION) --concat); do $(MAKE) all CATEGORY=$$category; done)
 	+$(MAKE) all CATEGORY=$(COMPETITION)
 
 # FORCE where an earlier version drew less

@@ -7,7 +7,7 @@ from config import Config
 
 config = Config(
     task="entity",
-    models=("reader",),
+    models=("ranker",),
     data=dict(
         folder="demo_entity",
         id="index",

@@ -7,7 +7,7 @@ from config import Config
 
 config = Config(
     task="price",
-    models=("ridge", "table", "stack"),
+    models=("ridge", "lightgbm", "stack"),
     data=dict(
         folder="demo_price",
         id="sample_id",

@@ -6,5 +6,5 @@ make demo
 from config import Config
 
 config = Config(
-    task="attributes", join=("demo_tees", "demo_dresses"), data=dict(folder="demo_taxonomy")
+    task="attributes", concat=("demo_tees", "demo_dresses"), data=dict(folder="demo_taxonomy")
 )

@@ -25,7 +25,7 @@ config = Config(
         train_image="{image_link}",
         test_image="{image_link}",
         parts=100,
-        val_rows=2000,
+        max_train_rows=2000,
     ),
     images=dict(cache=False),
     vlm=dict(bits=4),

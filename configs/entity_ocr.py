@@ -7,7 +7,7 @@ from config import Config
 
 config = Config(
     task="entity",
-    models=("reader",),
+    models=("ranker",),
     data=dict(
         folder="entity_ocr",
         id="index",
@@ -19,5 +19,5 @@ config = Config(
         train_image="",
         test_image="",
     ),
-    reader=dict(labels="labels_263k.csv.gz"),
+    ranker=dict(labels="labels_263k.csv.gz"),
 )

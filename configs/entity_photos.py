@@ -10,7 +10,7 @@ from config import Config
 
 config = Config(
     task="entity",
-    models=("reader",),
+    models=("ranker",),
     data=dict(
         folder="entity",
         id="index",
@@ -23,5 +23,5 @@ config = Config(
     ),
     images=dict(cache=False),
     ocr=dict(scales=(2, 1)),
-    reader=dict(labels="labels_263k.csv.gz"),
+    ranker=dict(labels="labels_263k.csv.gz"),
 )

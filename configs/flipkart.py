@@ -4,7 +4,7 @@ Its descriptions say "for Rs.449": three of four state the very price that is as
 too. The leak check takes the model that reads it for one that saw its own rows; hence stack.trust.
 
     make all CATEGORY=flipkart
-    make all CATEGORY=flipkart SET="table.encoder=<folder> table.image=timm:tf_efficientnet_lite0"
+    make all CATEGORY=flipkart SET="lightgbm.encoder=<folder> lightgbm.image=timm:tf_efficientnet_lite0"
 
 The folder is one of a sentence-transformers model.
 """
@@ -13,7 +13,7 @@ from config import Config
 
 config = Config(
     task="price",
-    models=("ridge", "mlp", "svr", "table", "stack"),
+    models=("ridge", "mlp", "svr", "lightgbm", "stack"),
     data=dict(
         folder="flipkart",
         id="uniq_id",
@@ -30,5 +30,5 @@ config = Config(
         test_image="images/{image}",
     ),
     images=dict(size=224),
-    stack=dict(trust=("table",)),
+    stack=dict(trust=("lightgbm",)),
 )

@@ -3,14 +3,14 @@
 make all CATEGORY=price
 
 With the embeddings of a sentence-transformers model, and neighbours in them too:
-make all CATEGORY=price SET="table.encoder=<its folder>"
+make all CATEGORY=price SET="lightgbm.encoder=<its folder>"
 """
 
 from config import Config
 
 config = Config(
     task="price",
-    models=("ridge", "mlp", "svr", "table", "stack"),
+    models=("ridge", "mlp", "svr", "lightgbm", "stack"),
     data=dict(
         folder="price",
         id="sample_id",

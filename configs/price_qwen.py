@@ -1,4 +1,4 @@
-"""The seed's final system: V2 on Qwen2.5-VL's embeddings of picture and text; 43.08 on the
+"""The published notebook's final system: V2 on Qwen2.5-VL's embeddings of picture and text; 43.08 on the
 challenge's test set.
 
 make all CATEGORY=price_qwen

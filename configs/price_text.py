@@ -2,14 +2,14 @@
 did (40.33, the large model).
 
 make all CATEGORY=price_text
-make all CATEGORY=price_text SET="text.model=microsoft/deberta-v3-large text.batch=16"
+make all CATEGORY=price_text SET="transformer.model=microsoft/deberta-v3-large transformer.batch=16"
 """
 
 from config import Config
 
 config = Config(
     task="price",
-    models=("text",),
+    models=("transformer",),
     data=dict(
         folder="price",
         id="sample_id",

@@ -5,4 +5,4 @@ make every COMPETITION=visual_taxonomy
 
 from config import Config
 
-config = Config(task="attributes", join=("c1", "c2", "c3", "c4", "c5"))
+config = Config(task="attributes", concat=("c1", "c2", "c3", "c4", "c5"))

@@ -63,7 +63,7 @@ def record_of(job, raw) -> dict:
 def main(argv=None):
     job = start(__doc__, argv, ("--pictures", PICTURES))
     if job.args.pictures < 0:
-        raise errors.Stop(
+        raise errors.UserError(
             f"--pictures {job.args.pictures} is no number of pictures; give 0 for all, or e.g. 2000"
         )
     config = job.config

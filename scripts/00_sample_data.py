@@ -30,7 +30,7 @@ def main(argv=None):
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     if args.rows is not None and args.rows < 8:
-        raise errors.Stop(
+        raise errors.UserError(
             f"--rows {args.rows} is too few to have every kind of fault in; give 8 or more"
         )
     top, drawn = folder("input"), {}

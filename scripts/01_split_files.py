@@ -4,7 +4,7 @@ or any csv → N files.
 Reads   <input_path>/<data.folder>/train.csv, test.csv and what the task needs beside them;
         with data.group=image also working/<category>/images.csv: which rows show the same picture,
         or nearly
-Writes  working/<category>/folds.csv: id (train:12, test:12), split, fold (-1 for test), dev (1:
+Writes  working/<category>/folds.csv: id (train:12, test:12), split, fold (-1 for test), validation (1:
         picks epochs, is never trained on), part, image, group, text where rows have one, then the
         targets as text, "" where not labelled
 Stops   at once when weights that a later step starts from cannot be had
@@ -25,7 +25,7 @@ from common.paths import input_folder
 from common.stops import run
 from pipeline.folds import split_rows
 from pipeline.job import start
-from pipeline.load import draw_rows
+from pipeline.load import sample_rows
 from pipeline.preflight import preflight
 from tasks import load_task
 
@@ -67,13 +67,13 @@ def main(argv=None):
     with job.writing(job.paths.folds) as (part, record):
         rows, files = task.read_rows(data, folder)
         outputs = task.outputs(rows)
-        rows, target = split_rows(job, draw_rows(rows, data), outputs)
+        rows, target = split_rows(job, sample_rows(rows, data), outputs)
         rows.to_csv(part, index=False)
         record["raw"] = {name: digest(folder / name) for name in files}
         record["outputs"] = outputs
         # the same on every machine, so that parts answered elsewhere belong to it
         version = json.dumps([data.folder, outputs, digest(part)["sha256"]])
-        record["made"] = sha256(version.encode()).hexdigest()
+        record["version"] = sha256(version.encode()).hexdigest()
     log(
         train=len(target),
         test=len(rows) - len(target),

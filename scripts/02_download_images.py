@@ -32,7 +32,7 @@ from common.log import log
 from common.paths import input_folder
 from common.stops import run
 from images.archives import archive_stamps
-from images.cache import COLUMNS, Growing
+from images.cache import COLUMNS, CacheWriter
 from images.duplicates import find_twins, stored_colours
 from images.locate import open_pictures
 from images.names import is_link, size_of
@@ -54,7 +54,7 @@ WHICH_PICTURES = (
     "data.train_image",
     "data.test_image",
     "data.question",
-    "data.val_rows",
+    "data.max_train_rows",
 )
 
 
@@ -63,18 +63,20 @@ def needs(config, paths, name):
 
 
 def settings(config, name):
-    drawn = ["data.seed"] if config.data.val_rows else []
+    drawn = ["data.seed"] if config.data.max_train_rows else []
     return ["task", "images", *WHICH_PICTURES, *drawn]
 
 
 def ingest(job, rows: pd.DataFrame, pictures, made_with: str) -> pd.DataFrame:
     """Every picture of the rows into the cache; a line per picture, by name."""
-    from images.ingest import Obtainer  # loads what downloads need, which make's questions do not
+    from images.ingest import (
+        ImageIngester,  # loads what downloads need, which make's questions do not
+    )
 
     paths = job.paths
-    with Growing(paths.cache, sha256(made_with.encode()).hexdigest(), paths.images) as cache:
-        obtainer = Obtainer(job.config, pictures, paths.downloads, cache)
-        obtainer.obtain(sorted(set(rows.image)), job.args.retry)
+    with CacheWriter(paths.cache, sha256(made_with.encode()).hexdigest(), paths.images) as cache:
+        obtainer = ImageIngester(job.config, pictures, paths.downloads, cache)
+        obtainer.ingest(sorted(set(rows.image)), job.args.retry)
         first_ids = rows.drop_duplicates("image").set_index("image").id.sort_index()
         lines = [cache.ledger.done[image] for image in first_ids.index]
     table = pd.DataFrame(lines, columns=COLUMNS)
@@ -89,11 +91,11 @@ def write_beside(file, table: pd.DataFrame) -> None:
 
 
 def require_some(rows: pd.DataFrame, bad: pd.DataFrame, pictures, job) -> None:
-    """Stop when none of a split's pictures can be used."""
+    """Raises UserError when none of a split's pictures can be used."""
     reasons = bad.set_index("image").reason
     for split, images in rows.groupby("split").image:
         if images.isin(reasons.index).all():
-            raise errors.Stop(none_usable(split, images, reasons, pictures, job))
+            raise errors.UserError(none_usable(split, images, reasons, pictures, job))
 
 
 def none_usable(split: str, images: pd.Series, reasons: pd.Series, pictures, job) -> str:
@@ -150,7 +152,7 @@ def tell(job, table: pd.DataFrame, rows: pd.DataFrame, counts: pd.DataFrame) -> 
 
 def require_pattern(job) -> None:
     if not job.config.data.train_image:
-        raise errors.Stop(
+        raise errors.UserError(
             f"data.train_image is empty: {job.paths.category} has no pictures; write e.g. "
             f"data.train_image=images/{{id}}.jpg"
         )
@@ -173,7 +175,7 @@ def main(argv=None):
         table.drop(columns=["stamp", "colours"]).to_csv(part, index=False)
         write_beside(paths.dir / "failed.csv", bad[["id", "image", "status", "reason"]])
         write_beside(paths.dir / "duplicates.csv", pairs)
-        record["made"] = version(made_with, table)
+        record["version"] = version(made_with, table)
         record["raw"] = {name: digest(folder / name) for name in files}
         record["archives"] = archive_stamps(folder)
         bad_files = bad.image[~bad.image.map(is_link)]

@@ -9,17 +9,17 @@ Writes  working/<category>/features/<source>.npy float16 and <source>.names.npy,
           <timm encoder>       (n, views, d) pooled
           text:<encoder>, image:<encoder>, joint:<encoder>
                                (n, d) pooled or (n, tokens, d), of a transformers model
-          table_<fold>         (n, c) what the table reads
+          lightgbm_<fold>         (n, c) what the table reads
         features/ocr.csv       lines of text on the pictures: image, line (-1: none), text, score,
                                corners, size of the picture
-        features/words.npz     the texts' n-grams
-        features/near.npz      each row's nearest training rows
+        features/ngrams.npz     the texts' n-grams
+        features/neighbors.npz      each row's nearest training rows
         A network's features and ocr go on where a killed run was
 Run     python scripts/03_extract_features.py c2 --source net_0
         python scripts/03_extract_features.py price_v2 --source text:google/embeddinggemma-300m
 """
 
-from common.paths import plain
+from common.paths import safe_name
 from common.stops import run
 from pipeline.job import start
 from pipeline.sources import source_of
@@ -43,7 +43,7 @@ def gpus(config, stem):
 def main(argv=None):
     help_ = "one of the above, e.g. words, net_0, text:<encoder>"
     job = start(__doc__, argv, (OPTION, {"required": True, "help": help_}))
-    stem = plain(job.args.source)
+    stem = safe_name(job.args.source)
     source_of(stem).write(job, stem)
 
 

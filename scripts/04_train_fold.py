@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from common.errors import Stop
-from common.processes import bind, is_first, world
+from common.errors import UserError
+from common.processes import die_with_parent, is_first, world_size
 from common.stops import run, stops_since
 from models import inputs_of, load_model, split_member
 from networks.distributed import launch
@@ -51,8 +51,8 @@ def by_torchrun(job, argv) -> None:
         return
     for note in stops_since(job.paths.category, began):
         if note["command"].endswith(f" {job.args.member}"):
-            raise Stop(note["message"], note["code"])
-    raise Stop(
+            raise UserError(note["message"], note["code"])
+    raise UserError(
         "one of its processes was killed, most often for want of memory; "
         "torchrun's lines above say which",
         137,
@@ -71,18 +71,18 @@ def main(argv=None):
     job = start(__doc__, argv, member, shares=True)
     name, k = job.member(TARGET)
     model = load_model(name)
-    if model.DISTRIBUTED and world() == 1 and job.config.run.processes > 1:
+    if model.DISTRIBUTED and world_size() == 1 and job.config.run.processes > 1:
         return by_torchrun(job, argv)
-    if world() > 1 and not model.DISTRIBUTED:
-        raise Stop(
+    if world_size() > 1 and not model.DISTRIBUTED:
+        raise UserError(
             f"{job.args.member} trains in one process; run: python "
             f"scripts/04_train_fold.py {job.paths.category} --member {job.args.member}"
         )
-    if world() > 1:
-        bind()  # to torchrun: killed, it takes all with it
+    if world_size() > 1:
+        die_with_parent()  # to torchrun: killed, it takes all with it
     if not is_first():
         return fit_without_writing(model, job, k)
-    with job.writing(job.paths.model(job.args.member), processes=world()) as (part, record):
+    with job.writing(job.paths.model(job.args.member), processes=world_size()) as (part, record):
         record |= model.fit(job, k, job.rows, part)
     job.paths.checkpoint(job.args.member).unlink(missing_ok=True)
 

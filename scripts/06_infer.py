@@ -3,7 +3,7 @@ language model's replies, a part.
 
 Reads   working/<category>/folds.csv and what the member's model reads
 Writes  working/<category>/pred/<member>.npz
-            id (n,), pred (n, k), bad (n,) true where the model had no picture to see and what is
+            id (n,), pred (n, k), missing (n,) true where the model had no picture to see and what is
             commonest in the other folds is the answer
         working/<category>/pred/<member>.csv, of a language model
             id, reply, reason why there is none; row by row, so that a killed run goes on
@@ -14,7 +14,7 @@ Run     python scripts/06_infer.py c2 --member net_0
 import numpy as np
 
 from common.log import log
-from common.stops import run, stop_in_time
+from common.stops import check_time_limit, run
 from images.cache import load_pictures
 from llm.replies import write_replies
 from models import inputs_of, is_trained, load_model, split_member
@@ -40,18 +40,18 @@ def gpus(config, member):
 
 
 def predict(job, model, k: int) -> dict[str, np.ndarray]:
-    """id (m,), pred (m, K) and bad (m,) of the rows that member k predicts; where the model needs a
+    """id (m,), pred (m, K) and missing (m,) of the rows that member k predicts; where the model needs a
     picture and there is none, pred is the baseline's."""
     rows = job.rows
-    wanted = rows.predicted(k)
-    seen = np.ones(len(wanted), bool)
+    idx = rows.predicted(k)
+    seen = np.ones(len(idx), bool)
     if model.NEEDS_IMAGE:
         _, position = load_pictures(job, rows)
-        seen = position[wanted] >= 0
-    pred = np.tile(rows.prior(k), (len(wanted), 1))
-    pred[seen] = model.predict(job, k, rows, wanted[seen])
-    bad = model.unseen(job, rows)[wanted] if hasattr(model, "unseen") else ~seen
-    return {"id": rows.id[wanted], "pred": pred, "bad": bad}
+        seen = position[idx] >= 0
+    pred = np.tile(rows.baseline(k), (len(idx), 1))
+    pred[seen] = model.predict(job, k, rows, idx[seen])
+    missing = model.missing_image(job, rows)[idx] if hasattr(model, "missing_image") else ~seen
+    return {"id": rows.id[idx], "pred": pred, "missing_image": missing}
 
 
 def main(argv=None):
@@ -59,20 +59,20 @@ def main(argv=None):
     job = start(__doc__, argv, (OPTION, option))
     name, k = job.member(TARGET)
     model = load_model(name)
-    stop_in_time(job.config.run)
+    check_time_limit(job.config.run)
     if model.PER == "part":
         return write_replies(job, model, name, k)
     with job.writing(job.paths.pred(job.args.member)) as (part, record):
         table = predict(job, model, k)
-        wanted = job.rows.predicted(k)
-        own = job.rows.fold[wanted] == k
-        record["score"] = job.rows.score(table["pred"][own], wanted[own])
-        record |= {"rows": len(wanted), "without_picture": int(table["bad"].sum())}
+        idx = job.rows.predicted(k)
+        own = job.rows.fold[idx] == k
+        record["score"] = job.rows.score(table["pred"][own], idx[own])
+        record |= {"rows": len(idx), "without_picture": int(table["missing_image"].sum())}
         np.savez(part, **table)
-    if hasattr(model, "done"):
-        model.done(job, k)
+    if hasattr(model, "clean_up"):
+        model.clean_up(job, k)
     counts = {"rows": int(own.sum()), "test_rows": int((~own).sum())}
-    if model.NEEDS_IMAGE or table["bad"].any():
+    if model.NEEDS_IMAGE or table["missing_image"].any():
         counts["without_picture"] = record["without_picture"]
     log(member=job.args.member, out_of_fold=record["score"], **counts)
 

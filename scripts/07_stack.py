@@ -15,7 +15,7 @@ from functools import partial
 
 import numpy as np
 
-from common.errors import Stop
+from common.errors import UserError
 from common.files import load_npz
 from common.log import log, log_table
 from common.stops import run
@@ -72,7 +72,7 @@ def main(argv=None):
     job = start(__doc__, argv)
     if "stack" not in job.config.models:
         models = ", ".join(job.config.models)
-        raise Stop(f"{job.paths.category} has no stack; its models are: {models}")
+        raise UserError(f"{job.paths.category} has no stack; its models are: {models}")
     rows = job.rows
     with job.writing(job.paths.pred("stack_0")) as (part, record):
         numbers, names = stack.first_level(job, rows, predictions_of(job, rows))
@@ -89,7 +89,7 @@ def main(argv=None):
         record["linear"] = dict(zip(names, linear, strict=True))
         record["raw"] = digests(job.config.data, job.config.stack)
         pred = np.log1p(prices["stack"])[:, None]
-        np.savez(part, id=rows.id, pred=pred, bad=np.zeros(len(rows.id), bool))
+        np.savez(part, id=rows.id, pred=pred, missing_image=np.zeros(len(rows.id), bool))
     tell(record["scores"], rows.task.SCORE)
     log(out_of_fold=record["scores"]["stack"], columns=len(names), rows=len(rows.id))
 

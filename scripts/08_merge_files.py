@@ -65,11 +65,11 @@ def merge_model(model: str, tables: dict, rows) -> np.ndarray:
 
 
 def without_picture(job, tables: dict) -> list[str]:
-    """Ids of the rows that a member had no picture of. Stop where these are all test rows."""
-    blind = set().union(*(table["id"][table["bad"]] for table in tables.values()))
+    """Ids of the rows that a member had no picture of. Raises UserError where these are all test rows."""
+    blind = set().union(*(table["id"][table["missing_image"]] for table in tables.values()))
     test = job.rows.id[job.rows.fold < 0]
     if len(test) and blind.issuperset(test):
-        raise errors.Stop(
+        raise errors.UserError(
             f"none of the {len(test)} test rows' pictures could be read; "
             f"pred/{next(iter(tables))} and its like say "
             "why: put the pictures where data.test_image says, then run the same command again"
@@ -86,7 +86,7 @@ class Scores:
 
     def __init__(self, rows, preds: dict[str, np.ndarray], n_folds: int):
         self.rows, self.task, own = rows, rows.task, rows.fold >= 0
-        baseline = np.stack([rows.prior(k) for k in range(n_folds)])[rows.fold]
+        baseline = np.stack([rows.baseline(k) for k in range(n_folds)])[rows.fold]
         preds = {self.task.BASELINE: baseline, **preds}
         target, outputs, self.n_test = rows.target[own], rows.outputs, int((~own).sum())
         self.tables, self.official, self.at_test_size = {}, {}, {}
@@ -150,7 +150,7 @@ def main(argv=None):
         tables = {member: load_pred(job, rows, member) for member in graph.members(config)}
         record["without_picture"] = without_picture(job, tables)
         preds = {model: merge_model(model, tables, rows) for model in config.models}
-        last = graph.finals(config, job.paths)
+        last = graph.final_models(config, job.paths)
         ensemble, weights = blend({model: preds[model] for model in last}, rows)
         scores = Scores(rows, {**preds, "ensemble": ensemble}, config.data.n_folds)
         record["scores"] = scores.tables

@@ -1,6 +1,6 @@
 """Merged predictions → the submission as the organisers want it, checked by their rules.
 
-Reads   working/<category>/folds.csv, merged.npz; the raw test.csv for its order; with config join,
+Reads   working/<category>/folds.csv, merged.npz; the raw test.csv for its order; with config concat,
         those categories' submissions
 Writes  <submissions_path>/<category>.csv
             its record has the honest gain of the decoding
@@ -30,20 +30,20 @@ from common.tables import read_csv
 from pipeline.decoding import decode
 from pipeline.job import start
 from pipeline.load import read_folds
-from pipeline.submission import check, joined, raw_test, score
+from pipeline.submission import check, concatenated, raw_test, score
 from tasks import load_task
 
 TARGET = "submissions/*.csv"
 
 
 def needs(config, paths, name):
-    if config.join:
-        return [Paths(category).submission for category in config.join]
+    if config.concat:
+        return [Paths(category).submission for category in config.concat]
     return [paths.folds, paths.merged]
 
 
 def settings(config, name):
-    return ["join", "post"]
+    return ["concat", "post"]
 
 
 def answers(job, record: dict) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def answers(job, record: dict) -> pd.DataFrame:
             record["fitted"] = fitted.tolist()
     # for people and the report: decoding a hundred classes anew takes a minute
     with replacing(job.paths.answers) as part:
-        np.savez(part, id=rows.id, answer=answer, of=read_record(job.paths.merged)["made"])
+        np.savez(part, id=rows.id, answer=answer, of=read_record(job.paths.merged)["version"])
     record["scores"] = table = task.table(answer[own], target[own], outputs, merged["pred"][own])
     lines = {name: list(row.values()) for name, row in table.items()}
     if len(lines) > 1:
@@ -88,7 +88,7 @@ def answers(job, record: dict) -> pd.DataFrame:
         expected_on_test=record["score_at_test_size"],
         test_rows=int((~own).sum()),
     )
-    return task.spell(answer[~own], outputs).set_index(rows.id[~own])
+    return task.format_answers(answer[~own], outputs).set_index(rows.id[~own])
 
 
 def list_mistakes(job, rows, answer) -> None:
@@ -114,8 +114,8 @@ def check_file(job) -> None:
 
 def submission(job, record: dict) -> pd.DataFrame:
     """The submission's table, of a category that joins others theirs."""
-    if job.config.join:
-        return joined(job)
+    if job.config.concat:
+        return concatenated(job)
     task = load_task(job.config.task)
     table = answers(job, record)
     return task.submission(raw_test(job), table, job.config.data, job.config.post)
@@ -125,7 +125,7 @@ def main(argv=None):
     file = {"metavar": "FILE", "type": Path}
     job = start(__doc__, argv, ("--check", file), ("--truth", file), joins=True)
     if job.args.truth and not job.args.check:
-        raise errors.Stop("--truth FILE scores what --check FILE names; give both")
+        raise errors.UserError("--truth FILE scores what --check FILE names; give both")
     if job.args.check:
         return check_file(job)
     with job.writing(job.paths.submission) as (part, record):

@@ -22,7 +22,7 @@ FINAL = True  # make all is to make it: it shows all there is, when there is no 
 
 def needs(config, paths, name):
     others = [file for file in graph.finished(config, paths) if file != paths.report]
-    return [paths.submission, *others, *(Paths(category).report for category in config.join)]
+    return [paths.submission, *others, *(Paths(category).report for category in config.concat)]
 
 
 def settings(config, name):

@@ -7,7 +7,7 @@ Prints  words that are rules of make: FILES+=file for each file and ALL+=file fo
 Reads   configs/<category>.py, the records in working/<category>/ and submissions/
 Run     python scripts/plan.py c2            the rules
         python scripts/plan.py c2 --why      what would be made, and why
-        python scripts/plan.py c2 --joined   the categories that this one joins
+        python scripts/plan.py c2 --concat   the categories that this one is made of
 """
 
 from common.stops import run
@@ -27,17 +27,19 @@ def rules(job, steps: dict, stale: dict) -> list[str]:
 
 
 def main(argv=None):
-    flags = [(name, {"action": "store_true"}) for name in ("--why", "--joined")]
+    flags = [(name, {"action": "store_true"}) for name in ("--why", "--concat")]
     job = start(__doc__, argv, *flags, joins=True)
-    if job.args.joined:
-        return print(*job.config.join)
+    if job.args.concat:
+        return print(*job.config.concat)
     steps = graph.steps(job.config, job.paths)
     stale = graph.stale(job.config, steps)
     if job.args.why:
         lines = [f"{target} {why}: {steps[target].command}" for target, why in stale.items()]
         return print(*lines or ["nothing: all files are as today's config says"], sep="\n")
     needed = set(steps)
-    if job.config.data.train_image and not job.config.join:  # make images is for all that have some
+    if (
+        job.config.data.train_image and not job.config.concat
+    ):  # make images is for all that have some
         steps = graph.steps(job.config, job.paths, job.paths.images)
         stale = graph.stale(job.config, steps)
     tell_replaced(stale, needed)

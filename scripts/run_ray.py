@@ -27,7 +27,7 @@ import sys
 import time
 from pathlib import Path
 
-from common.errors import AGAIN, Stop
+from common.errors import AGAIN, UserError
 from common.log import log
 from common.paths import ROOT, Paths, folder
 from common.stops import deadline, run
@@ -64,13 +64,13 @@ def outdated(job: Job, only=()) -> dict[Path, tuple[graph.Step, Job]]:
     these, and what they need."""
     parts = [
         outdated(Job(load(name, job.overrides), Paths(name), job.args, job.overrides))
-        for name in job.config.join
+        for name in job.config.concat
     ]
     found = {target: made for part in parts for target, made in part.items()}
     steps = graph.steps(job.config, job.paths)
     stale = graph.stale(job.config, steps)
     if unknown := set(only) - steps.keys():
-        raise Stop(
+        raise UserError(
             f"{unknown.pop()} is none of the files of {job.paths.category}; there are: "
             f"{', '.join(map(str, steps))}"
         )
@@ -87,13 +87,13 @@ def outdated(job: Job, only=()) -> dict[Path, tuple[graph.Step, Job]]:
 
 
 def connect(address: str, jobs: int) -> None:
-    """Join the cluster at the address, or start Ray on this machine. Stop when it is not installed,
+    """Join the cluster at the address, or start Ray on this machine. Raises UserError when it is not installed,
     or not there."""
     os.environ.update(QUIET | os.environ)
     try:
         import ray
     except ImportError:
-        raise Stop(
+        raise UserError(
             f"ray is not installed; run: {sys.executable} -m pip install ray, or make "
             "without ENGINE=ray"
         ) from None
@@ -112,7 +112,7 @@ def connect(address: str, jobs: int) -> None:
             socket.create_connection((host, int(port)), 10).close()  # Ray would try for minutes
         ray.init(address or "local", logging_level="ERROR", **own)
     except (OSError, RuntimeError, ValueError) as error:
-        raise Stop(
+        raise UserError(
             f"no Ray at {address or 'this machine'}: {str(error).splitlines()[0]}; on the "
             "first machine run: ray start --head"
         ) from None
@@ -150,7 +150,7 @@ def require_shared() -> None:
         ]
         for node, missing in zip(nodes, ray.get(asked), strict=True):
             if missing:
-                raise Stop(
+                raise UserError(
                     f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']}) does "
                     f"not see {tokens.get(missing[0], missing[0])} of this "
                     "machine: mount it there at the same path, e.g. by NFS, or take that "
@@ -165,11 +165,11 @@ def run_step(command: str, overrides: list[str], environment: dict, limit: float
     """What a worker does once the needs are made: run the script in a process that dies with it,
     and pass on what that says.
 
-    Raises Stop, which is final, and ChildProcessError, for another try, where the process was
+    Raises UserError, which is final, and ChildProcessError, for another try, where the process was
     killed.
     """
     if time.time() > limit:
-        raise Stop(
+        raise UserError(
             f"{command}: the time limit has come; run the same command again, it goes on from here",
             AGAIN,
         )
@@ -202,7 +202,7 @@ def run_step(command: str, overrides: list[str], environment: dict, limit: float
             "memory try fewer steps at a time"
         )
     if code:
-        raise Stop(f"{command}: {said.removeprefix(f'{script}.py: ')}", code)
+        raise UserError(f"{command}: {said.removeprefix(f'{script}.py: ')}", code)
 
 
 def submit(todo: dict) -> dict:
@@ -215,7 +215,7 @@ def submit(todo: dict) -> dict:
         config, needs = job.config, [made[need] for need in step.needs if need in made]
         gpus = step.gpus if most and config.run.device != "cpu" else 0
         if gpus > most:
-            raise Stop(
+            raise UserError(
                 f"{step.command} asks for {gpus} GPUs on one machine, and none has more "
                 f"than {most}: run.processes={most}"
             )
@@ -230,7 +230,7 @@ def submit(todo: dict) -> dict:
     return made
 
 
-def wait_for(made: dict, todo: dict) -> dict[Path, Stop]:
+def wait_for(made: dict, todo: dict) -> dict[Path, UserError]:
     """Wait for all tasks. Gives the files whose step stopped, and why; those that needed one of
     them are not among them."""
     import ray
@@ -248,9 +248,13 @@ def wait_for(made: dict, todo: dict) -> dict[Path, Stop]:
             ray.get(task)
             continue
         except ray.exceptions.RayTaskError as error:
-            stop = error.cause if isinstance(error.cause, Stop) else Stop(str(error.cause), KILLED)
+            stop = (
+                error.cause
+                if isinstance(error.cause, UserError)
+                else UserError(str(error.cause), KILLED)
+            )
         except ray.exceptions.RayError as error:
-            stop = Stop(f"{step.command}: {' '.join(str(error).split())}", KILLED)
+            stop = UserError(f"{step.command}: {' '.join(str(error).split())}", KILLED)
         if not missing.intersection(step.needs):
             stopped[step.target] = stop
             log(stopped=stop)
@@ -258,7 +262,7 @@ def wait_for(made: dict, todo: dict) -> dict[Path, Stop]:
     return stopped
 
 
-def end(stopped: dict[Path, Stop], todo: dict) -> None:
+def end(stopped: dict[Path, UserError], todo: dict) -> None:
     """Stop as the first step did that failed, or else at the time limit; the report says it too."""
     target = max(stopped, key=lambda target: stopped[target].code != AGAIN)
     stop, job, more = (
@@ -267,7 +271,7 @@ def end(stopped: dict[Path, Stop], todo: dict) -> None:
         f" (and {len(stopped) - 1} more, above)" if len(stopped) > 1 else "",
     )
     write_after_stop(job, stop.code, target)
-    raise Stop(f"{stop}{more}", AGAIN if stop.code == AGAIN else 1)
+    raise UserError(f"{stop}{more}", AGAIN if stop.code == AGAIN else 1)
 
 
 def main(argv=None):

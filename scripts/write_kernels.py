@@ -103,7 +103,7 @@ def plan(job) -> list[tuple[str, str, dict]]:
         } | more
 
     if args.parts < 1:
-        raise errors.Stop(f"--parts {args.parts}: in how many sessions? Write PARTS=1 or more")
+        raise errors.UserError(f"--parts {args.parts}: in how many sessions? Write PARTS=1 or more")
     if args.parts == 1:
         return [(f"catalogue {name}", "All of it, to the submission.", kernel(""))]
     sessions, late = shares(config, paths, args.parts)
@@ -187,13 +187,13 @@ def preflight(job) -> None:
         weights_of_members(config, graph.members(config)),
         graph.upstream([paths.submission], config, paths),
     )
-    needs, some, (places, where) = (
+    needs, some, (places, searched) = (
         requirements(config, files, paths),
         optional(config, files, paths),
         weight_places(config),
     )
     for name in wanted:
-        log(weights=name, here=find_weights(name, places) or f"not in {where}")
+        log(weights=name, here=find_weights(name, places) or f"not in {searched}")
     for line in how_to_attach(wanted):
         print(f"  attach {line}")
     if rare := [str(need) for need in needs if need.name in some]:
@@ -224,10 +224,10 @@ def preflight(job) -> None:
 
 def main(argv=None):
     job = start(__doc__, argv, *OPTIONS, joins=True)
-    if job.config.join:
-        raise errors.Stop(
+    if job.config.concat:
+        raise errors.UserError(
             f"{job.paths.category} joins others: make kernels of each, "
-            f"CATEGORY={' '.join(job.config.join)}"
+            f"CATEGORY={' '.join(job.config.concat)}"
         )
     top = job.args.to or folder("working") / job.paths.category / "kernels"
     kernels = plan(job)

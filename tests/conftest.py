@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-from common.processes import spin_less
+from common.processes import limit_spinning
 
 # nothing is left behind, no test is timed, and a change is judged by the same examples as the one
 # before; look for others with
@@ -22,7 +22,7 @@ from common.processes import spin_less
 settings.register_profile("here", database=None, deadline=None, derandomize=True)
 settings.load_profile("here")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-spin_less()  # before torch is loaded: other programs on the machine must not slow the tests
+limit_spinning()  # before torch is loaded: other programs on the machine must not slow the tests
 # what is tiny gains nothing by threads, and other tests want the other cores
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 LONG = 600  # seconds that nothing takes, however busy the machine is: then it hangs
@@ -122,9 +122,9 @@ def write_catalogue(folder: Path, n: int = 60, seed: int = 0) -> pd.DataFrame:
 def reason_of(file: Path) -> str:
     """Why a picture is bad, "" where it is good."""
     from common.sections import Images
-    from images.decode import judge
+    from images.decode import validate
 
-    return judge(file.read_bytes(), Images(size=32))[1]["reason"] if file.exists() else "missing"
+    return validate(file.read_bytes(), Images(size=32))[1]["reason"] if file.exists() else "missing"
 
 
 CATALOGUE = [

@@ -47,7 +47,7 @@ class SyntheticTraining:
         import timm
         import torch
 
-        from models.net import Lesson, parameter_groups
+        from models.net import Objective, parameter_groups
         from networks.attributes import AttributeNet
         from networks.training import Trainer
 
@@ -82,7 +82,7 @@ class SyntheticTraining:
             fold=np.repeat([0, -1], train_rows),  # as many test rows as training rows
             target=labels,
         )
-        self.objective = Lesson(
+        self.objective = Objective(
             self.net,
             config,
             0,

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from common.errors import Stop
+from common.errors import UserError
 from common.paths import ROOT, Paths, folder, input_folder, inside
 from config import Config, categories, explain, load
 from models import load_model
@@ -17,7 +17,7 @@ def test_every_config_loads_and_its_graph_ends_in_the_submission_and_its_report(
     load_task(config.task), [load_model(m) for m in config.models]
     steps = graph.steps(config, Paths(category))
     assert list(steps)[-2:] == [Paths(category).submission, Paths(category).report]
-    assert config.join or len(steps) > len(graph.members(config))
+    assert config.concat or len(steps) > len(graph.members(config))
 
 
 @pytest.mark.parametrize(
@@ -31,15 +31,15 @@ def test_every_config_loads_and_its_graph_ends_in_the_submission_and_its_report(
         ("net.head=big", "'attention' or 'mlp'"),
         ("task.name=x", "task is no section"),
         ("net.epochs", "is not a setting"),
-        ("data.dev=1", "less than or equal to 0.5"),
+        ("data.validation=1", "less than or equal to 0.5"),
         ("net.mmd=-1", "greater than or equal to 0"),
-        ("models=", "set models or join"),
+        ("models=", "set models or concat"),
         ("models=refine", "set models=vlm,refine"),
         ("ocr.scales=()", "at least 1"),
     ],
 )
 def test_a_wrong_setting_is_named(override, says):
-    with pytest.raises(Stop, match=says):
+    with pytest.raises(UserError, match=says):
         load("c2", [override])
 
 
@@ -64,7 +64,7 @@ def test_a_config_that_is_no_python_is_named_with_its_line(text, says, tmp_path,
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs/mine.py").write_text(text)
     monkeypatch.setattr(settings, "ROOT", tmp_path)
-    with pytest.raises(Stop, match=says):
+    with pytest.raises(UserError, match=says):
         load("mine")
 
 
@@ -88,7 +88,7 @@ def test_overrides_are_typed():
 
 
 def test_an_unknown_category_lists_those_there_are():
-    with pytest.raises(Stop, match="no config 'c9'; there are: c1, c2"):
+    with pytest.raises(UserError, match="no config 'c9'; there are: c1, c2"):
         load("c9")
 
 
@@ -106,7 +106,7 @@ def test_input_is_found_where_kaggle_mounts_it(folders):
             folder / "train.csv"
         )
         (folder / "train.csv").unlink()
-    with pytest.raises(Stop, match="there is: datasets, datasets/owner, owner"):
+    with pytest.raises(UserError, match="there is: datasets, datasets/owner, owner"):
         input_folder("visual-taxonomy", "train.csv")
 
 

@@ -17,7 +17,7 @@ from common.files import read_record
 from common.ledger import Ledger
 from common.paths import Paths
 from conftest import LONG, kill, make, run_script, start_script, wait_until
-from images.cache import Cache, Growing
+from images.cache import Cache, CacheWriter
 from images.names import link_name
 from picture_server import serving
 
@@ -144,7 +144,7 @@ def test_nothing_is_fetched_twice_and_retry_takes_all_that_failed(folders, serve
     run()
     asked = server.counts.copy()
     assert asked["/ok/3.jpg"] == asked["/404/3.jpg"] == 1 and asked["/reset"] == 4
-    made = read_record(Paths("price_v2").images)["made"]
+    made = read_record(Paths("price_v2").images)["version"]
     assert "known 35 to_read 0 to_fetch 1" in run(
         "data.seed=7"
     )  # what may pass is tried again when 02 runs again, 404 is not
@@ -153,7 +153,7 @@ def test_nothing_is_fetched_twice_and_retry_takes_all_that_failed(folders, serve
         and server.counts["/reset"] == 8
     )
     assert (
-        read_record(Paths("price_v2").images)["made"] == made
+        read_record(Paths("price_v2").images)["version"] == made
     )  # nothing comes after it that is not fresh
     run("--retry")
     assert server.counts["/ok/3.jpg"] == 1 and server.counts["/404/3.jpg"] == 2
@@ -293,7 +293,7 @@ def test_a_full_disk_loses_nothing(folders, server, script, monkeypatch, writes)
     )  # none again but those in flight
 
 
-def places(growing: Growing, name: str) -> str:
+def places(growing: CacheWriter, name: str) -> str:
     return " ".join(growing.row(name)[column] for column in ("shard", "offset", "length"))
 
 
@@ -358,18 +358,18 @@ def test_what_is_made_with_other_settings_begins_anew_without_a_table_of_old_byt
         "colours": "",
         "stamp": "",
     }
-    with Growing(cache, "one", table) as growing:
+    with CacheWriter(cache, "one", table) as growing:
         growing.add("a", b"abc", row)
         growing.add("b", b"defg", row)
     table.touch()
-    with Growing(cache, "one", table) as growing:
+    with CacheWriter(cache, "one", table) as growing:
         assert [places(growing, name) for name in "ab"] == ["0 0 3", "0 3 4"] and table.exists()
     with open(cache / "000.bin", "ab") as blob:
         blob.write(b"half of what a kill left")
-    with Growing(cache, "one", table) as growing:
+    with CacheWriter(cache, "one", table) as growing:
         growing.add("c", b"hi", row)
     assert (cache / "000.bin").read_bytes() == b"abcdefghalf of what a kill lefthi"
-    with Growing(cache, "two", table) as growing:
+    with CacheWriter(cache, "two", table) as growing:
         assert (
             not growing.row("a") and not table.exists() and (cache / "000.bin").stat().st_size == 0
         )
@@ -390,7 +390,7 @@ def test_a_shard_that_is_full_is_followed_by_another(folders, monkeypatch):
         "stamp": "",
     }
     for names in ("ab", "c"):
-        with Growing(folders / "images", "one", folders / "images.csv") as growing:
+        with CacheWriter(folders / "images", "one", folders / "images.csv") as growing:
             for name in names:
                 growing.add(name, 6 * name.encode(), row)
     assert [places(growing, name) for name in "abc"] == ["0 0 6", "1 0 6", "2 0 6"]

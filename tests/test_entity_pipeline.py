@@ -17,7 +17,7 @@ from features.ocr import ocr_file
 
 pytestmark = pytest.mark.slow
 
-SMALL = ["data.n_folds=2", "reader.rounds=60", "reader.seeds=1"]
+SMALL = ["data.n_folds=2", "ranker.rounds=60", "ranker.seeds=1"]
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def read(packs, monkeypatch, script):
         call("download_images")
         call("extract_features", "--source", "ocr")
         for k in range(2):
-            call("train_fold", "--member", f"reader_{k}")
-            call("infer", "--member", f"reader_{k}")
+            call("train_fold", "--member", f"ranker_{k}")
+            call("infer", "--member", f"ranker_{k}")
         call("merge_files")
         call("post_process")
         return read_record(Paths("demo_entity").submission)
@@ -125,7 +125,7 @@ def test_parts_killed_at_random_and_an_endpoint_that_fails_end_in_the_quiet_runs
 
     def settings(address):
         return (
-            f"SET=data.folder=demo_entity {HERE} data.parts=10 data.val_rows=20 "
+            f"SET=data.folder=demo_entity {HERE} data.parts=10 data.max_train_rows=20 "
             f"vlm.endpoint={address} refine.endpoint={address} vlm.model=made-up "
             "refine.model=made-up vlm.at_once=2 refine.at_once=2"
         )

@@ -120,7 +120,7 @@ Run     python scripts/12_export.py price
 import numpy as np
 import pandas as pd
 
-from common.errors import Stop
+from common.errors import UserError
 from common.stops import run
 from pipeline.job import start
 
@@ -141,7 +141,7 @@ def main(argv=None):
     target = job.paths.dir / TARGET
     with job.writing(target) as (part, record):
         if job.config.post.filler == "none":
-            raise Stop("no filler to export")
+            raise UserError("no filler to export")
         merged = np.load(job.paths.merged)
         pd.DataFrame({"id": merged["id"], "pred": merged["pred"][:, 0]}).to_csv(part, index=False)
 

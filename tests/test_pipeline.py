@@ -155,7 +155,7 @@ def test_out_of_fold_predictions_never_saw_their_rows(catalogue, folders):
         "net.head_lr=4e-3",
         "net.mmd=0",
         "models=net",
-        "data.dev=0",
+        "data.validation=0",
     ]
     assert make("all", "CATEGORY=fashion", "SET=" + " ".join(settings)).returncode == 0
     scores = read_record(folders / "working/fashion/merged.npz")["scores"]
@@ -209,7 +209,7 @@ def test_heads_and_neighbours_on_encoders_learn_what_pictures_show(
 
 
 def test_no_member_learns_from_or_chooses_by_the_rows_it_predicts():
-    """The rows of a member, on a table of 3 folds with dev rows, unlabelled rows and test rows."""
+    """The rows of a member, on a table of 3 folds with validation rows, unlabelled rows and test rows."""
     from common.rows import Rows
     from tasks import attributes
 
@@ -227,15 +227,20 @@ def test_no_member_learns_from_or_chooses_by_the_rows_it_predicts():
         np.arange(n).astype(str),
     )
     for k in range(3):
-        train, dev, own = (
+        train, validation, own = (
             set(rows.fitting(k, False)),
             set(rows.fitting(k, True)),
             set(np.flatnonzero(fold == k)),
         )
-        assert train and dev and not train & dev and not (train | dev) & set(rows.predicted(k))
+        assert (
+            train
+            and validation
+            and not train & validation
+            and not (train | validation) & set(rows.predicted(k))
+        )
         assert set(rows.predicted(k)) == own | set(np.flatnonzero(fold < 0))
         others = target[(fold >= 0) & (fold != k), 0]
-        assert rows.prior(k)[1] == pytest.approx((others == 1).sum() / (others >= 0).sum())
+        assert rows.baseline(k)[1] == pytest.approx((others == 1).sum() / (others >= 0).sum())
 
 
 def test_what_is_damaged_or_mended_is_made_again(finished, folders):
@@ -296,7 +301,7 @@ def test_a_path_with_a_slash_at_its_end_is_the_same_path(finished, folders, monk
     ],
 )
 def test_merge_refuses_what_is_not_whole(change, says):
-    from common.errors import Stop
+    from common.errors import UserError
     from common.rows import Rows
     from pipeline.merging import merge
     from tasks import attributes
@@ -325,7 +330,7 @@ def test_merge_refuses_what_is_not_whole(change, says):
                 "another": ["train:1", "train:2", "test:1"],
             }[change]
         )
-    with pytest.raises(Stop, match=says):
+    with pytest.raises(UserError, match=says):
         merge(tables, rows)
 
 

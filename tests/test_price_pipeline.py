@@ -12,15 +12,15 @@ from conftest import make, run_script
 
 pytestmark = pytest.mark.slow
 
-CPU = ("ridge", "mlp", "svr", "table", "stack")
+CPU = ("ridge", "mlp", "svr", "lightgbm", "stack")
 SMALL = [
     "data.n_folds=2",
-    "table.rounds=60",
-    "table.seeds=1",
+    "lightgbm.rounds=60",
+    "lightgbm.seeds=1",
     "mlp.seeds=1",
     "mlp.epochs=10",
     "mlp.batch=16",
-    "words.space=16",
+    "ngrams.space=16",
     "images.size=32",
 ]
 
@@ -91,7 +91,7 @@ def run(script, category: str, members, sources=(), *settings, pictures: bool = 
     return read_record(Paths(category).merged)
 
 
-TABLE = ("words", "near", "table_0", "table_1")
+TABLE = ("words", "near", "lightgbm_0", "lightgbm_1")
 
 
 def scores(record: dict) -> dict:
@@ -127,7 +127,9 @@ def test_the_shuffled_prices_would_show_a_member_that_saw_its_own_rows(
         "labelled",
         lambda self, k: np.flatnonzero((self.fold >= 0) & (self.target[:, 0] >= 0)),
     )
-    found = scores(run(script, "price", ("ridge", "mlp", "svr"), ["words"], "models=ridge,mlp,svr"))
+    found = scores(
+        run(script, "price", ("ridge", "mlp", "svr"), ["ngrams"], "models=ridge,mlp,svr")
+    )
     assert all(found[model] < found["median"] - 10 for model in ("ridge", "mlp", "svr")), found
 
 
@@ -152,7 +154,7 @@ NETWORKS = [
         ],
         True,
     ),
-    ("price_text", "text", (), ["text.epochs=2", "text.max_length=48"], False),
+    ("price_text", "transformer", (), ["transformer.epochs=2", "transformer.max_length=48"], False),
 ]
 
 
@@ -182,13 +184,13 @@ def test_the_networks_run_from_raw_files_to_a_submission_and_shuffled_prices_tea
         with np.load(folders / f"working/{category}/pred/{model}_{k}.npz") as pred:
             assert (
                 set(pred["id"]) == set(folds.id[(folds.fold == k) | (folds.split == "test")])
-                and not pred["bad"].any()
+                and not pred["missing_image"].any()
             )
 
 
 def test_make_runs_a_price_category_twice_and_a_changed_setting_only_what_follows(input_of, shop):
     input_of("true")
-    settings = " ".join(["data.folder=demo_price", *SMALL, "models=ridge,table,stack"])
+    settings = " ".join(["data.folder=demo_price", *SMALL, "models=ridge,lightgbm,stack"])
     done = make("all", "CATEGORY=price", f"SET={settings}")
     assert done.returncode == 0 and "valid" in done.stdout, (
         done.stdout[-2000:] + done.stderr[-2000:]
@@ -205,7 +207,7 @@ def test_make_runs_a_price_category_twice_and_a_changed_setting_only_what_follow
 
     assert planned("") == planned("run.workers=1") == []
     assert planned("post.decode=plain") == ["09"]
-    assert sorted(planned("table.rounds=50")) == ["04"] * 2 + ["06"] * 2 + ["07", "08", "09"]
+    assert sorted(planned("lightgbm.rounds=50")) == ["04"] * 2 + ["06"] * 2 + ["07", "08", "09"]
     assert sorted(planned("ridge.alpha=3")) == ["03"] * 2 + ["04"] * 4 + ["06"] * 4 + [
         "07",
         "08",
@@ -257,7 +259,7 @@ def test_a_stack_over_tables_from_elsewhere_and_what_is_wrong_with_them(
 
     write()
     run_stack()
-    from common.errors import Stop
+    from common.errors import UserError
     from common.paths import Paths
 
     record = read_record(Paths("price_oof").pred("stack_0"))
@@ -272,7 +274,7 @@ def test_a_stack_over_tables_from_elsewhere_and_what_is_wrong_with_them(
         (lambda t: t.drop(columns=["m1", "m2"]), "needs two columns"),
     ):
         write(change)
-        with pytest.raises(Stop, match=says):
+        with pytest.raises(UserError, match=says):
             run_stack()
     write(lambda t: t.assign(m1=t.price * 1.001) if "price" in t else t)
     run_stack("stack.trust=m1")
@@ -283,16 +285,16 @@ def test_embeddings_of_texts_and_pictures_join_the_table(script, input_of, weigh
     too."""
     input_of("true")
     tiny.minilm(weights / "minilm")
-    settings = ["table.encoder=minilm", f"run.weights={weights}", "models=svr,table,stack"]
+    settings = ["lightgbm.encoder=minilm", f"run.weights={weights}", "models=svr,lightgbm,stack"]
     with pytest.raises(Exception, match="test_resnet"):
         script("split_files").main(
-            ["price", "data.folder=demo_price", *settings, "table.image=timm:test_resnet"]
+            ["price", "data.folder=demo_price", *settings, "lightgbm.image=timm:test_resnet"]
         )
     found = scores(
-        run(script, "price", ("svr", "table", "stack"), ("text:minilm", *TABLE), *settings)
+        run(script, "price", ("svr", "lightgbm", "stack"), ("text:minilm", *TABLE), *settings)
     )
-    assert found["table"] < found["median"] - 5
-    columns = read_record(folders / "working/price/features/table_0.npy")["columns"]
+    assert found["lightgbm"] < found["median"] - 5
+    columns = read_record(folders / "working/price/features/lightgbm_0.npy")["columns"]
     assert "near words 0" in columns and "near text:minilm 0" in columns
 
 
@@ -302,7 +304,7 @@ def test_embeddings_of_texts_and_pictures_join_the_table(script, input_of, weigh
         (["fusion.image="], ["text:google/embeddinggemma-300m"]),
         (["fusion.text=", "encode.tokens=4"], ["image:google/siglip-base-patch16-224"]),
         (
-            ["fusion.image=timm:test_resnet", "data.dev=0"],
+            ["fusion.image=timm:test_resnet", "data.validation=0"],
             ["timm:test_resnet", "text:google/embeddinggemma-300m"],
         ),
     ],
@@ -350,18 +352,20 @@ def test_v1_with_another_target_loss_or_encoder(script, input_of, weights, setti
 def test_a_column_may_not_have_a_models_name(monkeypatch):
     from types import SimpleNamespace
 
-    from common.errors import Stop
+    from common.errors import UserError
     from config import load
     from models import stack
 
     numbers = np.ones((2, 2)), ["ridge", "other"]
     monkeypatch.setattr(stack, "read_numbers", lambda *_: numbers)
     config = load(
-        "price", ["models=ridge,table,stack", "stack.train=more.csv", "stack.test=more_test.csv"]
+        "price", ["models=ridge,lightgbm,stack", "stack.train=more.csv", "stack.test=more_test.csv"]
     )
-    with pytest.raises(Stop, match="ridge is a model and a column of more.csv; rename the column"):
+    with pytest.raises(
+        UserError, match="ridge is a model and a column of more.csv; rename the column"
+    ):
         stack.first_level(
             SimpleNamespace(config=config),
             SimpleNamespace(id=np.array(["train:1", "test:1"])),
-            {"ridge": np.ones((2, 1)), "table": np.ones((2, 1))},
+            {"ridge": np.ones((2, 1)), "lightgbm": np.ones((2, 1))},
         )

@@ -14,7 +14,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from common.errors import Stop
+from common.errors import UserError
 from common.paths import Paths, folder
 from common.sections import Run
 from config import load
@@ -68,7 +68,7 @@ def parts(packs, monkeypatch):
         started.append(server)
         address = f"http://127.0.0.1:{server.stdout.readline().strip()}/v1"
         return (
-            f"data.folder=demo_entity {HERE} models=vlm data.parts=3 data.val_rows=12 "
+            f"data.folder=demo_entity {HERE} models=vlm data.parts=3 data.max_train_rows=12 "
             f"vlm.endpoint={address} vlm.model=made-up vlm.at_once=1"
         )
 
@@ -209,11 +209,12 @@ def test_ray_is_asked_for_by_name_and_address(monkeypatch):
     run_ray = import_module("run_ray")
     monkeypatch.setattr(os, "environ", dict(os.environ))
     with pytest.raises(
-        Stop, match="no Ray at 127.0.0.1:1: .*refused; on the first machine run: ray start --head"
+        UserError,
+        match="no Ray at 127.0.0.1:1: .*refused; on the first machine run: ray start --head",
     ):
         run_ray.connect("127.0.0.1:1", 0)
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(Stop, match="pip install ray"):
+    with pytest.raises(UserError, match="pip install ray"):
         run_ray.connect("", 0)
 
 
@@ -243,7 +244,7 @@ def test_a_machine_without_the_folders_is_named(folders, monkeypatch):
     monkeypatch.setattr(ray, "remote", lambda **options: lambda function: Task())
     monkeypatch.setattr(ray, "get", list)
     with pytest.raises(
-        Stop, match=f"^b .10.0.0.1. does not see {folder('working')} of this machine"
+        UserError, match=f"^b .10.0.0.1. does not see {folder('working')} of this machine"
     ):
         run_ray.require_shared()
     assert not list(folders.glob("*/.seen-*"))
@@ -281,7 +282,7 @@ def test_the_lock_is_that_of_the_gpu_that_ray_shows(tmp_path, monkeypatch):
     would be."""
     import torch
 
-    from networks.device import device
+    from networks.device import use_device
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -289,7 +290,7 @@ def test_the_lock_is_that_of_the_gpu_that_ray_shows(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "set_device", lambda k: None)
     for place in ("cudnn", "cuda"):  # what device sets there is not to stay
         monkeypatch.setattr(torch.backends, place, MagicMock())
-    with device(Run()) as where:
-        assert str(where) == "cuda:0" and [file.name for file in tmp_path.glob("*.lock")] == [
+    with use_device(Run()) as device:
+        assert str(device) == "cuda:0" and [file.name for file in tmp_path.glob("*.lock")] == [
             f"catalogue-{os.getuid()}-gpu-3.lock"
         ]

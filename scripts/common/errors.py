@@ -3,7 +3,7 @@
 AGAIN = 75  # exit code: stopped cleanly at the time limit, run me again
 
 
-class Stop(Exception):
+class UserError(Exception):
     """What is wrong, where, what would be right, and the command to run next. `code` is the exit
     code."""
 

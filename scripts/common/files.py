@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import Stop
+from common.errors import UserError
 
 
 def record_path(path: Path) -> Path:
@@ -28,24 +28,24 @@ def read_record(path: Path) -> dict | None:
         record = json.loads(record_path(path).read_text())
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and (record.get("spent") or path.exists()) else None
+    return record if isinstance(record, dict) and (record.get("evicted") or path.exists()) else None
 
 
 def load_npz(path: Path) -> dict:
-    """The arrays of an .npz file by name. Stop when it cannot be read."""
+    """The arrays of an .npz file by name. Raises UserError when it cannot be read."""
     try:
         with np.load(path) as arrays:
             return dict(arrays)
     except Exception as error:  # zipfile, zlib and numpy have one each for broken bytes
-        raise Stop(f"cannot read {path}: {error}; remove it and run make again") from None
+        raise UserError(f"cannot read {path}: {error}; remove it and run make again") from None
 
 
-def spend(path: Path) -> None:
+def evict(path: Path) -> None:
     """Remove a large file that nobody needs any more; its record stays, so that what was made from
     it stays fresh."""
     record = read_record(path)
     with replacing(record_path(path)) as part:
-        part.write_text(json.dumps(record | {"spent": True}, indent=1))
+        part.write_text(json.dumps(record | {"evicted": True}, indent=1))
     path.unlink(missing_ok=True)
 
 
@@ -79,20 +79,21 @@ def writing(path: Path, record: dict):
     start = time.time()
     with replacing(path) as part:
         yield part
-        made = datetime.now(UTC).isoformat(timespec="microseconds")  # tells one making from another
+        created = datetime.now(UTC).isoformat(timespec="microseconds")
         record = {
-            "made": made,
+            "created": created,
+            "version": created,  # tells one making from another; a script may have a better one
             "seconds": round(time.time() - start, 1),
             **record,
             "bytes": part.stat().st_size,
-            "versions": versions(),
+            "packages": packages(),
         }
         path.unlink(missing_ok=True)
         with replacing(record_path(path)) as file:
             file.write_text(json.dumps(record, indent=1, default=str))
 
 
-def versions() -> dict:
+def packages() -> dict:
     """Python, machine and the packages that this process has loaded."""
     names = ("torch", "timm", "transformers", "albumentations", "pandas", "numpy")
     names += ("sklearn", "lightgbm")

@@ -13,7 +13,7 @@ import re
 import time
 from pathlib import Path
 
-from common.errors import Stop
+from common.errors import UserError
 from common.log import log
 
 # seconds between fsyncs: what a pulled plug may cost; a kill costs nothing that `add` came back
@@ -30,7 +30,7 @@ class Ledger:
     inputs) or of other columns is started anew. Cells are str; a NUL or half a surrogate pair in
     them, which csv readers and UTF-8 do not take, becomes U+FFFD; everything else is kept as it is.
 
-    Stop when another process has the file open. One thread at a time.
+    Raises UserError when another process has the file open. One thread at a time.
     """
 
     def __init__(self, file: Path, columns, key: str):
@@ -55,7 +55,7 @@ class Ledger:
             os.close(self.fd)
 
     def lock(self) -> None:
-        """Stop when another process has the lock. Not flock: forked workers inherit it, and hold it
+        """Raises UserError when another process has the lock. Not flock: forked workers inherit it, and hold it
         on when this process is killed.
 
         The lock goes when this process closes any descriptor of the file, so the file is read
@@ -69,7 +69,7 @@ class Ledger:
         except (BlockingIOError, PermissionError):
             mine = False
         if not mine:
-            raise Stop(
+            raise UserError(
                 f"another process is writing {self.file}: wait for it, or end it, then "
                 "run the same command again"
             )
@@ -143,11 +143,11 @@ class Ledger:
         return list(self.done.values())
 
     def finish(self, part: Path, ids) -> None:
-        """Write the rows of `ids`, in their order, to `part` as csv with a header. Stop when one is
+        """Write the rows of `ids`, in their order, to `part` as csv with a header. Raises UserError when one is
         not there; others are left out."""
         ids = [clean(str(id)) for id in ids]
         if missing := [id for id in ids if id not in self.done]:
-            raise Stop(
+            raise UserError(
                 f"{self.file}: {len(missing)} of {len(ids)} rows are not done, e.g. "
                 f"{missing[0]}; run the same command again"
             )

@@ -8,7 +8,7 @@ the current directory.
 import os
 from pathlib import Path
 
-from common.errors import Stop
+from common.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 KAGGLE = {"input": "/kaggle/input", "working": "/kaggle/working"}
@@ -47,12 +47,12 @@ def input_folder(name: str, file: str) -> Path:
         if not p.name.startswith(".") and ".half" not in str(p)
     )
     if name.startswith("demo_"):
-        raise Stop(
+        raise UserError(
             f"no {name}/{file} in input_path={top}: the sample is not drawn yet; run: "
             "python scripts/00_sample_data.py, or make demo"
         )
     more = f" and {len(there) - 20} more" if len(there) > 20 else ""
-    raise Stop(
+    raise UserError(
         f"no {name}/{file} in input_path={top}; there is: "
         f"{', '.join(there[:20]) or 'nothing'}{more}. "
         f"Put the competition's files in {top / name}, or set input_path"
@@ -67,7 +67,7 @@ def inside(top: Path, name: str) -> Path:
     return top / name
 
 
-def plain(name: str) -> str:
+def safe_name(name: str) -> str:
     """A model's name as a file name: hf-hub:timm/x becomes hf-hub--timm--x."""
     return name.replace("/", "--").replace(":", "--")
 
@@ -77,7 +77,7 @@ class Paths:
 
     def __init__(self, category: str):
         self.category, self.dir = category, folder("working") / category
-        self.folds = self.dir / "folds.csv"  # id, split, fold, dev, image, labels
+        self.folds = self.dir / "folds.csv"  # id, split, fold, validation, image, labels
         self.downloads = folder("working") / "downloads"  # files of links, for all categories
         self.images = self.dir / "images.csv"  # image, status, reason, where in the cache
         self.cache = self.dir / "images"  # <shard>.bin
@@ -91,7 +91,7 @@ class Paths:
         self.submission = folder("submissions") / f"{category}.csv"
 
     def features(self, source: str, suffix: str = ".npy") -> Path:
-        return self.dir / "features" / f"{plain(source)}{suffix}"
+        return self.dir / "features" / f"{safe_name(source)}{suffix}"
 
     def model(self, member: str) -> Path:
         return self.dir / "model" / f"{member}.safetensors"

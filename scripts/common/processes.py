@@ -13,12 +13,12 @@ SPINS = "300"
 PR_SET_PDEATHSIG = 1  # prctl(2): the signal to get when the parent's thread ends
 
 
-def bind() -> None:
+def die_with_parent() -> None:
     """Let this process be killed when its parent ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def spin_less() -> None:
+def limit_spinning() -> None:
     """Let OpenMP's threads sleep soon when they wait, unless the user's environment says how. To be
     called before torch, LightGBM or scikit-learn is loaded."""
     if "OMP_WAIT_POLICY" not in os.environ:
@@ -27,10 +27,10 @@ def spin_less() -> None:
 
 def rank() -> int:
     """The number of this process among all."""
-    return int(os.environ.get("RANK", 0)) if world() > 1 else 0
+    return int(os.environ.get("RANK", 0)) if world_size() > 1 else 0
 
 
-def world() -> int:
+def world_size() -> int:
     """How many processes there are, on all machines together."""
     return (
         int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1
@@ -41,7 +41,7 @@ def here() -> tuple[int, int]:
     """The number of this process on its own machine, and how many are there."""
     return (
         (int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
-        if world() > 1
+        if world_size() > 1
         else (0, 1)
     )
 
@@ -57,7 +57,7 @@ def cores() -> int:
 
 if __name__ == "__main__":
     parent, *sys.argv = sys.argv[1:]
-    bind()
+    die_with_parent()
     if os.getppid() != int(parent):  # it died before
         sys.exit(f"{sys.argv[0]}: process {parent} has gone")
     sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))

@@ -1,5 +1,12 @@
-"""The rows of a category as arrays, and which of them a member may learn from, select on, and
-predict."""
+"""The rows of a category as arrays, and which of them a member may train on, validate on, and
+predict.
+
+What a member may see is decided here alone. Rows that it predicts out-of-fold are never among those
+that it is trained or validated on:
+
+    training(k), validating(k)    labelled rows of the other folds; no row is in both
+    predicted(k)                  rows of fold k, and test rows
+"""
 
 from dataclasses import dataclass
 from types import ModuleType
@@ -9,61 +16,69 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Rows:
-    """All rows of folds.csv: targets (n, a) with -1 where not labelled, what each one reads and
-    where its picture is."""
+    """All n rows of folds.csv.
+
+    text, question, category and part are None where the table has no such column.
+    """
 
     task: ModuleType
     outputs: dict[str, list]
-    id: np.ndarray  # (n,) "train:12"
-    fold: np.ndarray  # (n,) -1 for test rows
-    dev: np.ndarray  # (n,) bool
-    image: np.ndarray  # (n,) names
-    target: np.ndarray  # (n, a)
-    group: np.ndarray  # (n,) what stays in one fold together; the id where nothing else does
-    text: np.ndarray | None = None  # (n,) str; None where rows have none
-    question: np.ndarray | None = None  # (n,) str, what is asked, likewise
-    category: np.ndarray | None = None  # (n,) str, likewise
-    part: np.ndarray | None = None  # (n,) which of data.parts, likewise
+    id: np.ndarray  # (n,) str, "train:12"
+    fold: np.ndarray  # (n,) int, -1 for test rows
+    validation: np.ndarray  # (n,) bool, rows that pick the epoch and are never trained on
+    image: np.ndarray  # (n,) str, names of images
+    target: np.ndarray  # (n, a), -1 where not labelled
+    group: np.ndarray  # (n,) str, rows of a group stay in one fold; the id where a row is alone
+    text: np.ndarray | None = None  # (n,) str
+    question: np.ndarray | None = None  # (n,) str, what is asked of the row
+    category: np.ndarray | None = None  # (n,) str
+    part: np.ndarray | None = None  # (n,) int, which of data.parts
 
     @property
     def sizes(self) -> list[int]:
-        """Columns of a prediction, as the task has them: an attribute's classes, 1 of a number,
-        those of a value's slots."""
+        """Columns of each output in a prediction, e.g. the number of an attribute's classes."""
         return self.task.sizes(self.outputs)
 
-    def fitting(self, k: int, dev: bool) -> np.ndarray:
-        """Row numbers outside fold k with a label: those to learn from, or (dev) those that pick
-        the epoch."""
-        return np.flatnonzero(
-            (self.fold >= 0) & (self.fold != k) & (self.dev == dev) & (self.target >= 0).any(1)
-        )
+    @property
+    def is_labelled(self) -> np.ndarray:
+        """(n,) bool: True where the row has at least one label."""
+        return (self.target >= 0).any(axis=1)
+
+    def outside(self, k: int) -> np.ndarray:
+        """(n,) bool: training rows of the other folds, labelled or not."""
+        return (self.fold >= 0) & (self.fold != k)
+
+    def training(self, k: int) -> np.ndarray:
+        """Row numbers that member k is trained on."""
+        return np.flatnonzero(self.outside(k) & self.is_labelled & ~self.validation)
+
+    def validating(self, k: int) -> np.ndarray:
+        """Row numbers that member k picks its epoch on."""
+        return np.flatnonzero(self.outside(k) & self.is_labelled & self.validation)
 
     def labelled(self, k: int) -> np.ndarray:
-        """All labelled row numbers outside fold k, for models that keep no row back to pick an
-        epoch."""
-        return np.sort(np.concatenate([self.fitting(k, dev=False), self.fitting(k, dev=True)]))
+        """Row numbers for models without epochs, which need no validation rows: both of the
+        above."""
+        return np.flatnonzero(self.outside(k) & self.is_labelled)
 
     def predicted(self, k: int) -> np.ndarray:
-        """Row numbers that member k predicts: its own fold, which it never saw, and every test
-        row."""
+        """Row numbers that member k predicts: its own fold and every test row."""
         return np.flatnonzero((self.fold == k) | (self.fold < 0))
 
     def answered_by(self, per: str, k: int) -> np.ndarray:
-        """Row numbers that the model's member k answers: those of its fold and of the test, of its
-        part, or all."""
+        """Row numbers that member k of a model answers; per: the model's PER."""
         if per == "fold":
             return self.predicted(k)
         if per == "part":
             return np.flatnonzero(self.part == k)
         return np.arange(len(self.id))
 
-    def prior(self, k: int) -> np.ndarray:
-        """What is answered without looking (K,): class frequencies or the median of all rows
-        outside fold k."""
-        return self.task.priors(self.target[(self.fold >= 0) & (self.fold != k)], self.outputs)
+    def baseline(self, k: int) -> np.ndarray:
+        """The baseline prediction (K,) for fold k, fitted on the other folds: class frequencies or
+        the median."""
+        return self.task.baseline(self.target[self.outside(k)], self.outputs)
 
-    def score(self, pred: np.ndarray, rows: np.ndarray) -> float:
-        """The competition's score of predictions (m, K) for the rows (m,)."""
-        return self.task.score(
-            self.task.answer(pred, self.outputs), self.target[rows], self.outputs
-        )
+    def score(self, pred: np.ndarray, idx: np.ndarray) -> float:
+        """The competition's score of predictions (m, K) for the row numbers idx (m,)."""
+        answer = self.task.answer(pred, self.outputs)
+        return self.task.score(answer, self.target[idx], self.outputs)

@@ -14,7 +14,7 @@ Names = Annotated[
         lambda value: tuple(filter(None, [value])) if isinstance(value, str) else value
     ),
 ]
-Augment = Literal["none", "light", "medium", "strong", "seed"]
+Augment = Literal["none", "light", "medium", "strong", "published"]
 
 
 class Section(BaseModel):
@@ -46,10 +46,10 @@ class Data(Section):
     parts: Count = (
         100  # that the rows are cut in for language models: each is one command, on any machine
     )
-    val_rows: Annotated[int, Field(ge=0)] = (
+    max_train_rows: Annotated[int, Field(ge=0)] = (
         0  # training rows that are taken, drawn at random; 0 = all
     )
-    dev: Annotated[float, Field(ge=0, le=0.5)] = (
+    validation: Annotated[float, Field(ge=0, le=0.5)] = (
         # share of the rows that picks each member's epoch; never trained on, 0 = the last epoch
         0.1
     )

@@ -9,21 +9,21 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from common.errors import AGAIN, Stop
-from common.processes import spin_less
+from common.errors import AGAIN, UserError
+from common.processes import limit_spinning
 
 STARTED = time.time()
 
 
-def stop_in_time(run) -> None:
+def check_time_limit(run) -> None:
     """Stop, to be run again, when run.time_limit has come; what was saved before is gone on
     with."""
     if time.time() > deadline(run):
         raise time_is_up(run)
 
 
-def time_is_up(run) -> Stop:
-    return Stop(
+def time_is_up(run) -> UserError:
+    return UserError(
         f"the time limit of {run.time_limit:g} hours has come; run the same command "
         "again, it goes on from here",
         AGAIN,
@@ -38,14 +38,14 @@ def deadline(run) -> float:
 
 
 def run(main, noted: bool = True) -> None:
-    """Call a script's main; a Stop, Ctrl-C or full disk ends in one line and an exit code, never in
+    """Call a script's main; a UserError, Ctrl-C or full disk ends in one line and an exit code, never in
     a traceback. Of a step, a script with a TARGET, the report is left why it stopped (noted)."""
-    spin_less()
+    limit_spinning()
     is_step = noted and "TARGET" in main.__globals__
     command = command_line(main.__globals__.get("OPTION")) if is_step else ""
     try:
         sys.exit(main())
-    except Stop as stop:
+    except UserError as stop:
         end(f"{sys.argv[0].rsplit('/', 1)[-1]}: {stop}", stop.code, command, str(stop))
     except BrokenPipeError:  # whoever read what is printed has gone, as head does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -91,10 +91,10 @@ def end(line: str, code: int = 1, command: str = "", message: str = "") -> None:
 def note_file(command: str) -> Path:
     """Where it stands why a step stopped, e.g. working/c2/stopped/04_train_fold.net_0.json of
     "04_train_fold c2 --member net_0"."""
-    from common.paths import Paths, plain
+    from common.paths import Paths, safe_name
 
     script, category, *option = command.split()
-    return Paths(category).stopped / f"{'.'.join([script, *map(plain, option[1:])])}.json"
+    return Paths(category).stopped / f"{'.'.join([script, *map(safe_name, option[1:])])}.json"
 
 
 def note_stop(message: str, code: int, command: str) -> None:

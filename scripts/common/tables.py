@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common.errors import Stop
+from common.errors import UserError
 
 HINTS = {
     "No columns to parse": "; it is empty: get it again",
@@ -19,11 +19,11 @@ HINTS = {
     "saw": "; it must have commas between cells",
 }
 # columns of folds.csv; the others are the task's targets
-FIXED = ("id", "split", "fold", "dev", "part", "image", "group", "text")
+FIXED = ("id", "split", "fold", "validation", "part", "image", "group", "text")
 
 
 def read_csv(file: Path, columns=()) -> pd.DataFrame:
-    """The table as stripped strings, "" where a cell is empty. Stop when one of `columns` is not
+    """The table as stripped strings, "" where a cell is empty. Raises UserError when one of `columns` is not
     there."""
     try:
         with warnings.catch_warnings():
@@ -34,9 +34,9 @@ def read_csv(file: Path, columns=()) -> pd.DataFrame:
     except (ValueError, OSError, pd.errors.ParserWarning) as error:
         why = " ".join(str(error).split())
         hint = next((hint for sign, hint in HINTS.items() if sign in why), "")
-        raise Stop(f"cannot read {file}: {why}{hint}") from None
+        raise UserError(f"cannot read {file}: {why}{hint}") from None
     if missing := [c for c in columns if c not in table]:
-        raise Stop(f"{file} has no column {', '.join(missing)}; it has: {', '.join(table)}")
+        raise UserError(f"{file} has no column {', '.join(missing)}; it has: {', '.join(table)}")
     return table.apply(
         lambda column: column.str.replace("\r\n?", "\n", regex=True).str.strip()
     )  # a bare \r that is written again ends a row
@@ -48,8 +48,8 @@ def group_column(data) -> list[str]:
     return [data.group] if data.group not in ("", "image") else []
 
 
-def distinct(table: pd.DataFrame, column: str, file: Path) -> None:
-    """Stop when a value of the column stands in two rows, or is empty."""
+def require_distinct(table: pd.DataFrame, column: str, file: Path) -> None:
+    """Raises UserError when a value of the column stands in two rows, or is empty."""
     twice = table[column][table[column].duplicated()]
     if len(twice) or (table[column] == "").any():
         what = (
@@ -57,10 +57,10 @@ def distinct(table: pd.DataFrame, column: str, file: Path) -> None:
             if len(twice)
             else "an empty cell"
         )
-        raise Stop(f"{file}, column {column}: ids must be distinct, there is {what}")
+        raise UserError(f"{file}, column {column}: ids must be distinct, there is {what}")
 
 
-def more(rows) -> str:
+def and_more(rows) -> str:
     """ " and 3 more rows" where there are more rows than the one that a message names."""
     return f" and {len(rows) - 1} more rows" if len(rows) > 1 else ""
 

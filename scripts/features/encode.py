@@ -4,8 +4,8 @@ from itertools import repeat
 
 import numpy as np
 
-from common.errors import Stop
-from common.paths import plain
+from common.errors import UserError
+from common.paths import safe_name
 from common.sections import Count, Section
 from features.source import Source
 from features.stream import Stream, write_stream
@@ -22,7 +22,7 @@ class Settings(Section):
     prompt: str = ""  # before every text; "" = the encoder's own
 
 
-def open_stream(job, stem: str, where) -> Stream:
+def open_stream(job, stem: str, device) -> Stream:
     """Texts, pictures or both through a transformers encoder; texts longest first, so that a batch
     wastes no padding.
 
@@ -35,7 +35,7 @@ def open_stream(job, stem: str, where) -> Stream:
     side, _, _ = stem.partition("--")
     name = encoder_of(job, stem)
     config, step = job.config, job.config.run.infer_batch
-    dtype, rows = precision(config.run, where), job.rows
+    dtype, rows = precision(config.run, device), job.rows
     cache, position = load_pictures(job, rows) if side != "text" else (None, None)
     if side == "image":
         use = np.flatnonzero(cache.ok)
@@ -45,8 +45,10 @@ def open_stream(job, stem: str, where) -> Stream:
         use = np.flatnonzero(rows.text != "" if side == "text" else position >= 0)
     if not len(use):
         what, setting = ("text", "text") if side == "text" else ("picture", "train_image")
-        raise Stop(f"{job.paths.category} has no {what} for {side}:{name}; look at data.{setting}")
-    encoder = load_encoder(side, name, config.run.weights, config.encode, where, dtype)
+        raise UserError(
+            f"{job.paths.category} has no {what} for {side}:{name}; look at data.{setting}"
+        )
+    encoder = load_encoder(side, name, config.run.weights, config.encode, device, dtype)
     if side != "image":
         use = use[encoder.order([rows.text[i] for i in use])]
     names = cache.names[use] if side == "image" else rows.id[use]
@@ -61,7 +63,7 @@ def open_stream(job, stem: str, where) -> Stream:
             pictures = batches(cache, [places[group] for group in groups], config.run.workers)
         for group, seen in zip(groups, pictures, strict=True):
             texts = None if side == "image" else [rows.text[row] for row in use[group]]
-            with torch.inference_mode(), autocast(where, dtype):
+            with torch.inference_mode(), autocast(device, dtype):
                 yield encoder.encode(texts, seen)
 
     return Stream(
@@ -70,12 +72,12 @@ def open_stream(job, stem: str, where) -> Stream:
 
 
 def encoder_of(job, stem: str) -> str:
-    """The transformers model whose features are features/<stem>.npy. Stop when none of the
+    """The transformers model whose features are features/<stem>.npy. Raises UserError when none of the
     category's models reads them."""
     for weights in job.weights:
-        if plain(weights) == stem:
+        if safe_name(weights) == stem:
             return weights.partition(":")[2]
-    raise Stop(
+    raise UserError(
         f"no source {stem!r} in {job.paths.category}; there are: {', '.join(job.weights) or 'none'}"
     )
 

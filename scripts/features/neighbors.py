@@ -3,11 +3,11 @@ encoders."""
 
 import numpy as np
 
-from common.errors import Stop
+from common.errors import UserError
 from common.log import progress
+from features.ngrams import ngrams_file
 from features.store import full_name, keys, read_features
-from features.words import words_file
-from texts.ngrams import read_words
+from texts.ngrams import read_ngrams
 from texts.quantities import scaled
 
 # weight of scaled quantities beside a space of length 1: two alike in words and not in size are not
@@ -19,7 +19,7 @@ def encoders(config) -> list[str]:
     """Sources of the embeddings that config section table names."""
     return [
         full_name(side, name)
-        for side, name in (("text", config.table.encoder), ("image", config.table.image))
+        for side, name in (("text", config.lightgbm.encoder), ("image", config.lightgbm.image))
         if name
     ]
 
@@ -27,12 +27,12 @@ def encoders(config) -> list[str]:
 def spaces(job, rows) -> dict[str, np.ndarray]:
     """{name: (n, d) float32}: the words' singular directions, each encoder's embeddings, 0 where a
     row has none; and "numbers", scaled quantities at the weight that they have beside a space."""
-    words = read_words(words_file(job.paths), rows.id)
+    words = read_ngrams(ngrams_file(job.paths), rows.id)
     found = {"words": words["space"], "numbers": NUMBERS * scaled(words["numbers"])}
     for source in encoders(job.config):
         (array,), row = read_features([job.paths.features(source)], keys(source, rows))
         if array.ndim > 2 and not source.startswith("timm:"):
-            raise Stop(
+            raise UserError(
                 f"{source} was kept as {array.shape[1]} tokens a row, and neighbours need "
                 "one vector: set encode.tokens=1"
             )

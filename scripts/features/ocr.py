@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from common.errors import Stop
+from common.errors import UserError
 from common.ledger import Ledger
 from common.log import log, progress
 from common.sections import Positive, Section
-from common.stops import stop_in_time
+from common.stops import check_time_limit
 from features.source import Source
 from images.decode import load_picture
 from images.locate import Pictures, open_pictures
 from images.names import is_link, size_of
-from networks.device import device
+from networks.device import use_device
 
 CORNERS = [
     f"{axis}{i}" for i in range(4) for axis in "xy"
@@ -58,7 +58,7 @@ def read_all(names: list[str], pictures: Pictures, config, ledger: Ledger) -> No
         try:
             picture, _ = load_picture(pictures.read(name), images)
             return name, json.dumps(read_lines(engines.ocr, picture, config.ocr)), ""
-        except Stop:
+        except UserError:
             raise
         except Exception as error:  # of the picture, or onnxruntime's own
             return name, "[]", str(error)[:200] or type(error).__name__
@@ -70,17 +70,17 @@ def read_all(names: list[str], pictures: Pictures, config, ledger: Ledger) -> No
             for future in as_completed([pool.submit(one, name) for name in todo]):
                 ledger.add([future.result()])
                 bar.update()
-                stop_in_time(config.run)
+                check_time_limit(config.run)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 def open_engine(settings):
-    """rapidocr with its own models, one thread. Stop where it is not installed."""
+    """rapidocr with its own models, one thread. Raises UserError where it is not installed."""
     try:
         from rapidocr import RapidOCR
     except ImportError as error:
-        raise Stop(
+        raise UserError(
             f"reading text on pictures needs rapidocr and onnxruntime ({error}); "
             f"{sys.executable} -m pip install rapidocr onnxruntime, or give the text in a "
             "column: data.text=<column>"
@@ -156,7 +156,7 @@ def write(job, stem: str) -> None:
     target = ocr_file(job.paths)
     names = sorted(set(job.rows.image) - {""})
     if not names:
-        raise Stop(
+        raise UserError(
             f"{job.paths.category} has no pictures to read; name them in data.train_image "
             "and data.test_image"
         )
@@ -168,7 +168,7 @@ def write(job, stem: str) -> None:
         job.writing(target) as (part, record),
         Ledger(journal, ("image", "lines", "reason"), key) as ledger,
     ):
-        with device(one_job_at_a_time):
+        with use_device(one_job_at_a_time):
             read_all(names, pictures, job.config, ledger)
         record |= write_table(ledger, names, pictures.folder, part)
         if len(record["reasons"]) == len(names):
@@ -176,7 +176,7 @@ def write(job, stem: str) -> None:
                 "put the pictures or an archive of them there, or set "
                 "data.train_image and data.test_image"
             )
-            raise Stop(
+            raise UserError(
                 f"none of {len(names)} pictures can be read in {pictures.folder}, e.g. "
                 f"{names[0]}: {record['reasons'][names[0]]}; {pictures.hint() or advice}"
             )

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from common.errors import Stop
+from common.errors import UserError
 from common.files import digest
 from common.log import log
 from common.paths import input_folder
@@ -15,24 +15,24 @@ def read_numbers(data, files, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
     where a cell is empty, and the columns' names: those that files.train and files.test (config)
     share, but the ids, labels and texts. (n, 0) without.
 
-    Stop when a row is missing, doubled or foreign, or a cell is no number.
+    Raises UserError when a row is missing, doubled or foreign, or a cell is no number.
     """
     if not files.train and not files.test:
         return np.zeros((len(ids), 0)), []
     parts, folder = [], input_folder(data.folder, data.train)
     for split, name in (("train", files.train), ("test", files.test)):
         if not name:
-            raise Stop(f"tables come in pairs: the one of the {split} rows is not named")
+            raise UserError(f"tables come in pairs: the one of the {split} rows is not named")
         table, wanted = (
             read_csv(folder / name, [data.id]),
             pd.Series(ids[np.char.startswith(ids, split + ":")]).str.partition(":")[2],
         )
         if wrong := id_problems(table[data.id], wanted, data.id):
-            raise Stop(f"{folder / name} has other rows than folds.csv: {'; '.join(wrong)}")
+            raise UserError(f"{folder / name} has other rows than folds.csv: {'; '.join(wrong)}")
         parts.append(table.set_index(split + ":" + table[data.id]))
     names = [c for c in parts[0] if c in parts[1] and c not in (data.id, *data.labels, *data.text)]
     if not names:
-        raise Stop(
+        raise UserError(
             f"{files.train} and {files.test} have no column in common beside {data.id}; "
             f"they have: {', '.join(parts[0])}; {', '.join(parts[1])}"
         )
@@ -42,7 +42,7 @@ def read_numbers(data, files, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
     numbers = table.apply(pd.to_numeric, errors="coerce")
     if (wrong := numbers.isna() & (table != "")).any(axis=None):
         row, column = np.argwhere(wrong.to_numpy())[0]
-        raise Stop(
+        raise UserError(
             f"{files.train}, {files.test}: {names[column]} is {table.iat[row, column]!r} "
             f"at {ids[row]}; it must be a number"
         )

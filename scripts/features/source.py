@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 
-from common.errors import Stop
+from common.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ def kind_of(stem: str) -> str:
 
 
 def collect_sources(modules: list[ModuleType]) -> dict[str, Source]:
-    """Every source of these modules by name. Stop where two have the same name."""
+    """Every source of these modules by name. Raises UserError where two have the same name."""
     sources: dict[str, Source] = {}
     for module in modules:
         for name, source in getattr(module, "SOURCES", {}).items():
             if name in sources:
-                raise Stop(f"{module.__name__}: there is a source {name!r} already; rename it")
+                raise UserError(f"{module.__name__}: there is a source {name!r} already; rename it")
             sources[name] = source
     return sources

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import Stop
+from common.errors import UserError
 from common.files import read_record, replacing
 from common.log import log
 from common.tables import align
@@ -20,7 +20,7 @@ def names_file(file: Path) -> Path:
     return file.with_suffix(".names.npy")
 
 
-class Growing:
+class FeatureWriter:
     """An array (n, ...) float16 written in order, in a file beside `file` that a killed run goes on
     with.
 
@@ -34,7 +34,7 @@ class Growing:
         self.done = self.saved()
         need = int(np.prod(shape)) * 2
         if not self.done and need > (free := shutil.disk_usage(file.parent).free):
-            raise Stop(
+            raise UserError(
                 f"{file} needs {need / 1e9:.1f} GB and the disk has {free / 1e9:.1f} GB "
                 "free; free some, move working_path, "
                 "or keep less: encode.tokens, features.views, images.size, a smaller encoder"
@@ -82,14 +82,14 @@ class Growing:
 
 
 def open_features(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """A features file (n, ...), memory-mapped, and the names (n,) of its rows. Stop when they do
+    """A features file (n, ...), memory-mapped, and the names (n,) of its rows. Raises UserError when they do
     not belong together."""
     try:
         array, names = np.load(file, mmap_mode="c"), np.load(names_file(file))
     except (OSError, ValueError, EOFError) as error:
-        raise Stop(f"cannot read {file}: {error}; remove it and run make again") from None
+        raise UserError(f"cannot read {file}: {error}; remove it and run make again") from None
     if len(array) != len(names):
-        raise Stop(
+        raise UserError(
             f"{file} has {len(array)} rows and {len(names)} names; remove it and run make again"
         )
     return array, names
@@ -100,7 +100,7 @@ def read_features(files: list[Path], images: np.ndarray) -> tuple[list[np.ndarra
     (m,) in them, -1 without."""
     arrays, names = map(list, zip(*(open_features(file) for file in files), strict=True))
     if any(not np.array_equal(names[0], other) for other in names[1:]):
-        raise Stop(
+        raise UserError(
             f"{files[0].name} and {files[1].name} were made of different pictures; run make again"
         )
     return arrays, align(names[0], images)
@@ -118,15 +118,15 @@ def keys(source: str, rows) -> np.ndarray:
 
 
 def read_columns(file: Path, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Columns (n, c) float32 of the rows `ids` (n,), and their names, as 03 wrote them. Stop when
+    """Columns (n, c) float32 of the rows `ids` (n,), and their names, as 03 wrote them. Raises UserError when
     the file is of other rows."""
     array, names = open_features(file)
     if not np.array_equal(names, ids):
-        raise Stop(f"{file} is of other rows than folds.csv; remove it and run make again")
+        raise UserError(f"{file} is of other rows than folds.csv; remove it and run make again")
     return np.asarray(array), read_record(file)["columns"]
 
 
-class Side:
+class FeatureTable:
     """One side's features of every row, looked up by number: on the GPU where they fit, else in the
     memory map.
 
@@ -134,10 +134,10 @@ class Side:
     token; missing: rows without.
     """
 
-    def __init__(self, file: Path | None, keys: np.ndarray, where):
+    def __init__(self, file: Path | None, keys: np.ndarray, device):
         import torch
 
-        self.where, self.row, self.d = where, np.full(len(keys), -1), 1
+        self.device, self.row, self.d = device, np.full(len(keys), -1), 1
         if file:
             array, names = open_features(file)
             self.row, self.d, self.array = (
@@ -145,8 +145,8 @@ class Side:
                 array.shape[-1],
                 torch.from_numpy(array),
             )
-            if where.type == "cuda" and array.nbytes < torch.cuda.mem_get_info()[0] / 2:
-                self.array = self.array.to(where)
+            if device.type == "cuda" and array.nbytes < torch.cuda.mem_get_info()[0] / 2:
+                self.array = self.array.to(device)
         self.missing = int((self.row < 0).sum())
 
     def take(self, use: np.ndarray):
@@ -154,21 +154,21 @@ class Side:
         import torch
 
         if self.missing == len(self.row):
-            return torch.zeros(len(use), 1, self.d, device=self.where)
+            return torch.zeros(len(use), 1, self.d, device=self.device)
         row = torch.as_tensor(self.row[use])
         found = (
             self.array[row.clamp(min=0).to(self.array.device)]
-            .to(self.where)
+            .to(self.device)
             .float()
             .view(len(use), -1, self.d)
         )
-        return found * (row >= 0).to(self.where)[:, None, None]
+        return found * (row >= 0).to(self.device)[:, None, None]
 
 
 def require_text(job) -> None:
-    """Stop where the rows have no text."""
+    """Raises UserError where the rows have no text."""
     if job.rows.text is None or not job.rows.text.any():
-        raise Stop(f"{job.paths.category} has no text; name its columns in data.text")
+        raise UserError(f"{job.paths.category} has no text; name its columns in data.text")
 
 
 def write_rows(job, stem: str, values: np.ndarray, record: dict) -> None:

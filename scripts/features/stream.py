@@ -8,9 +8,9 @@ import numpy as np
 
 from common.files import replacing
 from common.log import log, progress
-from common.stops import deadline, stop_in_time
-from features.store import Growing, names_file
-from networks.device import device
+from common.stops import check_time_limit, deadline
+from features.store import FeatureWriter, names_file
+from networks.device import use_device
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,16 @@ def write_stream(job, stem: str, open_stream: Callable) -> None:
     """
     target = job.paths.features(stem)
     with job.writing(target) as (part, record):
-        with device(job.config.run) as where:
-            source = open_stream(job, stem, where)
-            out = Growing(target, (len(source.names), *source.shape), job.key(target))
+        with use_device(job.config.run) as device:
+            source = open_stream(job, stem, device)
+            out = FeatureWriter(target, (len(source.names), *source.shape), job.key(target))
             bar = progress(what=stem, total=len(source.names), done=out.done, unit="row")
             for block in source.stream(out.done):
                 out.add(block.half().cpu().numpy())
                 bar.update(len(block))
                 if time.time() > deadline(job.config.run):
                     out.save()
-                    stop_in_time(job.config.run)
+                    check_time_limit(job.config.run)
         target.unlink(missing_ok=True)  # before its names become another file's
         with replacing(names_file(target)) as names:
             np.save(names, source.names.astype(str))  # no objects: they would be pickled

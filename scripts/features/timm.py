@@ -5,8 +5,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from common.errors import Stop
-from common.paths import plain
+from common.errors import UserError
+from common.paths import safe_name
 from common.sections import Augment, Count, Names, Section
 from features.source import Source
 from features.stream import Stream, write_stream
@@ -27,11 +27,11 @@ class Settings(Section):
     # an encoder's features end with the means of its earlier stages: colour and texture
     stages: bool = False
     views: Count = 1  # 1 the picture, 2 and its mirror image, more: augmented
-    augment: Augment = "seed"  # of views 3 and up
+    augment: Augment = "published"  # of views 3 and up
 
 
-def open_stream(job, stem: str, where) -> Stream:
-    """Pooled features of a timm encoder. Stop when the category has no encoder of that name."""
+def open_stream(job, stem: str, device) -> Stream:
+    """Pooled features of a timm encoder. Raises UserError when the category has no encoder of that name."""
     from networks.backbone import create_backbone, stage_means
 
     config, settings = job.config, job.config.features
@@ -42,16 +42,16 @@ def open_stream(job, stem: str, where) -> Stream:
     def pooled(pictures):
         return stage_means(encoder, pictures) if settings.stages else encoder(pictures)
 
-    return stream_pictures(job, pooled, encoder, encoder, size, weights, where)
+    return stream_pictures(job, pooled, encoder, encoder, size, weights, device)
 
 
 def encoder_of(job, stem: str) -> str:
     """The timm name whose features are features/<stem>.npy."""
     encoders = [*job.config.features.encoders, *map(timm_name, job.weights)]
     for encoder in encoders:
-        if plain(encoder) == stem.removeprefix("timm--"):
+        if safe_name(encoder) == stem.removeprefix("timm--"):
             return encoder
-    raise Stop(
+    raise UserError(
         f"no source {stem!r} in {job.paths.category}; there are: "
         f"{', '.join([*job.config.features.encoders, *job.weights])}"
     )
@@ -61,7 +61,7 @@ def timm_name(weights: str) -> str:
     return weights.removeprefix("timm:")
 
 
-def stream_pictures(job, network, module, backbone, size: int, weights: dict, where) -> Stream:
+def stream_pictures(job, network, module, backbone, size: int, weights: dict, device) -> Stream:
     """Views of every good picture through `network`, a function of pictures (b, 3, s, s).
 
     module: what it belongs to; backbone: whose mean and deviation pictures are normalised by;
@@ -72,7 +72,7 @@ def stream_pictures(job, network, module, backbone, size: int, weights: dict, wh
     from networks.backbone import normalised
 
     config, settings = job.config, job.config.features
-    module.eval().to(where, memory_format=torch.channels_last)
+    module.eval().to(device, memory_format=torch.channels_last)
     cache = Cache(job.paths.images, job.paths.cache)
     good = np.flatnonzero(cache.ok)
     preset = settings.augment if settings.views > 2 else "none"
@@ -80,8 +80,8 @@ def stream_pictures(job, network, module, backbone, size: int, weights: dict, wh
     batch = config.run.infer_batch
 
     def run(pictures):
-        with torch.inference_mode(), autocast(where, precision(config.run, where)):
-            return network(normalised(np.ascontiguousarray(pictures), backbone, where, size))
+        with torch.inference_mode(), autocast(device, precision(config.run, device)):
+            return network(normalised(np.ascontiguousarray(pictures), backbone, device, size))
 
     def stream(done: int):
         groups = [good[i : i + batch] for i in range(done, len(good), batch)]

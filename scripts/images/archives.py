@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from common.errors import Stop
+from common.errors import UserError
 
 LARGEST = (
     256 << 20
@@ -41,7 +41,7 @@ class Member(NamedTuple):
 
 
 class Archive:
-    """An archive's `members` {path: Member} and their bytes; any number of threads may read. Stop
+    """An archive's `members` {path: Member} and their bytes; any number of threads may read. UserError
     when it is broken."""
 
     def __init__(self, file: Path):
@@ -52,7 +52,7 @@ class Archive:
             self.members = (zip_members if self.zipped else tar_members)(self.file)
         except Exception as error:  # broken bytes make tarfile and zipfile raise anything
             what = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise Stop(
+            raise UserError(
                 f"cannot read the archive {file}: {what}; copy it there anew, or, if it "
                 "holds no pictures, move it elsewhere"
             ) from None
@@ -104,7 +104,7 @@ def archive_files(folder: Path) -> list[Path]:
 
 
 class Archives:
-    """All archives at the top of a folder. Stop when one is broken, of those that are read in
+    """All archives at the top of a folder. Raises UserError when one is broken, of those that are read in
     place."""
 
     def __init__(self, folder: Path):

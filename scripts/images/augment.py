@@ -1,5 +1,5 @@
 """Augmentations by name: albumentations on uint8, each applied to a picture with probability .5, as
-the seed did."""
+the published notebook did."""
 
 import threading
 
@@ -41,7 +41,7 @@ def pipeline(name: str, size: int):
                 p=0.5,
             ),
         ],
-        "seed": lambda: [
+        "published": lambda: [
             flip,
             A.Affine(rotate=(-5, 5), p=1),
             crop(0.8),
@@ -49,7 +49,7 @@ def pipeline(name: str, size: int):
             A.Affine(translate_percent=(-0.15, 0.15), scale=(0.85, 1.15), shear=(-5, 5), p=1),
         ],
     }
-    return A.Compose(presets[name](), p=0.5 if name == "seed" else 1.0)
+    return A.Compose(presets[name](), p=0.5 if name == "published" else 1.0)
 
 
 def augmenter(name: str, size: int, seed: tuple[int, ...], first: int = 0):

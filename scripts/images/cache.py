@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common.errors import Stop
+from common.errors import UserError
 from common.ledger import Ledger
 from common.rows import Rows
 from common.tables import align
@@ -33,13 +33,13 @@ class Cache:
             self.table.image.to_numpy(object),
             (self.table.status == "ok").to_numpy(),
         )
-        where = self.table[["shard", "offset", "length"]].apply(
+        position = self.table[["shard", "offset", "length"]].apply(
             pd.to_numeric, errors="coerce"
         )  # "" where nothing was kept
-        self.where = where.fillna(-1).to_numpy(np.int64)
-        shard, offset, length = self.where[self.ok].T
+        self.position = position.fillna(-1).to_numpy(np.int64)
+        shard, offset, length = self.position[self.ok].T
         if (shard < 0).any():
-            raise Stop(
+            raise UserError(
                 f"{table} was made with images.cache=false; this model reads the cache: "
                 "set images.cache=true and run make again"
             )
@@ -49,7 +49,7 @@ class Cache:
                 for s in sorted(set(shard.tolist()))
             }
         except (OSError, ValueError) as error:
-            raise Stop(
+            raise UserError(
                 f"the cache {folder} is not whole ({error}); remove {table} and run make again"
             ) from None
         self.side = self.plain_side(shard, offset, length)
@@ -67,11 +67,11 @@ class Cache:
         )
 
     def read(self, i: int) -> np.ndarray:
-        shard, offset, length = self.where[i]
+        shard, offset, length = self.position[i]
         data = self.shards[shard][offset : offset + length]
         picture = self.decode(data) if len(data) == length > 0 else None
         if picture is None:
-            raise Stop(
+            raise UserError(
                 f"{self.names[i]} is not where images.csv says; remove images.csv and "
                 f"{self.folder}, and run make again"
             )
@@ -149,7 +149,7 @@ def load_pictures(job, rows: Rows) -> tuple[Cache, np.ndarray]:
     return cache, np.where((position >= 0) & cache.ok[position], position, -1)
 
 
-class Growing:
+class CacheWriter:
     """`with Growing(folder, key, table) as cache`: `row` gives the row of a picture that is there,
     `add` appends one.
 

@@ -198,7 +198,7 @@ def turn_upright(rgb, picture):
     return rgb.transpose(Image.Transpose[turn]) if turn else rgb
 
 
-def look(picture) -> tuple[str, np.ndarray]:
+def perceptual_hash(picture) -> tuple[str, np.ndarray]:
     """What tells near-duplicates of an RGB PIL image: its average hash, 16 hex digits, a bit for
     each of 8x8 fields that is lighter than the whole; and the fields' mean colours (192,) int16."""
     from PIL import Image
@@ -208,7 +208,7 @@ def look(picture) -> tuple[str, np.ndarray]:
     return np.packbits(grey > grey.mean()).tobytes().hex(), np.asarray(small, np.int16).ravel()
 
 
-def judge(data: bytes, images) -> tuple[bytes, dict]:
+def validate(data: bytes, images) -> tuple[bytes, dict]:
     """What the cache keeps of a file's bytes, and its row: status (ok, bad), reason, width, height,
     sha256 of the bytes, hash and colours by `look` (colours: 192 levels as 384 hex digits).
 
@@ -228,7 +228,7 @@ def judge(data: bytes, images) -> tuple[bytes, dict]:
         picture, (width, height) = load_picture(data, images)
     except ValueError as error:
         return b"", row | {"reason": str(error)}
-    hash, colours = look(picture)
+    hash, colours = perceptual_hash(picture)
     row |= {
         "status": "ok",
         "width": width,

@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Semaphore
 
 from common.log import log, progress
-from common.stops import stop_in_time
-from images.decode import judge
+from common.stops import check_time_limit
+from images.decode import validate
 from images.download import Downloader, Failure
 from images.names import is_link, link_name
 
@@ -27,11 +27,11 @@ NOTHING = {
 }  # of a picture that is not there
 
 
-class Obtainer:
+class ImageIngester:
     """obtain(names) sees to it that every picture has its row in the cache (images.cache.Growing).
 
     A picture with a row is left alone while its file is the same by its stamp, but for links that
-    failed for the time being; `retry` takes all links that failed. Stop at run.time_limit; what was
+    failed for the time being; `retry` takes all links that failed. Raises UserError at run.time_limit; what was
     obtained is kept.
     """
 
@@ -49,7 +49,7 @@ class Obtainer:
         )  # of many threads that fetch: so memory is that of a few large pictures
         self.links, self.bytes = [], 0  # to be fetched, and what they gave up to now
 
-    def obtain(self, names: list[str], retry: bool = False) -> None:
+    def ingest(self, names: list[str], retry: bool = False) -> None:
         """A row for each of the names, those here first, then links; committed."""
         stamps = {name: self.pictures.stamp(name) for name in names}
         todo = [name for name in names if not self.settled(name, stamps[name], retry)]
@@ -70,7 +70,7 @@ class Obtainer:
                 refresh=False,
             )
             bar.update()
-            stop_in_time(self.config.run)
+            check_time_limit(self.config.run)
         self.cache.commit()
         bar.close()
 
@@ -100,7 +100,7 @@ class Obtainer:
                 data = self.pictures.read(name)
             except (ValueError, OSError) as error:
                 return b"", NOTHING | {"status": "bad", "reason": str(error), "stamp": stamp}
-            cached, row = judge(data, self.images)
+            cached, row = validate(data, self.images)
             return cached, row | {
                 "file": self.pictures.place(name),
                 "stamp": stamp,
@@ -146,7 +146,7 @@ class Obtainer:
         Failure where it is broken."""
         with self.decoding:
             data = part.read_bytes()
-            cached, row = judge(data, self.images)
+            cached, row = validate(data, self.images)
         if row["reason"].startswith("broken"):
             raise Failure(row["reason"], final=False)
         file = self.downloads / link_name(link)

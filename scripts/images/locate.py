@@ -24,7 +24,7 @@ class Found(NamedTuple):
 class Pictures:
     """The pictures of a data folder and of a folder of downloads, by the names that rows have for
     them: names in the data folder, or links. Any number of threads may read. Archives are indexed
-    when a name is first found nowhere else; Stop when one is broken."""
+    when a name is first found nowhere else; Raises UserError when one is broken."""
 
     def __init__(self, folder: Path, downloads: Path):
         self.folder, self.downloads, self.lock, self.opened = folder, downloads, Lock(), None
@@ -117,7 +117,7 @@ def read_file(file: str) -> bytes:
 
 
 def open_pictures(job) -> Pictures:
-    """The pictures of a job's category. Stop when its data folder is not there."""
+    """The pictures of a job's category. Raises UserError when its data folder is not there."""
     return Pictures(
         input_folder(job.config.data.folder, job.config.data.train), job.paths.downloads
     )

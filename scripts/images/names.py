@@ -7,7 +7,7 @@ from string import Formatter
 
 import pandas as pd
 
-from common.errors import Stop
+from common.errors import UserError
 from common.paths import inside
 
 LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -39,14 +39,16 @@ def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:
             (name, spec) for _, name, spec, _ in Formatter().parse(pattern) if name is not None
         ]
     except ValueError as error:
-        raise Stop(f"image pattern {pattern!r}: {error}; write e.g. images/{{id}}.jpg") from None
+        raise UserError(
+            f"image pattern {pattern!r}: {error}; write e.g. images/{{id}}.jpg"
+        ) from None
     if not fields or any(spec and not re.fullmatch(r"0?\d*d|name", spec) for _, spec in fields):
-        raise Stop(
+        raise UserError(
             f"image pattern {pattern!r} must name columns: write e.g. images/{{id}}.jpg, "
             f"images/{{id:06d}}.jpg or images/{{link:name}}"
         )
     if missing := [name for name, _ in fields if name not in table]:
-        raise Stop(
+        raise UserError(
             f"image pattern {pattern!r}: no column {missing[0]}; there are: {', '.join(table)}"
         )
     columns = {
@@ -71,10 +73,10 @@ def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:
 
 
 def whole_numbers(column: pd.Series, pattern: str) -> list[int]:
-    """The column as numbers. Stop at the first cell that is none."""
+    """The column as numbers. Raises UserError at the first cell that is none."""
     wrong = column[~column.str.fullmatch(r"\d+")]
     if len(wrong):
-        raise Stop(
+        raise UserError(
             f"image pattern {pattern!r} needs whole numbers, and {column.name} is "
             f"{wrong.iloc[0]!r} in row {wrong.index[0] + 2}; "
             f"write {{{column.name}}} for names that are text"

@@ -7,8 +7,8 @@ import re
 from importlib import metadata
 from pathlib import Path
 
-from common.errors import Stop
-from common.paths import ROOT, Paths, folder, plain
+from common.errors import UserError
+from common.paths import ROOT, Paths, folder, safe_name
 from config import Config
 from models import NAMES, load_model, split_member, weights_of
 from networks.weights import SIDES, TIMM, split_weights, weights_file
@@ -66,7 +66,7 @@ def spellings(name: str) -> tuple[str, list[str]]:
     """A weights name without its side or timm:, and what it may be called in an attached folder."""
     side, bare = split_weights(name)
     if side in SIDES:
-        return bare, list(dict.fromkeys((bare.split("/")[-1], plain(bare))))
+        return bare, list(dict.fromkeys((bare.split("/")[-1], safe_name(bare))))
     return bare, [f"{bare}.safetensors", f"{bare.rpartition('/')[2]}/model.safetensors"]
 
 
@@ -82,19 +82,19 @@ def find_weights(name: str, places: list[Path]) -> Path | None:
 
 def link_weights(found: dict[str, Path], to: Path) -> None:
     """One folder, as run.weights wants it, of weights that lie in several: symbolic links by the
-    names in full, as two repositories may end alike. Stop when one folder was found for two of
+    names in full, as two repositories may end alike. Raises UserError when one folder was found for two of
     these.
     """
     whose: dict[Path, str] = {}
     for name, place in found.items():
         bare, _ = spellings(name)
         if whose.setdefault(place, bare) != bare:
-            raise Stop(
+            raise UserError(
                 f"{place} was taken for {whose[place]} and for {bare}: attach each as a "
-                f"folder of its full name, {plain(whose[place])} "
-                f"and {plain(bare)}"
+                f"folder of its full name, {safe_name(whose[place])} "
+                f"and {safe_name(bare)}"
             )
-        link = to / (plain(bare) if place.is_dir() else f"{bare}.safetensors")
+        link = to / (safe_name(bare) if place.is_dir() else f"{bare}.safetensors")
         if (
             not bare.startswith(("/", ".", "~")) and not link.is_symlink()
         ):  # a path is found by itself; the text's model may be the picture's

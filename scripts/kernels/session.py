@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from common.errors import AGAIN, Stop
+from common.errors import AGAIN, UserError
 from common.files import digest, record_path, replacing
 from common.log import log
 from common.paths import Paths, input_folder
@@ -41,7 +41,7 @@ BEGUN = (
 
 def work(kernel: dict, toolkit: Path) -> int:
     """Run a kernel and give its exit code: 0 also where the time is over, so that Kaggle keeps the
-    output. Stop before any work when something is not attached.
+    output. UserError before any work when something is not attached.
 
     kernel: id, category, settings, internet (bool); targets, the files of a session, [] for all;
     and of one that merges sessions {id: targets} and left, the targets of none of them.
@@ -80,7 +80,7 @@ def work(kernel: dict, toolkit: Path) -> int:
             if failed
             else "the lines above say why"
         )
-        raise Stop(f"make ended with {made.returncode}: {why}. Then {again}")
+        raise UserError(f"make ended with {made.returncode}: {why}. Then {again}")
     if made.returncode:
         log(kernel=kernel["id"], stopped=f"at the time limit, not done; {again}")
     else:
@@ -100,7 +100,7 @@ def equip(
     config, paths, kernel: dict, files: set[Path], places: list[Path], toolkit: Path
 ) -> list[str]:
     """Install the attached wheels that are needed, find the weights; gives the setting that names
-    their folder. Stop with the list of all that is missing."""
+    their folder. UserError with the list of all that is missing."""
     # Without the internet nothing is written outside. With it the hub's files go where they always
     # go: they are better not in the working folder.
     if not kernel["internet"]:
@@ -110,7 +110,7 @@ def equip(
             "PYTHONUSERBASE": site.getuserbase(),
             **dict.fromkeys(("HOME", "TMPDIR"), str(toolkit / "home")),
         }
-    needs, (seek, where) = requirements(config, files, paths), weight_places(config)
+    needs, (seek, places) = requirements(config, files, paths), weight_places(config)
     wheels, unmet = find_wheels(places, lacks := lacking(needs))
     if wheels:
         install(
@@ -140,10 +140,10 @@ def equip(
     absent = [name for name in must if name not in found]
     hub = kernel["internet"] and not config.run.weights
     if missing or absent and not hub:
-        raise Stop(
+        raise UserError(
             "\n  ".join(
                 [
-                    f"not attached, nothing was begun; weights were looked for in {where}:",
+                    f"not attached, nothing was begun; weights were looked for in {places}:",
                     *how_to_attach(absent),
                     *how_to_download(missing),
                 ]
@@ -156,7 +156,7 @@ def equip(
 
 
 def install(what) -> None:
-    """pip install; Stop when it fails."""
+    """pip install; Raises UserError when it fails."""
     if subprocess.run(
         [
             sys.executable,
@@ -169,14 +169,14 @@ def install(what) -> None:
             *what,
         ]
     ).returncode:
-        raise Stop(
+        raise UserError(
             "pip could not install: its lines above say why; attach wheels for this "
             "Python, or remove those that are not"
         )
 
 
 def take_over(kernel: dict, config, paths, places: list[Path]) -> None:
-    """Copy what attached outputs of this category have and the working folder has not. Stop when
+    """Copy what attached outputs of this category have and the working folder has not. Raises UserError when
     they are not of the same rows."""
     outputs = sorted(
         (
@@ -193,7 +193,7 @@ def take_over(kernel: dict, config, paths, places: list[Path]) -> None:
         for name in ("folds.csv", "images.csv")
     }
     if len(tables["folds.csv"]) > 1:
-        raise Stop(
+        raise UserError(
             f"{' and '.join(map(str, tables['folds.csv'].values()))} hold other rows or "
             "folds: run one of them again with the "
             "other's data and settings"
@@ -276,14 +276,14 @@ def to_copy(outputs: list[Path], paths, use, pictures: bool) -> dict[Path, Path]
 
 
 def check_room(copies: dict[Path, Path], paths) -> None:
-    """Stop when there is less space than the copies take."""
+    """Raises UserError when there is less space than the copies take."""
     sizes: Counter = Counter()
     for _target, source in copies.items():
         sizes[source.parent] += source.stat().st_size
     place = next(place for place in (paths.dir, *paths.dir.parents) if place.exists())
     if (need := sizes.total()) > (free := shutil.disk_usage(place).free):
         largest, size = sizes.most_common(1)[0]
-        raise Stop(
+        raise UserError(
             f"{need / 1e9:.2f} GB of attached outputs are to be taken over, and {place} "
             f"has room for {free / 1e9:.2f} GB; nothing was "
             f"copied. The most, {size / 1e9:.2f} GB, is {largest}: attach fewer outputs, "
@@ -292,7 +292,7 @@ def check_room(copies: dict[Path, Path], paths) -> None:
 
 
 def check_sessions(kernel: dict, config, paths) -> None:
-    """Stop naming the sessions whose files are missing, not whole, or made with other settings or
+    """UserError naming the sessions whose files are missing, not whole, or made with other settings or
     pictures; a language model's replies to other pictures are let pass, as make asks again only
     where a row's own is another."""
     why, lines = graph.stale(config, graph.steps(config, paths)), []
@@ -312,4 +312,6 @@ def check_sessions(kernel: dict, config, paths) -> None:
                 f"{session}: {bad[0]}{f' and {len(bad) - 1} more like it' if len(bad) > 1 else ''}"
             )
     if lines:
-        raise Stop("\n  ".join(["these sessions are to be run again, then attached here:", *lines]))
+        raise UserError(
+            "\n  ".join(["these sessions are to be run again, then attached here:", *lines])
+        )

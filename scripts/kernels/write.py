@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from pprint import pformat
 
-from common.errors import Stop
+from common.errors import UserError
 from common.paths import ROOT, Paths
 from models import pred_file
 from pipeline import graph
@@ -57,11 +57,11 @@ def groups(config, paths: Paths) -> tuple[list[list[str]], list[str]]:
 
 
 def shares(config, paths: Paths, n: int) -> tuple[list[list[str]], list[str]]:
-    """The members of each of n sessions, and those left to the kernel that merges. Stop when there
+    """The members of each of n sessions, and those left to the kernel that merges. Raises UserError when there
     are not so many groups."""
     shared, late = groups(config, paths)
     if n > len(shared):
-        raise Stop(
+        raise UserError(
             f"the members of {paths.category} can be shared by {len(shared)} sessions and "
             "no more, as those that stand on one "
             f"file go together ({' '.join(shared[0][:6])}); write PARTS={len(shared)} or less"
@@ -96,7 +96,7 @@ def toolkit() -> str:
 
 
 def source(title: str, contents: str, kernel: dict, carried: str) -> str:
-    """A kernel's script. Stop when it is larger than Kaggle takes."""
+    """A kernel's script. Raises UserError when it is larger than Kaggle takes."""
     text = (Path(__file__).parent / "template.py").read_text()
     said = pformat(kernel, width=140, compact=True, sort_dicts=False)
     fields = {
@@ -108,7 +108,7 @@ def source(title: str, contents: str, kernel: dict, carried: str) -> str:
     }
     text = re.sub("|".join(map(re.escape, fields)), lambda found: fields[found[0]], text)
     if len(text) > LARGEST:
-        raise Stop(
+        raise UserError(
             f"a kernel's script would have {len(text):,} bytes and Kaggle takes "
             f"{LARGEST:,}: is there more than code in "
             f"{' or '.join(CARRIED[:2])}?"
@@ -117,10 +117,10 @@ def source(title: str, contents: str, kernel: dict, carried: str) -> str:
 
 
 def metadata(id: str, title: str, sources: dict, gpu: bool, internet: bool) -> dict:
-    """kernel-metadata.json; sources: dataset_sources and its like. Stop when Kaggle does not take
+    """kernel-metadata.json; sources: dataset_sources and its like. Raises UserError when Kaggle does not take
     the title."""
     if not 5 <= len(title) <= 50:
-        raise Stop(
+        raise UserError(
             f"{title!r} has {len(title)} characters and Kaggle takes titles of 5 to 50; "
             "give the category's file in configs/ a shorter "
             "name, e.g. dresses.py"
@@ -140,18 +140,18 @@ def metadata(id: str, title: str, sources: dict, gpu: bool, internet: bool) -> d
 
 
 def names(option: str, text: str) -> list[str]:
-    """The names in what an option was given. Stop at the first that Kaggle cannot have."""
+    """The names in what an option was given. Raises UserError at the first that Kaggle cannot have."""
     form, example = FORMS[option]
     for name in text.split():
         if not re.fullmatch(form, name, re.ASCII):
-            raise Stop(
+            raise UserError(
                 f"{option}={name} is not as Kaggle names them; write e.g. {option}={example}"
             )
     return text.split()
 
 
 def written(top: Path) -> dict[str, list[str]]:
-    """The kernel_sources of each kernel, by its id, whose folder is in `top`. Stop where anything
+    """The kernel_sources of each kernel, by its id, whose folder is in `top`. Raises UserError where anything
     else is there: `top` is written anew."""
     found = {}
     for place in sorted(top.iterdir()) if top.is_dir() else [top] * top.exists():
@@ -164,7 +164,7 @@ def written(top: Path) -> dict[str, list[str]]:
         except (OSError, ValueError, KeyError, TypeError):
             ours = False
         if not ours:
-            raise Stop(
+            raise UserError(
                 f"{place.parent} holds {place.name}, which make kernels did not write, or "
                 "something was added to it: its folders hold "
                 f"{' and '.join(sorted(FILES))} of an id */catalogue-*, nothing else; "
@@ -191,12 +191,12 @@ def kernel_sources(kernel: dict, before: list[str]) -> list[str]:
 
 
 def account() -> str:
-    """The Kaggle user's name: KAGGLE_USERNAME, or what kaggle.json says. Stop when neither does."""
+    """The Kaggle user's name: KAGGLE_USERNAME, or what kaggle.json says. Raises UserError when neither does."""
     place = Path(os.environ.get("KAGGLE_CONFIG_DIR") or Path.home() / ".kaggle") / "kaggle.json"
     try:
         name = os.environ.get("KAGGLE_USERNAME") or json.loads(place.read_text())["username"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise Stop(
+        raise UserError(
             f"whose kernels? Neither KAGGLE_USERNAME nor {place} says; write OWNER=<your "
             "Kaggle user name>"
         ) from None

@@ -13,7 +13,7 @@ from threading import Event, Lock, Thread
 
 import urllib3
 
-from common.errors import Stop
+from common.errors import UserError
 from images.decode import load_picture
 from llm.messages import Question, Reply
 
@@ -45,7 +45,7 @@ def eights(group):
 class EndpointChat:
     """ask(questions) gives their replies; about says, for the record, which model gives them.
     settings: section Vlm or Refine; images: what a picture must be; pictures: where they lie, None
-    = none are shown. Stop when the address or the key cannot be right."""
+    = none are shown. Raises UserError when the address or the key cannot be right."""
 
     def __init__(self, settings, images, pictures):
         self.settings, self.images, self.pictures, self.section = (
@@ -77,10 +77,10 @@ class EndpointChat:
         told = {
             key: mine[key] for key in ("id", "owned_by", "max_model_len", "meta") if key in mine
         }
-        self.about = {"model": settings.model, "bound": settings.bound, "served": told}
+        self.about = {"model": settings.model, "constrained": settings.constrained, "served": told}
 
     def ask(self, questions, answered=frozenset()):
-        """Yield the Reply of each Question whose row is not answered, as they come. Stop when the
+        """Yield the Reply of each Question whose row is not answered, as they come. Raises UserError when the
         server lets nobody in, or gives no answer for long. Questions are taken when threads will
         soon need them. Threads are daemons, so that Ctrl-C does not wait for an answer."""
         todo, done, stop, at_once = SimpleQueue(), SimpleQueue(), Event(), self.settings.at_once
@@ -136,7 +136,7 @@ class EndpointChat:
 
     def put(self, question: Question, picture: str, stop: Event) -> Reply:
         """Put a question until it is answered, refused, or has failed settings.retries times more.
-        Stop as judge does."""
+        UserError as judge does."""
         for left in range(self.settings.retries, -1, -1):
             try:
                 text, self.answered, self.failed = self.reply(question, picture), True, 0
@@ -150,7 +150,7 @@ class EndpointChat:
                 return Reply(question.row, "", failure.reason, failure.final)
 
     def judge(self, failure: Failure) -> None:
-        """Stop when there is no hope for other calls: the first is not let in, or many in a row
+        """Raises UserError when there is no hope for other calls: the first is not let in, or many in a row
         failed, and then a plain one."""
         with self.lock:
             section, settings = self.section, self.settings
@@ -159,7 +159,7 @@ class EndpointChat:
             if many and self.is_well():
                 self.answered, self.failed = True, 0
             elif many or failure.service and not self.answered:
-                raise Stop(
+                raise UserError(
                     f"{self.url} gives no answer ({self.failed} calls in a row, the last: "
                     f"{failure.reason}). Is it well? Look at "
                     f"{section}.endpoint (most end in /v1), "
@@ -192,7 +192,7 @@ class EndpointChat:
             text = (
                 (answer["choices"][0]["message"]["content"] or "")
                 .strip()
-                .strip('"' if self.settings.bound else "")
+                .strip('"' if self.settings.constrained else "")
             )
             return text.encode(
                 "utf-8", "replace"
@@ -236,19 +236,19 @@ class EndpointChat:
 
 def address_and_key(settings, section: str) -> tuple[str, str]:
     """The endpoint without a slash at its end, and its key, that the environment holds, "" for
-    none. Stop on a wrong one."""
+    none. Raises UserError on a wrong one."""
     url, name = settings.endpoint, settings.key_variable
     if not re.fullmatch(
         r"https?://([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?(/[\w./~-]*)?", url
     ):  # not shown: it may hold a key
-        raise Stop(
+        raise UserError(
             f"{section}.endpoint is no plain address; write e.g. "
             f"{section}.endpoint=http://localhost:8000/v1; its key "
             f"belongs in an environment variable, whose name goes into {section}.key_variable"
         )
     key = os.environ.get(name, "").strip()
     if name and not re.fullmatch(r"[!-~]+", key):
-        raise Stop(
+        raise UserError(
             f"the environment has no key in {name}: export it, or set "
             f"{section}.key_variable= where none is needed"
         )
@@ -256,7 +256,7 @@ def address_and_key(settings, section: str) -> tuple[str, str]:
 
 
 def request(question: Question, picture: str, settings) -> bytes:
-    """The body of a call; chance has no part in it. A bound is in the words of vLLM, vLLM before
+    """The body of a call; chance has no part in it. A constraint is in the words of vLLM, vLLM before
     0.12, SGLang, and llama.cpp, which then replies in quotes: each ignores the others' words."""
     words, pattern = question.text, question.pattern
     shown = (
@@ -264,14 +264,14 @@ def request(question: Question, picture: str, settings) -> bytes:
         if picture
         else words
     )
-    bound = (
+    constraint = (
         {
             "structured_outputs": {"regex": pattern},
             "guided_regex": pattern,
             "regex": pattern,
             "json_schema": {"type": "string", "pattern": f"^({pattern})$"},
         }
-        if settings.bound and pattern
+        if settings.constrained and pattern
         else {}
     )
     return json.dumps(
@@ -282,7 +282,7 @@ def request(question: Question, picture: str, settings) -> bytes:
             "seed": 0,
             "n": 1,
             "max_tokens": settings.max_new_tokens,
-            **bound,
+            **constraint,
         }
     ).encode()
 

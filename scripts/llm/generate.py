@@ -11,10 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
-from common.errors import Stop
+from common.errors import UserError
 from llm.grammar import Grammars, need_xgrammar
 from networks.device import precision
-from networks.pretrained import find, part, read_model, weight_files
+from networks.pretrained import find_weights, load_auto, read_model, weight_files
 
 WHOLE = [
     "model.visual",
@@ -31,32 +31,32 @@ class ChatModel:
     """generate(texts, pictures, patterns) gives replies; about says, for the record, what gives
     them.
 
-    settings: section Vlm or Refine; run: config.run; where: torch.device; sees: whether pictures
-    are shown. Stop when the weights are not there or do not fit, or a package is missing that the
+    settings: section Vlm or Refine; run: config.run; device: torch.device; sees: whether pictures
+    are shown. Raises UserError when the weights are not there or do not fit, or a package is missing that the
     settings need.
     """
 
-    def __init__(self, settings, run, where, sees: bool):
+    def __init__(self, settings, run, device, sees: bool):
         from transformers import AutoProcessor, AutoTokenizer
 
-        section, self.where, self.sees = settings.section, where, sees
-        if settings.bound:
-            need_xgrammar(f"{section}.bound")
+        section, self.device, self.sees = settings.section, device, sees
+        if settings.constrained:
+            need_xgrammar(f"{section}.constrained")
         if settings.bits and not find_spec("bitsandbytes"):
-            raise Stop(
+            raise UserError(
                 f"{section}.bits={settings.bits} needs the package bitsandbytes, which is "
                 "not installed: pip install bitsandbytes "
                 f"accelerate, or set {section}.bits=0"
             )
-        folder, local = find(settings.model, run.weights)
-        self.model, self.dtype = load(folder, settings.bits, run, where, sees)
-        self.reader = part(AutoProcessor if sees else AutoTokenizer, folder)
+        folder, local = find_weights(settings.model, run.weights)
+        self.model, self.dtype = load(folder, settings.bits, run, device, sees)
+        self.reader = load_auto(AutoProcessor if sees else AutoTokenizer, folder)
         self.template, self.tokenizer = (
             self.reader.chat_template,
             getattr(self.reader, "tokenizer", self.reader),
         )
         if sees and not self.template:
-            raise Stop(
+            raise UserError(
                 f"{settings.model} has no chat template, so how it is shown a picture is "
                 "not known; take an instruction-tuned model"
             )
@@ -65,7 +65,7 @@ class ChatModel:
         ends = only_greedy(self.model, self.tokenizer, settings.max_new_tokens)
         self.grammars = (
             Grammars(self.tokenizer, self.model.config.get_text_config().vocab_size, ends)
-            if settings.bound
+            if settings.constrained
             else None
         )
         marks = (
@@ -86,7 +86,7 @@ class ChatModel:
             },  # to hash 15 GB for each part would cost it a minute
             "dtype": str(self.dtype).removeprefix("torch."),
             "bits": settings.bits,
-            "bound": settings.bound,
+            "constrained": settings.constrained,
             "ends": ends,
             "attention": getattr(self.model.config, "_attn_implementation", None),
         }
@@ -100,7 +100,7 @@ class ChatModel:
 
     def generate(self, texts, pictures, patterns) -> list[str]:
         """What the model says to each text, beside its picture, uint8 tensor (3, h, w), where it
-        sees; a reply is of the form of its pattern where decoding is bound and max_new_tokens
+        sees; a reply is of the form of its pattern where decoding is constrained and max_new_tokens
         suffice. Raises what the model raises, ValueError when fp16 overflows."""
         import torch
         from transformers import LogitsProcessorList
@@ -109,19 +109,19 @@ class ChatModel:
         framed = self.template and (
             not self.sees or start and prompts[0].startswith(start)
         )  # transformers' own rule
-        shown = {"images": [[picture.to(self.where)] for picture in pictures]} if self.sees else {}
+        shown = {"images": [[picture.to(self.device)] for picture in pictures]} if self.sees else {}
         inputs = self.reader(
             text=prompts, padding=True, add_special_tokens=not framed, return_tensors="pt", **shown
         )
         inputs = {
-            key: x.to(self.where, self.dtype if x.is_floating_point() else None)
+            key: x.to(self.device, self.dtype if x.is_floating_point() else None)
             for key, x in inputs.items()
             if self.sees or key != "token_type_ids"
         }  # tokenizers give them to language models that know none
-        bound = [self.grammars.bind(patterns)] if self.grammars else []
+        constraint = [self.grammars.bind(patterns)] if self.grammars else []
         with torch.inference_mode():
             found = self.model.generate(
-                **inputs, logits_processor=LogitsProcessorList([are_numbers, *bound])
+                **inputs, logits_processor=LogitsProcessorList([are_numbers, *constraint])
             )
         new = found[:, inputs["input_ids"].shape[1] :]
         return [
@@ -151,7 +151,7 @@ class ChatModel:
         )
 
 
-def load(folder: Path, bits: int, run, where, sees: bool):
+def load(folder: Path, bits: int, run, device, sees: bool):
     """The model on the device, read strictly, and the dtype of its weights: precision's, but
     float32 for a Gemma in fp16, where it overflows. With bits the language model's matrices have as
     many, by bitsandbytes."""
@@ -159,13 +159,13 @@ def load(folder: Path, bits: int, run, where, sees: bool):
     import transformers
 
     auto = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
-    dtype = precision(run, where) or torch.float32
-    if dtype == torch.float16 and part(transformers.AutoConfig, folder).model_type.startswith(
+    dtype = precision(run, device) or torch.float32
+    if dtype == torch.float16 and load_auto(transformers.AutoConfig, folder).model_type.startswith(
         "gemma"
     ):
         dtype = torch.float32
     if not bits:
-        return read_model(auto, folder, dtype).to(where), dtype
+        return read_model(auto, folder, dtype).to(device), dtype
     few = transformers.BitsAndBytesConfig(
         load_in_4bit=bits == 4,
         load_in_8bit=bits == 8,
@@ -176,7 +176,7 @@ def load(folder: Path, bits: int, run, where, sees: bool):
     quantised = SimpleNamespace(
         __name__=auto.__name__,
         from_pretrained=lambda *args, **more: auto.from_pretrained(
-            *args, quantization_config=few, device_map={"": str(where)}, **more
+            *args, quantization_config=few, device_map={"": str(device)}, **more
         ),
     )
     return read_model(quantised, folder, dtype), dtype

@@ -1,9 +1,9 @@
-"""Decoding bound to regular expressions: a reply of another form cannot be given, whatever the
+"""Decoding constrained by regular expressions: a reply of another form cannot be given, whatever the
 model would like to say."""
 
 from importlib.util import find_spec
 
-from common.errors import Stop
+from common.errors import UserError
 
 
 class Grammars:
@@ -26,12 +26,12 @@ class Grammars:
         )
 
     def grammar(self, pattern: str):
-        """The compiled pattern, None of "". Stop when xgrammar cannot read it."""
+        """The compiled pattern, None of "". Raises UserError when xgrammar cannot read it."""
         if pattern not in self.compiled:
             try:
                 self.compiled[pattern] = self.compiler.compile_regex(pattern)
             except RuntimeError as error:
-                raise Stop(
+                raise UserError(
                     f"xgrammar cannot read the pattern {pattern}: "
                     f"{' '.join(str(error).split())[:200]}; write it simpler"
                 ) from None
@@ -70,9 +70,9 @@ class Grammars:
 
 
 def need_xgrammar(setting: str) -> None:
-    """Stop when the package is not there that `setting` needs."""
+    """Raises UserError when the package is not there that `setting` needs."""
     if not find_spec("xgrammar"):
-        raise Stop(
+        raise UserError(
             f"{setting}=true needs the package xgrammar, which is not installed: pip "
             "install --no-deps xgrammar apache-tvm-ffi, "
             f"or set {setting}=false"

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from common.errors import Stop
+from common.errors import UserError
 from common.log import log
 from images.decode import load_picture
 from llm.generate import ChatModel
@@ -25,15 +25,15 @@ MEMORY = "out of memory"
 class LocalChat:
     """ask(questions) gives their replies; about says, for the record, which model gives them.
 
-    settings: section Vlm or Refine; run: config.run; where: torch.device; images: what a picture
-    must be; pictures: where they lie, None = none are shown. Stop as ChatModel does.
+    settings: section Vlm or Refine; run: config.run; device: torch.device; images: what a picture
+    must be; pictures: where they lie, None = none are shown. Raises UserError as ChatModel does.
     """
 
-    def __init__(self, settings, run, where, images, pictures):
+    def __init__(self, settings, run, device, images, pictures):
         self.settings, self.pictures, self.model = (
             settings,
             pictures,
-            ChatModel(settings, run, where, pictures is not None),
+            ChatModel(settings, run, device, pictures is not None),
         )
         self.about, self.workers = self.model.about, run.workers or os.cpu_count()
         self.batch, self.failures = settings.batch, 0
@@ -43,7 +43,7 @@ class LocalChat:
             self.images = images.model_copy(update={"size": math.isqrt(settings.max_pixels) + 1})
 
     def ask(self, questions, answered=frozenset()) -> Iterator[Reply]:
-        """The reply of each Question as its batch ends, those of large pictures first. Stop when
+        """The reply of each Question as its batch ends, those of large pictures first. Raises UserError when
         the model answers nothing at all.
 
         What is replied to a question does not depend on the others, but for rounding; so rows that
@@ -124,7 +124,7 @@ class LocalChat:
             return
         try:
             texts, failure = self.generate(batch), ""
-        except Stop:
+        except UserError:
             raise
         except Exception as error:  # the model's own code may raise anything
             failure = MEMORY if out_of_memory(error) else said(error)
@@ -158,21 +158,25 @@ class LocalChat:
     def reply(self, question: Question, text: str) -> Reply:
         """The text, where it is of the form that was asked for: one that ends at max_new_tokens may
         not be."""
-        if self.settings.bound and question.pattern and not re.fullmatch(question.pattern, text):
+        if (
+            self.settings.constrained
+            and question.pattern
+            and not re.fullmatch(question.pattern, text)
+        ):
             return Reply(
                 question.row, "", f"not whole after max_new_tokens={self.settings.max_new_tokens}"
             )
         return Reply(question.row, text)
 
     def ask_plainly(self, failure: str) -> None:
-        """Stop when a letter beside a small grey picture gets no answer either. Else the questions
+        """Raises UserError when a letter beside a small grey picture gets no answer either. Else the questions
         that failed are to blame."""
         import torch
 
         try:
             self.model.generate(["a"], [torch.full((3, 64, 64), 128, dtype=torch.uint8)], [""])
         except Exception as error:
-            raise Stop(
+            raise UserError(
                 f"{self.settings.model} answers nothing: {STREAK} questions in a row "
                 f"failed, the last with {failure}; and a plain one "
                 f"with {said(error)}"

@@ -15,7 +15,7 @@ class Question:
     text: str
     image: str = ""  # the picture's name; "" = there is none
     pattern: str = (
-        ""  # regular expression of the replies allowed, where decoding is bound; "" = any
+        ""  # regular expression of the replies allowed, where decoding is constrained; "" = any
     )
 
 
@@ -35,7 +35,7 @@ class Language(Section):
     bits: Literal[0, 4, 8] = 0  # of its weights, by bitsandbytes; 0 = as they are
     # only replies of the form "number unit" can be given (needs xgrammar; of a server, its own
     # grammar)
-    bound: bool = False
+    constrained: bool = False
     # http://host:port/v1 of an OpenAI-compatible server: vLLM, SGLang, llama.cpp; "" = load the
     # model here
     endpoint: str = ""

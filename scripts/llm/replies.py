@@ -6,17 +6,17 @@ import json
 from contextlib import nullcontext
 from pathlib import PurePosixPath
 
-from common.errors import Stop
+from common.errors import UserError
 from common.files import digest, read_record
 from common.ledger import Ledger
 from common.log import log, progress
-from common.stops import stop_in_time
+from common.stops import check_time_limit
 from common.tables import read_csv
 from images.locate import open_pictures
 from images.names import is_link, link_name, size_of
 from llm.messages import Reply
 from llm.open import open_chat
-from networks.device import device
+from networks.device import use_device
 
 COLUMNS = ("id", "reply", "reason", "asked")
 ABOUT = ""  # the id of the ledger's row that says which model replies
@@ -54,7 +54,7 @@ def write_replies(job, model, name: str, k: int) -> None:
         own = use[rows.fold[use] >= 0]
         pred = rows.task.read_replies([ledger.done[i][1] for i in rows.id[own]], rows.question[own])
         record |= {
-            "made": digest(part)["sha256"],
+            "version": digest(part)["sha256"],
             "key": key,
             "rows": len(use),
             "asked": len(questions),
@@ -103,9 +103,9 @@ def ask(job, model, name: str, member: str, rows, questions, pictures, asked: di
     if not waiting:
         return 0
     settings, run, failed = getattr(job.config, name), job.config.run, {}
-    with device(run) if not settings.endpoint else nullcontext() as where:
+    with use_device(run) if not settings.endpoint else nullcontext() as device:
         chat = open_chat(
-            settings, run, where, job.config.images, pictures if model.NEEDS_IMAGE else None
+            settings, run, device, job.config.images, pictures if model.NEEDS_IMAGE else None
         )
         ledger.add([(ABOUT, json.dumps(chat.about), "", "")])
         bar = progress(
@@ -119,7 +119,7 @@ def ask(job, model, name: str, member: str, rows, questions, pictures, asked: di
             else:
                 del waiting[reply.row]
                 bar.update()
-            stop_in_time(run)
+            check_time_limit(run)
 
         for reply in chat.ask(questions, {question.row for question in questions} - waiting.keys()):
             take(reply)
@@ -128,7 +128,7 @@ def ask(job, model, name: str, member: str, rows, questions, pictures, asked: di
                 take(reply)
     left = [failed[row] for row in waiting if not failed[row].final]
     if left and not run.leave_failed:
-        raise Stop(
+        raise UserError(
             f"{len(left)} of {len(questions)} rows of {member} failed, e.g. "
             f"{rows.id[left[0].row]}: {left[0].reason}; "
             "the same command asks these again, and no others; run.leave_failed=true "

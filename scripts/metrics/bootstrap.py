@@ -3,11 +3,11 @@
 
 import numpy as np
 
-DRAWS = 300
+REPLICATES = 300
 ENDS = (0.025, 0.975)
 
 
-def draw_rows(group: np.ndarray, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
+def draw_replicates(group: np.ndarray, draws: int = REPLICATES, seed: int = 0) -> np.ndarray:
     """How often each row (n,) is drawn, (draws, n) whole numbers: groups are drawn with
     replacement, as many as there are, rows with theirs.
 

@@ -14,7 +14,7 @@ METRICS = (
     "micro_f1",
     "macro_f1",
     "hm",
-)  # the seed's table, in its order
+)  # the published table, in its order
 
 
 def confusion(answer: np.ndarray, target: np.ndarray, k: int) -> np.ndarray:
@@ -48,7 +48,9 @@ def scores(answer: np.ndarray, target: np.ndarray, k: int) -> dict[str, float]:
     }
 
 
-def hm_draws(answer: np.ndarray, target: np.ndarray, k: int, weights: np.ndarray) -> np.ndarray:
+def hm_replicates(
+    answer: np.ndarray, target: np.ndarray, k: int, weights: np.ndarray
+) -> np.ndarray:
     """HM (b,) of one attribute where row i counts weights[:, i] times, weights (b, n) whole
     numbers; nan where no labelled row counts."""
     from scipy.sparse import csr_array

@@ -14,7 +14,7 @@ def f1(answer: np.ndarray, target: np.ndarray) -> dict[str, float]:
     though there is a value.
     """
     known, answered = target[:, 1] >= 0, (answer[:, 1] >= 0) & (target[:, 1] >= 0)
-    tp, fp, fn = judge(answer, target).sum(0)
+    tp, fp, fn = confusion_counts(answer, target).sum(0)
     rates = {
         "f1": 2 * tp / max(2 * tp + fp + fn, 1),
         "precision": tp / max(tp + fp, 1),
@@ -25,9 +25,9 @@ def f1(answer: np.ndarray, target: np.ndarray) -> dict[str, float]:
     return {name: float(value) for name, value in rates.items()}
 
 
-def f1_draws(answer: np.ndarray, target: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def f1_replicates(answer: np.ndarray, target: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """F1 (b,) where row i counts weights[:, i] times, weights (b, n) whole numbers."""
-    judged = judge(answer, target)
+    judged = confusion_counts(answer, target)
     tp, fp, fn = (
         np.array(
             [[weight[column].sum(dtype=np.int64) for column in judged.T] for weight in weights]
@@ -38,7 +38,7 @@ def f1_draws(answer: np.ndarray, target: np.ndarray, weights: np.ndarray) -> np.
     return 2 * tp / np.maximum(2 * tp + fp + fn, 1)
 
 
-def judge(answer: np.ndarray, target: np.ndarray) -> np.ndarray:
+def confusion_counts(answer: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Which answers (n, 2) are true positives, false positives, false negatives (n, 3) bool; none
     of a row that is not labelled."""
     known, answered, right = target[:, 1] >= 0, answer[:, 1] >= 0, same(answer, target)

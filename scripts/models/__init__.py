@@ -4,8 +4,8 @@ name.
 A file models/<name>.py is a model; `models=<name>` in a config uses it. It defines
   ANSWERS           the kinds of question that it can answer, of common.questions
   Settings          a common.sections.Section: the config's section of the model's name
-  predict(job, k, rows, wanted)
-                    predictions (m, K) for the row numbers `wanted` (m,): probabilities, log1p of a
+  predict(job, k, rows, idx)
+                    predictions (m, K) for the row numbers `idx` (m,): probabilities, log1p of a
                     number, or values with their weights
 and, where it needs them
   fit(job, k, rows, file)   train member k and write it to `file`; gives what its record adds
@@ -16,8 +16,8 @@ and, where it needs them
   secrets(config)   names of environment variables that it reads
   check(config)     ValueError, in words, where the config cannot be right
   SOURCES           {name: features.source.Source}: features that 03 makes for it
-  unseen(job, rows) which rows (n,) it had no picture of, though it answers them
-  done(job, k)      after the predictions are written, clear away what only they needed
+  missing_image(job, rows) which rows (n,) it had no picture of, though it answers them
+  clean_up(job, k)  after the predictions are written, clear away what only they needed
   questions(job, k, rows, use)   of a language model, a member per part, instead of fit and predict:
                     replies that need no asking, and questions, for the row numbers of part k: see
                     llm.messages
@@ -33,7 +33,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
-from common.errors import Stop
+from common.errors import UserError
 
 NAMES = sorted(module.name for module in iter_modules(__path__))
 DEFAULTS = {
@@ -56,7 +56,7 @@ def load_model(name: str) -> ModuleType:
     """The model's module, e.g. "net" for models/net.py. FIT_SETTINGS, the sections that shape its
     fit, is the model's own where the file does not say otherwise."""
     if name not in NAMES:
-        raise Stop(f"no model {name!r}; there are: {', '.join(NAMES)}")
+        raise UserError(f"no model {name!r}; there are: {', '.join(NAMES)}")
     model = import_module(f"models.{name}")
     for key, value in ({"FIT_SETTINGS": (name,)} | DEFAULTS).items():
         if not hasattr(model, key):
@@ -83,7 +83,9 @@ def split_member(member: str) -> tuple[str, int]:
     """("net", 0) of "net_0"."""
     name, _, k = member.rpartition("_")
     if not name or not k.isdigit():
-        raise Stop(f"{member!r} is no member; write <model>_<fold or part>, e.g. {NAMES[-1]}_0")
+        raise UserError(
+            f"{member!r} is no member; write <model>_<fold or part>, e.g. {NAMES[-1]}_0"
+        )
     return name, int(k)
 
 

@@ -11,8 +11,8 @@ from common.processes import cores
 from common.questions import NUMBER
 from common.sections import Count, NonNegative, Positive, Share
 from images.cache import batches, load_pictures
-from networks.device import autocast, device, precision
-from networks.distributed import gathered, share
+from networks.device import autocast, precision, use_device
+from networks.distributed import all_gather_rows, shard
 from networks.settings import Training
 
 ANSWERS = (NUMBER,)
@@ -53,12 +53,12 @@ class Reader:
     """The rows as the network reads them: uint8 pictures from the cache, token ids; flags where
     either is missing."""
 
-    def __init__(self, job, rows, clip, processor, tokenizer, where):
+    def __init__(self, job, rows, clip, processor, tokenizer, device):
         self.cache, self.position = load_pictures(job, rows)
-        self.clip, self.processor, self.where, self.workers = (
+        self.clip, self.processor, self.device, self.workers = (
             clip,
             processor,
-            where,
+            device,
             job.config.run.workers or cores(),
         )
         length = clip.config.text_config.max_position_embeddings
@@ -91,15 +91,15 @@ class Reader:
         place = np.cumsum(has_image) - 1
         own = has_image[part]
         size = self.clip.config.vision_config.image_size
-        pixels = torch.zeros(len(own), 3, size, size, device=self.where)
+        pixels = torch.zeros(len(own), 3, size, size, device=self.device)
         if own.any():
-            pixels[torch.as_tensor(own, device=self.where)] = self.processor(
-                images=on_device(found[place[part][own]], self.where),
-                device=self.where,
+            pixels[torch.as_tensor(own, device=self.device)] = self.processor(
+                images=on_device(found[place[part][own]], self.device),
+                device=self.device,
                 return_tensors="pt",
-            )["pixel_values"].to(self.where)
-        ids, mask, has_text = (torch.as_tensor(x[part], device=self.where) for x in rest)
-        return pixels, torch.as_tensor(own, device=self.where), ids, mask, has_text
+            )["pixel_values"].to(self.device)
+        ids, mask, has_text = (torch.as_tensor(x[part], device=self.device) for x in rest)
+        return pixels, torch.as_tensor(own, device=self.device), ids, mask, has_text
 
 
 def fit(job, k: int, rows, file) -> dict:
@@ -112,24 +112,24 @@ def fit(job, k: int, rows, file) -> dict:
     from networks.weights import save_weights
 
     settings, run, seed = job.config.clip, job.config.run, job.config.data.seed
-    train, dev = rows.fitting(k, dev=False), rows.fitting(k, dev=True)
+    train, validation = rows.training(k), rows.validating(k)
     scale = Scale(rows.target[train, 0], settings.target)
     target = torch.as_tensor(rows.target[:, 0], dtype=torch.float32)
-    with device(run) as where:
+    with use_device(run) as device:
         torch.manual_seed(seed + k)
-        net, reader, weights = build(job, rows, where, pretrained=True)
+        net, reader, weights = build(job, rows, device, pretrained=True)
         log(
             member=f"clip_{k}",
             train=len(train),
-            dev=len(dev),
+            validation=len(validation),
             trained=sum(p.numel() for p in net.parameters() if p.requires_grad),
         )
 
         def loss(forward, data, part, batch, step):
             z = forward(*reader.inputs(data, part))[:, 0].float()
-            wanted = target[share(batch)][part].to(where)
-            huber = torch.nn.functional.huber_loss(z, scale.of(wanted), reduction="sum")
-            smape = smape_loss(scale.price(z), torch.expm1(wanted))
+            idx = target[shard(batch)][part].to(device)
+            huber = torch.nn.functional.huber_loss(z, scale.of(idx), reduction="sum")
+            smape = smape_loss(scale.price(z), torch.expm1(idx))
             return ((1 - settings.alpha) * huber + settings.alpha * smape) / len(batch)
 
         groups = decay_groups(net.clip, settings.lr, settings.weight_decay)
@@ -140,7 +140,7 @@ def fit(job, k: int, rows, file) -> dict:
             groups,
             settings,
             run,
-            where,
+            device,
             seed * 1000 + k,
             job.paths.checkpoint(f"clip_{k}"),
             job.key(job.paths.model(f"clip_{k}")),
@@ -148,11 +148,14 @@ def fit(job, k: int, rows, file) -> dict:
         )
         best, history = trainer.fit(
             train,
-            lambda groups, epoch, first: reader.load([share(group) for group in groups[first:]]),
+            lambda groups, epoch, first: reader.load([shard(group) for group in groups[first:]]),
             loss,
             lambda net: (
-                rows.score(gathered(answers(net, reader, share(dev), scale, run, where)), dev)
-                if len(dev)
+                rows.score(
+                    all_gather_rows(answers(net, reader, shard(validation), scale, run, device)),
+                    validation,
+                )
+                if len(validation)
                 else None
             ),
         )
@@ -190,21 +193,21 @@ class Scale:
         return {"scale": torch.tensor([self.mean, self.std], dtype=torch.float64)}
 
 
-def predict(job, k: int, rows, wanted) -> np.ndarray:
-    """log1p prices (m, 1) of the rows `wanted` (m,)."""
+def predict(job, k: int, rows, idx) -> np.ndarray:
+    """log1p prices (m, 1) of the rows `idx` (m,)."""
     from networks.weights import load_strict, read_weights
 
     file = job.paths.model(f"clip_{k}")
-    with device(job.config.run) as where:
-        net, reader, _ = build(job, rows, where, pretrained=False)
+    with use_device(job.config.run) as device:
+        net, reader, _ = build(job, rows, device, pretrained=False)
         state = read_weights(file)
         scale = Scale(np.zeros(1), job.config.clip.target)
         scale.mean, scale.std = state.pop("scale").tolist()
         load_strict(net, state, file)
-        return answers(net, reader, wanted, scale, job.config.run, where)
+        return answers(net, reader, idx, scale, job.config.run, device)
 
 
-def build(job, rows, where, pretrained: bool):
+def build(job, rows, device, pretrained: bool):
     """A ClipFusion on the device, its Reader, and its first weights by name for the record."""
     from networks.cross_attention import ClipFusion
     from networks.finetune import load_clip
@@ -214,13 +217,13 @@ def build(job, rows, where, pretrained: bool):
         settings.model, job.config.run.weights, pretrained
     )
     return (
-        ClipFusion(clip, settings).to(where),
-        Reader(job, rows, clip, processor, tokenizer, where),
+        ClipFusion(clip, settings).to(device),
+        Reader(job, rows, clip, processor, tokenizer, device),
         weights,
     )
 
 
-def answers(net, reader: Reader, use, scale: Scale, run, where, batch: int = 64) -> np.ndarray:
+def answers(net, reader: Reader, use, scale: Scale, run, device, batch: int = 64) -> np.ndarray:
     """log1p prices (m, 1) float32 of row numbers `use` (m,)."""
     import torch
 
@@ -229,7 +232,7 @@ def answers(net, reader: Reader, use, scale: Scale, run, where, batch: int = 64)
         [use[i : i + batch] for i in range(0, len(use), batch)],
         [np.zeros((0, 1), np.float32)],
     )
-    with torch.inference_mode(), autocast(where, precision(run, where)):
+    with torch.inference_mode(), autocast(device, precision(run, device)):
         for data in progress(reader.load(groups), "rows", len(groups)):
             price = scale.price(net(*reader.inputs(data)).float())
             out.append(torch.log1p(price.clamp(min=0)).cpu().numpy())

@@ -9,8 +9,8 @@ from pydantic import model_validator
 from common.log import log
 from common.questions import NUMBER
 from common.sections import Count, NonNegative, Positive, Share
-from features.store import Side, full_name, keys
-from networks.device import autocast, device, precision
+from features.store import FeatureTable, full_name, keys
+from networks.device import autocast, precision, use_device
 from networks.settings import Training
 
 ANSWERS = (NUMBER,)
@@ -19,7 +19,7 @@ NETWORK = True
 
 class Settings(Training):
     """V2: picture and text attend to each other over cached features, residual MLPs, one number.
-    Its defaults are the seed's."""
+    Its defaults are the published notebook's."""
 
     # directory or hub name; timm:<name>; joint:<name> = after text and picture
     image: str = "google/siglip-base-patch16-224"
@@ -60,11 +60,11 @@ def weights(config):
     return list(sources(config.fusion).values())
 
 
-def sides(job, rows, where) -> list[Side]:
+def sides(job, rows, device) -> list[FeatureTable]:
     """The features of picture and of text, for every row."""
     found = [sources(job.config.fusion).get(side, "") for side in ("image", "text")]
     return [
-        Side(job.paths.features(source) if source else None, keys(source, rows), where)
+        FeatureTable(job.paths.features(source) if source else None, keys(source, rows), device)
         for source in found
     ]
 
@@ -77,21 +77,21 @@ def fit(job, k: int, rows, file) -> dict:
     from networks.weights import save_weights
 
     settings, run, seed = job.config.fusion, job.config.run, job.config.data.seed
-    train, dev = rows.fitting(k, dev=False), rows.fitting(k, dev=True)
+    train, validation = rows.training(k), rows.validating(k)
     target = torch.as_tensor(rows.target[:, 0], dtype=torch.float32)
-    with device(run) as where:
+    with use_device(run) as device:
         torch.manual_seed(seed + k)
-        both = sides(job, rows, where)
+        both = sides(job, rows, device)
         log(
             member=f"fusion_{k}",
             train=len(train),
-            dev=len(dev),
+            validation=len(validation),
             **{
                 f"without_{name}": side.missing
                 for name, side in zip(("image", "text"), both, strict=True)
             },
         )
-        net = build(both, settings).to(where)
+        net = build(both, settings).to(device)
         with torch.no_grad():
             net.head.bias.fill_(
                 float(np.median(rows.target[train]))
@@ -99,12 +99,12 @@ def fit(job, k: int, rows, file) -> dict:
 
         def load(groups, epoch, first):
             for group in groups[first:]:
-                yield [side.take(group) for side in both] + [target[group].to(where)]
+                yield [side.take(group) for side in both] + [target[group].to(device)]
 
         def loss(forward, data, part, batch, step):
-            image, text, wanted = (x[part] for x in data)
+            image, text, idx = (x[part] for x in data)
             error = torch.nn.functional.smooth_l1_loss(
-                forward(image, text)[:, 0].float(), wanted, beta=settings.beta, reduction="sum"
+                forward(image, text)[:, 0].float(), idx, beta=settings.beta, reduction="sum"
             )
             return error / len(batch)
 
@@ -113,7 +113,7 @@ def fit(job, k: int, rows, file) -> dict:
             decay_groups(net, settings.lr, settings.weight_decay),
             settings,
             run,
-            where,
+            device,
             seed * 1000 + k,
             job.paths.checkpoint(f"fusion_{k}"),
             job.key(job.paths.model(f"fusion_{k}")),
@@ -123,22 +123,26 @@ def fit(job, k: int, rows, file) -> dict:
             train,
             load,
             loss,
-            lambda net: rows.score(answers(net, both, dev, run, where), dev) if len(dev) else None,
+            lambda net: (
+                rows.score(answers(net, both, validation, run, device), validation)
+                if len(validation)
+                else None
+            ),
         )
         save_weights(best, file)
     return {"history": history}
 
 
-def predict(job, k: int, rows, wanted) -> np.ndarray:
-    """log1p prices (m, 1) of the rows `wanted` (m,)."""
+def predict(job, k: int, rows, idx) -> np.ndarray:
+    """log1p prices (m, 1) of the rows `idx` (m,)."""
     from networks.weights import load_strict, read_weights
 
     file = job.paths.model(f"fusion_{k}")
-    with device(job.config.run) as where:
-        both = sides(job, rows, where)
-        net = build(both, job.config.fusion).to(where)
+    with use_device(job.config.run) as device:
+        both = sides(job, rows, device)
+        net = build(both, job.config.fusion).to(device)
         load_strict(net, read_weights(file), file)
-        return answers(net, both, wanted, job.config.run, where)
+        return answers(net, both, idx, job.config.run, device)
 
 
 def build(both, settings):
@@ -147,13 +151,13 @@ def build(both, settings):
     return FusionNet(both[0].d, both[1].d, settings)
 
 
-def answers(net, both, use, run, where, batch: int = 1024) -> np.ndarray:
+def answers(net, both, use, run, device, batch: int = 1024) -> np.ndarray:
     """log1p prices (m, 1) float32 of row numbers `use` (m,)."""
     import torch
 
     net.eval()
     out = [np.zeros((0, 1), np.float32)]
-    with torch.inference_mode(), autocast(where, precision(run, where)):
+    with torch.inference_mode(), autocast(device, precision(run, device)):
         for i in range(0, len(use), batch):
             out.append(net(*(side.take(use[i : i + batch]) for side in both)).float().cpu().numpy())
     return np.concatenate(out)

@@ -12,14 +12,14 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from common.errors import Stop
-from common.files import spend
+from common.errors import UserError
+from common.files import evict
 from common.log import log, progress
 from common.questions import CLASSES
 from common.sections import Count, NonNegative, Positive, Share
-from common.stops import stop_in_time
+from common.stops import check_time_limit
 from features.store import names_file, read_features
-from networks.device import device
+from networks.device import use_device
 from networks.settings import Loss
 
 ANSWERS = (CLASSES,)
@@ -51,12 +51,12 @@ def inputs(config, paths, k):
     return [paths.images, *(paths.features(source) for source in sources(config, k))]
 
 
-def done(job, k):
+def clean_up(job, k):
     """The maps of a trained trunk, 14 GB a fold at 512 pixels, have served: heads_<k> was their
     only reader."""
     if job.config.heads.source == "net":
         features = job.paths.features(f"net_{k}")
-        spend(features)
+        evict(features)
         names_file(features).unlink(missing_ok=True)
 
 
@@ -77,31 +77,29 @@ def fit(job, k: int, rows, file) -> dict:
 
     config = job.config
     arrays, row = read_features([job.paths.features(s) for s in sources(config, k)], rows.image)
-    train, dev = (
-        use[row[use] >= 0] for use in (rows.fitting(k, dev=False), rows.fitting(k, dev=True))
-    )
+    train, validation = (use[row[use] >= 0] for use in (rows.training(k), rows.validating(k)))
     if not len(train):
-        raise Stop(
+        raise UserError(
             f"heads_{k} has no labelled row with features to train on; look at {job.paths.images}"
         )
-    log(member=f"heads_{k}", train=len(train), dev=len(dev))
-    with device(config.run) as where:
+    log(member=f"heads_{k}", train=len(train), validation=len(validation))
+    with use_device(config.run) as device:
         torch.manual_seed(config.data.seed + k)
         heads = build(job, k, rows, arrays)
         if config.heads.source == "encoders":
             mean, std = moments(arrays, row[train])
             for head in heads.heads:
                 head.mean[:], head.std[:] = mean, std
-        heads.to(where)
+        heads.to(device)
         best, history = train_heads(
             heads,
             lambda use, view: take(arrays, row[use], view),
             rows,
             train,
-            dev,
+            validation,
             config.heads,
             arrays[0].shape[1],
-            where,
+            device,
             config.data.seed * 1000 + k,
             job.paths.checkpoint(f"heads_{k}"),
             job.key(job.paths.model(f"heads_{k}")),
@@ -111,8 +109,8 @@ def fit(job, k: int, rows, file) -> dict:
     return {"history": history, "outputs": rows.outputs}
 
 
-def predict(job, k: int, rows, wanted) -> np.ndarray:
-    """Probabilities (m, K) for the rows `wanted` (m,), the mean over the picture and, with
+def predict(job, k: int, rows, idx) -> np.ndarray:
+    """Probabilities (m, K) for the rows `idx` (m,), the mean over the picture and, with
     infer.flip, its mirror image."""
     from networks.weights import load_strict, read_weights
 
@@ -121,11 +119,11 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
     heads = build(job, k, rows, arrays)
     load_strict(heads, read_weights(file), file)
     views = min(arrays[0].shape[1], 2 if job.config.infer.flip else 1)
-    with device(job.config.run) as where:
-        heads.to(where)
+    with use_device(job.config.run) as device:
+        heads.to(device)
         return np.mean(
             [
-                predict_heads(heads, lambda use, v=v: take(arrays, row[use], v), wanted, where)
+                predict_heads(heads, lambda use, v=v: take(arrays, row[use], v), idx, device)
                 for v in range(views)
             ],
             0,
@@ -133,7 +131,7 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
 
 
 def build(job, k: int, rows, arrays):
-    """The heads for these features: the seed's, as net_<k> left them, on its map; new MLPs on
+    """The heads for these features: the published ones, as net_<k> left them, on its map; new MLPs on
     pooled features."""
     from networks.attributes import HeadSet
     from networks.weights import load_strict, read_weights
@@ -169,16 +167,16 @@ def train_heads(
     features,
     rows,
     train,
-    dev,
+    validation,
     settings,
     views: int,
-    where,
+    device,
     seed: int,
     checkpoint,
     key: str,
     run,
 ):
-    """Train on row numbers `train` (n,); each head keeps its best epoch on `dev`. Gives the state
+    """Train on row numbers `train` (n,); each head keeps its best epoch on `validation`. Gives the state
     dict and the history.
 
     features(rows (b,), view (b,) or number) → float32 (b, ...). Goes on from the checkpoint's last
@@ -189,17 +187,21 @@ def train_heads(
     from networks.losses import MaskedLoss
     from networks.training import epoch_batches, load_checkpoint, save_checkpoint
 
-    loss = MaskedLoss(rows.sizes, rows.task.priors(rows.target[train], rows.outputs), settings).to(
-        where
-    )
+    loss = MaskedLoss(
+        rows.sizes, rows.task.baseline(rows.target[train], rows.outputs), settings
+    ).to(device)
     optimizer = torch.optim.AdamW(
         heads.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
     )
     state = load_checkpoint(checkpoint, key)
     if not state:  # what the heads already know, from T1, counts as epoch 0
         first = (
-            hm_of(rows, predict_heads(heads, lambda use: features(use, 0), dev, where), dev)
-            if len(dev)
+            hm_of(
+                rows,
+                predict_heads(heads, lambda use: features(use, 0), validation, device),
+                validation,
+            )
+            if len(validation)
             else [math.nan] * len(rows.sizes)
         )
         best, score = keep_best(heads, heads.state_dict(), [-1.0] * len(rows.sizes), first)
@@ -218,23 +220,23 @@ def train_heads(
         ):
             for group in optimizer.param_groups:
                 group["lr"] = settings.lr * (1 + math.cos(math.pi * step / steps)) / 2
-            x = torch.as_tensor(features(batch, chosen[batch]), device=where)
+            x = torch.as_tensor(features(batch, chosen[batch]), device=device)
             total += step_heads(
                 heads,
                 optimizer,
                 loss,
                 x,
-                torch.as_tensor(rows.target[batch], device=where),
+                torch.as_tensor(rows.target[batch], device=device),
                 seed + 7919 * step,
             )
-        pred = predict_heads(heads, lambda use: features(use, 0), dev, where)
-        score = hm_of(rows, pred, dev) if len(dev) else [math.nan] * len(rows.sizes)
+        pred = predict_heads(heads, lambda use: features(use, 0), validation, device)
+        score = hm_of(rows, pred, validation) if len(validation) else [math.nan] * len(rows.sizes)
         state["best"], state["score"] = keep_best(heads, state["best"], state["score"], score)
         state["history"].append({"epoch": epoch + 1, "loss": total / len(groups), "hm": score})
         log(
             epoch=epoch + 1,
             loss=total / len(groups),
-            dev=float(np.nanmean(score)) if len(dev) else "-",
+            validation=float(np.nanmean(score)) if len(validation) else "-",
         )
         state |= {
             "epoch": epoch + 1,
@@ -242,7 +244,7 @@ def train_heads(
             "optimizer": optimizer.state_dict(),
         }
         save_checkpoint(checkpoint, key=key, **state)
-        stop_in_time(run)
+        check_time_limit(run)
     return state["best"], state["history"]
 
 
@@ -289,7 +291,7 @@ def hm_of(rows, pred: np.ndarray, use: np.ndarray) -> list[float]:
     return [scores["hm"] for scores in table.values()]
 
 
-def predict_heads(heads, features, use, where, batch: int = 512) -> np.ndarray:
+def predict_heads(heads, features, use, device, batch: int = 512) -> np.ndarray:
     """Probabilities (m, K) float32 for row numbers `use` (m,)."""
     import torch
 
@@ -299,7 +301,7 @@ def predict_heads(heads, features, use, where, batch: int = 512) -> np.ndarray:
     out = [np.zeros((0, sum(heads.sizes)), np.float32)]
     with torch.inference_mode():
         for i in range(0, len(use), batch):
-            x = torch.as_tensor(features(use[i : i + batch]), device=where)
+            x = torch.as_tensor(features(use[i : i + batch]), device=device)
             out.append(
                 probabilities(
                     torch.cat([heads.one(a, x) for a in range(len(heads.sizes))], 1), heads.sizes

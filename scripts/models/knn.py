@@ -6,7 +6,7 @@ from common.log import progress
 from common.questions import CLASSES
 from common.sections import Count, Positive, Section
 from features.store import read_features
-from networks.device import device
+from networks.device import use_device
 
 ANSWERS = (CLASSES,)
 NEEDS_IMAGE = True
@@ -29,8 +29,8 @@ def weights(config):
     return list(config.features.encoders) if config.features.pretrained else []
 
 
-def predict(job, k: int, rows, wanted) -> np.ndarray:
-    """Probabilities (m, K) for the rows `wanted` (m,): per attribute the shares of the votes of its
+def predict(job, k: int, rows, idx) -> np.ndarray:
+    """Probabilities (m, K) for the rows `idx` (m,): per attribute the shares of the votes of its
     knn.k nearest labelled rows outside fold k, each with weight exp(cosine / temperature)."""
     import torch
 
@@ -40,16 +40,16 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
     )
     known = np.flatnonzero((rows.fold >= 0) & (rows.fold != k) & (row >= 0))
     target = torch.as_tensor(rows.target[known])
-    with device(job.config.run) as where:
-        space = torch.as_tensor(unit(arrays, row[known], job.config.infer.flip), device=where)
-        queries = torch.as_tensor(unit(arrays, row[wanted], job.config.infer.flip), device=where)
+    with use_device(job.config.run) as device:
+        space = torch.as_tensor(unit(arrays, row[known], job.config.infer.flip), device=device)
+        queries = torch.as_tensor(unit(arrays, row[idx], job.config.infer.flip), device=device)
         out = []
         for part in progress(queries.split(1024), "neighbours"):
             cosine = part @ space.T
             out.append(
                 torch.cat(
                     [
-                        vote(cosine, target[:, a].to(where), size, settings)
+                        vote(cosine, target[:, a].to(device), size, settings)
                         for a, size in enumerate(rows.sizes)
                     ],
                     1,

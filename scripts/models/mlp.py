@@ -6,10 +6,10 @@ import numpy as np
 from common.log import log
 from common.questions import NUMBER
 from common.sections import Count, NonNegative, Positive
-from features.words import words_file
-from networks.device import device
+from features.ngrams import ngrams_file
+from networks.device import use_device
 from networks.settings import Training
-from texts.ngrams import binned, read_words
+from texts.ngrams import binned, read_ngrams
 
 ANSWERS = (NUMBER,)
 NEEDS_TEXT = True
@@ -33,7 +33,7 @@ class Settings(Training):
 
 
 def inputs(config, paths, k):
-    return [words_file(paths)]
+    return [ngrams_file(paths)]
 
 
 def columns(job, rows):
@@ -41,7 +41,7 @@ def columns(job, rows):
     at all, binned quantities."""
     from scipy import sparse
 
-    words = read_words(words_file(job.paths), rows.id)
+    words = read_ngrams(ngrams_file(job.paths), rows.id)
     return sparse.hstack(
         [
             words["name"],
@@ -86,14 +86,14 @@ def word_net(v: int, settings):
     return torch.nn.ModuleList([words, tail])
 
 
-def bag(x, rows: np.ndarray, where):
+def bag(x, rows: np.ndarray, device):
     """The rows (b,) of sparse x as EmbeddingBag takes them: column numbers, where each row begins,
     weights."""
     import torch
 
     part = x[rows]
     return tuple(
-        torch.as_tensor(a, device=where)
+        torch.as_tensor(a, device=device)
         for a in (part.indices.astype(np.int64), part.indptr[:-1].astype(np.int64), part.data)
     )
 
@@ -111,15 +111,15 @@ def fit(job, k: int, rows, file) -> dict:
     x, own = columns(job, rows), rows.target[train, 0]
     middle, spread = float(np.median(own)), float(own.std()) or 1.0
     target = torch.as_tensor((rows.target[:, 0] - middle) / spread, dtype=torch.float32)
-    with device(run) as where:
+    with use_device(run) as device:
         torch.manual_seed(seed + k)
-        net = build(x.shape[1], settings).to(where)
+        net = build(x.shape[1], settings).to(device)
         log(member=f"mlp_{k}", train=len(train), columns=x.shape[1])
 
         def loss(forward, data, part, batch, step):
             return (
-                forward(*bag(x, batch[part], where)).float()
-                - target[batch[part]].to(where)[:, None]
+                forward(*bag(x, batch[part], device)).float()
+                - target[batch[part]].to(device)[:, None]
             ).abs().sum() / len(batch)
 
         trainer = Trainer(
@@ -127,7 +127,7 @@ def fit(job, k: int, rows, file) -> dict:
             decay_groups(net, settings.lr, settings.weight_decay),
             settings,
             run,
-            where,
+            device,
             seed * 1000 + k,
             job.paths.checkpoint(f"mlp_{k}"),
             job.key(job.paths.model(f"mlp_{k}")),
@@ -140,8 +140,8 @@ def fit(job, k: int, rows, file) -> dict:
     return {"history": history}
 
 
-def predict(job, k: int, rows, wanted) -> np.ndarray:
-    """log1p prices (m, 1) of the rows `wanted` (m,): the mean over the networks."""
+def predict(job, k: int, rows, idx) -> np.ndarray:
+    """log1p prices (m, 1) of the rows `idx` (m,): the mean over the networks."""
     import torch
 
     from networks.weights import load_strict, read_weights
@@ -149,11 +149,11 @@ def predict(job, k: int, rows, wanted) -> np.ndarray:
     file, x = job.paths.model(f"mlp_{k}"), columns(job, rows)
     state = read_weights(file)
     middle, spread = state.pop("scale").tolist()
-    with device(job.config.run) as where, torch.inference_mode():
-        net = build(x.shape[1], job.config.mlp).to(where)
+    with use_device(job.config.run) as device, torch.inference_mode():
+        net = build(x.shape[1], job.config.mlp).to(device)
         load_strict(net, state, file)
         out = [
-            net(*bag(x, wanted[i : i + 1024], where)).mean(1, keepdim=True).cpu().numpy()
-            for i in range(0, len(wanted), 1024)
+            net(*bag(x, idx[i : i + 1024], device)).mean(1, keepdim=True).cpu().numpy()
+            for i in range(0, len(idx), 1024)
         ]
     return np.concatenate([np.zeros((0, 1)), *out]) * spread + middle

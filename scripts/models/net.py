@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from common.errors import Stop
+from common.errors import UserError
 from common.log import log, progress
 from common.processes import cores
 from common.questions import CLASSES
@@ -17,8 +17,8 @@ from features.timm import PICTURE_SETTINGS, stream_pictures
 from images.augment import augmenter
 from images.cache import batches, load_pictures
 from models import split_member
-from networks.device import autocast, device, precision
-from networks.distributed import gathered, share
+from networks.device import autocast, precision, use_device
+from networks.distributed import all_gather_rows, shard
 from networks.settings import FineTuning, Loss
 
 ANSWERS = (CLASSES,)
@@ -34,17 +34,17 @@ class Settings(Loss, FineTuning):
     backbone: str = "convnext_base.fb_in22k_ft_in1k_384"  # any timm name
     pretrained: bool = True
     head: Literal["attention", "mlp"] = (
-        "attention"  # the seed's, or AvgPool-Linear-LayerNorm-ReLU-Dropout-Linear
+        "attention"  # the published one, or AvgPool-Linear-LayerNorm-ReLU-Dropout-Linear
     )
     width: Annotated[int, Field(ge=32, multiple_of=32)] = 512  # of the head
     size: Annotated[int, Field(ge=0)] = 0  # pixels, square; 0 = images.size
     rows: Literal["all", "complete"] = (
-        "all"  # complete = only rows with no label missing, as the seed did
+        "all"  # complete = only rows with no label missing, as the published notebook did
     )
     sampling: NonNegative = (
         0.0  # rows drawn by (frequency of their rarest class)^-this; 0 = each row once an epoch
     )
-    augment: Augment = "seed"
+    augment: Augment = "published"
     mmd: NonNegative = 0.1  # weight of the discrepancy to unlabelled test pictures; 0 = off
 
 
@@ -66,30 +66,33 @@ def fit(job, k: int, rows, file) -> dict:
 
     config, settings, run = job.config, job.config.net, job.config.run
     cache, position = load_pictures(job, rows)
-    train, dev = (
-        use[position[use] >= 0] for use in (rows.fitting(k, dev=False), rows.fitting(k, dev=True))
-    )
+    train, validation = (use[position[use] >= 0] for use in (rows.training(k), rows.validating(k)))
     if settings.rows == "complete":
         train = train[(rows.target[train] >= 0).all(1)]
     if not len(train):
         complete = "every label, as net.rows=complete wants"
-        raise Stop(
+        raise UserError(
             f"net_{k} has no row to train on: none with a picture has "
             f"{complete if settings.rows == 'complete' else 'a label'}; look at {job.paths.images}"
         )
-    prior = rows.task.priors(rows.target[train], rows.outputs)
-    with device(run) as where:
+    prior = rows.task.baseline(rows.target[train], rows.outputs)
+    with use_device(run) as device:
         torch.manual_seed(config.data.seed + k)
         net, source = build(config, rows.sizes, pretrained=settings.pretrained)
-        net.to(where, memory_format=torch.channels_last)
-        lesson = Lesson(net, config, k, rows, cache, position, dev, prior, where)
-        log(member=f"net_{k}", train=len(train), dev=len(dev), unlabelled=len(lesson.unlabelled))
+        net.to(device, memory_format=torch.channels_last)
+        lesson = Objective(net, config, k, rows, cache, position, validation, prior, device)
+        log(
+            member=f"net_{k}",
+            train=len(train),
+            validation=len(validation),
+            unlabelled=len(lesson.unlabelled),
+        )
         trainer = Trainer(
             net,
             parameter_groups(net, settings),
             settings,
             run,
-            where,
+            device,
             config.data.seed * 1000 + k,
             job.paths.checkpoint(f"net_{k}"),
             job.key(job.paths.model(f"net_{k}")),
@@ -101,11 +104,11 @@ def fit(job, k: int, rows, file) -> dict:
     return {"history": history, "prior": prior.tolist(), "weights": source, "outputs": rows.outputs}
 
 
-class Lesson:
-    """What the trainer asks of T1: the pictures of each batch, its loss, the score on the dev
+class Objective:
+    """What the trainer asks of T1: the pictures of each batch, its loss, the score on the validation
     rows."""
 
-    def __init__(self, net, config, k: int, rows, cache, position, dev, prior, where):
+    def __init__(self, net, config, k: int, rows, cache, position, validation, prior, device):
         from networks.losses import MaskedLoss
 
         (
@@ -115,11 +118,11 @@ class Lesson:
             self.rows,
             self.cache,
             self.position,
-            self.dev,
-            self.where,
-        ) = (net, config, k, rows, cache, position, dev, where)
+            self.validation,
+            self.device,
+        ) = (net, config, k, rows, cache, position, validation, device)
         self.size = config.net.size or config.images.size
-        self.masked = MaskedLoss(rows.sizes, prior, config.net).to(where)
+        self.masked = MaskedLoss(rows.sizes, prior, config.net).to(device)
         self.unlabelled = (
             position[(rows.fold < 0) & (position >= 0)] if config.net.mmd else position[:0]
         )
@@ -129,28 +132,27 @@ class Lesson:
         many of test rows behind them for MMD. They are drawn and augmented by their place in the
         whole batch."""
         seed, steps, n = self.config.data.seed, len(groups), 2 if len(self.unlabelled) else 1
-        wanted = [[self.position[group]] for group in groups]
+        idx = [[self.position[group]] for group in groups]
         if len(self.unlabelled):
-            for g, found in enumerate(wanted):
+            for g, found in enumerate(idx):
                 found.append(
                     np.random.default_rng([seed, self.k, epoch * steps + g]).choice(
                         self.unlabelled, len(found[0])
                     )
                 )
         places = [
-            np.concatenate([share(place) for place in np.arange(n * len(group)).reshape(n, -1)])
+            np.concatenate([shard(place) for place in np.arange(n * len(group)).reshape(n, -1)])
             for group in groups[first:]
         ]
-        wanted = [
-            np.concatenate(found)[place]
-            for found, place in zip(wanted[first:], places, strict=True)
+        idx = [
+            np.concatenate(found)[place] for found, place in zip(idx[first:], places, strict=True)
         ]
         change = augmenter(
             self.config.net.augment, self.config.images.size, (seed, self.k, epoch), first
         )
         return batches(
             self.cache,
-            wanted,
+            idx,
             self.config.run.workers or cores(),
             change and (lambda picture, g, i: change(picture, g, places[g][i])),
         )
@@ -163,13 +165,13 @@ class Lesson:
         from networks.backbone import normalised
         from networks.losses import mmd
 
-        target = torch.as_tensor(self.rows.target[batch], device=self.where)
-        n = len(share(batch))
+        target = torch.as_tensor(self.rows.target[batch], device=self.device)
+        n = len(shard(batch))
         own, theirs = pictures[:n][part], pictures[n:][part]
         logits, features = forward(
-            normalised(np.concatenate([own, theirs]), self.net.backbone, self.where, self.size)
+            normalised(np.concatenate([own, theirs]), self.net.backbone, self.device, self.size)
         )
-        total = self.masked(logits[: len(own)], share(target)[part], (target >= 0).sum(0))
+        total = self.masked(logits[: len(own)], shard(target)[part], (target >= 0).sum(0))
         if len(theirs):
             total = total + self.config.net.mmd * mmd(
                 features[: len(own)], features[len(own) :]
@@ -177,34 +179,38 @@ class Lesson:
         return total
 
     def evaluate(self, net) -> float | None:
-        """The competition's score on the dev rows; None when there are none."""
+        """The competition's score on the validation rows; None when there are none."""
         pred = predict_pictures(
             net,
             self.cache,
-            self.position[share(self.dev)],
+            self.position[shard(self.validation)],
             self.rows.sizes,
             self.config,
-            self.where,
+            self.device,
             self.size,
         )
-        return self.rows.score(gathered(pred), self.dev) if len(self.dev) else None
+        return (
+            self.rows.score(all_gather_rows(pred), self.validation)
+            if len(self.validation)
+            else None
+        )
 
 
-def predict(job, k: int, rows, wanted) -> np.ndarray:
-    """Probabilities (m, K) for the rows `wanted` (m,), all with pictures."""
+def predict(job, k: int, rows, idx) -> np.ndarray:
+    """Probabilities (m, K) for the rows `idx` (m,), all with pictures."""
     import torch
 
     config = job.config
     cache, position = load_pictures(job, rows)
-    with device(config.run) as where:
-        net = load(job, k, rows).to(where, memory_format=torch.channels_last)
+    with use_device(config.run) as device:
+        net = load(job, k, rows).to(device, memory_format=torch.channels_last)
         return predict_pictures(
             net,
             cache,
-            position[wanted],
+            position[idx],
             rows.sizes,
             config,
-            where,
+            device,
             config.net.size or config.images.size,
         )
 
@@ -265,7 +271,7 @@ def rarity_weights(rows, train, prior, power: float):
     return rarest**-power
 
 
-def predict_pictures(net, cache, positions, sizes, config, where, size: int) -> np.ndarray:
+def predict_pictures(net, cache, positions, sizes, config, device, size: int) -> np.ndarray:
     """Probabilities (m, K) float32 of the pictures at `positions` (m,), averaged with their mirror
     images when infer.flip."""
     import torch
@@ -274,13 +280,13 @@ def predict_pictures(net, cache, positions, sizes, config, where, size: int) -> 
     from networks.losses import probabilities
 
     net.eval()
-    step, dtype, out = config.run.infer_batch, precision(config.run, where), []
+    step, dtype, out = config.run.infer_batch, precision(config.run, device), []
     groups = [positions[i : i + step] for i in range(0, len(positions), step)]
-    with torch.inference_mode(), autocast(where, dtype):
+    with torch.inference_mode(), autocast(device, dtype):
         for pictures in progress(
             batches(cache, groups, config.run.workers), "pictures", len(groups)
         ):
-            x = normalised(pictures, net.backbone, where, size)
+            x = normalised(pictures, net.backbone, device, size)
             pred = probabilities(net(x)[0], sizes)
             if config.infer.flip:
                 pred = (pred + probabilities(net(x.flip(3))[0], sizes)) / 2
@@ -288,11 +294,11 @@ def predict_pictures(net, cache, positions, sizes, config, where, size: int) -> 
     return np.concatenate(out) if out else np.zeros((0, sum(sizes)), np.float32)
 
 
-def open_maps(job, stem: str, where):
+def open_maps(job, stem: str, device):
     """The trunk's maps (d, h, w) of every good picture: features/net_<k>.npy."""
     net = load(job, split_member(stem)[1], job.rows)
     size = job.config.net.size or job.config.images.size
-    return stream_pictures(job, net.trunk, net, net.backbone, size, {}, where)
+    return stream_pictures(job, net.trunk, net, net.backbone, size, {}, device)
 
 
 def write_maps(job, stem: str) -> None:

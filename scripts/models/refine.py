@@ -8,7 +8,9 @@ from llm.messages import Language
 ANSWERS = (VALUE,)
 PER = "part"
 NETWORK = True
-PREDICT_SETTINGS = tuple(f"refine.{key}" for key in ("model", "max_new_tokens", "bits", "bound"))
+PREDICT_SETTINGS = tuple(
+    f"refine.{key}" for key in ("model", "max_new_tokens", "bits", "constrained")
+)
 
 
 class Settings(Language):
@@ -39,7 +41,7 @@ def packages(config):
     here = not config.refine.endpoint
     return {
         "bitsandbytes": here and config.refine.bits > 0,
-        "xgrammar": here and config.refine.bound,
+        "xgrammar": here and config.refine.constrained,
     }
 
 

@@ -4,9 +4,9 @@ import numpy as np
 
 from common.questions import NUMBER
 from common.sections import Positive, Section
-from features.words import words_file
+from features.ngrams import ngrams_file
 from networks.weights import read_arrays, save_arrays
-from texts.ngrams import binned, read_words
+from texts.ngrams import binned, read_ngrams
 
 ANSWERS = (NUMBER,)
 NEEDS_TEXT = True
@@ -20,7 +20,7 @@ class Settings(Section):
 
 
 def inputs(config, paths, k):
-    return [words_file(paths)]
+    return [ngrams_file(paths)]
 
 
 def columns(job, rows):
@@ -28,7 +28,7 @@ def columns(job, rows):
     quantities."""
     from scipy import sparse
 
-    words = read_words(words_file(job.paths), rows.id)
+    words = read_ngrams(ngrams_file(job.paths), rows.id)
     return sparse.hstack(
         [words["name"], words["text"], words["chars"], binned(words["numbers"], NUMBERS)]
     ).tocsr()
@@ -54,7 +54,7 @@ def fit(job, k: int, rows, file) -> dict:
     return {"rows": len(train)}
 
 
-def predict(job, k: int, rows, wanted) -> np.ndarray:
-    """log1p prices (m, 1) of the rows `wanted` (m,)."""
+def predict(job, k: int, rows, idx) -> np.ndarray:
+    """log1p prices (m, 1) of the rows `idx` (m,)."""
     state = read_arrays(job.paths.model(f"ridge_{k}"))
-    return (columns(job, rows)[wanted] @ state["weight"] + state["bias"])[:, None]
+    return (columns(job, rows)[idx] @ state["weight"] + state["bias"])[:, None]

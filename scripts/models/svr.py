@@ -7,7 +7,7 @@ from common.log import log
 from common.questions import NUMBER
 from common.sections import Count, Positive, Section
 from features.neighbors import encoders, spaces
-from features.words import words_file
+from features.ngrams import ngrams_file
 from networks.weights import read_arrays, save_arrays
 
 ANSWERS = (NUMBER,)
@@ -23,7 +23,7 @@ class Settings(Section):
 
 
 def inputs(config, paths, k):
-    return [words_file(paths), *map(paths.features, encoders(config))]
+    return [ngrams_file(paths), *map(paths.features, encoders(config))]
 
 
 def weights(config):
@@ -65,10 +65,10 @@ def fit(job, k: int, rows, file) -> dict:
     return {"rows": len(train), "vectors": len(model.support_)}
 
 
-def predict(job, k: int, rows, wanted) -> np.ndarray:
-    """log1p prices (m, 1) of the rows `wanted` (m,)."""
+def predict(job, k: int, rows, idx) -> np.ndarray:
+    """log1p prices (m, 1) of the rows `idx` (m,)."""
     state = read_arrays(job.paths.model(f"svr_{k}"))
-    x, size = columns(job, rows)[wanted], (state["vectors"] ** 2).sum(1)
+    x, size = columns(job, rows)[idx], (state["vectors"] ** 2).sum(1)
     out = [np.zeros(0)]
     for i in range(0, len(x), 1024):
         part = x[i : i + 1024]

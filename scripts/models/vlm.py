@@ -13,7 +13,7 @@ PREDICT_SETTINGS = (
     "images.max_megapixels",
     "images.min_side",
     "images.convert",
-    *(f"vlm.{key}" for key in ("model", "max_new_tokens", "bits", "bound", "max_pixels")),
+    *(f"vlm.{key}" for key in ("model", "max_new_tokens", "bits", "constrained", "max_pixels")),
 )
 
 
@@ -38,7 +38,10 @@ def secrets(config):
 
 def packages(config):
     here = not config.vlm.endpoint
-    return {"bitsandbytes": here and config.vlm.bits > 0, "xgrammar": here and config.vlm.bound}
+    return {
+        "bitsandbytes": here and config.vlm.bits > 0,
+        "xgrammar": here and config.vlm.constrained,
+    }
 
 
 def questions(job, k: int, rows, use):

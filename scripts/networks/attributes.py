@@ -1,4 +1,4 @@
-"""The network of the attributes: a timm trunk, the seed's attention head per attribute, or plain
+"""The network of the attributes: a timm trunk, the published attention head per attribute, or plain
 heads on pooled features."""
 
 import math

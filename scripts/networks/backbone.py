@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from common.errors import Stop
+from common.errors import UserError
 from common.files import digest
 from networks.weights import load_strict, read_weights, weights_file
 
@@ -43,7 +43,7 @@ def pool(backbone: nn.Module, features):
 def create_backbone(name: str, pretrained: bool, place: str, size: int = 0):
     """A timm model without classifier, and for its record {name: digest of the weights file},
     {name: None} from the hub, {} for random weights. A file in `place` wins, is loaded strictly,
-    and nothing calls home. Stop when neither has it, or when the model cannot take pictures of
+    and nothing calls home. Raises UserError when neither has it, or when the model cannot take pictures of
     `size` pixels.
     """
     import timm
@@ -51,7 +51,7 @@ def create_backbone(name: str, pretrained: bool, place: str, size: int = 0):
     file = weights_file(name, place) if pretrained else None
     if pretrained and place and not file:
         there = ", ".join(sorted(p.name for p in Path(place).expanduser().iterdir()))
-        raise Stop(
+        raise UserError(
             f"no {name}.safetensors in run.weights={place}; there are: {there or 'no files'}. "
             "Put it there, or leave run.weights empty: the hub is asked then"
         )
@@ -61,14 +61,14 @@ def create_backbone(name: str, pretrained: bool, place: str, size: int = 0):
         )  # whole, since timm loads loosely without its classifier
     except Exception as error:  # timm, the hub, its HTTP client and torch each raise their own
         what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise Stop(
+        raise UserError(
             f"no backbone {name}: asked timm and the hub: {what}. Set run.weights to a "
             "folder that has it, or pretrained=false to start from random weights"
         ) from None
     cfg = model.pretrained_cfg
     model.reset_classifier(0)
     if size and cfg.get("fixed_input_size") and size != cfg["input_size"][-1]:
-        raise Stop(
+        raise UserError(
             f"{name} takes pictures of {cfg['input_size'][-1]} pixels, not {size}; set "
             "net.size or features.size to that"
         )

@@ -14,15 +14,15 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from common.errors import Stop
+from common.errors import UserError
 from common.log import log
 from common.paths import folder
-from common.processes import here, is_first, world
-from networks.distributed import joined
+from common.processes import here, is_first, world_size
+from networks.distributed import process_group
 
 
 @contextmanager
-def device(run):
+def use_device(run):
     """Yield a free torch.device and hold it: a GPU, waited for while others use it, or the CPU, one
     job at a time.
 
@@ -32,12 +32,12 @@ def device(run):
 
     gpus = torch.cuda.device_count() if run.device != "cpu" else 0
     if run.device == "cuda" and not gpus:
-        raise Stop(
+        raise UserError(
             "run.device=cuda, and torch sees no GPU; leave run.device at auto to use the CPU"
         )
     number, processes = here()
     if 0 < gpus < processes:
-        raise Stop(
+        raise UserError(
             f"{processes} processes, and torch sees {gpus} GPUs; write "
             f"run.processes={gpus}, or torchrun --nproc-per-node {gpus}"
         )
@@ -49,18 +49,18 @@ def device(run):
     ]
     files = [open(lock, "w") for lock in locks]  # noqa: SIM115, closed later
     try:
-        k = first_free(files) if world() == 1 else number
+        k = first_free(files) if world_size() == 1 else number
         for file in (
-            files[:processes] if world() > 1 and (number == 0 if gpus else is_first()) else ()
+            files[:processes] if world_size() > 1 and (number == 0 if gpus else is_first()) else ()
         ):
             first_free([file])
         if gpus:
             torch.cuda.set_device(k)
             torch.backends.cudnn.benchmark = True
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-        where = torch.device(f"cuda:{k}" if gpus else "cpu")
-        with joined(where):
-            yield where
+        device = torch.device(f"cuda:{k}" if gpus else "cpu")
+        with process_group(device):
+            yield device
     finally:
         for file in files:
             file.close()  # and its lock goes with it, also when the process is killed

@@ -24,8 +24,8 @@ from datetime import timedelta
 
 import numpy as np
 
-from common.errors import Stop
-from common.processes import bind, rank, world
+from common.errors import UserError
+from common.processes import die_with_parent, rank, world_size
 
 PATIENCE = timedelta(
     days=1
@@ -46,21 +46,21 @@ def launch(script: str, argv: list[str], processes: int) -> int:
         *argv,
     ]
     threads = {"OMP_NUM_THREADS": str(max(1, os.cpu_count() // processes))}
-    return subprocess.run(command, env=threads | os.environ, preexec_fn=bind).returncode
+    return subprocess.run(command, env=threads | os.environ, preexec_fn=die_with_parent).returncode
 
 
-def share(rows):
+def shard(rows):
     """This process's part of what is cut along its first axis: neighbours, in order; empty where
     there are more processes than rows."""
     n = len(rows)
-    return rows[n * rank() // world() : n * (rank() + 1) // world()]
+    return rows[n * rank() // world_size() : n * (rank() + 1) // world_size()]
 
 
 @contextmanager
-def joined(device):
+def process_group(device):
     """Where there are several processes: wait for all of them, and let them speak to one another in
     the block."""
-    if world() == 1:
+    if world_size() == 1:
         yield
         return
     import torch.distributed as dist
@@ -83,9 +83,9 @@ def place():
     )
 
 
-def summed(number: float) -> float:
+def all_reduce_sum(number: float) -> float:
     """The sum of a number over all processes, the same in each."""
-    if world() == 1:
+    if world_size() == 1:
         return number
     import torch
     import torch.distributed as dist
@@ -95,22 +95,22 @@ def summed(number: float) -> float:
     return total.item()
 
 
-def everyones(value) -> list:
+def all_gather_objects(value) -> list:
     """The value of each process, in order."""
-    if world() == 1:
+    if world_size() == 1:
         return [value]
     import torch.distributed as dist
 
-    found = [None] * world()
+    found = [None] * world_size()
     dist.all_gather_object(found, value)
     return found
 
 
-def agree(value) -> None:
-    """Stop where the processes are not about to train the same."""
-    found = everyones(value)
+def require_same(value) -> None:
+    """Raises UserError where the processes are not about to train the same."""
+    found = all_gather_objects(value)
     if other := [r for r, own in enumerate(found) if own != found[0]]:
-        raise Stop(
+        raise UserError(
             f"process {other[0]} of torchrun has other settings, sees other files or "
             "computes in another precision than process 0; give "
             "all machines the same command and one folder as working_path, and where "
@@ -118,15 +118,15 @@ def agree(value) -> None:
         )
 
 
-def gathered(rows: np.ndarray) -> np.ndarray:
+def all_gather_rows(rows: np.ndarray) -> np.ndarray:
     """What the processes have made of their shares (m, ...), put together again: (n, ...)."""
-    return rows if world() == 1 else np.concatenate(everyones(rows))
+    return rows if world_size() == 1 else np.concatenate(all_gather_objects(rows))
 
 
-def add_gradients(parameters, bucket: int = 2**25) -> None:
+def reduce_gradients(parameters, bucket: int = 2**25) -> None:
     """Every gradient becomes its sum over all processes, sent `bucket` numbers at a time; where no
     process has one, none stays none."""
-    if world() == 1:
+    if world_size() == 1:
         return
     import torch
     import torch.distributed as dist
@@ -152,10 +152,10 @@ def add_gradients(parameters, bucket: int = 2**25) -> None:
             gradient.copy_(total.view(gradient.shape))
 
 
-def copy_first(*modules) -> None:
+def broadcast_parameters(*modules) -> None:
     """The first process's weights and buffers in all of them: another machine's, or a batch norm's
     own statistics, give way."""
-    if world() == 1:
+    if world_size() == 1:
         return
     import torch.distributed as dist
 

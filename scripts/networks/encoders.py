@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import Stop
+from common.errors import UserError
 from networks.pooling import Sentence, Texts, sentence_modules
-from networks.pretrained import digest_files, find, part, read_model, weight_files
+from networks.pretrained import digest_files, find_weights, load_auto, read_model, weight_files
 
 TOWERS = (
     "clip",
@@ -39,7 +39,7 @@ class Encoder:
     shape: tuple[int, ...]  # of one row's features: (d,), or (tokens, d)
     weights: dict
     about: dict
-    where: object  # torch.device
+    device: object  # torch.device
     texts: Texts | None  # None for pictures
     # (texts, pictures) → hidden (b, n, d), mask (b, n), and the model's own pooled (b, d) or None
     states: Callable
@@ -56,41 +56,41 @@ class Encoder:
         float32 on the device.
 
         Of more than `tokens` tokens the first are kept; after a row's last one come exact zeros,
-        and no token is all zero. Stop on a value that is not finite.
+        and no token is all zero. Raises UserError on a value that is not finite.
         """
         import torch
 
         with (
             torch.inference_mode(),
-            torch.autocast(self.where.type, enabled=False) if self.exact else nullcontext(),
+            torch.autocast(self.device.type, enabled=False) if self.exact else nullcontext(),
         ):
             hidden, mask, own = self.states(texts, pictures)
-        with torch.inference_mode(), torch.autocast(self.where.type, enabled=False):
+        with torch.inference_mode(), torch.autocast(self.device.type, enabled=False):
             if self.tokens > 1:
-                out = fit(hidden.float(), mask, self.tokens)
+                out = pad_or_truncate(hidden.float(), mask, self.tokens)
             else:
                 out = own.float() if own is not None else self.pool(hidden.float(), mask)
             if not out.isfinite().all():
-                raise Stop(
+                raise UserError(
                     f"{self.about['architecture']} gave features that are not finite; set "
                     "run.amp=fp32"
                 )
         return out
 
 
-def load_encoder(side: str, name: str, place: str, settings, where, dtype) -> Encoder:
+def load_encoder(side: str, name: str, place: str, settings, device, dtype) -> Encoder:
     """The encoder of `side` (text, image, joint), frozen, on the device `where`.
 
     name: a directory, a folder of `place`, or with place "" a name on the hub. settings: tokens (1
     = pooled), max_length (of text), prompt ("" = the encoder's own). dtype: what the caller will
-    autocast to, or None. Stop when the weights are not there, do not fit, or the model has no such
+    autocast to, or None. Raises UserError when the weights are not there, do not fit, or the model has no such
     side.
     """
     from transformers import AutoConfig
 
-    folder, local = find(name, place)
+    folder, local = find_weights(name, place)
     sentence = sentence_modules(folder) if side == "text" else Sentence()
-    config = part(AutoConfig, folder / sentence.path)
+    config = load_auto(AutoConfig, folder / sentence.path)
     family, sides = (
         (two_towers, ("text", "image"))
         if config.model_type in TOWERS
@@ -99,15 +99,15 @@ def load_encoder(side: str, name: str, place: str, settings, where, dtype) -> En
         else (text_only, ("text",))
     )
     if side not in sides:
-        raise Stop(
+        raise UserError(
             f"{name} is a {config.model_type}, which gives features of "
             f"{' and of '.join(sides)} here, not of {side}; "
             f"{side} is known of {', '.join(VLMS if side == 'joint' else TOWERS + VLMS)}"
         )
     sentence.layers = tuple(
-        layer.to(where) if hasattr(layer, "to") else layer for layer in sentence.layers
+        layer.to(device) if hasattr(layer, "to") else layer for layer in sentence.layers
     )
-    model, states, texts, about = family(side, folder, config, sentence, settings, where, dtype)
+    model, states, texts, about = family(side, folder, config, sentence, settings, device, dtype)
     exact = config.model_type.startswith("gemma") and str(dtype) == "torch.float16"
     about = {
         "architecture": type(model).__name__,
@@ -120,12 +120,12 @@ def load_encoder(side: str, name: str, place: str, settings, where, dtype) -> En
     }
     files = [*weight_files(folder / sentence.path), *sentence.files]
     weights = digest_files(folder, files, place) if local else {name: None}
-    encoder = Encoder((), weights, about, where, texts, states, sentence, settings.tokens, exact)
+    encoder = Encoder((), weights, about, device, texts, states, sentence, settings.tokens, exact)
     encoder.shape = tuple(encoder.encode(["a"], np.zeros((1, 64, 64, 3), np.uint8)).shape[1:])
     return encoder
 
 
-def fit(hidden, mask, tokens: int):
+def pad_or_truncate(hidden, mask, tokens: int):
     """The first tokens of each row (b, n, d), zeros where mask (b, n) is not: (b, tokens, d)."""
     from torch.nn.functional import pad
 
@@ -133,12 +133,12 @@ def fit(hidden, mask, tokens: int):
     return pad(hidden, (0, 0, 0, tokens - hidden.shape[1]))
 
 
-def on_device(pictures: np.ndarray, where) -> list:
+def on_device(pictures: np.ndarray, device) -> list:
     """Pictures uint8 (b, s, s, 3) as b tensors (3, s, s) on the device: what the image processors
     work on where it is."""
     import torch
 
-    return list(torch.from_numpy(np.ascontiguousarray(pictures)).to(where).permute(0, 3, 1, 2))
+    return list(torch.from_numpy(np.ascontiguousarray(pictures)).to(device).permute(0, 3, 1, 2))
 
 
 def image_processor(folder: Path):
@@ -147,10 +147,10 @@ def image_processor(folder: Path):
     from transformers import AutoImageProcessor
 
     fast = {} if find_spec("transformers.image_processing_backends") else {"use_fast": True}
-    return part(AutoImageProcessor, folder, **fast)
+    return load_auto(AutoImageProcessor, folder, **fast)
 
 
-def two_towers(side, folder, config, sentence, settings, where, dtype):
+def two_towers(side, folder, config, sentence, settings, device, dtype):
     """CLIP, SigLIP, SigLIP 2: pooled is the embedding in the space of both sides, before it is
     brought to length 1.
 
@@ -163,14 +163,14 @@ def two_towers(side, folder, config, sentence, settings, where, dtype):
     model = read_model(AutoModel, folder)
     siglip = config.model_type != "clip"
     setattr(model, "vision_model" if side == "text" else "text_model", None)  # not to be moved
-    model.to(where)
+    model.to(device)
     if side == "image":
         processor = image_processor(folder)
 
         def states(_, pictures):
-            batch = processor(images=on_device(pictures, where), return_tensors="pt").to(where)
+            batch = processor(images=on_device(pictures, device), return_tensors="pt").to(device)
             out = model.get_image_features(**batch)
-            every = torch.ones(out.last_hidden_state.shape[:2], device=where)
+            every = torch.ones(out.last_hidden_state.shape[:2], device=device)
             return (
                 out.last_hidden_state,
                 batch.get("pixel_attention_mask", every),
@@ -185,7 +185,7 @@ def two_towers(side, folder, config, sentence, settings, where, dtype):
         )
     limit = config.text_config.max_position_embeddings
     texts = Texts(
-        part(AutoTokenizer, folder),
+        load_auto(AutoTokenizer, folder),
         [limit] if siglip else [settings.max_length, limit],
         settings.prompt,
         lower=siglip,
@@ -193,27 +193,27 @@ def two_towers(side, folder, config, sentence, settings, where, dtype):
     )
 
     def states(rows, _):
-        batch = texts.batch(rows, where)
+        batch = texts.batch(rows, device)
         out = model.get_text_features(**({"input_ids": batch["input_ids"]} if siglip else batch))
         return out.last_hidden_state, batch["attention_mask"], out.pooler_output
 
     return model, states, texts, {"pooling": "joint space", "text": texts.about}
 
 
-def text_only(side, folder, config, sentence, settings, where, dtype):
+def text_only(side, folder, config, sentence, settings, device, dtype):
     """A text encoder, in a sentence-transformers directory or not; its own pooler is not used and
     may be missing."""
     from transformers import AutoModel, AutoTokenizer
 
     place = folder / sentence.path
-    model = read_model(AutoModel, place, unused=("pooler.",)).to(where)
+    model = read_model(AutoModel, place, unused=("pooler.",)).to(device)
     limits = (settings.max_length, sentence.length, getattr(config, "max_position_embeddings", 0))
     texts = Texts(
-        part(AutoTokenizer, place), limits, settings.prompt or sentence.prompt, sentence.lower
+        load_auto(AutoTokenizer, place), limits, settings.prompt or sentence.prompt, sentence.lower
     )
 
     def states(rows, _):
-        batch = texts.batch(rows, where)
+        batch = texts.batch(rows, device)
         return model(**batch).last_hidden_state, batch["attention_mask"], None
 
     return (
@@ -224,7 +224,7 @@ def text_only(side, folder, config, sentence, settings, where, dtype):
     )
 
 
-def language_and_vision(side, folder, config, sentence, settings, where, dtype):
+def language_and_vision(side, folder, config, sentence, settings, device, dtype):
     """Qwen2.5-VL: the vision tower's merged patches, or the language model's last hidden states of
     a text, alone or with a picture.
 
@@ -234,25 +234,25 @@ def language_and_vision(side, folder, config, sentence, settings, where, dtype):
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     model = read_model(
-        AutoModelForImageTextToText, folder, dtype if where.type == "cuda" else None
+        AutoModelForImageTextToText, folder, dtype if device.type == "cuda" else None
     ).model
     if side != "joint":
         setattr(model, "language_model" if side == "image" else "visual", None)  # not to be moved
-    model.to(where)
-    processor = part(AutoProcessor, folder)
+    model.to(device)
+    processor = load_auto(AutoProcessor, folder)
     texts = Texts(processor.tokenizer, [settings.max_length], settings.prompt)
 
     def of_image(_, pictures):
         batch = processor.image_processor(
-            images=on_device(pictures, where), return_tensors="pt"
-        ).to(where)
+            images=on_device(pictures, device), return_tensors="pt"
+        ).to(device)
         found = torch.stack(
             list(model.get_image_features(**batch).pooler_output)
         )  # squares of one size have as many patches each
-        return found, torch.ones(found.shape[:2], device=where), None
+        return found, torch.ones(found.shape[:2], device=device), None
 
     def of_text(rows, _):
-        batch = texts.batch(rows, where)
+        batch = texts.batch(rows, device)
         return model(**batch, use_cache=False).last_hidden_state, batch["attention_mask"], None
 
     def of_both(rows, pictures):
@@ -265,8 +265,8 @@ def language_and_vision(side, folder, config, sentence, settings, where, dtype):
             for text in texts.inert(rows)
         ]
         batch = processor(
-            text=chats, images=on_device(pictures, where), padding=True, return_tensors="pt"
-        ).to(where)
+            text=chats, images=on_device(pictures, device), padding=True, return_tensors="pt"
+        ).to(device)
         return model(**batch, use_cache=False).last_hidden_state, batch["attention_mask"], None
 
     about = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import Stop
+from common.errors import UserError
 from networks.pretrained import read_json
 from networks.weights import load_strict, read_weights
 
@@ -49,7 +49,7 @@ class Texts:
             self.prompt + (text.lower() if self.lower else text) or self.nothing for text in texts
         ]
 
-    def batch(self, texts, where) -> dict:
+    def batch(self, texts, device) -> dict:
         """{"input_ids", "attention_mask"} (b, n) on the device."""
         found = self.tokenizer(
             self.full(texts),
@@ -59,7 +59,7 @@ class Texts:
             return_attention_mask=True,
             return_tensors="pt",
         )
-        return {key: found[key].to(where) for key in ("input_ids", "attention_mask")}
+        return {key: found[key].to(device) for key in ("input_ids", "attention_mask")}
 
     def order(self, texts) -> np.ndarray:
         """Row numbers (n,), longest first by tokens, equal lengths as they come."""
@@ -136,7 +136,7 @@ def sentence_modules(folder: Path) -> Sentence:
     """What the directory's modules.json says, as sentence-transformers reads it; Sentence() where
     there is none.
 
-    Stop on a module or setting that is not known here: the result would differ.
+    Raises UserError on a module or setting that is not known here: the result would differ.
     """
     if not (folder / "modules.json").is_file():
         return Sentence()
@@ -146,7 +146,7 @@ def sentence_modules(folder: Path) -> Sentence:
     ]
     kinds = [kind for kind, _ in modules]
     if kinds[:2] != ["Transformer", "Pooling"] or not set(kinds[2:]) <= {"Dense", "Normalize"}:
-        raise Stop(
+        raise UserError(
             f"{folder}/modules.json has {', '.join(kinds)}; known is Transformer, "
             "Pooling, then any of Dense and Normalize"
         )
@@ -183,7 +183,7 @@ def pooling_mode(place: Path) -> str:
     mode = config.get("pooling_mode") or old or ["mean"]
     modes = [mode] if isinstance(mode, str) else mode
     if len(modes) != 1 or modes[0] not in POOLING or not config.get("include_prompt", True):
-        raise Stop(
+        raise UserError(
             f"{place}/config.json pools by {', '.join(modes)}, "
             f"include_prompt={config.get('include_prompt', True)}; "
             f"known is one of {', '.join(POOLING)}, with the prompt"
@@ -205,7 +205,7 @@ def dense(place: Path):
         or config.get("use_residual")
         or config.get("module_input_name", "sentence_embedding") != "sentence_embedding"
     ):
-        raise Stop(
+        raise UserError(
             f"{place}/config.json is a Dense layer of a kind that is not known here; "
             f"known are {', '.join(known)} on the embedding"
         )

@@ -5,25 +5,25 @@ import json
 from importlib.util import find_spec
 from pathlib import Path
 
-from common.errors import Stop
+from common.errors import UserError
 from common.files import digest
-from common.paths import plain
+from common.paths import safe_name
 
 SHAPING = ("*.json", "*.txt", "*.model", "*.jinja")  # config, tokenizer, processor, pooling
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 WANTED = ("*.safetensors", *SHAPING)  # files of a hub repository that are of use here
 
 
-def find(name: str, place: str) -> tuple[Path, bool]:
+def find_weights(name: str, place: str) -> tuple[Path, bool]:
     """The directory with the model's files, and whether it is the user's own rather than the hub's
     cache.
 
-    With a place (run.weights), or a name that is a path, nothing calls home. Stop when it is not
+    With a place (run.weights), or a name that is a path, nothing calls home. Raises UserError when it is not
     had.
     """
     top = Path(place).expanduser()
     tried = [Path(name).expanduser()] + [
-        top / part for part in (name, plain(name), name.split("/")[-1]) if place
+        top / load_auto for load_auto in (name, safe_name(name), name.split("/")[-1]) if place
     ]
     if found := next(
         (folder for folder in tried if folder.is_dir() and any(folder.glob("*.json"))), None
@@ -31,7 +31,7 @@ def find(name: str, place: str) -> tuple[Path, bool]:
         return found, True
     if place or name.startswith(("/", ".", "~")):
         there = sorted(p.name for p in (top if place else tried[0].parent).glob("*") if p.is_dir())
-        raise Stop(
+        raise UserError(
             f"no model {name}: looked for a directory "
             f"{', '.join(dict.fromkeys(map(str, tried)))}; directories there: "
             f"{', '.join(there[:20]) or 'none'}. Put it there (config.json, "
@@ -48,7 +48,7 @@ def find(name: str, place: str) -> tuple[Path, bool]:
             )  # older repositories: read as tensors only, nothing is run
         return folder, False
     except Exception as error:  # the hub and its HTTP client each raise their own
-        raise Stop(
+        raise UserError(
             f"no model {name}: no such directory, and the hub said {said(error)}. "
             f"Download it (hf download {name}), name its "
             "directory, or the folder it is in as run.weights"
@@ -66,13 +66,13 @@ def weight_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("model*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
 
 
-def part(auto, folder: Path, **more):
+def load_auto(auto, folder: Path, **more):
     """What one of transformers' Auto classes reads of the directory: config, tokenizer, processor.
-    Stop when it cannot."""
+    Raises UserError when it cannot."""
     if auto.__name__ == "AutoTokenizer" and not any(
         any(folder.glob(pattern)) for pattern in TOKENIZERS
     ):
-        raise Stop(
+        raise UserError(
             f"no tokenizer in {folder}: it needs tokenizer.json, or what its kind has: "
             f"{', '.join(TOKENIZERS[1:])}"
         )
@@ -83,19 +83,19 @@ def part(auto, folder: Path, **more):
     ) as error:  # OSError, ValueError, KeyError, what a file that is half there makes of them
         lacks = auto.__name__ == "AutoTokenizer" and not find_spec("sentencepiece")
         hint = "; some tokenizers, SigLIP's too, need sentencepiece, which is not installed"
-        raise Stop(
+        raise UserError(
             f"{auto.__name__} cannot read {folder}: {said(error)}{hint if lacks else ''}"
         ) from None
 
 
 def read_model(auto, folder: Path, dtype=None, unused: tuple[str, ...] = ()):
     """The model of `folder` in float32, or `dtype`, loaded strictly. A key that is missing,
-    misshaped or more than the model's own parts have is a Stop; keys of heads beside them are not
+    misshaped or more than the model's own parts have is a UserError; keys of heads beside them are not
     read, and `unused` parts may be missing.
     """
     import torch
 
-    model, info = part(
+    model, info = load_auto(
         auto,
         folder,
         dtype=dtype or torch.float32,
@@ -103,7 +103,7 @@ def read_model(auto, folder: Path, dtype=None, unused: tuple[str, ...] = ()):
         weights_only=True,
         output_loading_info=True,
         ignore_mismatched_sizes=True,
-    )  # they are a Stop here, with their names
+    )  # they are a UserError here, with their names
     parts = {name for net in (model, model.base_model) for name, _ in net.named_children()}
     wrong = [f"missing {key}" for key in sorted(info["missing_keys"]) if not key.startswith(unused)]
     wrong += [
@@ -118,7 +118,7 @@ def read_model(auto, folder: Path, dtype=None, unused: tuple[str, ...] = ()):
         for key, there, own in sorted(info["mismatched_keys"])
     ] + list(info["error_msgs"] or [])
     if wrong:
-        raise Stop(
+        raise UserError(
             f"{folder} does not fit {type(model).__name__}: {'; '.join(map(str, wrong[:20]))}"
             f"{f' and {len(wrong) - 20} more' if len(wrong) > 20 else ''}"
         )
@@ -139,8 +139,8 @@ def digest_files(folder: Path, weights, place: str) -> dict:
 
 
 def read_json(file: Path):
-    """The file's values; {} where there is no such file. Stop when it is no JSON."""
+    """The file's values; {} where there is no such file. Raises UserError when it is no JSON."""
     try:
         return json.loads(file.read_text()) if file.is_file() else {}
     except ValueError as error:
-        raise Stop(f"{file} is no JSON: {error}; get it again") from None
+        raise UserError(f"{file} is no JSON: {error}; get it again") from None

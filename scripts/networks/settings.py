@@ -24,7 +24,7 @@ class Training(Section):
     clip: NonNegative = 1.0  # norm of the gradient; 0 = no clipping
     ema: Share = 0.0  # decay of the averaged weights per step; 0 = none
     patience: Annotated[int, Field(ge=0)] = (
-        0  # stop after so many epochs without a better score on the dev rows; 0 = never
+        0  # stop after so many epochs without a better score on the validation rows; 0 = never
     )
 
 

@@ -18,13 +18,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from common.errors import Stop
+from common.errors import UserError
 from common.files import replacing
 from common.log import log, progress
 from common.processes import is_first, rank
 from common.stops import deadline, time_is_up
 from networks.device import autocast, precision
-from networks.distributed import add_gradients, agree, copy_first, share, summed
+from networks.distributed import (
+    all_reduce_sum,
+    broadcast_parameters,
+    reduce_gradients,
+    require_same,
+    shard,
+)
 
 
 def epoch_batches(
@@ -111,7 +117,7 @@ class Trainer:
 
         self.net, self.settings, self.run, self.device, self.seed = net, settings, run, device, seed
         self.mode, self.order = mode, order
-        copy_first(net)
+        broadcast_parameters(net)
         self.checkpoint, self.key = checkpoint, key
         self.dtype = precision(run, device, training=True)
         self.forward = torch.compile(net) if run.compile else net
@@ -139,7 +145,7 @@ class Trainer:
         score, or None to keep the last epoch.
         """
         at = self.resume(steps := -(-len(rows) // self.settings.batch))
-        agree((self.key, str(self.dtype), at["epoch"], at["step"]))
+        require_same((self.key, str(self.dtype), at["epoch"], at["step"]))
         for epoch in range(at["epoch"], self.settings.epochs):
             if 0 < self.settings.patience <= at["epoch"] - at["best_epoch"]:
                 log(
@@ -159,7 +165,7 @@ class Trainer:
                 self.save_if_due(at)
                 bar.update()
             bar.close()
-            copy_first(self.net, self.averaged)
+            broadcast_parameters(self.net, self.averaged)
             score = evaluate(self.averaged)
             at["history"].append(
                 {
@@ -172,9 +178,9 @@ class Trainer:
             )
             log(**at["history"][-1])
             if score is None and (self.settings.patience or self.settings.schedule == "plateau"):
-                raise Stop(
-                    "patience and schedule=plateau go by the score on dev rows, and "
-                    "there are none: set data.dev, or neither"
+                raise UserError(
+                    "patience and schedule=plateau go by the score on validation rows, and "
+                    "there are none: set data.validation, or neither"
                 )
             if self.better(score, at["best_score"]):
                 at |= {
@@ -202,7 +208,7 @@ class Trainer:
     def step(self, loss, data, rows, number: int) -> float:
         """One optimizer step; its gradient is the batch's whatever the micro-batch, which is halved
         when memory ends."""
-        own = len(share(rows))
+        own = len(shard(rows))
         while True:
             try:
                 self.optimizer.zero_grad(set_to_none=True)
@@ -218,7 +224,7 @@ class Trainer:
                 break
             except torch.OutOfMemoryError:
                 if self.micro == 1:
-                    raise Stop(
+                    raise UserError(
                         "out of memory with one row at a time; take a smaller network, "
                         "smaller pictures (images.size) or shorter "
                         "texts (max_length)"
@@ -226,12 +232,12 @@ class Trainer:
                 self.micro = min(self.micro, own) // 2 or 1
             torch.cuda.empty_cache()
             log(out_of_memory="yes", micro_batch=self.micro)
-        total = summed(total)
-        add_gradients(self.net.parameters())
+        total = all_reduce_sum(total)
+        reduce_gradients(self.net.parameters())
         if (
             not np.isfinite(total) and not self.scaler.is_enabled()
         ):  # with a scaler, an overflow only skips the step
-            raise Stop(
+            raise UserError(
                 f"the loss is {total} at step {number}; lower the learning rate, or set "
                 "run.amp=fp32"
             )
@@ -243,7 +249,7 @@ class Trainer:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.scaler.is_enabled() and self.scaler.get_scale() < 1e-3:
-            raise Stop(
+            raise UserError(
                 f"every step overflows in fp16 (step {number}); lower the learning rate, "
                 "or set run.amp=fp32"
             )
@@ -301,11 +307,13 @@ class Trainer:
 
     def save_if_due(self, at: dict) -> None:
         """Checkpoint every run.save_every minutes; at the time limit, checkpoint and stop."""
-        late = summed(time.time() > deadline(self.run))
+        late = all_reduce_sum(time.time() > deadline(self.run))
         if late or time.time() - self.saved >= 60 * self.run.save_every:
             self.save(at)
         if late:
-            summed(0)  # torchrun ends all as soon as one has gone: not before the first has saved
+            all_reduce_sum(
+                0
+            )  # torchrun ends all as soon as one has gone: not before the first has saved
             raise time_is_up(self.run)
 
     def save(self, at: dict) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import Stop
+from common.errors import UserError
 
 PREFIXES = (
     "module.",
@@ -32,11 +32,13 @@ def weights_file(name: str, place: str) -> Path | None:
     <name>.safetensors, or model.safetensors in the folder <name> or in one called like the name's
     last part. None where there is none of them.
 
-    Stop when `place` is no folder.
+    Raises UserError when `place` is no folder.
     """
     top = Path(place).expanduser()
     if place and not top.is_dir():
-        raise Stop(f"run.weights={place} is no folder; name the one that holds {name}.safetensors")
+        raise UserError(
+            f"run.weights={place} is no folder; name the one that holds {name}.safetensors"
+        )
     tried = [Path(name).expanduser(), Path(name).expanduser() / "model.safetensors"]
     if place:
         tried += [
@@ -58,14 +60,14 @@ def save_weights(module_or_state, file: Path) -> None:
 
 
 def read_weights(file: Path) -> dict:
-    """{key: tensor}; Stop when the file is no safetensors file."""
+    """{key: tensor}; Raises UserError when the file is no safetensors file."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         return {plain_key(k): v for k, v in load_file(file).items()}
     except (SafetensorError, OSError) as error:
-        raise Stop(f"cannot read {file}: {error}; remove it and run make again") from None
+        raise UserError(f"cannot read {file}: {error}; remove it and run make again") from None
 
 
 def save_arrays(arrays: dict, file: Path) -> None:
@@ -78,14 +80,14 @@ def save_arrays(arrays: dict, file: Path) -> None:
 
 
 def read_arrays(file: Path) -> dict:
-    """{name: array} of save_arrays; Stop when the file is no safetensors file."""
+    """{name: array} of save_arrays; Raises UserError when the file is no safetensors file."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
         return load_file(file)
     except (SafetensorError, OSError) as error:
-        raise Stop(f"cannot read {file}: {error}; remove it and run make again") from None
+        raise UserError(f"cannot read {file}: {error}; remove it and run make again") from None
 
 
 def plain_key(key: str) -> str:
@@ -96,7 +98,7 @@ def plain_key(key: str) -> str:
 
 
 def load_strict(module, state: dict, source) -> None:
-    """Load every key into the module. Stop listing what is missing, extra or misshaped: nothing is
+    """Load every key into the module. Raises UserError listing what is missing, extra or misshaped: nothing is
     ever left at random."""
     own = module.state_dict()
     state = {plain_key(k): v for k, v in state.items()}
@@ -109,7 +111,7 @@ def load_strict(module, state: dict, source) -> None:
         if k in state and state[k].shape != own[k].shape
     ]
     if wrong:
-        raise Stop(
+        raise UserError(
             f"{source} does not fit the network: "
             f"{'; '.join(wrong[:20])}{f' and {len(wrong) - 20} more' if len(wrong) > 20 else ''}"
         )

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 
-from common.errors import Stop
+from common.errors import UserError
 from images.cache import Cache
 from images.decode import load_picture
 from images.locate import open_pictures
@@ -47,7 +47,7 @@ class Thumbnails:
         """PIL image of SIDE pixels at most; None where there is none that can be read."""
         try:
             picture = self.cached(self.at[name]) if name in self.at else self.read(name)
-        except (Stop, ValueError, OSError):  # Stop: not where images.csv says
+        except (UserError, ValueError, OSError):  # UserError: not where images.csv says
             return None
         if picture:
             picture.thumbnail((SIDE, SIDE))
@@ -74,7 +74,7 @@ class Thumbnails:
         try:
             self.pictures = self.pictures or open_pictures(self.job)
             data = self.pictures.read(name)
-        except Stop:  # no data folder, or a broken archive in it: so it is for all
+        except UserError:  # no data folder, or a broken archive in it: so it is for all
             self.missing = True
             return None
         return load_picture(

@@ -12,7 +12,7 @@ LARGE = 0.05  # share of the training rows in one group that is warned of
 
 
 def split_rows(job, rows: pd.DataFrame, outputs: dict) -> tuple[pd.DataFrame, np.ndarray]:
-    """The rows with their columns fold (-1 for test rows), dev (1: picks epochs, is never trained
+    """The rows with their columns fold (-1 for test rows), validation (1: picks epochs, is never trained
     on) and part; and the training rows' targets (n, a)."""
     data, task = job.config.data, load_task(job.config.task)
     train = (rows.split == "train").to_numpy()
@@ -22,15 +22,15 @@ def split_rows(job, rows: pd.DataFrame, outputs: dict) -> tuple[pd.DataFrame, np
     groups = np.where(rows.group[train] == "", rows.id[train], rows.group[train])
     strata = task.strata(target)
     rows.insert(2, "fold", -1)
-    rows.insert(3, "dev", 0)
+    rows.insert(3, "validation", 0)
     rows.insert(4, "part", 0)
     for split in (train, ~train):
         rows.loc[split, "part"] = assign_parts(rows.image[split].to_numpy(object), data.parts)
     rows.loc[train, "fold"] = assign_folds(strata, groups, data.n_folds, data.seed)
-    if data.dev:
-        shares = round(1 / data.dev)
-        share = assign_folds(strata, groups, shares, data.seed + 1, "data.dev")
-        rows.loc[train, "dev"] = (share == 0).astype(int)
+    if data.validation:
+        shares = round(1 / data.validation)
+        share = assign_folds(strata, groups, shares, data.seed + 1, "data.validation")
+        rows.loc[train, "validation"] = (share == 0).astype(int)
     return rows, target
 
 
@@ -49,7 +49,7 @@ def assign_folds(
     strata = np.where(small, -2 if small.sum() >= n_folds else values[counts.argmax()], strata)
     n_groups = len(set(groups))
     if n_groups < n_folds:
-        raise errors.Stop(
+        raise errors.UserError(
             f"{n_groups} rows or groups are too few to be cut in {n_folds}, as {setting} has it"
         )
     if n_groups < len(groups):

@@ -23,7 +23,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from common.errors import Stop
+from common.errors import UserError
 from common.files import digest, read_record
 from common.paths import ROOT, Paths, input_folder
 from config import Config
@@ -52,7 +52,7 @@ class Step:
 
 @cache
 def scripts() -> list[ModuleType]:
-    """The numbered scripts that are steps, the last first: those that say what they write. Stop
+    """The numbered scripts that are steps, the last first: those that say what they write. UserError
     where two write the same."""
     files = sorted((ROOT / "scripts").glob("[0-9]*_*.py"), reverse=True)
     found = [import_module(file.stem) for file in files if is_step(file)]
@@ -60,7 +60,7 @@ def scripts() -> list[ModuleType]:
     for script in found:
         other = whose.setdefault(script.TARGET, script.__name__)
         if other != script.__name__:
-            raise Stop(
+            raise UserError(
                 f"scripts/{script.__name__}.py and scripts/{other}.py both write {script.TARGET}; "
                 "move one of them away, or give it a TARGET of its own"
             )
@@ -80,7 +80,7 @@ def members(config: Config) -> list[str]:
     ]
 
 
-def finals(config: Config, paths: Paths) -> list[str]:
+def final_models(config: Config, paths: Paths) -> list[str]:
     """The models that no other of the config's builds on: a stack, a refiner, else all."""
     used = {
         split_member(file.stem)[0]
@@ -94,7 +94,7 @@ def finals(config: Config, paths: Paths) -> list[str]:
 def finished(config: Config, paths: Paths) -> list[Path]:
     """The files that make all is to make, and with them all that they need: those of scripts with
     FINAL, the report last; of a category that joins others, which has no rows, the report alone."""
-    if config.join:
+    if config.concat:
         return [paths.report]
     final = [script.TARGET for script in reversed(scripts()) if getattr(script, "FINAL", False)]
     return sorted((paths.dir / name for name in final), key=lambda file: file == paths.report)
@@ -130,7 +130,7 @@ def script_of(target: Path, paths: Paths) -> ModuleType:
     for script in scripts():
         if fnmatchcase(name, script.TARGET):
             return script
-    raise Stop(f"no script writes {target}; see TARGET in scripts/[0-9]*.py")
+    raise UserError(f"no script writes {target}; see TARGET in scripts/[0-9]*.py")
 
 
 def step_of(target: Path, config: Config, paths: Paths) -> Step:
@@ -166,7 +166,7 @@ def recorded(old: dict, config: Config, keys) -> dict:
     """Recorded settings, with the defaults of those that there were none of yet: a new setting
     makes no file stale."""
     base = values(
-        Config.model_construct(task=config.task, models=config.models, join=config.join), keys
+        Config.model_construct(task=config.task, models=config.models, concat=config.concat), keys
     )
     return base | {
         key: base[key] | value
@@ -188,10 +188,10 @@ def differences(old: dict, new: dict, prefix: str = "") -> str:
     return ", ".join(filter(None, found))
 
 
-def made(needs) -> dict:
+def versions(needs) -> dict:
     """When each input was made, by folder and name: tells one making of a file from another,
     wherever it was moved to."""
-    return {"/".join(need.parts[-2:]): (read_record(need) or {}).get("made") for need in needs}
+    return {"/".join(need.parts[-2:]): (read_record(need) or {}).get("version") for need in needs}
 
 
 def named(inputs: dict) -> list[tuple]:
@@ -220,7 +220,7 @@ def stale(config: Config, graph: dict[Path, Step], reader: Step | None = None) -
             why[target] = f"was made with {changed}"
         elif old := [need.name for need in step.needs if need in why]:
             why[target] = f"comes after {old[0]}"
-        elif named(record["inputs"]) != named(made(step.needs)):
+        elif named(record["inputs"]) != named(versions(step.needs)):
             why[target] = "was made from other files"
         elif name := replaced(record, config):
             why[target] = f"was made from another {name}"
@@ -242,7 +242,7 @@ def replaced(record: dict, config: Config) -> str:
             if any(map(record.get, ("raw", "bad", "archives")))
             else None
         )
-    except Stop:
+    except UserError:
         return ""
     for name, old in (record.get("raw") or {}).items():
         if (

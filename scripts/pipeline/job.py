@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from common.errors import Stop
+from common.errors import UserError
 from common.files import read_record, writing
 from common.log import log
 from common.paths import Paths
-from common.processes import world
+from common.processes import world_size
 from common.rows import Rows
 from common.stops import note_file
 from config import Config, load
@@ -42,13 +42,13 @@ class Job:
         return weights_of(self.config.models, self.config)
 
     def member(self, target: str) -> tuple[str, int]:
-        """--member as ("net", 0); target: the TARGET of the script that asks. Stop when it is none
+        """--member as ("net", 0); target: the TARGET of the script that asks. Raises UserError when it is none
         of the category's, or another script writes such a file of it."""
         member, members = self.args.member, graph.members(self.config)
         name, k = split_member(member)
         load_model(name)  # a word for it where there is no such model
         if member not in members:
-            raise Stop(
+            raise UserError(
                 f"{member} is not a member of {self.paths.category}; there are: "
                 f"{', '.join(members)}"
             )
@@ -56,11 +56,11 @@ class Job:
         if target.startswith("model/"):
             if not is_trained(name):
                 command = graph.step_of(file, self.config, self.paths).shell
-                raise Stop(f"nothing trains {member}; to predict run: {command}")
+                raise UserError(f"nothing trains {member}; to predict run: {command}")
             file = self.paths.model(member)
         if target != graph.script_of(file, self.paths).TARGET:
             command = graph.step_of(file, self.config, self.paths).shell
-            raise Stop(f"another script makes {file.name}; run: {command}")
+            raise UserError(f"another script makes {file.name}; run: {command}")
         return name, k
 
     @contextmanager
@@ -75,11 +75,13 @@ class Job:
         self.check(step)
         full = {
             "settings": graph.values(self.config, step.settings),
-            "inputs": graph.made(step.needs),
+            "inputs": graph.versions(step.needs),
         }
         before = read_record(target) or {}
-        if before.get("spent") and all(before[key] == value for key, value in full.items()):
-            full["made"] = before["made"]  # the same file again: nothing that follows is stale
+        if before.get("evicted") and all(before[key] == value for key, value in full.items()):
+            full["version"] = before[
+                "version"
+            ]  # the same file again: nothing that follows is stale
         full |= {"command": step.command, "overrides": self.overrides, **record}
         with writing(target, full) as part:
             yield part, full
@@ -94,12 +96,12 @@ class Job:
         step = graph.step_of(target, self.config, self.paths)
         made_with = [
             graph.values(self.config, step.settings),
-            graph.made(step.needs) if inputs else self.config.data.folder,
+            graph.versions(step.needs) if inputs else self.config.data.folder,
         ]
         return hashlib.sha256(json.dumps(made_with).encode()).hexdigest()
 
     def check(self, step: graph.Step) -> None:
-        """Stop with the command to run when a file that `step` reads is missing or stale."""
+        """UserError with the command to run when a file that `step` reads is missing or stale."""
         inputs = graph.upstream(
             [need for need in step.needs if self.paths.dir in need.parents], self.config, self.paths
         )
@@ -107,7 +109,9 @@ class Job:
         if why:
             first = next(iter(why))
             overrides = " ".join(self.overrides)
-            raise Stop(f"{first} {why[first]}; run: {inputs[first].shell} {overrides}".rstrip())
+            raise UserError(
+                f"{first} {why[first]}; run: {inputs[first].shell} {overrides}".rstrip()
+            )
 
 
 def start(
@@ -126,12 +130,12 @@ def start(
     for name, keywords in options:
         parser.add_argument(name, **keywords)
     args = parser.parse_intermixed_args(argv)
-    if world() > 1 and not shares:
-        raise Stop("this script runs in one process; start it with python, not torchrun")
+    if world_size() > 1 and not shares:
+        raise UserError("this script runs in one process; start it with python, not torchrun")
     config = load(args.category, args.overrides)
-    if config.join and not joins:
-        raise Stop(
-            f"{args.category} joins {', '.join(config.join)} and has no rows of its own; "
+    if config.concat and not joins:
+        raise UserError(
+            f"{args.category} joins {', '.join(config.concat)} and has no rows of its own; "
             f"run: make every COMPETITION={args.category}"
         )
     return Job(config, Paths(args.category), args, args.overrides)

@@ -19,13 +19,13 @@ def kept_rows(config: Config, folder: Path) -> tuple[pd.DataFrame, list[str]]:
     """The rows that are taken, train then test, and the names of the files read: those of the
     task's read_rows, after `draw_rows`."""
     rows, files = load_task(config.task).read_rows(config.data, folder)
-    return draw_rows(rows, config.data), files
+    return sample_rows(rows, config.data), files
 
 
-def draw_rows(rows: pd.DataFrame, data: Data) -> pd.DataFrame:
-    """The rows without the training rows that data.val_rows leaves out; numbered anew."""
+def sample_rows(rows: pd.DataFrame, data: Data) -> pd.DataFrame:
+    """The rows without the training rows that data.max_train_rows leaves out; numbered anew."""
     train = (rows.split == "train").to_numpy()
-    kept = np.flatnonzero(train)[take_rows(train.sum(), data.val_rows, data.seed)]
+    kept = np.flatnonzero(train)[take_rows(train.sum(), data.max_train_rows, data.seed)]
     return rows.iloc[np.r_[kept, np.flatnonzero(~train)]].reset_index(drop=True)
 
 
@@ -48,7 +48,7 @@ def load_rows(job) -> Rows:
         outputs,
         table.id.to_numpy(str),
         table.fold.to_numpy(),
-        table.dev.to_numpy(bool),
+        table.validation.to_numpy(bool),
         table.image.to_numpy(object),
         task.encode(table, outputs),
         np.where(table.group == "", table.id, table.group),
@@ -71,11 +71,11 @@ def load_pred(job, rows: Rows, member: str) -> dict[str, np.ndarray]:
     return {
         "id": table.id.to_numpy(str),
         "pred": rows.task.read_replies(table.reply.tolist(), question),
-        "bad": table.reason.str.startswith("picture: ").to_numpy(),
+        "missing_image": table.reason.str.startswith("picture: ").to_numpy(),
     }
 
 
 def read_folds(file: Path) -> pd.DataFrame:
-    """folds.csv: id, split, fold (-1 for test rows), dev (0 or 1), part, image, group, text where
+    """folds.csv: id, split, fold (-1 for test rows), validation (0 or 1), part, image, group, text where
     rows have one, the targets as text."""
-    return read_csv(file).astype({"fold": int, "dev": int, "part": int})
+    return read_csv(file).astype({"fold": int, "validation": int, "part": int})

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from common.errors import Stop
+from common.errors import UserError
 from common.files import digest, replacing
 
 
@@ -84,16 +84,16 @@ def split_csv(file: Path, folder: Path, n: int, column: str = "") -> dict:
 
     Parts differ by a row at most: 131,187 rows in 100 are 1,311 or 1,312 each, where the published
     split gives its last one 1,398. Records keep their bytes; only a last one that is not ended is
-    ended like the header. A split that was stopped goes on. Stop when the file is no table with
+    ended like the header. A split that was stopped goes on. Raises UserError when the file is no table with
     distinct ids, has fewer rows than n, or the folder holds what this split would not write: a part
     that somebody has worked on is not overwritten.
     """
     try:
         table = read_table(file, column)
     except (OSError, ValueError) as error:
-        raise Stop(f"cannot split {file}: {error}") from None
+        raise UserError(f"cannot split {file}: {error}") from None
     if not 1 <= n <= len(table.rows):
-        raise Stop(
+        raise UserError(
             f"{file} has {len(table.rows)} rows and cannot be cut in {n} parts; name from "
             f"1 to {len(table.rows)}"
         )
@@ -129,7 +129,7 @@ def split_csv(file: Path, folder: Path, n: int, column: str = "") -> dict:
 
 
 def write_parts(folder: Path, files: dict[str, bytes], manifest: bytes) -> None:
-    """The files by name, then the manifest. Stop when the folder has any of them, or another part,
+    """The files by name, then the manifest. Raises UserError when the folder has any of them, or another part,
     with other contents."""
     wanted = files | {"manifest.json": manifest}
     there = {
@@ -137,7 +137,7 @@ def write_parts(folder: Path, files: dict[str, bytes], manifest: bytes) -> None:
         for path in (*folder.glob("part_*.csv"), *folder.glob("manifest.json"))
     }
     if other := sorted(name for name, data in there.items() if wanted.get(name) != data):
-        raise Stop(
+        raise UserError(
             f"{folder} holds {other[0]}{more(other)} of another split, or worked on "
             "since; name another folder, or move them away"
         )
@@ -156,7 +156,7 @@ def merge_csv(folder: Path, out: Path, pattern: str = "part_*.csv") -> dict:
     """Put the parts of a split together in the order of the original, whatever columns they have
     gained; gives rows and parts.
 
-    pattern: the parts' names, * for their numbers. Stop names the parts to run again and why:
+    pattern: the parts' names, * for their numbers. Raises UserError that names the parts to run again and why:
     missing, not whole, other columns or ids.
     """
     try:
@@ -167,12 +167,12 @@ def merge_csv(folder: Path, out: Path, pattern: str = "part_*.csv") -> dict:
             for i, part in enumerate(manifest["parts"])
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Stop(
+        raise UserError(
             f"cannot read {folder / 'manifest.json'}: {error}; it is made with the parts: "
             "bring it, or split again"
         ) from None
     if pattern.count("*") != 1:
-        raise Stop(
+        raise UserError(
             f"{pattern!r} must have one *, where the parts have their numbers, e.g. part_*.csv"
         )
     tables, wrong = {}, {}
@@ -184,7 +184,7 @@ def merge_csv(folder: Path, out: Path, pattern: str = "part_*.csv") -> dict:
     wrong |= part_problems(parts, tables, columns, column)
     foreign = sorted({str(path.relative_to(folder)) for path in folder.glob(pattern)} - set(parts))
     if wrong or foreign:
-        raise Stop(
+        raise UserError(
             f"{folder} cannot be merged:\n  "
             + "\n  ".join(problem_lines(list(parts), wrong, foreign))
         )

@@ -1,7 +1,7 @@
 """What a config needs is there before anything runs."""
 
 from common import errors
-from common.errors import Stop
+from common.errors import UserError
 from common.log import log
 from models import NAMES, load_model, weights_of
 from networks.weights import SIDES, split_weights, weights_file
@@ -16,26 +16,26 @@ def preflight(config) -> None:
     asks, models = load_task(config.task).ASKS, {name: load_model(name) for name in config.models}
     if wrong := [name for name, model in models.items() if asks not in model.ANSWERS]:
         fit = [name for name in NAMES if asks in load_model(name).ANSWERS]
-        raise errors.Stop(
+        raise errors.UserError(
             f"model {wrong[0]} cannot answer the task {config.task}, which asks for a "
             f"{asks}; these can: {', '.join(fit)}"
         )
     if not config.data.text and (
         readers := [name for name, model in models.items() if model.NEEDS_TEXT]
     ):
-        raise errors.Stop(
+        raise errors.UserError(
             f"model {readers[0]} reads texts and data.text is empty; name their columns, "
             "e.g. data.text=title,description"
         )
     if not config.data.train_image and (
         blind := [name for name, model in models.items() if model.NEEDS_IMAGE]
     ):
-        raise errors.Stop(
+        raise errors.UserError(
             f"model {blind[0]} needs pictures and data.train_image is empty; write e.g. "
             f"data.train_image=images/{{id}}.jpg"
         )
     if not config.data.train_image and config.data.group == "image":
-        raise errors.Stop(
+        raise errors.UserError(
             "data.group=image keeps rows of one picture together and data.train_image is "
             "empty; write e.g. "
             "data.train_image=images/{id}.jpg, or name a column of train.csv in data.group"
@@ -52,17 +52,17 @@ def preflight(config) -> None:
 
 
 def require_weights(name: str, place: str, servers: str = "") -> None:
-    """Stop when weights are neither in `place` nor to be had from the hub; name: a timm backbone,
+    """Raises UserError when weights are neither in `place` nor to be had from the hub; name: a timm backbone,
     timm:<backbone>, or <side>:<transformers model>."""
     side, bare = split_weights(name)
     if side in SIDES:
-        from networks.pretrained import find
+        from networks.pretrained import find_weights
 
         try:
-            find(bare, place)
-        except Stop as stop:
+            find_weights(bare, place)
+        except UserError as stop:
             hint = f"; or let a server answer: {servers}" if servers and side == "chat" else ""
-            raise Stop(f"{stop}{hint}") from None
+            raise UserError(f"{stop}{hint}") from None
     elif not weights_file(bare, place):
         from networks.backbone import create_backbone
 

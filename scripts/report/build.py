@@ -69,7 +69,7 @@ def lead(view) -> list:
         head = [broken("The score", error)]
     pages = {
         category: f"../{category}/report.html"
-        for category in view.job.config.join
+        for category in view.job.config.concat
         if Paths(category).report.exists()
     }
     return (
@@ -120,18 +120,18 @@ def write(job) -> None:
     """Look, and write the page with its record. A page that is not of a whole run is stale at once:
     make all makes it again."""
     from page.blocks import render
-    from report.view import look
+    from report.view import load_view
 
     step = graph.step_of(job.paths.report, job.config, job.paths)
     record = {
         "settings": {},
-        "inputs": graph.made(step.needs),
+        "inputs": graph.versions(step.needs),
         "command": step.command,
         "overrides": job.overrides,
         "looked": time.time(),
     }
     with writing(job.paths.report, record) as part:
-        view = look(job)
+        view = load_view(job)
         record["inputs"] = {} if view.stale else record["inputs"]
         foot = (
             f"{job.paths.category}, {job.config.task}. Made "

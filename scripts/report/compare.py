@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from common.errors import Stop
+from common.errors import UserError
 from common.files import load_npz, read_record
 from common.paths import folder
 from common.rows import Rows
@@ -55,11 +55,11 @@ class Run:
         nothing."""
         arrays = load_npz(self.place / "merged.npz")
         if not np.array_equal(arrays["id"], self.rows.id):
-            raise Stop(
+            raise UserError(
                 f"{self.place / 'merged.npz'} is of other rows than folds.csv beside it; "
                 "run make all there again"
             )
-        answer = kept_answers(self.place / "answers.npz", self.rows, self.merged.get("made"))
+        answer = kept_answers(self.place / "answers.npz", self.rows, self.merged.get("version"))
         return decode(self.rows, arrays["pred"])[0] if answer is None else answer
 
     @property
@@ -77,11 +77,11 @@ class Run:
         }
 
     @property
-    def versions(self) -> dict:
+    def packages(self) -> dict:
         return {
             key: value
             for record in self.records.values()
-            for key, value in record.get("versions", {}).items()
+            for key, value in record.get("packages", {}).items()
         }
 
     def score(self, use: np.ndarray) -> float:
@@ -90,12 +90,12 @@ class Run:
 
 
 def read_run(name: str, label: str) -> Run:
-    """A run by its category or its folder. Stop where there is none, or nothing in it to
+    """A run by its category or its folder. Raises UserError where there is none, or nothing in it to
     compare."""
     known = name in categories()
     place = folder("working") / name if known else Path(name).absolute()
     if not place.is_dir():
-        raise Stop(
+        raise UserError(
             f"no run {name!r}: "
             + (
                 f"{place} is missing; run: make all CATEGORY={name}"
@@ -111,11 +111,11 @@ def read_run(name: str, label: str) -> Run:
         if (record := read_record(file))
     }
     if missing := [file for file in ("folds.csv", "merged.npz") if file not in records]:
-        raise Stop(
+        raise UserError(
             f"{place} has no {missing[0]}, so there is nothing to compare; run: make all "
             f"CATEGORY={place.name}"
         )
-    made = records["merged.npz"].get("made")
+    made = records["merged.npz"].get("version")
     others = [
         read_record(file) or {}
         for file in (
@@ -130,10 +130,10 @@ def read_run(name: str, label: str) -> Run:
 
 
 def compare(first: str, second: str) -> tuple[list, list[Section]]:
-    """The lead and the sections of the page that compares two runs. Stop where they cannot be."""
+    """The lead and the sections of the page that compares two runs. Raises UserError where they cannot be."""
     a, b = read_run(first, "A"), read_run(second, "B")
     if a.task != b.task:
-        raise Stop(
+        raise UserError(
             f"{first} is a task of kind {a.task}, {second} of kind {b.task}: their scores "
             "cannot be compared"
         )
@@ -143,7 +143,7 @@ def compare(first: str, second: str) -> tuple[list, list[Section]]:
             {
                 "run": ["A", "B"],
                 "folder": [str(a.place), str(b.place)],
-                "merged": [str(r.merged.get("made", "–"))[:19] for r in (a, b)],
+                "merged": [str(r.merged.get("created", "–"))[:19] for r in (a, b)],
             }
         ),
     )
@@ -186,9 +186,9 @@ def paired(a: Run, b: Run) -> list:
                 "warning",
             )
         ]
-    weights = bootstrap.draw_rows(a.rows.group[own])
+    weights = bootstrap.draw_replicates(a.rows.group[own])
     draws = [
-        task.score_draws(run.answer[use], run.rows.target[use], run.rows.outputs, weights)
+        task.score_replicates(run.answer[use], run.rows.target[use], run.rows.outputs, weights)
         for run, use in ((a, own), (b, other))
     ]
     gain = (b.score(other) - a.score(own)) * (
@@ -200,7 +200,7 @@ def paired(a: Run, b: Run) -> list:
         f"On the {len(own):,} labelled rows that both have, out-of-fold "
         f"{task.SCORE.upper()} is {a.score(own):.4f} in A and {b.score(other):.4f} in B: "
         f"B gains {gain:+.4f} (95 % interval {low:+.4f} to {high:+.4f}, the same "
-        f"{bootstrap.DRAWS} draws of rows for both): {verdict}."
+        f"{bootstrap.REPLICATES} draws of rows for both): {verdict}."
     )
     return [Note(text), *unlike(a, b, own, other)]
 
@@ -234,7 +234,7 @@ def changes(a: Run, b: Run) -> list:
             a.settings,
             b.settings,
         ),
-        ("Versions and machines, of the last file that says", a.versions, b.versions),
+        ("Versions and machines, of the last file that says", a.packages, b.packages),
     ):
         rows = [
             (key, shown(one[key]) if key in one else "–", shown(two[key]) if key in two else "–")

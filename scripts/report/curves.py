@@ -17,7 +17,7 @@ MOST = 15  # columns shown of those that trees split by
 
 def section(view) -> Section:
     """Learning curves, importance and time."""
-    if view.job.config.join:
+    if view.job.config.concat:
         return Section("Training", "training", [])
     records = {target: record for target in view.steps if (record := read_record(target))}
     members: dict[str, dict[int, dict]] = defaultdict(dict)
@@ -40,7 +40,7 @@ def section(view) -> Section:
 
 
 def learning(model: str, own: dict[int, dict], rows) -> list:
-    """Loss and score on the dev rows by epoch, a line a fold; of heads their mean, and each
+    """Loss and score on the validation rows by epoch, a line a fold; of heads their mean, and each
     attribute's in a figure of its own."""
     history = {k: record["history"] for k, record in own.items() if record.get("history")}
     if not history:
@@ -55,7 +55,7 @@ def learning(model: str, own: dict[int, dict], rows) -> list:
         for k, entries in history.items()
     }
     known = {name: line for name, line in score.items() if np.isfinite(line[1]).any()}
-    what = f"{rows.task.SCORE.upper() if rows else 'score'} on the dev rows"
+    what = f"{rows.task.SCORE.upper() if rows else 'score'} on the validation rows"
     with charts.drawing(height=4.6 if known else 2.6, rows=2 if known else 1, sharex=True) as it:
         charts.draw_lines(it.ax, loss)
         it.ax.set(ylabel="loss", ylim=(0, None))
@@ -109,7 +109,7 @@ def by_output(model: str, history: dict[int, list]) -> list:
     alt = "; ".join(f"{name}: {line[0]:.3f} to {line[-1]:.3f}" for name, (_, line) in lines.items())
     return [
         Figure(
-            f"{model}: HM of each attribute on the dev rows, mean of the folds. Each head "
+            f"{model}: HM of each attribute on the validation rows, mean of the folds. Each head "
             "keeps its own best epoch.",
             charts.lines(lines, "epoch", "HM", height=3.2),
             alt,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common.errors import Stop
+from common.errors import UserError
 from common.tables import read_csv
 from page.blocks import Card, Cards, Note, Section, Table, shorten
 from page.thumbnails import Thumbnails
@@ -22,7 +22,7 @@ WIDE = 40  # characters of a cell
 def section(view: View) -> Section:
     """Counts, labels and lengths by the raw files; pictures by what 02 wrote of them. No picture is
     read but the few that are shown."""
-    if view.job.config.join:
+    if view.job.config.concat:
         return Section("The data", "data", [])
     return Section(
         "The data", "data", [*raw_blocks(view), *row_blocks(view), *picture_blocks(view)]
@@ -37,7 +37,7 @@ def raw_blocks(view: View) -> list:
     try:
         raw = read_raw(config, analysis.needs(config.data) if analysis else {})
         general, tables = overview(raw), analysis.analyse(raw) if analysis else {}
-    except Stop as stop:
+    except UserError as stop:
         return [Note(f"The raw files are not to be had: {stop}", "warning")]
     files = general["files"]
     train, test = (int(n) for n in files.rows)
@@ -140,7 +140,7 @@ def picture_blocks(view: View) -> list:
         return [Note("No images.csv: pictures have not been looked at (make images).")]
     try:
         table = read_csv(paths.images, ["id", "image", "status", "reason", "width", "height"])
-    except Stop as stop:
+    except UserError as stop:
         return [Note(str(stop), "warning")]
     table["split"] = table.id.str.partition(":")[0]
     counts = table.groupby("split").status.value_counts().unstack(fill_value=0).reset_index()
@@ -183,7 +183,7 @@ def look_alikes(view: View, images: pd.DataFrame, file: Path) -> list:
     across to look at."""
     try:
         pairs = read_csv(file, ["kind", "picture", "same as"])
-    except Stop:
+    except UserError:
         return [Note("No duplicates.csv: look-alikes were not sought (make images).")]
     if pairs.empty:
         return [Note("No picture is the same as another, or nearly.")]
@@ -192,11 +192,17 @@ def look_alikes(view: View, images: pd.DataFrame, file: Path) -> list:
         shown.get(one, set()) | shown.get(other, set())
         for one, other in zip(pairs.picture, pairs["same as"], strict=True)
     ]
-    where = np.array([" and ".join(sorted(splits, reverse=True)) for splits in both], dtype=object)
-    frame = (
-        pairs.assign(**{"in": where}).groupby(["kind", "in"]).size().rename("pairs").reset_index()
+    splits_of_pair = np.array(
+        [" and ".join(sorted(splits, reverse=True)) for splits in both], dtype=object
     )
-    across = pairs[where == "train and test"]
+    frame = (
+        pairs.assign(**{"in": splits_of_pair})
+        .groupby(["kind", "in"])
+        .size()
+        .rename("pairs")
+        .reset_index()
+    )
+    across = pairs[splits_of_pair == "train and test"]
     said = "Test pictures with a twin in train may have its labels. " if len(across) else ""
     apart = (
         ""

@@ -53,9 +53,9 @@ def settings(job) -> list:
     """What the config says other than the defaults, what this command changed, and all of it."""
     config = job.config
     default = flat(
-        Config.model_construct(task=config.task, models=config.models, join=config.join).model_dump(
-            mode="json"
-        )
+        Config.model_construct(
+            task=config.task, models=config.models, concat=config.concat
+        ).model_dump(mode="json")
     )
     values = flat(config.model_dump(mode="json"))
     seeds = ", ".join(
@@ -76,7 +76,7 @@ def settings(job) -> list:
     return [
         Note(
             f"Task {config.task}; models {shown(config.models) or 'none of its own'}"
-            + (f"; joins {shown(config.join)}" if config.join else "")
+            + (f"; joins {shown(config.concat)}" if config.concat else "")
             + f". Set by the command: {' '.join(job.overrides) or 'nothing'}. Seeds: "
             f"{seeds}; all randomness follows from them."
         ),
@@ -189,7 +189,7 @@ def files(view, records: dict) -> list:
             when(target, record),
             record.get("seconds"),
             view.stale.get(target, "")
-            or ("removed, nothing needs it any more" if record.get("spent") else ""),
+            or ("removed, nothing needs it any more" if record.get("evicted") else ""),
         )
         for target, record in records.items()
     ]
@@ -213,7 +213,7 @@ def when(target: Path, record: dict) -> str:
     """When a file was made; of those whose record holds a digest instead, when it was last
     written."""
     try:
-        moment = datetime.fromisoformat(record["made"])
+        moment = datetime.fromisoformat(record["created"])
     except (KeyError, TypeError, ValueError):
         moment = datetime.fromtimestamp(target.stat().st_mtime, UTC) if target.exists() else None
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment else "–"

@@ -20,7 +20,7 @@ from tasks import load_part
 
 def headline(view: View) -> list:
     """The score so far, with what it is to be held against."""
-    if view.job.config.join:
+    if view.job.config.concat:
         return together(view)
     found = steps(view)
     if not found:
@@ -81,9 +81,9 @@ def together(view: View) -> list:
     """The score of a category that joins others: the mean of theirs; [] before all have one."""
     scores = [
         (read_record(Paths(name).submission) or {}).get("score", np.nan)
-        for name in view.job.config.join
+        for name in view.job.config.concat
     ]
-    label = f"mean out-of-fold score of {', '.join(view.job.config.join)}, as submitted"
+    label = f"mean out-of-fold score of {', '.join(view.job.config.concat)}, as submitted"
     return (
         [Number(short(np.mean(scores)), label, "Intervals stand in their own reports.")]
         if np.isfinite(scores).all()
@@ -93,7 +93,7 @@ def together(view: View) -> list:
 
 def section(view: View) -> Section:
     """Steps, folds, weights and outputs, as far as they are there."""
-    if view.job.config.join:
+    if view.job.config.concat:
         return Section("Scores", "scores", joined(view))
     if view.rows is None:
         return Section(
@@ -116,7 +116,7 @@ def section(view: View) -> Section:
 
 def joined(view: View) -> list:
     """The scores of the categories that this one joins, from their submissions' records."""
-    records = {name: read_record(Paths(name).submission) or {} for name in view.job.config.join}
+    records = {name: read_record(Paths(name).submission) or {} for name in view.job.config.concat}
     frame = pd.DataFrame(
         [
             {
@@ -170,7 +170,7 @@ def step_blocks(view: View) -> list:
     caption = (
         f"Out-of-fold {score_name(view)} of each step over {n:,} labelled rows; "
         f"{'higher' if sign > 0 else 'lower'} is better, a "
-        f"gain is positive where a step is better. Intervals: {bootstrap.DRAWS} draws of "
+        f"gain is positive where a step is better. Intervals: {bootstrap.REPLICATES} draws of "
         f"the {drawn(view)} with replacement, gains "
         "on the same draws, each about its score by the draws' spread. They say how much "
         "other rows would change a score, not "

@@ -44,7 +44,7 @@ def answers(view: View) -> dict[str, np.ndarray]:
 
 def baseline(view: View) -> np.ndarray:
     """What each row is answered without looking (n, K), as the other folds' labels say."""
-    priors = np.stack([view.rows.prior(k) for k in range(view.rows.fold.max() + 1)])
+    priors = np.stack([view.rows.baseline(k) for k in range(view.rows.fold.max() + 1)])
     return priors[view.rows.fold]
 
 
@@ -55,13 +55,13 @@ def steps(view: View) -> list[Step]:
     if not found:
         return []
     task, outputs, target = view.rows.task, view.rows.outputs, view.rows.target[use]
-    weights = bootstrap.draw_rows(view.rows.group[use])
+    weights = bootstrap.draw_replicates(view.rows.group[use])
     scores = {name: task.score(answer[use], target, outputs) for name, answer in found.items()}
     return [
         Step(
             name,
             scores[name],
-            task.score_draws(answer[use], target, outputs, weights),
+            task.score_replicates(answer[use], target, outputs, weights),
             over(view, name, scores),
         )
         for name, answer in found.items()
@@ -71,7 +71,9 @@ def steps(view: View) -> list[Step]:
 def over(view: View, name: str, scores: dict[str, float]) -> str:
     """The step that another is to be better than: decoded than what is decoded, an ensemble or
     second-level model than the best of what it is made of, any other model than the baseline."""
-    last = [model for model in graph.finals(view.job.config, view.job.paths) if model in scores]
+    last = [
+        model for model in graph.final_models(view.job.config, view.job.paths) if model in scores
+    ]
     first = [model for model in view.preds if model not in last]
     pick = max if view.rows.task.MODE == "max" else min
     if name == DECODED:

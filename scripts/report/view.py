@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import Stop
+from common.errors import UserError
 from common.files import load_npz, read_record
 from common.rows import Rows
 from models import pred_file, split_member
@@ -54,7 +54,7 @@ class View:
         return np.flatnonzero((self.rows.fold >= 0) & (self.rows.target >= 0).any(1))
 
 
-def look(job: Job) -> View:
+def load_view(job: Job) -> View:
     """All that is there of a job's category. Never raises: what is missing or cannot be read is a
     note."""
     notes: list[Note] = []
@@ -63,7 +63,9 @@ def look(job: Job) -> View:
         try:
             return read(*args)
         except Exception as error:  # broken bytes raise anything, and the report is there to say so
-            said = str(error) if isinstance(error, Stop) else f"{type(error).__name__}: {error}"
+            said = (
+                str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            )
             notes.append(
                 Note(
                     " ".join(said.split())[:500],
@@ -81,7 +83,7 @@ def look(job: Job) -> View:
     stale = attempt(graph.stale, config, steps, otherwise={})
     notes += freshness(job, steps, stale)
     seen = {"job": job, "steps": steps, "stale": stale, "notes": notes}
-    if config.join or not paths.folds.exists():
+    if config.concat or not paths.folds.exists():
         return View(**seen)
     rows = attempt(load_rows, job)
     if rows is None:
@@ -173,7 +175,7 @@ def answers(job: Job, rows: Rows, merged: np.ndarray) -> tuple[np.ndarray, bool]
     """Answers (n, a) of merged predictions (n, K) as 09 left them, and whether decoding made them
     others than the plain ones."""
     plain, own = rows.task.answer(merged, rows.outputs), rows.fold >= 0
-    answer = kept_answers(job.paths.answers, rows, read_record(job.paths.merged)["made"])
+    answer = kept_answers(job.paths.answers, rows, read_record(job.paths.merged)["version"])
     if answer is None:  # 09 has not seen these predictions yet
         answer = (
             decode(rows, merged)[0]
@@ -184,11 +186,13 @@ def answers(job: Job, rows: Rows, merged: np.ndarray) -> tuple[np.ndarray, bool]
 
 
 def read_merged(job: Job, rows: Rows) -> np.ndarray:
-    """merged.npz's predictions (n, K). Stop when they are of other rows."""
+    """merged.npz's predictions (n, K). Raises UserError when they are of other rows."""
     arrays = load_npz(job.paths.merged)
     if not np.array_equal(arrays["id"], rows.id) or arrays["pred"].shape != (
         len(rows.id),
         sum(rows.sizes),
     ):
-        raise Stop(f"{job.paths.merged} is of other rows or classes than folds.csv; run make again")
+        raise UserError(
+            f"{job.paths.merged} is of other rows or classes than folds.csv; run make again"
+        )
     return arrays["pred"]

@@ -15,7 +15,7 @@ LETTERS = 200  # of a row's text
 def section(view: View) -> Section:
     """Two lists of cards, without a row in both."""
     title = "Rows to look at"
-    if view.job.config.join or view.rows is None:
+    if view.job.config.concat or view.rows is None:
         return Section(title, "worst", [])
     figures = load_part(view.job.config.task, "figures")
     if figures is None:

@@ -6,7 +6,7 @@ it. Its __init__.py defines
   MODE        whether the best score is the "max" or the "min"
   SCORE       the score's name in `table`
   RANGE       the least and the most that the score can be
-  BASELINE    the name of what `priors` predicts
+  BASELINE    the name of what `baseline` predicts
   read_rows(data, folder)      raw files → rows: id, image, split, text where they have one, and the
                                columns of the targets; and the names of the files read
   outputs(rows)                what there is to predict: {output: [classes]} or {price: [lowest,
@@ -15,7 +15,7 @@ it. Its __init__.py defines
   encode(rows, outputs)        targets (n, a), -1 where not labelled
   encode_table(table, outputs, data)  those of a table of labels
   strata(target)               (n,) int: rows that folds should spread evenly
-  priors(target, outputs)      (k,) the baseline's prediction
+  baseline(target, outputs)    (k,) the baseline's prediction
   average(preds)               predictions of several members (m, n, k) → one (n, k)
   fit_blend(pred, target, outputs), apply_blend(pred, weights, outputs)
                                models → one prediction, fitted on labelled rows
@@ -24,10 +24,10 @@ it. Its __init__.py defines
                                the same, fitted on labelled rows
   score(answer, target, outputs)      the competition's score
   score_at_size(..., n)        the score to expect on n rows
-  score_draws(..., weights)    the score (b,) of b draws of rows, for intervals: row i counts
+  score_replicates(..., weights)  (b,) the score of b bootstrap replicates: row i counts
                                weights[:, i] times
   table(answer, target, outputs, pred)  {output: {score: value}}
-  spell(answer, outputs)       the answers as a submission writes them
+  format_answers(answer, outputs)  the answers as a submission writes them
   read_answers(table, outputs, data)  the way back
   truth_columns(data)          what a table of labels must have
   submission(test, answers, ...)      the table that the organisers want
@@ -53,7 +53,7 @@ from importlib.util import find_spec
 from pkgutil import iter_modules
 from types import ModuleType
 
-from common.errors import Stop
+from common.errors import UserError
 
 NAMES = sorted(module.name for module in iter_modules(__path__) if module.ispkg)
 
@@ -61,7 +61,7 @@ NAMES = sorted(module.name for module in iter_modules(__path__) if module.ispkg)
 def load_task(name: str) -> ModuleType:
     """The task's module, e.g. "attributes" for tasks/attributes/__init__.py."""
     if name not in NAMES:
-        raise Stop(f"no task {name!r}; there are: {', '.join(NAMES)}")
+        raise UserError(f"no task {name!r}; there are: {', '.join(NAMES)}")
     return import_module(f"tasks.{name}")
 
 
@@ -74,8 +74,8 @@ def load_part(name: str, part: str) -> ModuleType | None:
 
 
 def load_analysis(name: str) -> ModuleType:
-    """The task's analysis. Stop where it has none."""
+    """The task's analysis. Raises UserError where it has none."""
     analysis = load_part(name, "analysis")
     if analysis is None:
-        raise Stop(f"no analysis of task {name!r}; write scripts/tasks/{name}/analysis.py")
+        raise UserError(f"no analysis of task {name!r}; write scripts/tasks/{name}/analysis.py")
     return analysis

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from common.log import progress
-from images.decode import load_picture, look
+from images.decode import load_picture, perceptual_hash
 from images.duplicates import find_twins
 from images.locate import Pictures
 from images.names import is_link
@@ -114,7 +114,9 @@ def picture_facts(pictures: Pictures, name: str, images) -> dict:
     except Exception:  # broken bytes make PIL raise anything
         return facts | {"reason": "broken: no picture"}
     try:
-        seen, means = look(load_picture(data, images.model_copy(update={"size": SIDE}))[0])
+        seen, means = perceptual_hash(
+            load_picture(data, images.model_copy(update={"size": SIDE}))[0]
+        )
     except ValueError as error:
         return facts | {"reason": str(error)}
     return facts | {"hash": seen, "means": means}

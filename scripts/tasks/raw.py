@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common.errors import Stop
+from common.errors import UserError
 from common.paths import input_folder
 from common.tables import read_csv
 from images.names import image_names
@@ -69,7 +69,7 @@ class Raw:
 
 
 def read_raw(config: object, needs: dict[str, list[str]]) -> Raw:
-    """The rows of the config's categories. Stop when a column that the analysis `needs` of a split
+    """The rows of the config's categories. Raises UserError when a column that the analysis `needs` of a split
     is not there."""
     data, folder, tables = config.data, input_folder(config.data.folder, config.data.train), {}
     for split, name in (("train", data.train), ("test", data.test)):
@@ -85,7 +85,7 @@ def read_raw(config: object, needs: dict[str, list[str]]) -> Raw:
                 if kind
                 else ""
             )
-            raise Stop(f"{folder / name} has no row{there}")
+            raise UserError(f"{folder / name} has no row{there}")
     return Raw(config, folder, **tables)
 
 

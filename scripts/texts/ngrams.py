@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import Stop
+from common.errors import UserError
 from texts.quantities import item_names, quantities, scaled
 
 HEADINGS = re.compile(
@@ -15,7 +15,7 @@ HEADINGS = re.compile(
 BLOCKS = ("name", "text", "chars")
 
 
-def count_words(texts, settings) -> dict:
+def count_ngrams(texts, settings) -> dict:
     """TF-IDF of n texts {block: sparse (n, v) float32}: words and pairs of words of the name, of
     the whole text, and the name's character n-grams; "space" (n, d) float32, the first
     settings.space singular directions of text and of chars each; and
@@ -46,11 +46,11 @@ def count_words(texts, settings) -> dict:
         try:
             found[block] = TfidfVectorizer(**common, **options).fit_transform(source).tocsr()
         except ValueError:  # no term is left
-            raise Stop(
+            raise UserError(
                 f"no {'n-gram' if block == 'chars' else 'word'} is shared by "
                 f"{options['min_df']} of the {len(names)} rows' "
                 f"{'texts' if block == 'text' else 'names'}; look at data.text, or set "
-                "words.min_rows=1"
+                "ngrams.min_rows=1"
             ) from None
     parts = []
     for block in ("text", "chars"):
@@ -63,7 +63,7 @@ def count_words(texts, settings) -> dict:
     }
 
 
-def save_words(words: dict, ids: np.ndarray, file: Path) -> None:
+def save_ngrams(words: dict, ids: np.ndarray, file: Path) -> None:
     """The blocks and the ids (n,) of their rows, as plain arrays."""
     arrays = {
         f"{block}.{part}": getattr(words[block], part)
@@ -73,15 +73,15 @@ def save_words(words: dict, ids: np.ndarray, file: Path) -> None:
     np.savez(file, id=ids, space=words["space"], numbers=words["numbers"], **arrays)
 
 
-def read_words(file: Path, ids: np.ndarray) -> dict:
-    """The blocks of count_words, in the order of ids (n,)."""
+def read_ngrams(file: Path, ids: np.ndarray) -> dict:
+    """The blocks of count_ngrams, in the order of ids (n,)."""
     from scipy.sparse import csr_matrix
 
     from common.files import load_npz
 
     arrays = load_npz(file)
     if not np.array_equal(arrays["id"], ids):
-        raise Stop(f"{file} is of other rows than folds.csv; remove it and run make again")
+        raise UserError(f"{file} is of other rows than folds.csv; remove it and run make again")
 
     def parts(block):
         return [arrays[f"{block}.{part}"] for part in ("data", "indices", "indptr")]

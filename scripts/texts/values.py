@@ -147,14 +147,16 @@ def normalise(text: str, entity: str) -> str:
     """
     units = ENTITIES[entity]
     if (value := parse(text)) and value[1] in units:
-        return spell(*value) if value[0] else ""
+        return format_value(*value) if value[0] else ""
     found = readings(text, units)
     said = (
         max((so.end() for so in SO.finditer(text) if so.end() <= found[-1].start), default=0)
         if len(found) > 1
         else 0
     )
-    return next((spell(number, unit) for number, unit, start, _ in found if start >= said), "")
+    return next(
+        (format_value(number, unit) for number, unit, start, _ in found if start >= said), ""
+    )
 
 
 def normalise_all(texts, entities) -> list[str]:
@@ -162,7 +164,7 @@ def normalise_all(texts, entities) -> list[str]:
     return list(map(lru_cache(None)(normalise), texts, entities))
 
 
-def spell(number: float, unit: str) -> str:
+def format_value(number: float, unit: str) -> str:
     """ "8.0 fluid ounce": the number as Python writes a float, but never with an exponent."""
     digits = repr(float(number))
     if "e" in digits:

@@ -23,7 +23,7 @@ from entity import merging, normalising, splitting
 from price import boosting, encode, fusion
 from threads import waiting
 
-from common.processes import spin_less
+from common.processes import limit_spinning
 
 ROUNDS = 3
 
@@ -125,12 +125,12 @@ def pictures(folder: Path, race, n: int = 64):
     from common.sections import Images
     from images.augment import augmenter, pipeline
     from images.cache import Cache, batches
-    from images.decode import fast_jpeg, judge
+    from images.decode import fast_jpeg, validate
 
     files = photographs(folder, n)
     rows, blob = [], b""
     for file in files:
-        data, row = judge(file.read_bytes(), Images())
+        data, row = validate(file.read_bytes(), Images())
         rows.append(
             {"image": file.name, **row, "shard": 0, "offset": len(blob), "length": len(data)}
         )
@@ -164,7 +164,7 @@ def pictures(folder: Path, race, n: int = 64):
 
     for name, change, own in (
         ("read 1.7 MP at 512", None, None),
-        ("read and augment", pipeline("seed", 512), augmenter("seed", 512, (0,))),
+        ("read and augment", pipeline("published", 512), augmenter("published", 512, (0,))),
     ):
         loader = torch.utils.data.DataLoader(
             Today(change), 16, num_workers=os.cpu_count(), persistent_workers=True
@@ -185,7 +185,7 @@ def pictures(folder: Path, race, n: int = 64):
         f"first decode to 512, {n} pictures",
         "PIL, resize",
         f"{'simplejpeg' if fast_jpeg() else 'PIL draft'}, areas, JPEG, hashes",
-        *race(first, lambda: [judge(f.read_bytes(), Images()) for f in files]),
+        *race(first, lambda: [validate(f.read_bytes(), Images()) for f in files]),
         "the bits of the file: unpacking them is half of it",
     )
 
@@ -203,10 +203,10 @@ def forward(folder: Path, race, n: int = 32, size: int = 224):
         timm.create_model("convnext_nano", num_classes=0).eval(),
         torch.randn(n, 3, size, size),
     )
-    where, dtype = torch.device("cpu"), precision(Run(), torch.device("cpu"))
+    device, dtype = torch.device("cpu"), precision(Run(), torch.device("cpu"))
 
     def run(batch: int, dtype):
-        with torch.inference_mode(), autocast(where, dtype):
+        with torch.inference_mode(), autocast(device, dtype):
             for i in range(0, n, batch):
                 net(pictures[i : i + batch])
 
@@ -293,7 +293,7 @@ ROWS = (
 
 
 def main(argv=None):
-    spin_less()  # as scripts do
+    limit_spinning()  # as scripts do
     rows = {row.__name__: row for row in ROWS}
     wanted = (sys.argv[1:] if argv is None else argv) or list(rows)
     print(machine(), end="\n\n")

@@ -122,7 +122,7 @@ def predict(table: Table) -> None:
 
     from images.augment import augmenter
     from images.cache import Cache, batches
-    from images.decode import judge
+    from images.decode import validate
     from models.net import predict_pictures
     from networks.attributes import AttributeNet
 
@@ -133,7 +133,7 @@ def predict(table: Table) -> None:
     net.to(DEVICE, memory_format=torch.channels_last)
     with TemporaryDirectory() as folder:
         folder = Path(folder)
-        data, about = judge(photographs(folder, 1)[0].read_bytes(), Images())
+        data, about = validate(photographs(folder, 1)[0].read_bytes(), Images())
         (folder / "000.bin").write_bytes(data * n)
         rows = [
             {
@@ -187,7 +187,7 @@ def fusion(table: Table) -> None:
     them."""
     from torch.nn.functional import smooth_l1_loss
 
-    from features.store import Side, names_file
+    from features.store import FeatureTable, names_file
     from networks.cross_attention import FusionNet
     from networks.training import Trainer, decay_groups
 
@@ -206,7 +206,7 @@ def fusion(table: Table) -> None:
             file = folder / f"{side}.npy"
             np.save(file, torch.randn(n, d).half().numpy())
             np.save(names_file(file), names)
-            sides.append(Side(file, names, DEVICE))
+            sides.append(FeatureTable(file, names, DEVICE))
         for amp in ("auto", "fp32"):
             net = FusionNet(d, d, settings).to(DEVICE)
             trainer = Trainer(

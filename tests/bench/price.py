@@ -28,7 +28,7 @@ def encode(folder: Path, race, n: int = 96):
     slow, fast = (
         BertModel(BertConfig(**config, attn_implementation=a)).eval() for a in ("eager", "sdpa")
     )
-    count, where = lengths(n), torch.device("cpu")
+    count, device = lengths(n), torch.device("cpu")
 
     def batch(rows, width):
         mask = torch.as_tensor(np.arange(width) < count[rows, None]).long()
@@ -41,7 +41,7 @@ def encode(folder: Path, race, n: int = 96):
 
     def ours():
         order = np.argsort(-count)
-        with torch.inference_mode(), autocast(where, precision(Run(), where)):
+        with torch.inference_mode(), autocast(device, precision(Run(), device)):
             for i in range(0, n, 32):
                 rows = order[i : i + 32]
                 fast(**batch(rows, count[rows].max()))
@@ -73,19 +73,19 @@ def fusion(folder: Path, race, n: int = 6000):
     arrays in a DataLoader, against indexing the memory-mapped features."""
     import torch
 
-    from features.store import Side, names_file
+    from features.store import FeatureTable, names_file
     from models.fusion import Settings as Fusion
     from networks.cross_attention import FusionNet
     from networks.training import epoch_batches
 
-    rng, names, where = np.random.default_rng(0), np.arange(n).astype(str), torch.device("cpu")
+    rng, names, device = np.random.default_rng(0), np.arange(n).astype(str), torch.device("cpu")
     arrays = [rng.normal(size=(n, 768)).astype(np.float16) for _ in range(2)]
     target = torch.as_tensor(rng.normal(3, 1, n), dtype=torch.float32)
     sides = []
     for i, array in enumerate(arrays):
         np.save(folder / f"{i}.npy", array)
         np.save(names_file(folder / f"{i}.npy"), names)
-        sides.append(Side(folder / f"{i}.npy", names, where))
+        sides.append(FeatureTable(folder / f"{i}.npy", names, device))
 
     def load_today():
         for image, text, wanted in torch.utils.data.DataLoader(
@@ -127,7 +127,7 @@ def boosting(folder: Path, race, n: int = 40_000, columns: int = 46):
     table uses."""
     import lightgbm
 
-    from models.table import Settings as Table, parameters
+    from models.lightgbm import Settings as Table, parameters
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(n, columns)).astype(np.float32)

@@ -38,8 +38,8 @@ def waiting(folder: Path, race):
             finally:
                 for other in others:
                     other.kill()
-            where = "one core is busy" if busy else "nothing else runs"
-            step = f"{what}, {where}"
+            device = "one core is busy" if busy else "nothing else runs"
+            step = f"{what}, {device}"
             yield step, "OpenMP spins by default", f"{SPINS} turns", slow, fast, "starts included"
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from common import ledger as module
-from common.errors import Stop
+from common.errors import UserError
 from common.ledger import Ledger
 from conftest import ROOT
 
@@ -171,7 +171,7 @@ def test_killed_at_random_moments_no_row_that_was_added_is_lost_or_torn(tmp_path
 def test_two_processes_do_not_write_one_file(tmp_path):
     process = writer(tmp_path)
     process.stdout.readline()
-    with pytest.raises(Stop, match="another process is writing .*replies"):
+    with pytest.raises(UserError, match="another process is writing .*replies"):
         with open_ledger(tmp_path):
             pass
     process.kill()
@@ -184,7 +184,7 @@ def test_two_processes_do_not_write_one_file(tmp_path):
 def test_a_file_that_another_process_removed_meanwhile_is_not_written(tmp_path, monkeypatch):
     ledger = open_ledger(tmp_path)
     monkeypatch.setattr(module.fcntl, "lockf", lambda *_: ledger.remove())
-    with pytest.raises(Stop, match="another process is writing"), ledger:
+    with pytest.raises(UserError, match="another process is writing"), ledger:
         pass
 
 
@@ -253,7 +253,7 @@ def test_finish_asks_for_every_row_and_remove_takes_the_file(tmp_path):
     with open_ledger(tmp_path) as ledger:
         ledger.add(ROWS[:2])
         with pytest.raises(
-            Stop, match="1 of 2 rows are not done, e.g. test:9; run the same command again"
+            UserError, match="1 of 2 rows are not done, e.g. test:9; run the same command again"
         ):
             ledger.finish(tmp_path / "part.csv", ["test:1", "test:9"])
         with pytest.raises(ValueError, match="not a cell for each of id, reply, more"):

@@ -84,7 +84,7 @@ def test_an_engine_that_fails_costs_its_picture_and_no_other(tmp_path, monkeypat
     monkeypatch.setattr(ocr, "open_engine", lambda settings: Engine())
     monkeypatch.setattr(ocr, "read_lines", read)
     config, names = (
-        Config(task="entity", models=("reader",), run={"workers": 2}),
+        Config(task="entity", models=("ranker",), run={"workers": 2}),
         [f"{i}.png" for i in range(4)],
     )
     with Ledger(tmp_path / "ocr.growing", ("image", "lines", "reason"), "key") as ledger:
@@ -110,7 +110,7 @@ def test_pictures_are_read_once_and_a_bad_one_is_a_row_with_its_reason(tmp_path,
             read.append(found.size) or [["1 kg", 0.9, *[0.0] * 8, 90, 60]]
         ),
     )
-    config = Config(task="entity", models=("reader",), data=Data(), run={"workers": 2})
+    config = Config(task="entity", models=("ranker",), data=Data(), run={"workers": 2})
     for wanted in (names[:2], names):
         with Ledger(tmp_path / "ocr.growing", ("image", "lines", "reason"), "key") as ledger:
             ocr.read_all(wanted, Pictures(folder, tmp_path / "downloads"), config, ledger)
@@ -149,7 +149,7 @@ def test_pictures_of_archives_and_links_are_read_and_a_link_that_is_not_here_is_
         ocr.read_all(
             names,
             Pictures(tmp_path / "data", tmp_path / "downloads"),
-            Config(task="entity", models=("reader",)),
+            Config(task="entity", models=("ranker",)),
             ledger,
         )
         record = ocr.write_table(ledger, names, tmp_path / "data", tmp_path / "ocr.csv")
@@ -189,10 +189,14 @@ def test_no_picture_is_read_twice_though_parts_change_or_one_is_mended(
 
     def run(*settings):
         read.clear()
-        script("split_files").main(["demo_entity", "data.n_folds=2", "data.dev=0", *settings])
-        script("download_images").main(["demo_entity", "data.n_folds=2", "data.dev=0", *settings])
+        script("split_files").main(
+            ["demo_entity", "data.n_folds=2", "data.validation=0", *settings]
+        )
+        script("download_images").main(
+            ["demo_entity", "data.n_folds=2", "data.validation=0", *settings]
+        )
         script("extract_features").main(
-            ["demo_entity", "--source", "ocr", "data.n_folds=2", "data.dev=0", *settings]
+            ["demo_entity", "--source", "ocr", "data.n_folds=2", "data.validation=0", *settings]
         )
         return len(read)
 
@@ -216,10 +220,10 @@ def test_print_is_read_by_the_real_thing():
 def test_without_the_package_the_line_says_what_to_install(monkeypatch):
     import sys
 
-    from common.errors import Stop
+    from common.errors import UserError
 
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     with pytest.raises(
-        Stop, match="-m pip install rapidocr onnxruntime, or give the text in a column"
+        UserError, match="-m pip install rapidocr onnxruntime, or give the text in a column"
     ):
         ocr.open_engine(Ocr())

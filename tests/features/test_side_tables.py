@@ -4,10 +4,10 @@ rows or no numbers."""
 import numpy as np
 import pytest
 
-from common.errors import Stop
+from common.errors import UserError
 from common.sections import Data
 from features.side_tables import digests, read_numbers
-from models.table import Settings as Table
+from models.lightgbm import Settings as Table
 
 DATA = Data(folder="shop", id="sku", labels=("price",), text=("name",))
 IDS = np.array(["train:2", "train:1", "test:1"])
@@ -53,11 +53,11 @@ def test_columns_that_both_tables_have_are_joined_by_id(write):
     ],
 )
 def test_tables_that_do_not_fit_are_refused(write, train, test, says):
-    with pytest.raises(Stop, match=says):
+    with pytest.raises(UserError, match=says):
         read_numbers(DATA, write(train, test), IDS)
 
 
 def test_tables_come_in_pairs(write):
     write()
-    with pytest.raises(Stop, match="come in pairs: the one of the test rows is not named"):
+    with pytest.raises(UserError, match="come in pairs: the one of the test rows is not named"):
         read_numbers(DATA, Table(train="more.csv"), IDS)

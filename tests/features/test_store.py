@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from common.errors import Stop
-from features.store import Growing, names_file, read_features
+from common.errors import UserError
+from features.store import FeatureWriter, names_file, read_features
 
 
 def rows(n, value):
@@ -13,11 +13,11 @@ def rows(n, value):
 
 def test_growing_goes_on_where_it_was_saved(tmp_path):
     file = tmp_path / "features" / "x.npy"
-    first = Growing(file, (10, 2, 3), "key")
+    first = FeatureWriter(file, (10, 2, 3), "key")
     first.add(rows(4, 1))
     first.save()
     first.add(rows(3, 9))  # never saved: the process dies here
-    second = Growing(file, (10, 2, 3), "key")
+    second = FeatureWriter(file, (10, 2, 3), "key")
     assert second.done == 4
     second.add(rows(6, 2))
     second.finish(file)
@@ -26,18 +26,18 @@ def test_growing_goes_on_where_it_was_saved(tmp_path):
 
 
 def test_growing_starts_anew_under_another_key(tmp_path):
-    first = Growing(tmp_path / "x.npy", (4, 2, 3), "key")
+    first = FeatureWriter(tmp_path / "x.npy", (4, 2, 3), "key")
     first.add(rows(4, 1))
     first.save()
     assert (
-        Growing(tmp_path / "x.npy", (4, 2, 3), "other").done == 0
+        FeatureWriter(tmp_path / "x.npy", (4, 2, 3), "other").done == 0
     )  # and overwrites: it dies before it saved
-    assert Growing(tmp_path / "x.npy", (4, 2, 3), "key").done == 0
+    assert FeatureWriter(tmp_path / "x.npy", (4, 2, 3), "key").done == 0
 
 
 def test_what_does_not_fit_the_disk_says_so_before_it_starts(tmp_path):
-    with pytest.raises(Stop, match="needs 2000.0 GB and the disk has"):
-        Growing(tmp_path / "x.npy", (10**9, 1000), "key")
+    with pytest.raises(UserError, match="needs 2000.0 GB and the disk has"):
+        FeatureWriter(tmp_path / "x.npy", (10**9, 1000), "key")
     assert not list(tmp_path.iterdir())
 
 
@@ -49,7 +49,7 @@ def test_several_encoders_stand_side_by_side_only_for_the_same_pictures(tmp_path
         [tmp_path / "a.npy", tmp_path / "b.npy"], np.array(["2", "x", "1", "2"])
     )
     assert len(arrays) == 2 and row.tolist() == [1, -1, 0, 1]
-    with pytest.raises(Stop, match="a.npy and c.npy were made of different pictures"):
+    with pytest.raises(UserError, match="a.npy and c.npy were made of different pictures"):
         read_features([tmp_path / "a.npy", tmp_path / "c.npy"], np.array(["1"]))
 
 
@@ -63,7 +63,7 @@ def test_a_kill_between_names_and_array_never_leaves_one_with_the_others(
     from common.files import read_record
     from common.paths import Paths
     from conftest import run_script
-    from features.store import Growing
+    from features.store import FeatureWriter
     from tasks.price import sample as price
 
     price.draw(folders / "input" / price.FOLDER, rows={"train": 40, "test": 10})
@@ -84,7 +84,7 @@ def test_a_kill_between_names_and_array_never_leaves_one_with_the_others(
     script("split_files").main(["price_v2", *settings])
     extract()
     monkeypatch.setattr(
-        Growing, "finish", lambda self, file: (_ for _ in ()).throw(KeyboardInterrupt)
+        FeatureWriter, "finish", lambda self, file: (_ for _ in ()).throw(KeyboardInterrupt)
     )
     with np.testing.assert_raises(KeyboardInterrupt):
         extract("encode.max_length=8")

@@ -5,9 +5,9 @@ def test_auto_selects_the_gpu_and_its_fast_precision():
     import torch
 
     from common.sections import Run
-    from networks.device import device, precision
+    from networks.device import precision, use_device
 
-    with device(Run(device="auto")) as selected:
+    with use_device(Run(device="auto")) as selected:
         assert selected.type == ("cuda" if torch.cuda.is_available() else "cpu")
         if selected.type == "cpu":
             assert precision(Run(), selected, training=True) is None
@@ -39,10 +39,10 @@ def test_nccl_sends_every_dtype_and_memory_format(device, tmp_path, monkeypatch)
             if parameter.grad is not None
         }
         state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-        distributed.add_gradients(net.parameters(), bucket=100)
-        distributed.copy_first(net)
+        distributed.reduce_gradients(net.parameters(), bucket=100)
+        distributed.broadcast_parameters(net)
         assert distributed.place().type == device.type
-        assert distributed.summed(2.5) == 2.5
+        assert distributed.all_reduce_sum(2.5) == 2.5
         for name, parameter in net.named_parameters():
             if name == "2.weight":
                 assert parameter.grad is None

@@ -89,7 +89,7 @@ def test_the_language_model_is_quantized_and_the_vision_tower_is_not(open_model,
 def test_constrained_replies_match_the_pattern(open_model, tmp_path):
     pytest.importorskip("xgrammar")
     folder = tiny.lively(tiny.qwen_vl(tmp_path / "qwen"))
-    constrained = ask(open_model(folder, bound=True, max_new_tokens=20), PATTERN)
+    constrained = ask(open_model(folder, constrained=True, max_new_tokens=20), PATTERN)
     free = ask(open_model(folder, max_new_tokens=20), PATTERN)
     assert all(re.fullmatch(PATTERN, text) for text in constrained), constrained
     assert not any(re.fullmatch(PATTERN, text) for text in free), free

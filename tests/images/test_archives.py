@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from common.errors import Stop
+from common.errors import UserError
 from images import archives
 from images.archives import Archive, Archives, hint
 
@@ -154,7 +154,7 @@ def test_only_regular_files_inside_are_members(tmp_path):
 def test_a_broken_tar_is_told_in_a_line(tmp_path, format, change, says):
     write_tar(tmp_path / "a.tar", {f"{i}.jpg": b"x" * 700 for i in range(40)}, format)
     (tmp_path / "a.tar").write_bytes(change((tmp_path / "a.tar").read_bytes()))
-    with pytest.raises(Stop, match=f"cannot read the archive .*a.tar: .*({says})") as stop:
+    with pytest.raises(UserError, match=f"cannot read the archive .*a.tar: .*({says})") as stop:
         Archives(tmp_path)
     assert "\n" not in str(stop.value)
 
@@ -163,7 +163,7 @@ def test_a_broken_zip_is_told_in_a_line_and_a_broken_member_harms_no_other(tmp_p
     write_zip(tmp_path / "a.zip", {"a.jpg": b"a" * 5000, "b.jpg": b"b" * 5000}, zipfile.ZIP_STORED)
     data = (tmp_path / "a.zip").read_bytes()
     (tmp_path / "a.zip").write_bytes(data[:-30])
-    with pytest.raises(Stop, match="cannot read the archive .*a.zip: File is not a zip file"):
+    with pytest.raises(UserError, match="cannot read the archive .*a.zip: File is not a zip file"):
         Archives(tmp_path)
     (tmp_path / "a.zip").write_bytes(data.replace(b"b" * 100, b"c" * 100, 1))
     archive = Archive(tmp_path / "a.zip")

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 import images.decode
-from common.errors import Stop
+from common.errors import UserError
 from common.sections import Images
 from conftest import CATALOGUE, run_script
 from images.augment import augmenter
 from images.cache import Cache, batches
-from images.decode import TURNED, judge, load_picture, look, to_square
+from images.decode import TURNED, load_picture, perceptual_hash, to_square, validate
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:::PIL"
@@ -106,7 +106,7 @@ def bad_pictures() -> dict[str, tuple[bytes, str]]:
 @pytest.mark.parametrize("name", bad_pictures())
 def test_every_kind_of_bad_picture_is_named(name, decoder):
     data, says = bad_pictures()[name]
-    kept, row = judge(data, STRICT)
+    kept, row = validate(data, STRICT)
     assert (kept, row["status"], row["hash"], row["width"]) == (b"", "bad", "", 0) and says in row[
         "reason"
     ], row
@@ -120,9 +120,9 @@ def test_every_kind_of_bad_picture_is_named(name, decoder):
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_jpeg_cut_anywhere_is_broken(progressive, decoder):
     whole = stored(smooth(300, 200), "JPEG", progressive=progressive)
-    assert judge(whole, SIZE)[1]["status"] == "ok"
+    assert validate(whole, SIZE)[1]["status"] == "ok"
     for end in [*range(0, len(whole), 331), len(whole) - 1]:
-        assert judge(whole[:end], SIZE)[1]["reason"].startswith("broken"), end
+        assert validate(whole[:end], SIZE)[1]["reason"].startswith("broken"), end
 
 
 def test_no_pixel_is_decoded_of_a_picture_that_is_too_large(monkeypatch):
@@ -265,21 +265,25 @@ def test_look_finds_a_smaller_copy_and_tells_another_picture():
     )
     other = picture.transpose(Image.Transpose.ROTATE_180)
     copy = load_picture(stored(picture.resize((200, 133)), "JPEG", quality=60), Images())[0]
-    (own, colours), (near, like), (far, _) = look(picture), look(copy), look(other)
+    (own, colours), (near, like), (far, _) = (
+        perceptual_hash(picture),
+        perceptual_hash(copy),
+        perceptual_hash(other),
+    )
 
     def bits(a, b):
         return (int(a, 16) ^ int(b, 16)).bit_count()
 
     assert len(own) == 16 and colours.shape == (192,) and colours.dtype == np.int16
     assert bits(own, near) <= 2 < 20 < bits(own, far) and abs(colours - like).max() <= 8
-    assert judge(stored(picture), Images(size=256))[1]["hash"] == own
-    assert look(Image.new("RGB", (9, 9)))[0] == "0" * 16
+    assert validate(stored(picture), Images(size=256))[1]["hash"] == own
+    assert perceptual_hash(Image.new("RGB", (9, 9)))[0] == "0" * 16
 
 
 def cache_of(folder, pictures: list[bytes], images) -> Cache:
     rows, blob = [], b""
     for i, data in enumerate(pictures):
-        kept, row = judge(data, images)
+        kept, row = validate(data, images)
         rows.append(
             {
                 "image": f"{i}.jpg",
@@ -313,35 +317,37 @@ def test_the_cache_gives_what_was_put_in(quality, tmp_path, decoder):
     pd.DataFrame(cache.table).assign(length=[7, 7, 7, 7, 0]).to_csv(
         tmp_path / "images.csv", index=False
     )
-    with pytest.raises(Stop, match="0.jpg is not where images.csv says"):
+    with pytest.raises(UserError, match="0.jpg is not where images.csv says"):
         Cache(tmp_path / "images.csv", tmp_path).read(0)
 
 
 def test_a_cache_of_one_jpeg_as_long_as_its_levels_is_read_as_jpeg(tmp_path):
     cache = cache_of(tmp_path, [stored(smooth(96, 64))], Images(size=48))
-    length = next(3 * side * side for side in range(100) if 3 * side * side >= cache.where[0, 2])
+    length = next(3 * side * side for side in range(100) if 3 * side * side >= cache.position[0, 2])
     with open(tmp_path / "000.bin", "ab") as file:
-        file.write(bytes(length - cache.where[0, 2]))  # behind the end of a JPEG anything may stand
+        file.write(
+            bytes(length - cache.position[0, 2])
+        )  # behind the end of a JPEG anything may stand
     cache.table.assign(length=length).to_csv(tmp_path / "images.csv", index=False)
     assert Cache(tmp_path / "images.csv", tmp_path).side == 0
 
 
 def test_without_a_cache_models_that_read_it_stop(tmp_path):
     picture = stored(smooth(96, 64))
-    assert judge(picture, Images(cache=False)) == (b"", judge(picture, Images())[1])
-    with pytest.raises(Stop, match="set images.cache=true"):
+    assert validate(picture, Images(cache=False)) == (b"", validate(picture, Images())[1])
+    with pytest.raises(UserError, match="set images.cache=true"):
         cache_of(tmp_path, [picture], Images(cache=False))
     table = pd.read_csv(tmp_path / "images.csv").assign(shard="", offset="", length="")
     table.to_csv(tmp_path / "images.csv", index=False)
-    with pytest.raises(Stop, match="set images.cache=true"):
+    with pytest.raises(UserError, match="set images.cache=true"):
         Cache(tmp_path / "images.csv", tmp_path)
 
 
 def test_threads_judge_alike():
     pictures = [stored(smooth(300, 200 + i), "JPEG") for i in range(8)]
-    alone, found = [judge(data, SIZE) for data in pictures], {}
+    alone, found = [validate(data, SIZE) for data in pictures], {}
     threads = [
-        threading.Thread(target=lambda i=i: found.update({i: judge(pictures[i], SIZE)}))
+        threading.Thread(target=lambda i=i: found.update({i: validate(pictures[i], SIZE)}))
         for i in range(8)
     ]
     for thread in threads:
@@ -380,7 +386,7 @@ def test_no_picture_at_all_stops_and_names_the_folder(catalogue, folders):
     )
 
 
-@pytest.mark.parametrize("preset", ["light", "medium", "strong", "seed"])
+@pytest.mark.parametrize("preset", ["light", "medium", "strong", "published"])
 def test_augmented_batches_are_the_same_whatever_the_threads_and_after_a_resume(preset):
     class Fake:
         read = staticmethod(lambda i: np.full((32, 32, 3), i, np.uint8) + noise(32, 32, 3) // 2)

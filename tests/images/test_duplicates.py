@@ -8,18 +8,18 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from common.errors import Stop
+from common.errors import UserError
 from common.paths import Paths
 from common.sections import Data, Images
 from config import Config
 from conftest import CATALOGUE, run_script
 from images import duplicates
-from images.decode import judge
+from images.decode import validate
 from images.duplicates import find_twins, near_codes, stored_colours
 from images.names import image_names
 from pipeline.folds import group_by_picture
 from pipeline.job import Job
-from pipeline.load import draw_rows, kept_rows
+from pipeline.load import kept_rows, sample_rows
 from tasks import load_task
 
 
@@ -219,7 +219,7 @@ def test_rows_whose_pictures_are_the_same_are_one_group(script, folders, capsys)
     }.items():
         data = io.BytesIO()
         picture.save(data, "JPEG", quality=80) if picture else data.write(b"<html>")
-        rows.append({"image": name, **judge(data.getvalue(), Images(size=64))[1]})
+        rows.append({"image": name, **validate(data.getvalue(), Images(size=64))[1]})
     table = pd.DataFrame(rows)
     counts, pairs, table["group"] = find_twins(
         table,
@@ -234,7 +234,7 @@ def test_rows_whose_pictures_are_the_same_are_one_group(script, folders, capsys)
     job = Job(
         Config(
             task="price",
-            models=("table",),
+            models=("lightgbm",),
             data=Data(folder="shelf", labels=("price",), group="image"),
         ),
         Paths("shelf"),
@@ -274,7 +274,9 @@ def test_group_image_needs_pictures_and_no_column(script, folders):
     (folder / "train.csv").write_text("id,name,price\n1,a,3\n2,b,4\n")
     (folder / "test.csv").write_text("id,name\n3,c\n")
     rows, files = kept_rows(
-        Config(task="price", models=("table",), data=data.model_copy(update={"val_rows": 1})),
+        Config(
+            task="price", models=("lightgbm",), data=data.model_copy(update={"max_train_rows": 1})
+        ),
         folder,
     )
     assert (
@@ -283,7 +285,7 @@ def test_group_image_needs_pictures_and_no_column(script, folders):
         and files == ["train.csv", "test.csv"]
     )
     with pytest.raises(
-        Stop,
+        UserError,
         match="data.group=image keeps rows of one picture together and data.train_image is empty",
     ):
         script("split_files").main(
@@ -301,14 +303,14 @@ def test_group_image_needs_pictures_and_no_column(script, folders):
 
 def test_rows_are_drawn_as_the_folds_are_made(tmp_path):
     rows = pd.DataFrame({"id": np.arange(30).astype(str), "split": ["train"] * 20 + ["test"] * 10})
-    drawn = draw_rows(rows, Data(val_rows=5, seed=1))
+    drawn = sample_rows(rows, Data(max_train_rows=5, seed=1))
     assert drawn.split.tolist() == ["train"] * 5 + ["test"] * 10 and drawn.index.tolist() == list(
         range(15)
     )
-    assert draw_rows(rows, Data(val_rows=5, seed=1)).equals(drawn) and not draw_rows(
-        rows, Data(val_rows=5, seed=2)
+    assert sample_rows(rows, Data(max_train_rows=5, seed=1)).equals(drawn) and not sample_rows(
+        rows, Data(max_train_rows=5, seed=2)
     ).equals(drawn)
-    assert draw_rows(rows, Data()).equals(rows)
+    assert sample_rows(rows, Data()).equals(rows)
 
 
 def test_a_filled_pattern_that_is_a_link_stays_as_it_is(tmp_path):
@@ -377,5 +379,7 @@ def test_what_shows_one_picture_is_in_one_fold(catalogue, folders):
         assert done.returncode == 0, done.stderr
     table = pd.read_csv(folders / "working/fashion/folds.csv", dtype=str, keep_default_na=False)
     one = table[:12]
-    assert set(one.group) == {"images/0.jpg"} and one.fold.nunique() == one.dev.nunique() == 1
+    assert (
+        set(one.group) == {"images/0.jpg"} and one.fold.nunique() == one.validation.nunique() == 1
+    )
     assert (table.group[table.split == "test"] == "").all() and "rows_in_the_largest" in done.stdout

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from common.errors import Stop
+from common.errors import UserError
 from common.paths import Paths
 from common.sections import Data
 from config import Config
@@ -127,7 +127,7 @@ def test_a_broken_archive_stops_and_no_picture_counts_as_missing_by_it(places):
     (places.folder / "more.zip").write_bytes(b"PK\3\4 cut off")
     assert places.read("images/0.jpg") == b"file"
     for look in (places.read, places.size, places.place):
-        with pytest.raises(Stop, match="cannot read the archive .*more.zip"):
+        with pytest.raises(UserError, match="cannot read the archive .*more.zip"):
             look("images/1.jpg")
 
 

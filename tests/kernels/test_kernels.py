@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import tiny
-from common.errors import Stop
+from common.errors import UserError
 from common.paths import Paths
 from common.sections import Data
 from config import Config, load
@@ -31,9 +31,9 @@ ASKED = [
     *HERE,
     "models=vlm",
     "data.parts=2",
-    "data.val_rows=8",
+    "data.max_train_rows=8",
     "data.n_folds=2",
-    "data.dev=0",
+    "data.validation=0",
     "vlm.bits=0",
     "vlm.model=Some/tiny-vlm",
     "vlm.max_pixels=12544",
@@ -142,19 +142,19 @@ def test_each_part_is_some_sessions_and_its_refiner_goes_with_it(n):
 
 def test_what_stands_on_one_file_goes_together_and_what_stands_on_all_comes_after():
     data = Data(category_column="", labels=("price",), text=("text",))
-    config = Config(task="price", models=("fusion", "text", "ridge", "stack"), data=data)
+    config = Config(task="price", models=("fusion", "transformer", "ridge", "stack"), data=data)
     sessions, late = kernels.shares(config, Paths("price"), 7)
     assert late == ["stack_0"]
     assert sessions == [
         [f"fusion_{k}" for k in range(5)],
-        *([f"text_{k}"] for k in range(5)),
+        *([f"transformer_{k}"] for k in range(5)),
         [f"ridge_{k}" for k in range(5)],
     ]
     sessions, late = kernels.shares(load("c2"), Paths("c2"), 5)
     assert sessions == [[f"net_{k}", f"heads_{k}"] for k in range(5)] and not late
-    with pytest.raises(Stop, match="by 5 sessions and no more.*PARTS=5 or less"):
+    with pytest.raises(UserError, match="by 5 sessions and no more.*PARTS=5 or less"):
         kernels.shares(load("c2"), Paths("c2"), 6)
-    with pytest.raises(Stop, match="one session makes them; write PARTS=1"):
+    with pytest.raises(UserError, match="one session makes them; write PARTS=1"):
         kernels.shares(load("price"), Paths("price"), 2)
 
 
@@ -294,7 +294,7 @@ def test_what_is_not_attached_is_listed_before_any_work(folders, kaggle, monkeyp
         assert what in done.stderr, what
     assert not list((folders / "out").iterdir())
     said = run_script(
-        "write_kernels", "entity", "--owner", "me", "vlm.bits=4", "refine.bound=true"
+        "write_kernels", "entity", "--owner", "me", "vlm.bits=4", "refine.constrained=true"
     ).stdout
     assert "attach packages xgrammar, bitsandbytes: " in said and "pip download" not in said, (
         "this machine's Python is not Kaggle's"
@@ -339,19 +339,19 @@ def test_wheels_are_those_that_lack_and_fit_and_what_they_name_in_turn(folders):
     )
     (place / "broken.whl").touch()
 
-    def find(*needs):
+    def find_weights(*needs):
         return preflight.find_wheels(preflight.attached(), list(map(Requirement, needs)))
 
-    wheels, unmet = find("want<9", "gone")
+    wheels, unmet = find_weights("want<9", "gone")
     assert [file.name for file in wheels] == [f"want-2-{own}.whl", "other-1-py3-none-any.whl"], (
         "the best tag of the newest version that will do"
     )
     assert list(map(str, unmet)) == ["gone", "absent<3"]
-    assert [str(need) for need in find("want[more]<9")[1]] == [
+    assert [str(need) for need in find_weights("want[more]<9")[1]] == [
         "absent<3",
         'for-more; extra == "more"',
     ]
-    assert find() == ([], []) and list(map(str, find("want>9")[1])) == ["want>9"]
+    assert find_weights() == ([], []) and list(map(str, find_weights("want>9")[1])) == ["want>9"]
 
 
 def test_packages_are_asked_for_by_the_models_that_take_them():
@@ -369,7 +369,7 @@ def test_packages_are_asked_for_by_the_models_that_take_them():
         "rapidocr",
         "onnxruntime",
     }
-    assert takes("entity", "vlm.bits=4", "refine.bits=0", "refine.bound=true") == {
+    assert takes("entity", "vlm.bits=4", "refine.bits=0", "refine.constrained=true") == {
         "bitsandbytes",
         "xgrammar",
     }
@@ -380,11 +380,13 @@ def test_packages_are_asked_for_by_the_models_that_take_them():
     "category", [file.stem for file in sorted((ROOT / "configs").glob("*.py"))]
 )
 def test_linked_weights_are_found_under_every_name_of_every_config(folders, category):
-    from networks.pretrained import find
+    from networks.pretrained import find_weights
 
     config = load(category)
     found = {}
-    for name in [] if config.join else preflight.weights_of_members(config, graph.members(config)):
+    for name in (
+        [] if config.concat else preflight.weights_of_members(config, graph.members(config))
+    ):
         bare, called = preflight.spellings(name)
         place = folders / "input" / called[0]
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -397,7 +399,9 @@ def test_linked_weights_are_found_under_every_name_of_every_config(folders, cate
     preflight.link_weights(found, folders / "links")
     for name, place in found.items():
         bare, to = preflight.spellings(name)[0], str(folders / "links")
-        assert (find(bare, to)[0] if ":" in name else weights_file(bare, to)).resolve() == place
+        assert (
+            find_weights(bare, to)[0] if ":" in name else weights_file(bare, to)
+        ).resolve() == place
 
 
 def test_repositories_of_one_last_name_are_not_taken_for_each_other(folders):
@@ -409,7 +413,7 @@ def test_repositories_of_one_last_name_are_not_taken_for_each_other(folders):
         "a--base": a,
         "b--base": b,
     }
-    with pytest.raises(Stop, match="was taken for a/base and for b/base.*a--base and b--base"):
+    with pytest.raises(UserError, match="was taken for a/base and for b/base.*a--base and b--base"):
         preflight.link_weights({"text:a/base": a, "image:b/base": a}, folders / "other")
 
 
@@ -450,7 +454,7 @@ def test_what_a_person_put_into_the_folders_is_kept_or_named(folders):
 
 
 def test_a_title_that_kaggle_does_not_take():
-    with pytest.raises(Stop, match="titles of 5 to 50.*shorter name"):
+    with pytest.raises(UserError, match="titles of 5 to 50.*shorter name"):
         kernels.metadata("me/x", "catalogue " + "x" * 41, {}, False, False)
 
 
@@ -475,7 +479,7 @@ def test_outputs_that_contradict_each_other_are_not_merged(folders):
             place = folders / "input" / name / "c2" / file
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(rows)
-    with pytest.raises(Stop, match="a/c2 and .*b/c2 hold other rows or folds"):
+    with pytest.raises(UserError, match="a/c2 and .*b/c2 hold other rows or folds"):
         session.take_over(kernel, config, paths, preflight.attached())
     (folders / "input/b/c2/folds.csv").write_text("1")
     session.take_over(kernel | {"left": ["pred/net_2.npz"]}, config, paths, preflight.attached())
@@ -513,7 +517,7 @@ def test_a_merging_kernel_copies_what_it_has_use_for_whole_and_only_where_there_
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(100, 40, 60))
         with pytest.raises(
-            Stop, match="room for 0.00 GB; nothing was copied. .*attach fewer outputs"
+            UserError, match="room for 0.00 GB; nothing was copied. .*attach fewer outputs"
         ):
             session.take_over(kernel, config, paths, preflight.attached())
 

@@ -19,7 +19,7 @@ import urllib3
 from PIL import Image
 
 from chat_server import reply
-from common.errors import Stop
+from common.errors import UserError
 from common.sections import Images
 from conftest import ROOT, wait_until
 from images.locate import Pictures
@@ -89,7 +89,7 @@ def test_every_question_is_answered_by_its_own_reply_though_a_tenth_of_the_calls
         "owned_by": "nobody",
         "max_model_len": 4096,
     }  # and no folder of that machine
-    assert asked.about == {"model": "made-up", "bound": False, "served": served}
+    assert asked.about == {"model": "made-up", "constrained": False, "served": served}
 
 
 def test_no_more_calls_than_at_once_on_connections_that_are_kept():
@@ -218,7 +218,8 @@ def test_where_all_are_refused_none_is_told_so_unless_a_plain_question_is_answer
     with serving("--refuse", "a") as address:  # nothing is answered
         told = []
         with pytest.raises(
-            Stop, match=r"20 calls in a row, the last: 400 this server takes no a\)\. Is it well\?"
+            UserError,
+            match=r"20 calls in a row, the last: 400 this server takes no a\)\. Is it well\?",
         ):
             told += chat(address, Pictures(tmp_path, tmp_path), at_once=2).ask(
                 Question(i, text, "a.jpg") for i, text in enumerate(TEXTS)
@@ -268,7 +269,7 @@ def test_an_address_where_nobody_listens_stops_in_a_line_that_names_it(at_once):
         free.bind(("127.0.0.1", 0))
         address, start = f"http://127.0.0.1:{free.getsockname()[1]}", time.time()
         with pytest.raises(
-            Stop,
+            UserError,
             match=r"20 calls in a row, the last: \[Errno 111\] Connection refused\).*the same "
             r"command",
         ) as stop:
@@ -285,7 +286,7 @@ def test_a_server_that_goes_away_stops_too_and_keeps_what_was_answered():
     with serving("--delay", 0.01) as address:
         replies = chat(address, at_once=8, retries=1).ask(questions(200))
         told = [next(replies) for _ in range(10)]
-    with pytest.raises(Stop, match="40 calls in a row"):
+    with pytest.raises(UserError, match="40 calls in a row"):
         told += replies
     assert len(told) >= 10
 
@@ -293,7 +294,7 @@ def test_a_server_that_goes_away_stops_too_and_keeps_what_was_answered():
 def test_one_that_listens_and_says_nothing_is_given_up_in_time():
     with socket.create_server(("127.0.0.1", 0), backlog=100) as mute:
         start = time.time()
-        with pytest.raises(Stop, match=r"Read timed out"):
+        with pytest.raises(UserError, match=r"Read timed out"):
             list(
                 chat(
                     f"http://127.0.0.1:{mute.getsockname()[1]}", timeout=0.1, at_once=20, retries=1
@@ -305,12 +306,12 @@ def test_one_that_listens_and_says_nothing_is_given_up_in_time():
 def test_a_model_that_is_not_there_stops_with_those_that_are():
     with serving() as address:
         with pytest.raises(
-            Stop,
+            UserError,
             match=r"404 The model `gemma` does not exist.*refine.model=gemma \(there are: "
             r"made-up\)",
         ):
             list(chat(address, model="gemma").ask(questions(5)))
-        with pytest.raises(Stop, match=r"refine.endpoint \(most end in /v1\)"):
+        with pytest.raises(UserError, match=r"refine.endpoint \(most end in /v1\)"):
             list(
                 EndpointChat(Refine(endpoint=address, model="made-up"), Images(), None).ask(
                     questions(5)
@@ -322,10 +323,10 @@ def test_the_key_is_sent_where_it_is_named_and_shown_nowhere(monkeypatch):
     monkeypatch.setenv("OUR_KEY", "sk-secret-7")
     monkeypatch.setenv("OTHER_KEY", "sk-other-8")
     with serving("--key", "sk-secret-7") as address:
-        with pytest.raises(Stop, match="401 invalid key None"):
+        with pytest.raises(UserError, match="401 invalid key None"):
             list(chat(address).ask(questions(5)))
         assert stats(address)["key"] is None
-        with pytest.raises(Stop, match=r"401 invalid key Bearer \*\*\*\)") as stop:
+        with pytest.raises(UserError, match=r"401 invalid key Bearer \*\*\*\)") as stop:
             list(chat(address, key_variable="OTHER_KEY").ask(questions(5)))
         asked = chat(address, key_variable="OUR_KEY")
         assert by_row(asked.ask(questions(5))) == answers(5)
@@ -337,7 +338,7 @@ def test_the_key_is_sent_where_it_is_named_and_shown_nowhere(monkeypatch):
     )
     for value in ("", "two words", "line\nbreak"):
         monkeypatch.setenv("OUR_KEY", value)
-        with pytest.raises(Stop, match="no key in OUR_KEY"):
+        with pytest.raises(UserError, match="no key in OUR_KEY"):
             chat("http://localhost:1", key_variable="OUR_KEY")
 
 
@@ -356,7 +357,7 @@ def test_the_key_is_sent_where_it_is_named_and_shown_nowhere(monkeypatch):
     ],
 )
 def test_what_is_no_plain_address_stops_and_is_not_shown(url):
-    with pytest.raises(Stop, match="vlm.endpoint is no plain address") as stop:
+    with pytest.raises(UserError, match="vlm.endpoint is no plain address") as stop:
         EndpointChat(Vlm(endpoint=url), Images(), None)
     assert "secret" not in str(stop.value)
 
@@ -364,7 +365,7 @@ def test_what_is_no_plain_address_stops_and_is_not_shown(url):
 def test_a_bound_is_asked_for_in_every_servers_words_and_only_then():
     with serving() as address:
         asked = [Question(0, TEXTS[0], pattern="[0-9]+ (gram|ounce)")]
-        list(chat(address, bound=True, max_new_tokens=7).ask(asked))
+        list(chat(address, constrained=True, max_new_tokens=7).ask(asked))
         bound = stats(address)["fields"]
         list(chat(address).ask(asked))
         free = stats(address)["fields"]
@@ -383,7 +384,7 @@ def test_neither_redirects_nor_proxies_of_the_environment_are_followed(monkeypat
     monkeypatch.delenv("no_proxy", raising=False)
     with serving() as address:
         assert by_row(chat(address).ask(questions(3))) == answers(3)
-        with moved_to(address) as moved, pytest.raises(Stop, match="the last: 301"):
+        with moved_to(address) as moved, pytest.raises(UserError, match="the last: 301"):
             list(chat(moved).ask(questions(3)))
         assert stats(address)["calls"] == 3
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import tiny
-from common.errors import Stop
+from common.errors import UserError
 from common.sections import Images, Run
 from images.locate import Pictures
 from llm import local as chat_local
@@ -277,7 +277,7 @@ def test_a_model_that_answers_nothing_stops(chat, place, questions, monkeypatch)
     talk = chat(place("qwen_vl"))
     sizes = failing(talk, monkeypatch, lambda inputs: True)
     with pytest.raises(
-        Stop,
+        UserError,
         match="answers nothing: 8 questions in a row failed, the last with RuntimeError: "
         "broken; and a plain one",
     ):
@@ -307,7 +307,7 @@ def test_failures_between_successes_are_no_streak(chat, place, questions, monkey
 def test_values_that_are_no_numbers_are_no_words(chat, place, questions):
     talk = chat(place("qwen_vl"))
     talk.model.model.lm_head.weight[5] = torch.nan
-    with pytest.raises(Stop, match="no numbers; set run.amp=fp32"):
+    with pytest.raises(UserError, match="no numbers; set run.amp=fp32"):
         list(talk.ask(questions))
 
 
@@ -351,7 +351,7 @@ def test_a_model_with_a_tower_may_be_told_text_alone(chat, place):
         chat(place("gemma3"), Refine), [Question(i, text) for i, text in enumerate(TEXTS)]
     )
     assert not any(reply.reason for reply in found.values())
-    with pytest.raises(Stop, match="AutoModelForCausalLM cannot read"):
+    with pytest.raises(UserError, match="AutoModelForCausalLM cannot read"):
         chat(place("qwen_vl"), Refine)
 
 
@@ -367,7 +367,7 @@ def test_without_a_chat_template_the_text_is_the_prompt(chat, place, tmp_path):
     shutil.copytree(
         place("qwen_vl"), tmp_path / "picture", ignore=shutil.ignore_patterns("*.jinja")
     )
-    with pytest.raises(Stop, match="has no chat template"):
+    with pytest.raises(UserError, match="has no chat template"):
         chat(tmp_path / "picture")
 
 
@@ -408,7 +408,7 @@ def test_weights_that_do_not_fit_stop(chat, place, tmp_path):
         {"format": "pt"},
     )
     with pytest.raises(
-        Stop, match="does not fit Qwen2_5_VLForConditionalGeneration: missing .*layers.1.mlp"
+        UserError, match="does not fit Qwen2_5_VLForConditionalGeneration: missing .*layers.1.mlp"
     ):
         chat(tmp_path / "half")
 
@@ -416,10 +416,10 @@ def test_weights_that_do_not_fit_stop(chat, place, tmp_path):
 def test_packages_that_are_not_there_are_one_line(chat, place, monkeypatch):
     monkeypatch.setattr("llm.generate.find_spec", lambda name: None)
     monkeypatch.setattr("llm.grammar.find_spec", lambda name: None)
-    with pytest.raises(Stop, match="vlm.bits=4 needs the package bitsandbytes"):
+    with pytest.raises(UserError, match="vlm.bits=4 needs the package bitsandbytes"):
         chat(place("qwen_vl"), bits=4)
-    with pytest.raises(Stop, match="refine.bound=true needs the package xgrammar"):
-        chat(place("gemma2"), Refine, bound=True)
+    with pytest.raises(UserError, match="refine.constrained=true needs the package xgrammar"):
+        chat(place("gemma2"), Refine, constrained=True)
 
 
 def test_few_bits_are_for_the_language_model_alone(chat, place, questions):
@@ -441,8 +441,10 @@ def test_bound_replies_have_the_form_of_their_own_pattern(chat, place, family, q
     free = replies(chat(place(family), max_new_tokens=24), questions)
     patterns = [PATTERN, "", r"[a-f]{2,5}"]
     asked = [Question(q.row, q.text, q.image, patterns[q.row % 3]) for q in questions]
-    found = replies(chat(place(family), bound=True, max_new_tokens=24), asked)
-    assert found == replies(chat(place(family), bound=True, max_new_tokens=24, batch=1), asked)
+    found = replies(chat(place(family), constrained=True, max_new_tokens=24), asked)
+    assert found == replies(
+        chat(place(family), constrained=True, max_new_tokens=24, batch=1), asked
+    )
     for row, reply in found.items():
         assert not reply.reason and (
             re.fullmatch(patterns[row % 3], reply.text) if row % 3 != 1 else reply == free[row]
@@ -451,9 +453,9 @@ def test_bound_replies_have_the_form_of_their_own_pattern(chat, place, family, q
 
 @needs_xgrammar
 def test_a_bound_reply_that_is_cut_is_none(chat, place):
-    talk = chat(place("gemma2"), Refine, bound=True, max_new_tokens=3)
+    talk = chat(place("gemma2"), Refine, constrained=True, max_new_tokens=3)
     assert replies(talk, [Question(0, "a", pattern="[a-z]{30}")])[0] == Reply(
         0, "", "not whole after max_new_tokens=3"
     )
-    with pytest.raises(Stop, match=r"cannot read the pattern \(a: .*write it simpler"):
+    with pytest.raises(UserError, match=r"cannot read the pattern \(a: .*write it simpler"):
         list(talk.ask([Question(0, "a", pattern="(a")]))

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 import pytest
 
-from common.errors import Stop
+from common.errors import UserError
 from common.files import read_record
 from common.paths import Paths
 from llm import replies
@@ -18,7 +18,7 @@ SETTINGS = [
     "data.train_image=images/{image_link:name}",
     "data.test_image=images/{image_link:name}",
     "data.parts=3",
-    "data.val_rows=0",
+    "data.max_train_rows=0",
     "data.n_folds=2",
     "images.min_side=4",
     "vlm.endpoint=http://127.0.0.1:1/v1",
@@ -187,7 +187,7 @@ def test_a_question_is_known_by_its_words_and_the_file_it_shows(tmp_path):
 
 
 def test_a_wrong_address_is_found_before_anything_is_made(shelf, script):
-    with pytest.raises(Stop, match="refine.endpoint is no plain address"):
+    with pytest.raises(UserError, match="refine.endpoint is no plain address"):
         script("split_files").main(["entity", *SETTINGS[:-1], "refine.endpoint=127.0.0.1:8000"])
 
 
@@ -195,9 +195,9 @@ def test_without_any_picture_nothing_is_asked_and_nothing_submitted(shelf, scrip
     for file in (folders / "input/shelf/images").glob("p1??.jpg"):
         file.unlink()
     names = [f"p{i + 101}" for i in range(N["test"])]
-    with pytest.raises(Stop, match="none of 30 test pictures can be read in .*missing"):
+    with pytest.raises(UserError, match="none of 30 test pictures can be read in .*missing"):
         script("download_images").main(["entity", *SETTINGS])
-    with pytest.raises(Stop, match="none of the 30 test rows' pictures could be read"):
+    with pytest.raises(UserError, match="none of the 30 test rows' pictures could be read"):
         finish(script, shelf, Chat(final=names, reason="picture: missing"))
     assert not Paths("entity").submission.exists()
 
@@ -213,7 +213,7 @@ def test_an_endpoint_that_fails_leaves_the_part_open_and_the_next_run_asks_what_
                 )
 
     with pytest.raises(
-        Stop,
+        UserError,
         match="rows of vlm_1 failed, e.g. .*connection refused; the same command asks these "
         "again, and no others",
     ):
@@ -336,7 +336,7 @@ def test_the_merge_says_which_part_is_not_whole(shelf, script, change, says):
     from common.files import record_path
 
     record_path(file).write_text(json.dumps(record | {"bytes": file.stat().st_size}))
-    with pytest.raises(Stop, match=f"{says}.*run again: python scripts/06_infer.py"):
+    with pytest.raises(UserError, match=f"{says}.*run again: python scripts/06_infer.py"):
         script("merge_files").main(["entity", *SETTINGS])
 
 

@@ -7,7 +7,7 @@ import timm
 import torch
 import torch.nn.functional as F
 
-from common.errors import Stop
+from common.errors import UserError
 from models.heads import Settings as Heads
 from models.net import Settings as Net
 from networks.attributes import AttributeNet
@@ -136,7 +136,7 @@ def test_one_wrong_key_stops(change, says):
     net = torch.nn.Sequential(torch.nn.Linear(2, 2))
     state = dict(net.state_dict())
     change(state)
-    with pytest.raises(Stop, match=says):
+    with pytest.raises(UserError, match=says):
         load_strict(net, state, "x.safetensors")
 
 
@@ -153,21 +153,22 @@ def test_weights_come_from_a_folder_and_their_absence_is_told(tmp_path, monkeypa
         {k.replace("stages.3", "stages.9"): v for k, v in whole.items()},
         tmp_path / "test_convnext.safetensors",
     )
-    with pytest.raises(Stop, match="does not fit the network: missing stages.3"):
+    with pytest.raises(UserError, match="does not fit the network: missing stages.3"):
         create_backbone("test_convnext", True, str(tmp_path))
-    with pytest.raises(Stop, match="is no folder"):
+    with pytest.raises(UserError, match="is no folder"):
         create_backbone("test_convnext", True, str(tmp_path / "typo"))
-    with pytest.raises(Stop, match="takes pictures of 160 pixels, not 512"):
+    with pytest.raises(UserError, match="takes pictures of 160 pixels, not 512"):
         create_backbone("test_vit", False, "", 512)
     with pytest.raises(
-        Stop, match="no test_vit.safetensors in run.weights=.*there are: test_convnext.safetensors"
+        UserError,
+        match="no test_vit.safetensors in run.weights=.*there are: test_convnext.safetensors",
     ):
         create_backbone("test_vit", True, str(tmp_path))
-    with pytest.raises(Stop, match="no backbone resnet_of_mine"):
+    with pytest.raises(UserError, match="no backbone resnet_of_mine"):
         create_backbone("resnet_of_mine", False, "")
 
 
 def test_a_file_that_is_no_safetensors_is_told(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"\x80\x04pickle")
-    with pytest.raises(Stop, match="cannot read"):
+    with pytest.raises(UserError, match="cannot read"):
         read_weights(tmp_path / "x.safetensors")

@@ -6,9 +6,9 @@ import socket
 import pytest
 import torch
 
-from common.errors import Stop
+from common.errors import UserError
 from common.sections import Run
-from networks.device import device, first_free, precision
+from networks.device import first_free, precision, use_device
 
 
 def test_the_first_free_device_is_taken_and_given_back(tmp_path):
@@ -25,8 +25,8 @@ def test_the_cpu_is_held_while_used_and_free_after(folders):
     lock = (
         folders / "working" / f".cpu.{socket.gethostname()}.lock"
     )  # machines that share the folder have their own
-    with device(Run(device="cpu")) as where:
-        assert where.type == "cpu"
+    with use_device(Run(device="cpu")) as device:
+        assert device.type == "cpu"
         with open(lock, "w") as other, pytest.raises(BlockingIOError):
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with open(lock, "w") as other:
@@ -35,7 +35,7 @@ def test_the_cpu_is_held_while_used_and_free_after(folders):
 
 def test_a_gpu_that_is_not_there_is_told(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    with pytest.raises(Stop, match="torch sees no GPU"), device(Run(device="cuda")):
+    with pytest.raises(UserError, match="torch sees no GPU"), use_device(Run(device="cuda")):
         pass
 
 
@@ -44,7 +44,7 @@ def test_a_gpu_that_is_not_there_is_told(monkeypatch):
     [((7, 5), torch.float16), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)],
 )
 def test_bf16_where_the_gpu_has_it_else_fp16(monkeypatch, capability, dtype):
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda where: capability)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert precision(Run(), torch.device("cuda")) == dtype
     assert precision(Run(amp="fp32"), torch.device("cuda")) is None
 

@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, strategies as st
 
 import tiny
-from common.errors import Stop
+from common.errors import UserError
 from common.files import read_record
 from common.paths import Paths
 from common.sections import Run
@@ -29,7 +29,7 @@ from conftest import (
     write_catalogue,
 )
 from networks import distributed
-from networks.device import device
+from networks.device import use_device
 from networks.weights import read_weights
 from pipeline.job import start
 from pipeline.load import load_rows
@@ -73,13 +73,13 @@ LESSONS = {
         "clip.lr=1e-3",
         "clip.head_lr=1e-3",
     ],
-    "text_0": [
+    "transformer_0": [
         "price_text",
         *PRICE,
-        "text.epochs=2",
-        "text.max_length=48",
-        "text.batch=5",
-        "text.lr=1e-3",
+        "transformer.epochs=2",
+        "transformer.max_length=48",
+        "transformer.batch=5",
+        "transformer.lr=1e-3",
     ],
 }
 Trained = namedtuple("Trained", "weights history record")
@@ -175,7 +175,7 @@ def prepared(tmp_path_factory):
         for member in LESSONS:
             category, _, _, *settings = job(member)
             import_module(SCRIPTS["split_files"]).main([category, *settings])
-            if member != "text_0":
+            if member != "transformer_0":
                 import_module(SCRIPTS["download_images"]).main([category, *settings])
     return top
 
@@ -218,7 +218,7 @@ def test_two_processes_train_what_one_does(here, together, alone, member):
     out of memory."""
     category, _, _, *settings = job(member)
     rows = load_rows(start("", [category, *settings]))
-    assert len(rows.fitting(0, dev=False)) % 5 == 1 and len(rows.fitting(0, dev=True)) > 0
+    assert len(rows.training(0)) % 5 == 1 and len(rows.validating(0)) > 0
     one = alone(member)
     assert alike(one, together[member])
     assert (one.record["processes"], together[member].record["processes"]) == (1, 2)
@@ -255,7 +255,7 @@ def second_of_two(monkeypatch):
 
 def test_a_model_that_trains_in_one_process_says_so(here, script, second_of_two):
     with pytest.raises(
-        Stop,
+        UserError,
         match="ridge_0 trains in one process; run: python scripts/04_train_fold.py price_v1 "
         "--member ridge_0",
     ):
@@ -313,7 +313,7 @@ def cmdline(process: Path) -> bytes:
 
 
 def test_other_scripts_say_that_they_run_in_one_process(here, script, second_of_two):
-    with pytest.raises(Stop, match="runs in one process; start it with python, not torchrun"):
+    with pytest.raises(UserError, match="runs in one process; start it with python, not torchrun"):
         script("merge_files").main(job("net_0")[:1])
 
 
@@ -321,11 +321,11 @@ def test_more_processes_than_gpus_are_told(monkeypatch, second_of_two):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with (
         pytest.raises(
-            Stop,
+            UserError,
             match="2 processes, and torch sees 1 GPUs; write run.processes=1, or torchrun "
             "--nproc-per-node 1",
         ),
-        device(Run()),
+        use_device(Run()),
     ):
         pass
 
@@ -337,7 +337,7 @@ def test_shares_are_all_rows_once_in_order_and_nearly_equal(n, processes):
         for rank in range(processes):
             for name, value in {"RANK": rank, "LOCAL_RANK": 0, "WORLD_SIZE": processes}.items():
                 patch.setenv(name, str(value))
-            found.append(distributed.share(np.arange(n)))
+            found.append(distributed.shard(np.arange(n)))
     assert np.concatenate(found).tolist() == list(range(n))
     assert max(map(len, found)) - min(map(len, found)) <= 1
 
@@ -345,8 +345,8 @@ def test_shares_are_all_rows_once_in_order_and_nearly_equal(n, processes):
 def test_processes_that_were_given_other_settings_stop(monkeypatch):
     monkeypatch.setattr(distributed, "everyones", lambda value: [value, value, ("other", 0, 0)])
     with pytest.raises(
-        Stop,
+        UserError,
         match="process 2 of torchrun has other settings, sees other files or computes in "
         "another precision",
     ):
-        distributed.agree(("key", 0, 0))
+        distributed.require_same(("key", 0, 0))

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 import tiny
-from common.errors import Stop
+from common.errors import UserError
 from networks.encoders import load_encoder
 from networks.pooling import pooled
 from networks.weights import weights_file
@@ -239,16 +239,16 @@ def test_marks_in_a_text_are_no_picture(place):
 
 def test_a_directory_that_is_not_there_is_one_stop_and_no_call_home(place, no_hub):
     with pytest.raises(
-        Stop,
+        UserError,
         match="no model google/absent: looked for .*google--absent.*directories there: clip, "
         ".*Put it there",
     ):
         load(place, "text", "google/absent")
-    with pytest.raises(Stop, match="no model /absent: looked for a directory /absent"):
+    with pytest.raises(UserError, match="no model /absent: looked for a directory /absent"):
         load("", "text", "/absent")
     assert no_hub == []
     with pytest.raises(
-        Stop,
+        UserError,
         match="no model google/absent: no such directory, and the hub said OSError: no net. "
         "Download it",
     ):
@@ -272,7 +272,7 @@ def test_names_of_the_hub_are_found_in_the_place_and_in_the_cache(tmp_path, monk
     "name, side", [("minilm", "image"), ("clip", "joint"), ("deberta", "joint")]
 )
 def test_a_side_that_the_model_has_not_is_refused(place, name, side):
-    with pytest.raises(Stop, match=f"not of {side}; {side} is known of"):
+    with pytest.raises(UserError, match=f"not of {side}; {side} is known of"):
         load(place, side, name)
 
 
@@ -283,7 +283,7 @@ def test_values_that_are_not_finite_stop(place):
         torch.ones(1, 2),
         None,
     )
-    with pytest.raises(Stop, match="not finite; set run.amp=fp32"):
+    with pytest.raises(UserError, match="not finite; set run.amp=fp32"):
         encoder.encode(["a"], None)
 
 

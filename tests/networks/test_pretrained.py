@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import tiny
-from common.errors import Stop
+from common.errors import UserError
 from tiny import load
 
 TEXTS = [
@@ -34,16 +34,16 @@ def test_weights_that_do_not_fit_are_named(tmp_path, name, side):
     key = next(k for k in state if ".1." in k and k.endswith("weight") and state[k].ndim == 2)
     named = ".".join(key.split(".")[-3:])  # newer transformers rename the trunk's prefix
     change(folder, lambda s: {k: v for k, v in s.items() if k != key})
-    with pytest.raises(Stop, match=f"does not fit .*missing .*{named}"):
+    with pytest.raises(UserError, match=f"does not fit .*missing .*{named}"):
         load(tmp_path, side, name)
     change(folder, lambda s: {**state, key: state[key][:-1].contiguous()})
-    with pytest.raises(Stop, match=f"does not fit .*{named} is "):
+    with pytest.raises(UserError, match=f"does not fit .*{named} is "):
         load(tmp_path, side, name)
     change(folder, lambda s: {**state, key.replace(".1.", ".7."): state[key].clone()})
-    with pytest.raises(Stop, match="does not fit .*extra .*\\.7\\."):
+    with pytest.raises(UserError, match="does not fit .*extra .*\\.7\\."):
         load(tmp_path, side, name)
     change(folder, lambda s: {k + "x" if k == key else k: v for k, v in state.items()})
-    with pytest.raises(Stop, match=f"missing .*{named}"):
+    with pytest.raises(UserError, match=f"missing .*{named}"):
         load(tmp_path, side, name)
 
 
@@ -68,14 +68,14 @@ def test_heads_beside_the_trunk_are_not_wanted(tmp_path):
 def test_dense_weights_are_strict_too(tmp_path):
     folder = tiny.embedding_gemma(tmp_path / "g")
     save_file({"linear.weights": torch.zeros(64, 32)}, folder / "2_Dense" / "model.safetensors")
-    with pytest.raises(Stop, match="missing weight; extra weights"):
+    with pytest.raises(UserError, match="missing weight; extra weights"):
         load(tmp_path, "text", "g")
 
 
 @pytest.mark.parametrize("pooling", ["weightedmean", "mean_sqrt_len_tokens", ["cls", "mean"]])
 def test_a_pooling_that_is_not_known_is_refused(tmp_path, pooling):
     tiny.minilm(tmp_path / "m", pooling)
-    with pytest.raises(Stop, match="known is one of mean, cls, lasttoken, max"):
+    with pytest.raises(UserError, match="known is one of mean, cls, lasttoken, max"):
         load(tmp_path, "text", "m")
 
 
@@ -85,7 +85,7 @@ def test_a_module_that_is_not_known_is_refused(tmp_path):
     (folder / "modules.json").write_text(
         json.dumps(modules[:1] + [{"path": "", "type": "sentence_transformers.models.LSTM"}])
     )
-    with pytest.raises(Stop, match="has Transformer, LSTM; known is"):
+    with pytest.raises(UserError, match="has Transformer, LSTM; known is"):
         load(tmp_path, "text", "m")
 
 
@@ -99,10 +99,10 @@ def test_a_module_that_is_not_known_is_refused(tmp_path):
 def test_a_damaged_or_missing_file_is_one_stop(tmp_path, broken, what):
     folder = tiny.clip(tmp_path / "clip")
     (folder / broken).write_bytes(b"junk")
-    with pytest.raises(Stop, match=what):
+    with pytest.raises(UserError, match=what):
         load(tmp_path, "text", "clip")
     (folder / broken).unlink()
-    with pytest.raises(Stop, match=what):
+    with pytest.raises(UserError, match=what):
         load(tmp_path, "text", "clip")
 
 
@@ -128,6 +128,6 @@ def test_an_older_directory_with_a_bin_file_is_read_as_tensors_alone(tmp_path):
             return ran.write_text, ("x",)
 
     torch.save({"x": Evil()}, folder / "pytorch_model.bin")
-    with pytest.raises(Stop, match="cannot read"):
+    with pytest.raises(UserError, match="cannot read"):
         load_text_model("deberta", str(tmp_path), pretrained=True)
     assert not ran.exists()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.errors import Stop
+from common.errors import UserError
 from common.sections import Run
 from common.stops import deadline
 from conftest import CATALOGUE, kill, run_script, start_script, wait_until
@@ -157,7 +157,7 @@ def test_fp16_that_overflows_in_every_step_stops(tmp_path):
     trainer = tiny_trainer(tmp_path)
     trainer.scaler = torch.amp.GradScaler("cpu")
     trainer.resume(1)
-    with pytest.raises(Stop, match="every step overflows in fp16"):
+    with pytest.raises(UserError, match="every step overflows in fp16"):
         for number in range(100):
             trainer.step(
                 lambda forward, data, part, rows, n: forward(torch.ones(8, 4)).sum() * float("inf"),
@@ -207,7 +207,7 @@ def test_memory_that_ends_halves_the_micro_batch_and_keeps_the_step(tmp_path):
     trainer.step(loss, None, np.arange(8), 0)
     assert seen == [8, 4, 2, 2, 2, 2] and trainer.micro == 2
     trainer.micro = 1
-    with pytest.raises(Stop, match="out of memory with one row"):
+    with pytest.raises(UserError, match="out of memory with one row"):
         trainer.step(
             lambda *a: (_ for _ in ()).throw(torch.OutOfMemoryError()), None, np.arange(8), 0
         )
@@ -217,7 +217,7 @@ def test_the_time_limit_stops_with_a_checkpoint_and_code_75(tmp_path, monkeypatc
     monkeypatch.setenv("MAKE_STARTED", str(time.time() - 3600))
     trainer = tiny_trainer(tmp_path)
     trainer.run = Run(amp="fp32", time_limit=0.5)
-    with pytest.raises(Stop) as stopped:
+    with pytest.raises(UserError) as stopped:
         run_trainer(trainer)
     assert (
         stopped.value.code == 75

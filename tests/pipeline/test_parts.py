@@ -9,7 +9,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from common.errors import Stop
+from common.errors import UserError
 from pipeline import parts as module
 from pipeline.parts import merge_csv, read_table, split_csv
 
@@ -143,15 +143,17 @@ def test_the_manifest_says_what_each_part_holds(folder):
 )
 def test_what_is_no_table_is_not_split(tmp_path, text, n, says):
     (tmp_path / "x.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(Stop, match=says):
+    with pytest.raises(UserError, match=says):
         split_csv(tmp_path / "x.csv", tmp_path / "parts", n)
     assert not (tmp_path / "parts").exists()
 
 
 def test_the_id_column_must_be_there(folder):
-    with pytest.raises(Stop, match="distinct columns, id among them; it is 'image,index,kind'"):
+    with pytest.raises(
+        UserError, match="distinct columns, id among them; it is 'image,index,kind'"
+    ):
         split_csv(folder.parent / "test.csv", folder.parent / "other", 4, "id")
-    with pytest.raises(Stop, match="cannot split .*none.csv: .*No such file"):
+    with pytest.raises(UserError, match="cannot split .*none.csv: .*No such file"):
         split_csv(folder.parent / "none.csv", folder.parent / "other", 4)
 
 
@@ -167,10 +169,11 @@ def test_a_stopped_split_goes_on_and_work_is_never_overwritten(folder):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     (folder / "part_002.csv").write_text("index,answer\n10,1 gram\n12,\n")
     with pytest.raises(
-        Stop, match="holds part_002.csv of another split, or worked on since; name another folder"
+        UserError,
+        match="holds part_002.csv of another split, or worked on since; name another folder",
     ):
         split()
-    with pytest.raises(Stop, match="holds manifest.json and 4 more of another split"):
+    with pytest.raises(UserError, match="holds manifest.json and 4 more of another split"):
         split(2)
     assert (folder / "part_002.csv").read_text() == "index,answer\n10,1 gram\n12,\n"
 
@@ -222,7 +225,7 @@ def test_damage_is_named_with_the_part_to_run_again(folder, says):
     file.unlink() if damaged is None else file.write_bytes(
         damaged if isinstance(damaged, bytes) else damaged.encode()
     )
-    with pytest.raises(Stop, match=says) as stop:
+    with pytest.raises(UserError, match=says) as stop:
         merge_csv(folder, folder.parent / "out.csv")
     assert (
         str(stop.value).endswith("parts to run again: 1") and len(str(stop.value).splitlines()) == 3
@@ -233,7 +236,7 @@ def test_damage_is_named_with_the_part_to_run_again(folder, says):
 def test_parts_not_worked_on_are_told_from_those_that_were(folder):
     (folder / "part_003.csv").write_text("index,answer\n14,1 gram\n16,\n18,\n")
     with pytest.raises(
-        Stop,
+        UserError,
         match="part_000.csv and 2 more: has the columns image, index, kind; others have index, "
         "answer\n",
     ):
@@ -244,7 +247,7 @@ def test_parts_not_worked_on_are_told_from_those_that_were(folder):
             columns + "\n" + "".join(f"{id},{id}\n" for id in ids)
         )
     with pytest.raises(
-        Stop,
+        UserError,
         match="  part_001.csv: has the columns answer, index; others have index, answer\n  "
         "parts to run again: 1$",
     ):
@@ -257,7 +260,7 @@ def test_a_stray_part_is_named_and_a_message_has_ten_lines_at_most(tmp_path):
     (tmp_path / "parts/part_020.csv").write_text("index\n40\n")
     for i in (0, *range(3, 15), 19):
         (tmp_path / f"parts/part_{i:03d}.csv").write_text(f"index\n{2 * i}\n")
-    with pytest.raises(Stop) as stop:
+    with pytest.raises(UserError) as stop:
         merge_csv(tmp_path / "parts", tmp_path / "out.csv")
     lines = str(stop.value).splitlines()
     assert len(lines) == 10 and lines[1] == "  part_020.csv: is no part of this split; move it away"
@@ -278,7 +281,7 @@ def test_parts_under_another_name_are_merged_by_their_numbers(folder):
     assert (folder.parent / "out.csv").read_text() == "index,answer\n" + "".join(
         f"{2 * i},{2 * i} gram\n" for i in range(10)
     )
-    with pytest.raises(Stop, match="must have one"):
+    with pytest.raises(UserError, match="must have one"):
         merge_csv(folder, folder.parent / "out.csv", "reply.csv")
 
 
@@ -290,6 +293,6 @@ def test_without_a_whole_manifest_nothing_is_merged(folder, manifest):
         folder / "manifest.json"
     ).write_text(manifest)
     with pytest.raises(
-        Stop, match="manifest.json: .*; it is made with the parts: bring it, or split again"
+        UserError, match="manifest.json: .*; it is made with the parts: bring it, or split again"
     ):
         merge_csv(folder, folder.parent / "out.csv")

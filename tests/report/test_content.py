@@ -17,7 +17,7 @@ from metrics import bootstrap, calibration, label_quality as confident
 from page.blocks import Card, Cards, Figure, Note, Number, Section, Table, shorten
 from pipeline.job import Job
 from report import data, scores, steps, worst
-from report.view import View, listed, look
+from report.view import View, listed, load_view
 from tasks import load_task
 from tasks.attributes import figures as of_attributes
 from tasks.entity import figures as of_entity
@@ -73,7 +73,7 @@ def rows_of(task: str, target, group=None, text=None, question=None) -> Rows:
 
 def view_of(task: str, n: int = 60, models=("a", "b"), **of_rows) -> View:
     """A finished category in memory, of models that its config knows."""
-    known = {"attributes": ("net", "knn"), "price": ("ridge", "mlp"), "entity": ("reader", "vlm")}[
+    known = {"attributes": ("net", "knn"), "price": ("ridge", "mlp"), "entity": ("ranker", "vlm")}[
         task
     ]
     target, _ = some(task, n)
@@ -100,7 +100,7 @@ def test_a_draw_is_the_score_of_rows_that_are_repeated(task):
         *rng.multinomial(len(target), np.full(len(target), 1 / len(target)), 20),
         rng.integers(0, 2, len(target)),
     ]
-    found = verbs.score_draws(answer, target, outputs, np.stack(draws).astype(np.uint16))
+    found = verbs.score_replicates(answer, target, outputs, np.stack(draws).astype(np.uint16))
     assert found[0] == verbs.score(answer, target, outputs)  # to the last bit
     for weights, value in zip(draws, found, strict=True):
         again = np.repeat(np.arange(len(target)), weights)
@@ -109,7 +109,7 @@ def test_a_draw_is_the_score_of_rows_that_are_repeated(task):
 
 def test_a_draw_without_a_label_has_no_score():
     target, pred = some("attributes")
-    nothing = load_task("attributes").score_draws(
+    nothing = load_task("attributes").score_replicates(
         np.zeros((3, 2), int),
         np.full((3, 2), -1),
         OUTPUTS["attributes"],
@@ -117,21 +117,21 @@ def test_a_draw_without_a_label_has_no_score():
     )
     assert np.isnan(nothing).all()
     assert np.isnan(
-        load_task("price").score_draws(
+        load_task("price").score_replicates(
             np.ones((2, 1)), np.array([[1.0], [-1]]), {}, np.array([[0, 5]], np.uint16)
         )
     ).all()
 
 
 def test_groups_are_drawn_whole_and_the_same_each_time():
-    draws = bootstrap.draw_rows(np.array(["x", "y", "x", "z"]), 50)
+    draws = bootstrap.draw_replicates(np.array(["x", "y", "x", "z"]), 50)
     assert (
         (draws[:, 0] == draws[:, 2]).all()
         and draws.shape == (50, 4)
         and (draws[:, [0, 1, 3]].sum(1) == 3).all()
     )
-    assert (draws == bootstrap.draw_rows(np.array(["x", "y", "x", "z"]), 50)).all() and (
-        draws != bootstrap.draw_rows(np.array(list("xyxz")), 50, 1)
+    assert (draws == bootstrap.draw_replicates(np.array(["x", "y", "x", "z"]), 50)).all() and (
+        draws != bootstrap.draw_replicates(np.array(list("xyxz")), 50, 1)
     ).any()
 
 
@@ -149,8 +149,8 @@ def test_the_interval_of_a_mean_is_that_of_the_textbook():
     from metrics.smape import terms
 
     expected = 1.96 * 100 * terms(answer[:, 0], np.expm1(target[:, 0])).std() / np.sqrt(2000)
-    draws = task.score_draws(
-        answer, target, OUTPUTS["price"], bootstrap.draw_rows(np.arange(2000), 1000)
+    draws = task.score_replicates(
+        answer, target, OUTPUTS["price"], bootstrap.draw_replicates(np.arange(2000), 1000)
     )
     low, high = bootstrap.interval(task.score(answer, target, {}), draws)
     assert (high - low) / 2 == pytest.approx(expected, rel=0.1)
@@ -317,12 +317,12 @@ def test_folds_are_scored_each_by_its_own_rows():
         if isinstance(block, Table) and "fold 0" in block.frame
     ).frame.set_index("step")
     use = view.labelled[view.rows.fold[view.labelled] == 1]
-    pred = view.preds["reader"]
-    assert table.loc["reader", "fold 1"] == load_task("entity").score(
+    pred = view.preds["ranker"]
+    assert table.loc["ranker", "fold 1"] == load_task("entity").score(
         pred[use][:, :2], view.rows.target[use], {}
     )
-    assert table.loc["reader", "mean"] == pytest.approx(
-        table.loc["reader", ["fold 0", "fold 1", "fold 2"]].mean()
+    assert table.loc["ranker", "mean"] == pytest.approx(
+        table.loc["ranker", ["fold 0", "fold 1", "fold 2"]].mean()
     )
 
 
@@ -439,7 +439,9 @@ def write_member(job, member: str, off: float = 0.3):
     own = rows.predicted(split_member(member)[1])
     pred = np.where(rows.target[own] >= 0, rows.target[own] + off, 3.0)
     job.paths.pred(member).parent.mkdir(exist_ok=True)
-    np.savez(job.paths.pred(member), id=rows.id[own], pred=pred, bad=np.zeros(len(own), bool))
+    np.savez(
+        job.paths.pred(member), id=rows.id[own], pred=pred, missing_image=np.zeros(len(own), bool)
+    )
 
 
 def test_half_way_the_report_says_what_there_is(shop, folders):
@@ -452,7 +454,7 @@ def test_half_way_the_report_says_what_there_is(shop, folders):
             *worst.section(view).blocks,
         ]
 
-    view = look(shop)
+    view = load_view(shop)
     assert (
         view.rows is not None
         and view.preds == {}
@@ -465,7 +467,7 @@ def test_half_way_the_report_says_what_there_is(shop, folders):
 
     for member in ("ridge_0", "ridge_1", "mlp_1"):
         write_member(shop, member)
-    view = look(shop)
+    view = load_view(shop)
     assert (
         list(view.preds) == ["ridge"]
         and list(view.partial) == ["mlp"]
@@ -485,7 +487,7 @@ def test_half_way_the_report_says_what_there_is(shop, folders):
 
     shop.paths.pred("ridge_0").write_bytes(b"PK\x03\x04 broken")
     np.savez(shop.paths.merged, id=view.rows.id[:5], pred=np.zeros((5, 1)))
-    view = look(shop)
+    view = load_view(shop)
     said = " ".join(note.text for note in view.notes)
     assert (
         view.preds == {}
@@ -496,7 +498,7 @@ def test_half_way_the_report_says_what_there_is(shop, folders):
     )
 
     shop.paths.folds.write_text('no,table\n"')
-    view = look(shop)
+    view = load_view(shop)
     assert (
         view.rows is None
         and "folds.csv" in " ".join(note.text for note in view.notes)
@@ -506,7 +508,7 @@ def test_half_way_the_report_says_what_there_is(shop, folders):
 
 def test_before_there_is_anything_there_are_notes(folders):
     job = Job(settings.load("demo_price"), Paths("demo_price"), Namespace())
-    view = look(job)
+    view = load_view(job)
     blocks = [*data.section(view).blocks, *scores.section(view).blocks]
     assert (
         view.rows is None
@@ -522,10 +524,10 @@ def test_before_there_is_anything_there_are_notes(folders):
 def test_merged_predictions_are_answered_as_09_left_them(shop, script):
     for member in ("ridge_0", "ridge_1", "mlp_0", "mlp_1"):
         write_member(shop, member, 0.25 if member.startswith("ridge") else 0.5)
-    view = look(shop)
+    view = load_view(shop)
     np.savez(shop.paths.merged, id=view.rows.id, pred=view.preds["ridge"])
-    shop.paths.merged.with_name("merged.npz.json").write_text('{"made": "now"}')
-    view = look(shop)
+    shop.paths.merged.with_name("merged.npz.json").write_text('{"version": "now"}')
+    view = load_view(shop)
     assert (
         not view.decoded and steps.best(view, steps.steps(view)).name == "ridge"
     )  # one model's, no ensemble beside it
@@ -534,7 +536,7 @@ def test_merged_predictions_are_answered_as_09_left_them(shop, script):
     shop.paths.submission.with_name("demo_price.csv.json").write_text(
         '{"fitted": [-0.25], "score_at_test_size": 1.5}'
     )
-    view = look(shop)
+    view = load_view(shop)
     assert view.decoded and [step.name for step in steps.steps(view)] == [
         "median",
         "ridge",
@@ -553,7 +555,7 @@ def test_merged_predictions_are_answered_as_09_left_them(shop, script):
         np.savez(
             shop.paths.answers, id=view.rows.id, answer=np.full((len(view.rows.id), 1), 77.0), of=of
         )
-        assert (look(shop).answer == 77).all() == (decoded is not None)
+        assert (load_view(shop).answer == 77).all() == (decoded is not None)
 
 
 def test_joined_categories_are_told_by_their_records(folders):
@@ -564,7 +566,7 @@ def test_joined_categories_are_told_by_their_records(folders):
         (folders / "submissions" / f"{name}.csv.json").write_text(
             f'{{"score": {value}, "plain": 0.4, "score_at_test_size": {value}}}'
         )
-    view = look(job)
+    view = load_view(job)
     frame = scores.section(view).blocks[0].frame
     assert (
         view.rows is None
@@ -597,7 +599,7 @@ def test_look_alikes_that_straddle_the_splits_are_shown(folders):
         columns=["kind", "picture", "same as"],
     ).to_csv(paths.dir / "duplicates.csv", index=False)
     job = Job(settings.load("fashion", ["data.labels=tone,coin"]), paths, Namespace())
-    blocks = data.section(look(job)).blocks
+    blocks = data.section(load_view(job)).blocks
     tables = {block.caption[:12]: block.frame for block in blocks if isinstance(block, Table)}
     assert tables["Pictures tha"].values.tolist() == [
         ["exact", "train", 1],

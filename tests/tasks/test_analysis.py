@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import tasks
-from common.errors import Stop
+from common.errors import UserError
 from common.sections import Data
 from config import Config
 from conftest import run_script
@@ -57,7 +57,7 @@ def raw_of(folders):
     them."""
 
     def read(task: str, data: dict, train: str, test: str):
-        config = Config(task=task, models=("table",), data=Data(**data))
+        config = Config(task=task, models=("lightgbm",), data=Data(**data))
         folder = folders / "input" / config.data.folder
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "train.csv").write_text(train)
@@ -78,7 +78,7 @@ def facts(tables: dict, title: str, column: str = "value") -> dict:
 def test_every_task_has_an_analysis():
     for name in tasks.NAMES:
         assert load_analysis(name).needs and load_analysis(name).analyse
-    with pytest.raises(Stop, match="no task 'sounds'; there are: attributes, entity, price"):
+    with pytest.raises(UserError, match="no task 'sounds'; there are: attributes, entity, price"):
         load_analysis("sounds")
 
 
@@ -147,7 +147,9 @@ def test_only_rows_of_the_config_s_categories_are_read(raw_of):
         "Sarees/tone",
         "Sarees/kind",
     ]
-    with pytest.raises(Stop, match="test.csv has no row of category Sarees; there are: Kurtis"):
+    with pytest.raises(
+        UserError, match="test.csv has no row of category Sarees; there are: Kurtis"
+    ):
         raw_of("attributes", data, "id,of,tone,kind\n1,Sarees,a,b\n", "id,of\n2,Kurtis\n")
 
 

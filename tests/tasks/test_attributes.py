@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-from common.errors import Stop
+from common.errors import UserError
 from common.sections import Data, Post
 from metrics import f1
 from pipeline.crossfit import cross_fitted
@@ -152,7 +152,7 @@ def test_folds_spread_rare_classes_and_keep_groups_together(script):
         all(len(set(fold[groups == g])) == 1 for g in range(50))
         and (assign(strata, groups, 4, 0) == fold).all()
     )
-    with pytest.raises(Stop, match="3 rows or groups are too few to be cut in 4"):
+    with pytest.raises(UserError, match="3 rows or groups are too few to be cut in 4"):
         assign(strata[:3], np.arange(3), 4, 0)
 
 
@@ -201,7 +201,7 @@ def test_official_rows_are_stripped_and_the_two_files_ids_kept_apart(tmp_path):
 
 def test_an_attribute_without_any_label_is_named(tmp_path):
     write_official(tmp_path, labels=("", "", "x"))
-    with pytest.raises(Stop, match="Sarees/attr_1 has no label"):
+    with pytest.raises(UserError, match="Sarees/attr_1 has no label"):
         attributes.outputs(attributes.read_rows(DATA, tmp_path)[0])
 
 
@@ -216,7 +216,7 @@ def test_an_attribute_without_any_label_is_named(tmp_path):
 )
 def test_wrong_tables_are_named(tmp_path, data, says):
     write_official(tmp_path)
-    with pytest.raises(Stop, match=says):
+    with pytest.raises(UserError, match=says):
         attributes.read_rows(data, tmp_path)
 
 
@@ -232,7 +232,7 @@ def test_ids_that_would_name_another_picture_stop(tmp_path, ids, says):
     write_official(tmp_path)
     train = pd.read_csv(tmp_path / "train.csv", dtype=str)
     train.assign(id=ids).to_csv(tmp_path / "train.csv", index=False)
-    with pytest.raises(Stop, match=says):
+    with pytest.raises(UserError, match=says):
         attributes.read_rows(DATA, tmp_path)
 
 
@@ -241,10 +241,10 @@ def test_a_missing_label_column_and_a_broken_attribute_table_are_named(tmp_path)
     pd.read_csv(tmp_path / "train.csv", dtype=str).drop(columns="attr_2").to_csv(
         tmp_path / "train.csv", index=False
     )
-    with pytest.raises(Stop, match="train.csv has no column attr_2"):
+    with pytest.raises(UserError, match="train.csv has no column attr_2"):
         attributes.read_rows(DATA, tmp_path)
     (tmp_path / "category_attributes.parquet").write_text("no parquet")
-    with pytest.raises(Stop, match="cannot read Category and No_of_attribute"):
+    with pytest.raises(UserError, match="cannot read Category and No_of_attribute"):
         attributes.read_rows(DATA, tmp_path)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.errors import Stop
+from common.errors import UserError
 from common.sections import Data
 from metrics.value_f1 import best_threshold, f1
 from pipeline.folds import assign_parts
@@ -214,7 +214,7 @@ def test_a_bare_carriage_return_in_a_text_moves_no_row(tmp_path, folders, script
         {**TRAIN, **texts, "entity_value": ["1.0 inch", "2.0 foot", "3.0 gram"]},
         {**TEST, "ocr": ["x\ry", "z"]},
     )
-    script("split_files").main(["entity_ocr", "data.n_folds=2", "data.dev=0"])
+    script("split_files").main(["entity_ocr", "data.n_folds=2", "data.validation=0"])
     from common.paths import Paths
     from pipeline.load import read_folds
 
@@ -229,7 +229,7 @@ def test_a_bare_carriage_return_in_a_text_moves_no_row(tmp_path, folders, script
 
 def test_a_question_that_is_no_entity_is_named(tmp_path):
     write(tmp_path, TRAIN | {"entity_name": ["height", "colour", "width"]}, TEST)
-    with pytest.raises(Stop, match="entity_name is 'colour' at index 1; there are: width"):
+    with pytest.raises(UserError, match="entity_name is 'colour' at index 1; there are: width"):
         entity.read_rows(DATA, tmp_path)
 
 
@@ -333,7 +333,7 @@ def test_ids_are_checked():
 
 def test_spelling_and_reading_go_round():
     target = targets("12.5 gram", "8 ounce")
-    table = pd.DataFrame({"prediction": entity.spell(target, {}).prediction})
+    table = pd.DataFrame({"prediction": entity.format_answers(target, {}).prediction})
     assert table.prediction.tolist() == ["12.5 gram", "8.0 ounce"]
     assert f1(entity.read_answers(table, {}, DATA), target)["f1"] == 1
     loose = pd.DataFrame({"prediction": ["12.50  gram", "nan"]})
@@ -360,7 +360,9 @@ def test_mistakes_are_listed_with_label_and_answer():
 
 def test_labels_that_are_no_values_stop_at_once(tmp_path):
     write(tmp_path, TRAIN | {"entity_value": ["blah", "lots of it", ""]}, TEST)
-    with pytest.raises(Stop, match="no training row has a value like '12.5 gram', e.g. 'blah'"):
+    with pytest.raises(
+        UserError, match="no training row has a value like '12.5 gram', e.g. 'blah'"
+    ):
         entity.outputs(entity.read_rows(DATA, tmp_path)[0])
 
 

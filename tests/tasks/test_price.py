@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.errors import Stop
+from common.errors import UserError
 from common.sections import Data, Post
 from metrics.smape import best_shift, shift_if_worth, smape
 from networks.losses import smape_loss
@@ -107,7 +107,7 @@ def test_rows_and_targets(tmp_path):
     assert price.answer(np.array([[0.0], [9.0], [np.log1p(5)]]), outputs)[:, 0] == pytest.approx(
         [3.5, 12.000000000000002, 5]
     )
-    assert price.priors(target, outputs)[0] == pytest.approx(
+    assert price.baseline(target, outputs)[0] == pytest.approx(
         (np.log1p(3.5) + np.log1p(12.000000000000002)) / 2
     )
     assert price.score(np.array([[3.5], [6.0], [1], [1], [1]]), target, outputs) == pytest.approx(
@@ -126,7 +126,7 @@ def test_rows_and_targets(tmp_path):
 )
 def test_rows_that_are_wrong_are_refused(tmp_path, columns, says):
     write_shop(tmp_path / "shop", **columns)
-    with pytest.raises(Stop, match=says):
+    with pytest.raises(UserError, match=says):
         price.outputs(price.read_rows(DATA, tmp_path / "shop")[0])
 
 
@@ -153,7 +153,7 @@ TEST = pd.DataFrame({"sample_id": ["7", "1", "3"]})
 
 
 def test_the_submission_is_in_the_order_of_test_and_every_price_is_written_in_full():
-    spelled = price.spell(np.array([[0.1 + 0.2], [2.0], [7.25]]), {}).set_index(
+    spelled = price.format_answers(np.array([[0.1 + 0.2], [2.0], [7.25]]), {}).set_index(
         np.array(["test:3", "test:7", "test:1"])
     )
     made = price.submission(TEST, spelled, DATA, Post())

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from common.errors import Stop
-from features.words import Settings as Words
-from texts.ngrams import BLOCKS, binned, count_words, read_words, save_words
+from common.errors import UserError
+from features.ngrams import Settings as Words
+from texts.ngrams import BLOCKS, binned, count_ngrams, read_ngrams, save_ngrams
 from texts.quantities import quantities, scaled
 
 TEXTS = [
@@ -18,7 +18,7 @@ TEXTS = [
 
 @pytest.fixture
 def words():
-    return count_words(TEXTS, Words(space=4))
+    return count_ngrams(TEXTS, Words(space=4))
 
 
 def test_rows_of_words_have_length_1_and_an_empty_text_has_none(words):
@@ -39,12 +39,12 @@ def test_rows_of_words_have_length_1_and_an_empty_text_has_none(words):
 
 def test_words_come_back_as_they_were_and_only_for_their_own_rows(words, tmp_path):
     ids = np.array([f"train:{i}" for i in range(17)])
-    save_words(words, ids, tmp_path / "words.npz")
-    again = read_words(tmp_path / "words.npz", ids)
+    save_ngrams(words, ids, tmp_path / "words.npz")
+    again = read_ngrams(tmp_path / "words.npz", ids)
     assert all((again[block] != words[block]).nnz == 0 for block in BLOCKS)
     np.testing.assert_array_equal(again["numbers"], words["numbers"])
-    with pytest.raises(Stop, match="other rows"):
-        read_words(tmp_path / "words.npz", ids[::-1])
+    with pytest.raises(UserError, match="other rows"):
+        read_ngrams(tmp_path / "words.npz", ids[::-1])
 
 
 def test_binned_puts_each_number_in_one_bin_and_what_is_missing_in_its_own():

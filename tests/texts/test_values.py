@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from texts.units import ENTITIES, NAMES, UNITS
-from texts.values import UNIT_OF, Reading, normalise, normalise_all, parse, readings, spell
+from texts.values import UNIT_OF, Reading, format_value, normalise, normalise_all, parse, readings
 
 CHECK = re.compile(r"^-?\d+(\.\d+)?\s+[a-zA-Z\s]+$")  # the organisers'
 ENTITY = {unit: entity for entity, units in ENTITIES.items() for unit in units}
@@ -291,7 +291,7 @@ def test_many_at_once():
     ],
 )
 def test_spelling(number, answer):
-    assert spell(number, "litre") == answer
+    assert format_value(number, "litre") == answer
     assert parse(answer) == (number, "litre")
 
 
@@ -381,7 +381,7 @@ def test_whatever_the_text_the_answer_is_valid(text, entity):
     if answer:
         number, unit = parse(answer)
         assert CHECK.match(answer) and unit in ENTITIES[entity] and 0 < number < float("inf")
-        assert spell(number, unit) == answer == normalise(answer, entity)
+        assert format_value(number, unit) == answer == normalise(answer, entity)
     found = readings(text)
     assert all(
         0 <= start < end <= len(text) and unit in UNITS and 0 < number < float("inf")
@@ -393,7 +393,9 @@ def test_whatever_the_text_the_answer_is_valid(text, entity):
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(st.floats(0, allow_nan=False, allow_infinity=False), st.sampled_from(UNITS))
 def test_what_is_spelled_parses(number, unit):
-    assert parse(spell(number, unit)) == (number, unit) and CHECK.match(spell(number, unit))
+    assert parse(format_value(number, unit)) == (number, unit) and CHECK.match(
+        format_value(number, unit)
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@ predictions from elsewhere."""
 
 import numpy as np
 
-from common.errors import Stop
+from common.errors import UserError
 from common.questions import NUMBER
 from common.sections import Names, Section
-from common.tables import more
+from common.tables import and_more
 from features.side_tables import read_numbers
 from models.stack.leaks import leak_check
 from models.stack.second_level import PARTS, fit_linear, second_level
@@ -50,25 +50,25 @@ def first_level(job, rows, merged: dict[str, np.ndarray]) -> tuple[np.ndarray, l
     stack.train and stack.test.
 
     merged {model: (n, 1)}: the models' predictions, log1p; a training row's is out-of-fold, a test
-    row's the mean of its folds'. Stop on a number that is not positive.
+    row's the mean of its folds'. Raises UserError on a number that is not positive.
     """
     table, columns = read_numbers(job.config.data, job.config.stack, rows.id)
     wrong = np.argwhere(~(table > 0))
     if len(wrong):
         row, column = wrong[0]
-        raise Stop(
-            f"{columns[column]} is {table[row, column]} at {rows.id[row]}{more(wrong)} of the "
+        raise UserError(
+            f"{columns[column]} is {table[row, column]} at {rows.id[row]}{and_more(wrong)} of the "
             "stack's tables; a predicted price is a positive number"
         )
     names = [*merged, *columns]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise Stop(
+        raise UserError(
             f"{', '.join(sorted(twice))} is a model and a column of "
             f"{job.config.stack.train}; rename the column"
         )
     if len(names) < 2:
-        raise Stop(
+        raise UserError(
             "a stack needs two columns of predictions or more, and there are "
             f"{len(names)}: name other models before it, or tables in stack.train and stack.test"
         )
@@ -83,7 +83,7 @@ def in_logs(numbers: np.ndarray, rows) -> np.ndarray:
 
 
 def check_columns(job, rows, x: np.ndarray, names: list[str], y: np.ndarray) -> None:
-    """Stop when a column of logs x (n, m) knows too much of y (n,), or is none of its numbers; all
+    """Raises UserError when a column of logs x (n, m) knows too much of y (n,), or is none of its numbers; all
     of labelled rows, of which `rows` has the folds."""
     known = is_labelled(rows)
     foreign = set(names) - set(job.config.models)
@@ -91,7 +91,7 @@ def check_columns(job, rows, x: np.ndarray, names: list[str], y: np.ndarray) -> 
     factors = np.exp(np.median(x, 0) - np.median(y))
     for name, factor in zip(names, factors, strict=True):
         if not 1 / 3 < factor < 3:
-            raise Stop(
+            raise UserError(
                 f"{name} is {factor:.2g} times the price in the middle: a logarithm, "
                 "a rank, another currency? Predictions are to be prices"
             )

@@ -8,11 +8,11 @@ from models.stack.second_level import fit_linear
 
 
 def leak_check(x, names, y, fold, foreign, trusted) -> None:
-    """Stop when a column of logs x (n, k) knows more of y (n,) than out-of-fold predictions do.
+    """Raises UserError when a column of logs x (n, k) knows more of y (n,) than out-of-fold predictions do.
     What is trusted may know the price; that it saw a fold, or one end of the table, is never
     taken."""
     if unknown := set(trusted) - set(names) - set(NAMES):
-        raise errors.Stop(
+        raise errors.UserError(
             f"stack.trust: no column {', '.join(sorted(unknown))}; there are: {', '.join(names)}"
         )
     found = {
@@ -22,7 +22,7 @@ def leak_check(x, names, y, fold, foreign, trusted) -> None:
         for name, what in suspicions(x, names, y, fold, foreign).items()
     }
     if found := {name: what for name, what in found.items() if what}:
-        raise errors.Stop(
+        raise errors.UserError(
             "these columns know too much to be out-of-fold predictions:\n  "
             + "\n  ".join(f"{name}: {'; '.join(what)}" for name, what in found.items())
             + "\n  leave them out; where you know why one knows the price and it is "

@@ -12,9 +12,9 @@ from math import fsum
 import numpy as np
 import pandas as pd
 
-from common.errors import Stop
+from common.errors import UserError
 from common.questions import CLASSES
-from common.tables import FIXED, distinct, group_column, id_problems, read_csv
+from common.tables import FIXED, group_column, id_problems, read_csv, require_distinct
 from images.names import image_names
 from metrics import f1
 from tasks.attributes import offsets
@@ -43,23 +43,23 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
         else label_columns(folder / data.attributes, wanted)
     )
     if absent := sorted({c for columns in labels.values() for c in columns} - set(train)):
-        raise Stop(
+        raise UserError(
             f"{folder / data.train} has no column {', '.join(absent)}; it has: {', '.join(train)}"
         )
     every = [c for columns in labels.values() for c in columns]
     if wrong := {*FIXED, data.id} & {*every} if not category else set():
-        raise Stop(
+        raise UserError(
             f"data.labels: {', '.join(sorted(wrong))} is the name of a column that "
             f"folds.csv needs; rename it in {folder / data.train}"
         )
     if not category and len(set(every)) < len(every):
-        raise Stop("data.labels names a column twice")
+        raise UserError("data.labels names a column twice")
     parts = []
     for split, table, pattern in (
         ("train", train, data.train_image),
         ("test", test, data.test_image),
     ):
-        distinct(table, data.id, folder / getattr(data, split))
+        require_distinct(table, data.id, folder / getattr(data, split))
         mine = table[table[data.category_column].isin(wanted)] if category else table
         if mine.empty:
             there = (
@@ -68,7 +68,7 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
                 if category
                 else ""
             )
-            raise Stop(
+            raise UserError(
                 f"{folder / getattr(data, split)} has no row of category {', '.join(wanted)}{there}"
             )
         part = {
@@ -91,30 +91,30 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
 def label_columns(file, categories) -> dict[str, list[str]]:
     """{category: [attr_1 .. attr_k]} as the organisers' table of attributes says."""
     if not file.exists():
-        raise Stop(f"no {file}: put it there, or name the label columns in data.labels")
+        raise UserError(f"no {file}: put it there, or name the label columns in data.labels")
     try:
         table = pd.read_parquet(file, columns=["Category", "No_of_attribute"])
     except (
         Exception
     ) as error:  # pyarrow has its own, for files that are no parquet and for missing columns
-        raise Stop(
+        raise UserError(
             f"cannot read Category and No_of_attribute from {file}: "
             f"{' '.join(str(error).split())[:150]}"
         ) from None
     counts = dict(zip(table.Category.str.strip(), table.No_of_attribute, strict=True))
     if unknown := [c for c in categories if c not in counts]:
-        raise Stop(
+        raise UserError(
             f"data.categories: {unknown[0]!r} is not in {file}; there are: {', '.join(counts)}"
         )
     return {c: [f"attr_{i + 1}" for i in range(counts[c])] for c in categories}
 
 
 def outputs(rows: pd.DataFrame) -> Outputs:
-    """{attribute: its classes, sorted}, from the labels. Stop on an attribute that no row is
+    """{attribute: its classes, sorted}, from the labels. Raises UserError on an attribute that no row is
     labelled for."""
     found = {c: sorted(set(rows[c]) - {""}) for c in rows if c not in FIXED}
     if empty := [name for name, classes in found.items() if not classes]:
-        raise Stop(
+        raise UserError(
             f"attribute {empty[0]} has no label in any training row; leave it out of "
             "data.labels or its category "
             "out of data.categories"
@@ -186,7 +186,7 @@ def slices(outputs: Outputs) -> list[slice]:
     ]
 
 
-def priors(target: np.ndarray, outputs: Outputs) -> np.ndarray:
+def baseline(target: np.ndarray, outputs: Outputs) -> np.ndarray:
     """Class frequencies (k,) of the labelled rows: the answer where there is no picture; uniform
     where nothing is labelled."""
     counts = [
@@ -261,12 +261,12 @@ def score_at_size(
     return float(np.mean([score(answer[r], target[r], outputs) for r in rows]))
 
 
-def score_draws(
+def score_replicates(
     answer: np.ndarray, target: np.ndarray, outputs: Outputs, weights: np.ndarray
 ) -> np.ndarray:
     """The score (b,) where row i counts weights[:, i] times, weights (b, n) whole numbers."""
     parts = {
-        name: f1.hm_draws(answer[:, a], target[:, a], len(classes), weights)
+        name: f1.hm_replicates(answer[:, a], target[:, a], len(classes), weights)
         for a, (name, classes) in enumerate(outputs.items())
     }
     return np.array(
@@ -290,7 +290,7 @@ def official_mean(values: dict[str, float]) -> float:
 def table(
     answer: np.ndarray, target: np.ndarray, outputs: Outputs, pred: np.ndarray | None = None
 ) -> dict[str, dict]:
-    """The seed's table {attribute: {val_loss, accuracy, weighted_f1, micro_f1, macro_f1, hm}};
+    """The published notebook's table {attribute: {val_loss, accuracy, weighted_f1, micro_f1, macro_f1, hm}};
     val_loss needs pred (n, k)."""
     found = {}
     for a, (name, s) in enumerate(zip(outputs, slices(outputs), strict=True)):
@@ -308,7 +308,7 @@ def table(
     return found
 
 
-def spell(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
+def format_answers(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
     """The answers (n, a) as classes by name, a column per attribute."""
     return pd.DataFrame(
         {
@@ -321,7 +321,7 @@ def spell(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
 def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.DataFrame:
     """The organisers' table, in the order of test.csv.
 
-    test: the raw test.csv. answers: `spell`'s table with the rows' ids as its index. With
+    test: the raw test.csv. answers: `format_answers`'s table with the rows' ids as its index. With
     categories: id, Category, len, attr_1 .. attr_10, the columns that a category does not use
     filled with post.filler; else id and the label columns.
     """

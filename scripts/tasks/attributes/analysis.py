@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from common.errors import Stop
+from common.errors import UserError
 from tasks.attributes import label_columns
 from tasks.raw import Raw, Tables
 
@@ -50,7 +50,7 @@ def labels(raw: Raw) -> dict[str, pd.DataFrame]:
         else label_columns(raw.folder / data.attributes, wanted)
     )
     if absent := sorted({c for names in columns.values() for c in names} - set(train)):
-        raise Stop(
+        raise UserError(
             f"{raw.folder / data.train} has no column {', '.join(absent)}; it has: "
             f"{', '.join(train)}"
         )

@@ -11,12 +11,12 @@ import re
 import numpy as np
 import pandas as pd
 
-from common.errors import Stop
+from common.errors import UserError
 from common.log import log
 from common.questions import VALUE
-from common.tables import distinct, group_column, id_problems, more, read_csv
+from common.tables import and_more, group_column, id_problems, read_csv, require_distinct
 from images.names import image_names
-from metrics.value_f1 import best_threshold, f1, f1_draws
+from metrics.value_f1 import best_threshold, f1, f1_replicates
 from tasks.entity.prompts import pattern, prompt, refine_prompt  # noqa: F401, verbs of this task
 from texts.units import ENTITIES, UNITS
 from texts.value_codes import (
@@ -30,7 +30,7 @@ from texts.value_codes import (
     pack,
     same,
 )
-from texts.values import normalise_all, parse, spell as spell_value
+from texts.values import format_value, normalise_all, parse
 
 ASKS, MODE, SCORE, RANGE, BASELINE = VALUE, "max", "f1", (0, 1), "nothing"
 OFFICIAL, EMPTY = (
@@ -45,10 +45,10 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
     image, group, question, category, text where rows have one, value. A training file without ids
     has its row numbers.
 
-    Stop on a question that is no entity, and on a table without rows.
+    Raises UserError on a question that is no entity, and on a table without rows.
     """
     if len(data.labels) != 1 or not data.question:
-        raise Stop(
+        raise UserError(
             f"data.labels={', '.join(data.labels)}, data.question={data.question}: they "
             "name the column of the value and the column "
             "of what is asked, e.g. data.labels=entity_value data.question=entity_name"
@@ -74,19 +74,19 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
         )
         if known and data.id not in table:
             table[data.id] = np.arange(len(table)).astype(str)
-        distinct(table, data.id, folder / name)
+        require_distinct(table, data.id, folder / name)
         table = (
             table[table[data.category_column].isin(data.categories)] if data.categories else table
         )
         if table.empty:
-            raise Stop(
+            raise UserError(
                 f"{folder / name} has no "
                 f"row{' of category ' + ', '.join(data.categories) if data.categories else ''}"
             )
         if len(wrong := table[~table[data.question].isin(NAMES)]):
-            raise Stop(
+            raise UserError(
                 f"{folder / name}: {data.question} is {wrong[data.question].iloc[0]!r} at "
-                f"{data.id} {wrong[data.id].iloc[0]}{more(wrong)}; "
+                f"{data.id} {wrong[data.id].iloc[0]}{and_more(wrong)}; "
                 f"there are: {', '.join(NAMES)}"
             )
         part = {
@@ -103,11 +103,11 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
 
 
 def outputs(rows: pd.DataFrame) -> Outputs:
-    """{entity: its units} of the entities asked for. Stop when no training row has a value."""
+    """{entity: its units} of the entities asked for. Raises UserError when no training row has a value."""
     values = rows.value[rows.value != ""]
     odd = values[~values.map({text: bool(parse(text)) for text in set(values)}).astype(bool)]
     if len(odd) == len(values):
-        raise Stop(
+        raise UserError(
             "no training row has a value like '12.5 "
             f"gram'{f', e.g. {odd.iloc[0]!r}' if len(odd) else ''}; look at data.labels"
         )
@@ -164,7 +164,7 @@ def strata(target: np.ndarray) -> np.ndarray:
     return target[:, 1].astype(int)
 
 
-def priors(target: np.ndarray, outputs: Outputs) -> np.ndarray:
+def baseline(target: np.ndarray, outputs: Outputs) -> np.ndarray:
     """The answer without looking (3 SLOTS,): none."""
     return pack([[]], NAMES[:1])[0]
 
@@ -239,11 +239,11 @@ def score_at_size(answer: np.ndarray, target: np.ndarray, outputs: Outputs, n: i
     return score(answer, target, outputs)
 
 
-def score_draws(
+def score_replicates(
     answer: np.ndarray, target: np.ndarray, outputs: Outputs, weights: np.ndarray
 ) -> np.ndarray:
     """F1 (b,) where row i counts weights[:, i] times, weights (b, n) whole numbers."""
-    return f1_draws(answer, target, weights)
+    return f1_replicates(answer, target, weights)
 
 
 def table(
@@ -257,12 +257,12 @@ def table(
     }
 
 
-def spell(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
+def format_answers(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
     """The values (n, 2) as a submission writes them, "" where there is none."""
     return pd.DataFrame(
         {
             "prediction": [
-                spell_value(number, UNITS[int(code) % WIDTH]) if code >= 0 else ""
+                format_value(number, UNITS[int(code) % WIDTH]) if code >= 0 else ""
                 for number, code in answer
             ]
         }
@@ -277,7 +277,7 @@ def mistakes(
     wrong = np.flatnonzero(
         (target[:, 1] >= 0) & ~same(answer, target) & (has_value(target) | (answer[:, 1] >= 0))
     )
-    spelt = spell(answer[wrong], outputs).prediction.to_numpy()
+    spelt = format_answers(answer[wrong], outputs).prediction.to_numpy()
     return (
         rows[["id", "question", "image", "value"]]
         .iloc[wrong]
@@ -287,7 +287,7 @@ def mistakes(
 
 
 def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.DataFrame:
-    """id and prediction in the order of test.csv. answers: `spell`'s table with the rows' ids as
+    """id and prediction in the order of test.csv. answers: `format_answers`'s table with the rows' ids as
     its index."""
     return pd.DataFrame(
         {
@@ -325,6 +325,6 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
             units = f"{entity}: {', '.join(ENTITIES[entity])}" if why.startswith("in") else ""
             found.append(
                 f"prediction is {row.prediction!r} at {data.id} "
-                f"{row[data.id]}{more(wrong)}; it must be {why}{units}"
+                f"{row[data.id]}{and_more(wrong)}; it must be {why}{units}"
             )
     return found

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from common.errors import Stop
+from common.errors import UserError
 from tasks.raw import SPREAD, Raw, Tables, counted, listed, spread
 from texts.units import ENTITIES
 from texts.values import parse, readings
@@ -22,7 +22,7 @@ ONE, FOREIGN, NONE, RANGE, OTHER = KINDS = (
 
 def needs(data) -> dict[str, list[str]]:
     if len(data.labels) != 1 or not data.question:
-        raise Stop(
+        raise UserError(
             f"data.labels={', '.join(data.labels)}, data.question={data.question}: they "
             "name the column of the value and the column "
             "of what is asked, e.g. data.labels=entity_value data.question=entity_name"

@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 
 from metrics import bootstrap, calibration
-from metrics.value_f1 import f1, judge
+from metrics.value_f1 import confusion_counts, f1
 from page import charts
 from page.blocks import Figure, Note, Table, Verdict
 from texts.units import FACTORS, UNITS
 from texts.value_codes import NAMES, NONE, OTHER, SLOTS, WIDTH, has_value, same
-from texts.values import spell
+from texts.values import format_value
 
 NAMED = 12  # rows of a long table
 KINDS = (
@@ -147,10 +147,10 @@ def of_entities(view, answer, target) -> list:
 def entity_interval(view, answer, target, name: str, score: float) -> tuple[float, float]:
     """The 95 % interval of an entity's F1."""
     own = target[:, 1] // WIDTH == NAMES.index(name)
-    weights = bootstrap.draw_rows(view.rows.group[view.labelled][own])
+    weights = bootstrap.draw_replicates(view.rows.group[view.labelled][own])
     return bootstrap.interval(
         score,
-        view.rows.task.score_draws(answer[own], target[own], view.rows.outputs, weights),
+        view.rows.task.score_replicates(answer[own], target[own], view.rows.outputs, weights),
         view.rows.task.RANGE,
     )
 
@@ -203,7 +203,7 @@ def kinds(answer: np.ndarray, target: np.ndarray, pred: np.ndarray) -> np.ndarra
 
 def mistakes(answer: np.ndarray, target: np.ndarray, pred: np.ndarray) -> Table:
     """How often each kind of mistake is made, and what F1 would be without it."""
-    kind, (tp, fp, fn) = kinds(answer, target, pred), judge(answer, target).sum(0)
+    kind, (tp, fp, fn) = kinds(answer, target, pred), confusion_counts(answer, target).sum(0)
     lines = []
     for k, name in enumerate(KINDS):
         if n := int((kind == k).sum()):
@@ -312,7 +312,7 @@ def value(label: np.ndarray) -> str:
         if label[1] < 0 or unit == NONE
         else "no one value"
         if unit == OTHER
-        else spell(label[0], UNITS[unit])
+        else format_value(label[0], UNITS[unit])
     )
 
 

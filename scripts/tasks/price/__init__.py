@@ -9,9 +9,9 @@ the bounds that the training prices give to answers.
 import numpy as np
 import pandas as pd
 
-from common.errors import Stop
+from common.errors import UserError
 from common.questions import NUMBER
-from common.tables import distinct, group_column, id_problems, more, read_csv
+from common.tables import and_more, group_column, id_problems, read_csv, require_distinct
 from images.names import image_names
 from metrics.smape import shift_if_worth, smape, terms
 
@@ -27,11 +27,11 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
     """The rows, train then test, and the names of the files read. Columns: id "train:12", split,
     image, group, text, price.
 
-    Stop on a price that is no positive number; an empty one is not known, and its row is predicted
+    Raises UserError on a price that is no positive number; an empty one is not known, and its row is predicted
     but not learnt from.
     """
     if len(data.labels) != 1:
-        raise Stop(
+        raise UserError(
             f"data.labels is {', '.join(data.labels) or 'empty'}; a price is one column, "
             "e.g. data.labels=price"
         )
@@ -44,17 +44,17 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
         table = read_csv(
             folder / name, [data.id, *data.text, *((*data.labels, *group) if known else ())]
         )
-        distinct(table, data.id, folder / name)
+        require_distinct(table, data.id, folder / name)
         if table.empty:
-            raise Stop(f"{folder / name} has no row")
+            raise UserError(f"{folder / name} has no row")
         price = table[data.labels[0]] if known else pd.Series("", table.index)
         number = pd.to_numeric(price.where(price != ""), errors="coerce")
         wrong = price[(price != "") & ~((number > 0) & np.isfinite(number))]
         if len(wrong):
-            raise Stop(
+            raise UserError(
                 f"{folder / name}: {data.labels[0]} is {wrong.iloc[0]!r} at {data.id} "
                 f"{table[data.id][wrong.index[0]]}"
-                f"{more(wrong)}; a price is a positive number: make the cell empty where "
+                f"{and_more(wrong)}; a price is a positive number: make the cell empty where "
                 "it is not known"
             )
         parts.append(
@@ -70,7 +70,7 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
             )
         )
         if data.text and not (parts[-1].text != "").any():
-            raise Stop(
+            raise UserError(
                 f"{folder / name}: {', '.join(data.text)} is empty in every row; name the "
                 "columns of text in data.text"
             )
@@ -87,12 +87,12 @@ def paragraphs(table: pd.DataFrame, columns) -> pd.Series:
 
 
 def outputs(rows: pd.DataFrame) -> Outputs:
-    """{"price": [lowest, highest]} of the training rows. Stop when no row has a price."""
+    """{"price": [lowest, highest]} of the training rows. Raises UserError when no row has a price."""
     price = pd.to_numeric(rows.price[rows.price != ""])
     if price.empty:
-        raise Stop("no training row has a price; look at data.labels")
+        raise UserError("no training row has a price; look at data.labels")
     if price.min() == price.max():
-        raise Stop(
+        raise UserError(
             f"every training price is {price.min():g}: there is nothing to learn; look at "
             "data.labels"
         )
@@ -110,14 +110,14 @@ def encode(rows: pd.DataFrame, outputs: Outputs) -> np.ndarray:
 
 
 def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
-    """log1p prices (n, 1) of a table in the organisers' columns; -1 where a cell is empty. Stop on
+    """log1p prices (n, 1) of a table in the organisers' columns; -1 where a cell is empty. Raises UserError on
     one that is no price."""
     found, text = log_prices(table[data.labels[0]]), table[data.labels[0]]
     wrong = table[(found[:, 0] < 0) & (text != "")]
     if len(wrong):
-        raise Stop(
+        raise UserError(
             f"{data.labels[0]} is {wrong[data.labels[0]].iloc[0]!r} at {data.id} "
-            f"{wrong[data.id].iloc[0]}{more(wrong)}; "
+            f"{wrong[data.id].iloc[0]}{and_more(wrong)}; "
             "it must be a positive number, or empty"
         )
     return found
@@ -147,7 +147,7 @@ def strata(target: np.ndarray) -> np.ndarray:
     return np.where(known, np.searchsorted(edges, target[:, 0], side="right"), -1)
 
 
-def priors(target: np.ndarray, outputs: Outputs) -> np.ndarray:
+def baseline(target: np.ndarray, outputs: Outputs) -> np.ndarray:
     """The median (1,) of the known rows: the answer for a row that cannot be read, and the
     baseline."""
     known = target[target >= 0]
@@ -211,7 +211,7 @@ def score_at_size(answer: np.ndarray, target: np.ndarray, outputs: Outputs, n: i
     return score(answer, target, outputs)
 
 
-def score_draws(
+def score_replicates(
     answer: np.ndarray, target: np.ndarray, outputs: Outputs, weights: np.ndarray
 ) -> np.ndarray:
     """SMAPE (b,) where row i counts weights[:, i] times (b, n); nan where no row with a price
@@ -242,13 +242,13 @@ def table(
     }
 
 
-def spell(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
+def format_answers(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
     """The answers (n, 1) as a submission writes them."""
     return pd.DataFrame({"price": answer[:, 0]})
 
 
 def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.DataFrame:
-    """id and price in the order of test.csv. answers: `spell`'s table with the rows' ids as its
+    """id and price in the order of test.csv. answers: `format_answers`'s table with the rows' ids as its
     index."""
     return pd.DataFrame(
         {
@@ -269,7 +269,7 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
     found = (
         [
             f"{columns[1]} is {wrong[columns[1]].iloc[0]!r} at {data.id} "
-            f"{wrong[data.id].iloc[0]}{more(wrong)}; "
+            f"{wrong[data.id].iloc[0]}{and_more(wrong)}; "
             "it must be a positive number"
         ]
         if len(wrong)

@@ -4,7 +4,7 @@ different prices, how long texts are."""
 import numpy as np
 import pandas as pd
 
-from common.errors import Stop
+from common.errors import UserError
 from metrics.smape import smape
 from tasks.price import paragraphs
 from tasks.raw import Raw, Tables, counted, listed, spread
@@ -16,7 +16,7 @@ FENCE = 1.5  # Tukey's: an outlier is so many interquartile ranges of log1p outs
 
 def needs(data) -> dict[str, list[str]]:
     if len(data.labels) != 1:
-        raise Stop(
+        raise UserError(
             f"data.labels is {', '.join(data.labels) or 'empty'}; a price is one column, "
             "e.g. data.labels=price"
         )

@@ -9,8 +9,8 @@ from pydantic import Field
 from common.log import log, progress
 from common.questions import NUMBER
 from common.sections import Count, NonNegative, Positive, Share
-from networks.device import autocast, device, precision
-from networks.distributed import gathered, share
+from networks.device import autocast, precision, use_device
+from networks.distributed import all_gather_rows, shard
 from networks.settings import FineTuning
 from texts.quantities import quantities, scaled
 
@@ -36,15 +36,15 @@ class Settings(FineTuning):
 
 
 def weights(config):
-    return [f"text:{config.text.model}"]
+    return [f"text:{config.transformer.model}"]
 
 
 class Reader:
     """The rows as the network reads them: token ids and standardised quantities, on the device
     batch by batch."""
 
-    def __init__(self, tokenizer, settings, rows, where, use: np.ndarray):
-        self.where, self.tokenizer = where, tokenizer
+    def __init__(self, tokenizer, settings, rows, device, use: np.ndarray):
+        self.device, self.tokenizer = device, tokenizer
         texts = [rows.text[i] for i in use]
         ids = self.tokenizer(texts, truncation=True, max_length=settings.max_length, verbose=False)[
             "input_ids"
@@ -66,14 +66,14 @@ class Reader:
             {"input_ids": [self.ids[i] for i in use.tolist()]}, return_tensors="pt"
         )
         return (
-            batch["input_ids"].to(self.where),
-            batch["attention_mask"].to(self.where),
-            torch.as_tensor(self.numbers[use], device=self.where),
+            batch["input_ids"].to(self.device),
+            batch["attention_mask"].to(self.device),
+            torch.as_tensor(self.numbers[use], device=self.device),
         )
 
 
 def fit(job, k: int, rows, file) -> dict:
-    """Train text_<k> on the rows outside fold k and write its best weights. Gives the history."""
+    """Train transformer_<k> on the rows outside fold k and write its best weights. Gives the history."""
     from functools import partial
 
     import torch
@@ -81,32 +81,32 @@ def fit(job, k: int, rows, file) -> dict:
     from networks.training import Trainer, length_batches
     from networks.weights import save_weights
 
-    settings, run, seed = job.config.text, job.config.run, job.config.data.seed
-    train, dev = rows.fitting(k, dev=False), rows.fitting(k, dev=True)
+    settings, run, seed = job.config.transformer, job.config.run, job.config.data.seed
+    train, validation = rows.training(k), rows.validating(k)
     target = torch.as_tensor(rows.target[:, 0], dtype=torch.float32)
-    with device(run) as where:
+    with use_device(run) as device:
         torch.manual_seed(seed + k)
         net, reader, weights = build(
-            job, rows, where, np.concatenate([train, dev]), pretrained=True
+            job, rows, device, np.concatenate([train, validation]), pretrained=True
         )
         with torch.no_grad():
             net.head.bias.fill_(float(np.median(rows.target[train])))
         log(
-            member=f"text_{k}",
+            member=f"transformer_{k}",
             train=len(train),
-            dev=len(dev),
+            validation=len(validation),
             tokens=float(reader.length[train].mean()),
         )
 
         def load(groups, epoch, first):
-            for group in map(share, groups[first:]):
-                yield (*reader.take(group), target[group].to(where)) if len(group) else ()
+            for group in map(shard, groups[first:]):
+                yield (*reader.take(group), target[group].to(device)) if len(group) else ()
 
         def loss(forward, data, part, batch, step):
-            ids, mask, extra, wanted = (x[part] for x in data)
+            ids, mask, extra, idx = (x[part] for x in data)
             pred = forward(ids, mask, extra)[:, 0].float()
             return torch.nn.functional.smooth_l1_loss(
-                pred, wanted, beta=settings.beta, reduction="sum"
+                pred, idx, beta=settings.beta, reduction="sum"
             ) / len(batch)
 
         trainer = Trainer(
@@ -114,10 +114,10 @@ def fit(job, k: int, rows, file) -> dict:
             net.groups(settings),
             settings,
             run,
-            where,
+            device,
             seed * 1000 + k,
-            job.paths.checkpoint(f"text_{k}"),
-            job.key(job.paths.model(f"text_{k}")),
+            job.paths.checkpoint(f"transformer_{k}"),
+            job.key(job.paths.model(f"transformer_{k}")),
             rows.task.MODE,
             partial(length_batches, length=reader.length),
         )
@@ -126,8 +126,11 @@ def fit(job, k: int, rows, file) -> dict:
             load,
             loss,
             lambda net: (
-                rows.score(gathered(answers(net, reader, share(dev), run, where)), dev)
-                if len(dev)
+                rows.score(
+                    all_gather_rows(answers(net, reader, shard(validation), run, device)),
+                    validation,
+                )
+                if len(validation)
                 else None
             ),
         )
@@ -135,30 +138,30 @@ def fit(job, k: int, rows, file) -> dict:
     return {"history": history, "weights": weights}
 
 
-def predict(job, k: int, rows, wanted) -> np.ndarray:
-    """log1p prices (m, 1) of the rows `wanted` (m,)."""
+def predict(job, k: int, rows, idx) -> np.ndarray:
+    """log1p prices (m, 1) of the rows `idx` (m,)."""
     from networks.weights import load_strict, read_weights
 
-    file = job.paths.model(f"text_{k}")
-    with device(job.config.run) as where:
-        net, reader, _ = build(job, rows, where, wanted, pretrained=False)
+    file = job.paths.model(f"transformer_{k}")
+    with use_device(job.config.run) as device:
+        net, reader, _ = build(job, rows, device, idx, pretrained=False)
         load_strict(net, read_weights(file), file)
-        return answers(net, reader, wanted, job.config.run, where)
+        return answers(net, reader, idx, job.config.run, device)
 
 
-def build(job, rows, where, use, pretrained: bool):
+def build(job, rows, device, use, pretrained: bool):
     """A TextNet on the device, a Reader of the rows `use`, and the first weights by name for the
     record."""
     from networks.finetune import load_text_model
     from networks.text import TextNet
 
-    settings = job.config.text
+    settings = job.config.transformer
     model, tokenizer, weights = load_text_model(settings.model, job.config.run.weights, pretrained)
-    reader = Reader(tokenizer, settings, rows, where, use)
-    return TextNet(model, reader.numbers.shape[1], settings.dropout).to(where), reader, weights
+    reader = Reader(tokenizer, settings, rows, device, use)
+    return TextNet(model, reader.numbers.shape[1], settings.dropout).to(device), reader, weights
 
 
-def answers(net, reader: Reader, use, run, where, batch: int = 64) -> np.ndarray:
+def answers(net, reader: Reader, use, run, device, batch: int = 64) -> np.ndarray:
     """log1p prices (m, 1) float32 of row numbers `use` (m,), read longest first."""
     import torch
 
@@ -167,7 +170,7 @@ def answers(net, reader: Reader, use, run, where, batch: int = 64) -> np.ndarray
         use[np.argsort(-reader.length[use], kind="stable")],
         np.zeros((len(reader.length), 1), np.float32),
     )
-    with torch.inference_mode(), autocast(where, precision(run, where)):
+    with torch.inference_mode(), autocast(device, precision(run, device)):
         for i in progress(range(0, len(order), batch), "texts"):
             out[order[i : i + batch]] = (
                 net(*reader.take(order[i : i + batch])).float().cpu().numpy()

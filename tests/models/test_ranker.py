@@ -1,4 +1,4 @@
-"""The reader: what candidates a text has, what is usual, which labels it may know, and that it
+"""The ranker: what candidates a text has, what is usual, which labels it may know, and that it
 learns to choose."""
 
 from types import SimpleNamespace
@@ -11,9 +11,9 @@ from hypothesis import example, given, strategies as st
 from common.rows import Rows
 from common.sections import Data
 from metrics.value_f1 import f1
-from models import reader
-from models.reader import Settings as Reader
-from models.reader.candidates import (
+from models import ranker
+from models.ranker import Settings as Reader
+from models.ranker.candidates import (
     AFTER,
     BARE,
     BESIDE,
@@ -29,7 +29,15 @@ from models.reader.candidates import (
     read_lines,
     text_lines,
 )
-from models.reader.typical import ALIKE, SHARES, Usual, alike, alike_columns, group_numbers, spaces
+from models.ranker.label_stats import (
+    SHARES,
+    SIMILAR,
+    LabelStats,
+    group_numbers,
+    similar_text_columns,
+    similar_texts,
+    spaces,
+)
 from tasks import entity
 from texts import value_codes as slots
 from texts.units import UNITS
@@ -149,7 +157,7 @@ def targets(*values, question="item_weight"):
 
 def test_usual_units_and_values_are_those_of_the_group_first():
     group = group_numbers(["tea", "tea", "tea", "nut", "nut", "nut", "nut", "new"], 8)
-    usual = Usual(
+    usual = LabelStats(
         targets(
             "1.0 ounce",
             "1.0 ounce",
@@ -174,7 +182,7 @@ def test_usual_units_and_values_are_those_of_the_group_first():
         and x["size in group"][0] > x["size in group"][2]
     )
     assert np.isfinite(
-        Usual(np.zeros((0, 2)), np.zeros(0)).columns(code, number, group[:3])[:, :8]
+        LabelStats(np.zeros((0, 2)), np.zeros(0)).columns(code, number, group[:3])[:, :8]
     ).all()
 
 
@@ -182,14 +190,14 @@ def test_rows_alike_are_of_the_source_and_of_the_same_key():
     space = spaces(
         ["yankee candle sunny", "yankee candle rose", "yankee candle sunny", "yankee candle sunny"]
     )
-    at, cosine = alike(space, np.array([0, 0, 0, 1]), np.array([1, 2, 3]), np.array([0, 3]))
+    at, cosine = similar_texts(space, np.array([0, 0, 0, 1]), np.array([1, 2, 3]), np.array([0, 3]))
     assert (
         at[0, :2].tolist() == [2, 1]
         and cosine[0, 0] > 0.999
         and 0.9 > cosine[0, 1] > 0 == cosine[0, 2]
     )
     assert at[1, 0] == 3 and cosine[1, 1] == 0
-    said = alike_columns(
+    said = similar_text_columns(
         targets("5.0 gram", "7.0 gram", "5.0 gram", "5.0 gram")[at],
         cosine,
         np.array([0, 0]),
@@ -197,21 +205,21 @@ def test_rows_alike_are_of_the_source_and_of_the_same_key():
         targets("5.0 gram", "8.0 gram")[:, 1],
     )
     assert (
-        said[0, ALIKE.index("cosine of same")] == pytest.approx(1, abs=1e-5)
-        and said[1, ALIKE.index("cosine of same")] == 0
+        said[0, SIMILAR.index("cosine of same")] == pytest.approx(1, abs=1e-5)
+        and said[1, SIMILAR.index("cosine of same")] == 0
     )
-    assert said[1, ALIKE.index("share of unit")] > 0.9
-    assert not alike(None, np.zeros(2), np.array([0]), np.array([1]))[1].any()
+    assert said[1, SIMILAR.index("share of unit")] > 0.9
+    assert not similar_texts(None, np.zeros(2), np.array([0]), np.array([1]))[1].any()
 
 
 def test_probabilities_of_a_row_sum_to_one_and_none_is_right_where_no_other_is():
     row = np.array([0, 0, 1, 1, 1])
     assert np.add.reduceat(
-        reader.softmax(np.array([1.0, 900, -5, 0, 2]), row), [0, 2]
+        ranker.softmax(np.array([1.0, 900, -5, 0, 2]), row), [0, 2]
     ) == pytest.approx([1, 1])
     c = gather([lines("5 g"), lines("6 g 7 g")], ["item_weight"] * 2, [[], []], [[], []])
-    assert reader.is_right(c, targets("5.0 gram", "8.0 gram")).tolist() == [1, 0, 0, 0, 1]
-    assert reader.is_right(c, targets("5.0 ounce", "")).tolist() == [0, 1, 0, 0, 1]
+    assert ranker.is_right(c, targets("5.0 gram", "8.0 gram")).tolist() == [1, 0, 0, 0, 1]
+    assert ranker.is_right(c, targets("5.0 ounce", "")).tolist() == [0, 1, 0, 0, 1]
 
 
 def sample(n=240):
@@ -250,43 +258,43 @@ def job_in(folder, **settings):
         folder="entity",
     )
     return SimpleNamespace(
-        config=SimpleNamespace(data=data, reader=Reader(rounds=40, seeds=1, **settings)),
+        config=SimpleNamespace(data=data, ranker=Reader(rounds=40, seeds=1, **settings)),
         paths=SimpleNamespace(model=lambda member: folder / f"{member}.safetensors"),
     )
 
 
 def test_it_learns_which_of_two_weights_is_the_net_one(tmp_path):
     rows, job = sample(), job_in(tmp_path)
-    record = reader.fit(job, 1, rows, job.paths.model("reader_1"))
-    wanted = np.flatnonzero(rows.fold == 1)
-    pred = reader.predict(job, 1, rows, wanted)
-    assert f1(pred[:, :2], rows.target[wanted])["f1"] > 0.9
-    assert pred.shape == (len(wanted), 3 * slots.SLOTS) and (pred[:, 2::3].sum(1) <= 1 + 1e-6).all()
-    assert set(record["gain"]) == set(reader.READS)
+    record = ranker.fit(job, 1, rows, job.paths.model("ranker_1"))
+    idx = np.flatnonzero(rows.fold == 1)
+    pred = ranker.predict(job, 1, rows, idx)
+    assert f1(pred[:, :2], rows.target[idx])["f1"] > 0.9
+    assert pred.shape == (len(idx), 3 * slots.SLOTS) and (pred[:, 2::3].sum(1) <= 1 + 1e-6).all()
+    assert set(record["gain"]) == set(ranker.READS)
 
 
 def test_no_label_of_its_own_fold_is_known_to_a_row(tmp_path, monkeypatch):
-    rows, job, seen, columns = sample(60), job_in(tmp_path), [], reader.columns
+    rows, job, seen, columns = sample(60), job_in(tmp_path), [], ranker.columns
     monkeypatch.setattr(
-        reader,
+        ranker,
         "columns",
-        lambda texts, rows, wanted, source, *more: (
-            seen.append((wanted, source)) or columns(texts, rows, wanted, source, *more)
+        lambda texts, rows, idx, source, *more: (
+            seen.append((idx, source)) or columns(texts, rows, idx, source, *more)
         ),
     )
-    reader.fit(job, 1, rows, job.paths.model("reader_1"))
+    ranker.fit(job, 1, rows, job.paths.model("ranker_1"))
     assert (
         len(seen) == 4
-        and sorted(np.concatenate([wanted for wanted, _ in seen])) == rows.labelled(1).tolist()
+        and sorted(np.concatenate([idx for idx, _ in seen])) == rows.labelled(1).tolist()
     )  # two folds, each halved
-    for wanted, source in seen:
-        assert not {1} & set(rows.fold[source]) and not set(rows.group[wanted]) & set(
+    for idx, source in seen:
+        assert not {1} & set(rows.fold[source]) and not set(rows.group[idx]) & set(
             rows.group[source]
         )
-    before = job.paths.model("reader_1").read_bytes()
+    before = job.paths.model("ranker_1").read_bytes()
     rows.target[rows.fold == 1, 0] = 3.0
-    reader.fit(job, 1, rows, job.paths.model("reader_1"))
-    assert job.paths.model("reader_1").read_bytes() == before
+    ranker.fit(job, 1, rows, job.paths.model("ranker_1"))
+    assert job.paths.model("ranker_1").read_bytes() == before
 
 
 def test_further_labels_are_of_other_pictures(folders):
@@ -298,9 +306,9 @@ def test_further_labels_are_of_other_pictures(folders):
         "image_link,group_id,entity_name,entity_value\na,7,width,1.0 inch\nb,7,width,2.0 "
         "inch\nc,7,width,3.0 inch\n"
     )
-    target, group = reader.further_labels(job_in(folders, labels="labels.csv").config)
+    target, group = ranker.further_labels(job_in(folders, labels="labels.csv").config)
     assert target[:, 0].tolist() == [3] and group.tolist() == group_numbers(["7"], 1).tolist()
-    assert not len(reader.further_labels(job_in(folders, labels="absent.csv").config)[0])
+    assert not len(ranker.further_labels(job_in(folders, labels="absent.csv").config)[0])
 
 
 def test_a_line_has_no_place_unless_it_is_known():
@@ -316,13 +324,13 @@ def test_a_table_of_labels_that_appears_is_noticed(folders):
     place.mkdir(parents=True)
     (place / "train.csv").touch()
     config = Config(
-        task="entity", models=("reader",), data=Data(folder="entity"), reader={"labels": "more.csv"}
+        task="entity", models=("ranker",), data=Data(folder="entity"), ranker={"labels": "more.csv"}
     )
-    made = {"raw": reader.raw_labels(config)}
+    made = {"raw": ranker.raw_labels(config)}
     assert made == {"raw": {"more.csv": None}} and graph.replaced(made, config) == ""
     (place / "more.csv").write_text("x")
     assert graph.replaced(made, config) == "more.csv"
-    made = {"raw": reader.raw_labels(config)}
+    made = {"raw": ranker.raw_labels(config)}
     assert graph.replaced(made, config) == ""
     (place / "more.csv").write_text("yy")
     assert graph.replaced(made, config) == "more.csv"

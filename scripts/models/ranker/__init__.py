@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from common.errors import Stop
+from common.errors import UserError
 from common.files import digest, read_record
 from common.log import log, progress
 from common.paths import input_folder
@@ -19,15 +19,15 @@ from common.questions import VALUE
 from common.sections import Count, Positive, Section
 from common.tables import read_csv
 from features.ocr import ocr_file
-from models.reader.candidates import COLUMNS, Candidates, gather, read_lines, text_lines
-from models.reader.typical import (
-    ALIKE,
+from models.ranker.candidates import COLUMNS, Candidates, gather, read_lines, text_lines
+from models.ranker.label_stats import (
     SHARES,
-    Usual,
-    alike,
-    alike_columns,
+    SIMILAR,
+    LabelStats,
     group_numbers,
-    mixed,
+    hash_columns,
+    similar_text_columns,
+    similar_texts,
     spaces,
 )
 from networks.weights import read_arrays, save_arrays
@@ -38,7 +38,7 @@ ANSWERS = (VALUE,)
 # candidates from which on threads pay; 10,000 cost one 2 s, and two that wait for each other beside
 # other jobs 6 to 92 s
 MANY = 100_000
-READS = (*COLUMNS, *(f"usual {name}" for name in SHARES), *(f"alike {name}" for name in ALIKE))
+READS = (*COLUMNS, *(f"usual {name}" for name in SHARES), *(f"alike {name}" for name in SIMILAR))
 LEAST = 0.2  # cosine of a row whose label is a candidate
 
 
@@ -69,7 +69,7 @@ def packages(config):
 
 
 def fit(job, k: int, rows, file) -> dict:
-    """Train reader_<k>, reader.seeds boosters on all labelled rows outside fold k. Gives each
+    """Train ranker_<k>, ranker.seeds boosters on all labelled rows outside fold k. Gives each
     column's share of the gain.
 
     What is usual a training row is told of the labels of the other folds, as the rows of fold k
@@ -78,7 +78,7 @@ def fit(job, k: int, rows, file) -> dict:
     import lightgbm
 
     settings, train, texts, more = (
-        job.config.reader,
+        job.config.ranker,
         rows.labelled(k),
         Texts(job, rows),
         further_labels(job.config),
@@ -90,23 +90,23 @@ def fit(job, k: int, rows, file) -> dict:
     )
     row, found, right = [], [], []
     for f in progress(np.unique(part[train]), "candidates"):
-        source, wanted = train[part[train] != f], train[part[train] == f]
+        source, idx = train[part[train] != f], train[part[train] == f]
         candidates, x = columns(
             texts,
             rows,
-            wanted,
+            idx,
             source,
-            Usual(*joined(rows.target[source], texts.group[source], more)),
+            LabelStats(*joined(rows.target[source], texts.group[source], more)),
             settings,
         )
         row, found, right = (
-            [*row, wanted[candidates.row]],
+            [*row, idx[candidates.row]],
             [*found, x],
-            [*right, is_right(candidates, rows.target[wanted])],
+            [*right, is_right(candidates, rows.target[idx])],
         )
     row, x, y = (np.concatenate(parts) for parts in (row, found, right))
     log(
-        member=f"reader_{k}",
+        member=f"ranker_{k}",
         train=len(train),
         candidates=len(x),
         found=float(1 - y[ends(row)].mean()),
@@ -120,7 +120,7 @@ def fit(job, k: int, rows, file) -> dict:
             for i in progress(range(settings.seeds), "boosters")
         ]
     except lightgbm.basic.LightGBMError as error:
-        raise Stop(
+        raise UserError(
             f"{len(train)} rows with {len(x)} candidates are too few to learn from: "
             f"{error}; lower data.n_folds, or give more rows"
         ) from None
@@ -148,33 +148,31 @@ def fit(job, k: int, rows, file) -> dict:
     }
 
 
-def predict(job, k: int, rows, wanted) -> np.ndarray:
-    """The likeliest values (m, 24) of the rows `wanted` (m,), as texts.value_codes has them."""
+def predict(job, k: int, rows, idx) -> np.ndarray:
+    """The likeliest values (m, 24) of the rows `idx` (m,), as texts.value_codes has them."""
     import lightgbm
 
-    file = job.paths.model(f"reader_{k}")
+    file = job.paths.model(f"ranker_{k}")
     state = read_arrays(file)
     try:
-        usual = Usual(state.pop("target"), state.pop("group"))
+        usual = LabelStats(state.pop("target"), state.pop("group"))
         boosters = [lightgbm.Booster(model_str=text.tobytes().decode()) for text in state.values()]
     except (KeyError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
-        raise Stop(f"cannot read {file}: {error}; remove it and run make again") from None
-    candidates, x = columns(
-        Texts(job, rows), rows, wanted, rows.labelled(k), usual, job.config.reader
-    )
+        raise UserError(f"cannot read {file}: {error}; remove it and run make again") from None
+    candidates, x = columns(Texts(job, rows), rows, idx, rows.labelled(k), usual, job.config.ranker)
     weight = softmax(
         np.mean([booster.predict(x, raw_score=True) for booster in boosters], 0), candidates.row
     )
-    values = [[] for _ in wanted]
+    values = [[] for _ in idx]
     for i, number, unit, share in zip(
         candidates.row, candidates.number.tolist(), candidates.unit, weight.tolist(), strict=True
     ):
         if unit >= 0:
             values[i].append((number, UNITS[unit], share))
-    return slots.pack(values, rows.question[wanted])
+    return slots.pack(values, rows.question[idx])
 
 
-def unseen(job, rows) -> np.ndarray:
+def missing_image(job, rows) -> np.ndarray:
     """Rows (n,) whose picture could not be read; what is usual is all that they are answered by."""
     bad = {} if rows.text is not None else read_record(ocr_file(job.paths))["reasons"]
     return pd.Index(rows.image).isin(["", *bad]) & (rows.text is None)
@@ -197,17 +195,17 @@ class Texts:
         )
         self.space, self.key = (
             spaces([" ".join(line.text for line in lines) for lines in self.lines]),
-            mixed(self.entity, self.group),
+            hash_columns(self.entity, self.group),
         )
 
 
 def columns(
-    texts: Texts, rows, wanted, source, usual: Usual, settings
+    texts: Texts, rows, idx, source, usual: LabelStats, settings
 ) -> tuple[Candidates, np.ndarray]:
-    """Candidates of the rows `wanted` (m,), and what LightGBM reads of them (c, READS) float32, as
+    """Candidates of the rows `idx` (m,), and what LightGBM reads of them (c, READS) float32, as
     the labels of the rows `source` and what is usual tell."""
-    entity, group = texts.entity[wanted], texts.group[wanted]
-    near, cosine = alike(texts.space, texts.key, source, wanted)
+    entity, group = texts.entity[idx], texts.group[idx]
+    near, cosine = similar_texts(texts.space, texts.key, source, idx)
     keys, labels = list(zip(entity.tolist(), group.tolist(), strict=True)), rows.target[near]
     units = [[UNITS[unit] for unit in usual.units(*key)[: settings.units]] for key in keys]
     likely = (cosine >= LEAST) & slots.ALLOWED[labels[:, :, 1].astype(int)]
@@ -225,21 +223,21 @@ def columns(
         )
         for key, label, use in zip(keys, labels, likely, strict=True)
     ]
-    candidates = gather([texts.lines[i] for i in wanted], rows.question[wanted], units, values)
+    candidates = gather([texts.lines[i] for i in idx], rows.question[idx], units, values)
     some, at = candidates.unit >= 0, candidates.row
     code, known = (
         slots.WIDTH * entity[at] + candidates.unit,
         np.full((len(at), len(SHARES)), np.nan),
     )
     known[some] = usual.columns(code[some], candidates.number[some], group[at][some])
-    said = alike_columns(labels, cosine, at, candidates.number, np.where(some, code, -1))
+    said = similar_text_columns(labels, cosine, at, candidates.number, np.where(some, code, -1))
     return candidates, np.column_stack([candidates.x, known, said]).astype(np.float32)
 
 
 def further_labels(config) -> tuple[np.ndarray, np.ndarray]:
-    """Targets (n, 2) and group numbers (n,) of the table reader.labels, without the rows of
+    """Targets (n, 2) and group numbers (n,) of the table ranker.labels, without the rows of
     data.train's and data.test's pictures."""
-    data, name = config.data, config.reader.labels
+    data, name = config.data, config.ranker.labels
     if not name:
         return np.zeros((0, 2)), np.zeros(0)
     folder = input_folder(data.folder, data.train)
@@ -247,8 +245,8 @@ def further_labels(config) -> tuple[np.ndarray, np.ndarray]:
         log(left_out=name, because=f"{folder} has no such file")
         return np.zeros((0, 2)), np.zeros(0)
     if not data.group:
-        raise Stop(
-            f"reader.labels={name} needs data.group, the column by which it is kept apart "
+        raise UserError(
+            f"ranker.labels={name} needs data.group, the column by which it is kept apart "
             f"from {data.train} and {data.test}"
         )
     category = [data.category_column] if data.category_column else []
@@ -266,8 +264,8 @@ def further_labels(config) -> tuple[np.ndarray, np.ndarray]:
 
 
 def raw_labels(config) -> dict:
-    """{reader.labels: digest, None where there is no such file}, for the record."""
-    name = config.reader.labels
+    """{ranker.labels: digest, None where there is no such file}, for the record."""
+    name = config.ranker.labels
     file = input_folder(config.data.folder, config.data.train) / name if name else None
     return {name: digest(file) if file.is_file() else None} if name else {}
 

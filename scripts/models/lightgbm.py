@@ -9,20 +9,20 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from common.errors import Stop
+from common.errors import UserError
 from common.files import load_npz
 from common.log import log, progress
 from common.questions import NUMBER
 from common.sections import Count, Positive, Section
 from features.neighbors import encoders, save_nearest, spaces_in
+from features.ngrams import ngrams_file
 from features.side_tables import digests, read_numbers
 from features.source import Source
 from features.store import read_columns, require_text, write_rows
 from features.target_encoding import namesakes, neighbours, nested
-from features.words import words_file
 from models import ridge, split_member
 from networks.weights import read_arrays, save_arrays
-from texts.ngrams import read_words
+from texts.ngrams import read_ngrams
 from texts.quantities import brands, item_names, quantities
 
 ANSWERS = (NUMBER,)
@@ -44,7 +44,7 @@ class Settings(Section):
 
 
 def inputs(config, paths, k):
-    return [paths.features(f"table_{k}")]
+    return [paths.features(f"lightgbm_{k}")]
 
 
 def weights(config):
@@ -54,14 +54,14 @@ def weights(config):
 def columns(job, k: int, rows) -> tuple[np.ndarray, list[str]]:
     """What LightGBM reads of every row (n, c) float32 as member k may know it, and the columns'
     names."""
-    config, near = job.config, load_npz(near_file(job.paths))
+    config, near = job.config, load_npz(neighbors_file(job.paths))
     if not np.array_equal(near["id"], rows.id):
-        raise Stop(
-            f"{near_file(job.paths)} is of other rows than folds.csv; remove it and run make again"
+        raise UserError(
+            f"{neighbors_file(job.paths)} is of other rows than folds.csv; remove it and run make again"
         )
     target, known = rows.target[:, 0], rows.target[:, 0] >= 0
-    values, names = read_words(words_file(job.paths), rows.id)["numbers"], quantities([])[1]
-    more, more_names = read_numbers(config.data, config.table, rows.id)
+    values, names = read_ngrams(ngrams_file(job.paths), rows.id)["numbers"], quantities([])[1]
+    more, more_names = read_numbers(config.data, config.lightgbm, rows.id)
     x = ridge.columns(job, rows)
     made = {f"brand {words}": namesakes(brands(rows.text, words), target) for words in (1, 2, 3)}
     made |= {"last word": namesakes(last_words(rows.text), target)}
@@ -114,13 +114,13 @@ def parameters(settings, seed: int) -> dict:
 
 
 def fit(job, k: int, rows, file) -> dict:
-    """Train table_<k>, table.seeds boosters on all labelled rows outside fold k. Gives each
+    """Train lightgbm_<k>, lightgbm.seeds boosters on all labelled rows outside fold k. Gives each
     column's share of the gain."""
     import lightgbm
 
-    settings, train = job.config.table, rows.labelled(k)
-    x, names = read_columns(job.paths.features(f"table_{k}"), rows.id)
-    log(member=f"table_{k}", train=len(train), columns=len(names))
+    settings, train = job.config.lightgbm, rows.labelled(k)
+    x, names = read_columns(job.paths.features(f"lightgbm_{k}"), rows.id)
+    log(member=f"lightgbm_{k}", train=len(train), columns=len(names))
     data = lightgbm.Dataset(x[train], rows.target[train, 0], free_raw_data=False)
     boosters = [
         lightgbm.train(parameters(settings, job.config.data.seed * 1000 + i), data, settings.rounds)
@@ -144,51 +144,51 @@ def fit(job, k: int, rows, file) -> dict:
     }
 
 
-def predict(job, k: int, rows, wanted) -> np.ndarray:
-    """log1p prices (m, 1) of the rows `wanted` (m,): the mean over the boosters."""
+def predict(job, k: int, rows, idx) -> np.ndarray:
+    """log1p prices (m, 1) of the rows `idx` (m,): the mean over the boosters."""
     import lightgbm
 
-    x, _ = read_columns(job.paths.features(f"table_{k}"), rows.id)
-    state = read_arrays(job.paths.model(f"table_{k}"))
+    x, _ = read_columns(job.paths.features(f"lightgbm_{k}"), rows.id)
+    state = read_arrays(job.paths.model(f"lightgbm_{k}"))
     try:
         boosters = [lightgbm.Booster(model_str=text.tobytes().decode()) for text in state.values()]
     except (UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
-        raise Stop(
-            f"cannot read {job.paths.model(f'table_{k}')}: {error}; remove it and run make again"
+        raise UserError(
+            f"cannot read {job.paths.model(f'lightgbm_{k}')}: {error}; remove it and run make again"
         ) from None
-    return np.mean([booster.predict(x[wanted]) for booster in boosters], 0)[:, None]
+    return np.mean([booster.predict(x[idx]) for booster in boosters], 0)[:, None]
 
 
-def near_file(paths):
-    return paths.features("near", ".npz")
+def neighbors_file(paths):
+    return paths.features("neighbors", ".npz")
 
 
-def write_near(job, stem: str) -> None:
-    """features/near.npz: the nearest training rows of every row, in each space."""
+def write_neighbors(job, stem: str) -> None:
+    """features/neighbors.npz: the nearest training rows of every row, in each space."""
     require_text(job)
-    with job.writing(near_file(job.paths)) as (part, record):
+    with job.writing(neighbors_file(job.paths)) as (part, record):
         record["spaces"] = save_nearest(job, job.rows, part)
-    log(source="near", rows=len(job.rows.id), spaces=", ".join(record["spaces"]))
+    log(source="neighbors", rows=len(job.rows.id), spaces=", ".join(record["spaces"]))
 
 
-def near_needs(config, paths, stem: str) -> list:
-    return [paths.folds, words_file(paths), *map(paths.features, encoders(config))]
+def neighbors_needs(config, paths, stem: str) -> list:
+    return [paths.folds, ngrams_file(paths), *map(paths.features, encoders(config))]
 
 
 def write_columns(job, stem: str) -> None:
-    """features/table_<k>.npy: the columns that table_<k> reads."""
+    """features/lightgbm_<k>.npy: the columns that lightgbm_<k> reads."""
     require_text(job)
     _, k = split_member(stem)
     values, names = columns(job, k, job.rows)
-    record = {"columns": names, "raw": digests(job.config.data, job.config.table)}
+    record = {"columns": names, "raw": digests(job.config.data, job.config.lightgbm)}
     write_rows(job, stem, values, record)
 
 
 def columns_need(config, paths, stem: str) -> list:
-    return [paths.folds, words_file(paths), near_file(paths)]
+    return [paths.folds, ngrams_file(paths), neighbors_file(paths)]
 
 
 SOURCES = {
-    "near": Source(write_near, near_needs, ("table.encoder", "table.image")),
-    "table": Source(write_columns, columns_need, ("ridge", "table.train", "table.test")),
+    "neighbors": Source(write_neighbors, neighbors_needs, ("lightgbm.encoder", "lightgbm.image")),
+    "lightgbm": Source(write_columns, columns_need, ("ridge", "lightgbm.train", "lightgbm.test")),
 }

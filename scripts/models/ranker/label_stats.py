@@ -22,7 +22,7 @@ SHARES = (
     "labels",
     "number",
 )
-ALIKE = ("cosine of same", "share of same", "share of unit", "nearest")
+SIMILAR = ("cosine of same", "share of same", "share of unit", "nearest")
 NEAR, POWER = 8, 4  # rows alike that are looked at, each counted by the power of its cosine
 STEPS, TOP = 8, 12  # bins of size per factor of ten; usual values that are kept of each group
 
@@ -41,7 +41,7 @@ def log_size(code: np.ndarray, number: np.ndarray) -> np.ndarray:
     return np.log10(np.maximum(number * FACTORS[code.astype(int) % WIDTH], 1e-9))
 
 
-def mixed(*columns) -> np.ndarray:
+def hash_columns(*columns) -> np.ndarray:
     """One uint64 (n,) for columns of numbers, equal where all of them are (and, in one of 2^64,
     elsewhere)."""
     out = np.zeros(len(columns[0]), np.uint64)
@@ -56,17 +56,17 @@ class Count:
     """How often each combination of columns occurs."""
 
     def __init__(self, *columns):
-        self.keys, self.counts = np.unique(mixed(*columns), return_counts=True)
+        self.keys, self.counts = np.unique(hash_columns(*columns), return_counts=True)
 
     def __call__(self, *columns) -> np.ndarray:
-        wanted = mixed(*columns)
+        idx = hash_columns(*columns)
         if not len(self.keys):
-            return np.zeros(len(wanted))
-        at = np.searchsorted(self.keys, wanted).clip(max=len(self.keys) - 1)
-        return np.where(self.keys[at] == wanted, self.counts[at], 0.0)
+            return np.zeros(len(idx))
+        at = np.searchsorted(self.keys, idx).clip(max=len(self.keys) - 1)
+        return np.where(self.keys[at] == idx, self.counts[at], 0.0)
 
 
-class Usual:
+class LabelStats:
     """Counts over labels: their numbers and codes, target (n, 2), and group numbers (n,)."""
 
     def __init__(self, target: np.ndarray, group: np.ndarray):
@@ -86,7 +86,7 @@ class Usual:
             Count(code, number, group),
         )
         self.step, self.step_group = Count(entity, step), Count(entity, step, group)
-        self.keys, at = np.unique(mixed(entity, group), return_inverse=True)
+        self.keys, at = np.unique(hash_columns(entity, group), return_inverse=True)
         total, squares = (
             np.bincount(at, size, len(self.keys)),
             np.bincount(at, size**2, len(self.keys)),
@@ -152,7 +152,9 @@ class Usual:
             (self.number(entity, number) + 0.02) / (labels + 10),
         ]
         unit_group, unit, value_group, value, of_unit, sized_group, sized, alone = np.log(found)
-        at = np.searchsorted(self.keys, mixed(entity, group)).clip(max=max(len(self.keys) - 1, 0))
+        at = np.searchsorted(self.keys, hash_columns(entity, group)).clip(
+            max=max(len(self.keys) - 1, 0)
+        )
         away = (
             np.where(own > 1, (size - self.mean[at]) / self.deviation[at], np.nan)
             if len(self.keys)
@@ -183,7 +185,9 @@ class Usual:
 
 def tops(entity, group, code, number) -> dict[tuple, list]:
     """{(entity, group): its TOP most frequent (number, unit)}, of those that occur twice."""
-    _, first, times = np.unique(mixed(group, code, number), return_index=True, return_counts=True)
+    _, first, times = np.unique(
+        hash_columns(group, code, number), return_index=True, return_counts=True
+    )
     found = {}
     for i in first[np.argsort(-times, kind="stable")[: (times > 1).sum()]]:
         of_group = found.setdefault((int(entity[i]), float(group[i])), [])
@@ -204,18 +208,18 @@ def spaces(texts: list[str]):
         return None
 
 
-def alike(
-    space, key: np.ndarray, source: np.ndarray, wanted: np.ndarray
+def similar_texts(
+    space, key: np.ndarray, source: np.ndarray, idx: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of the rows `wanted` (m,) the rows of `source` most alike among those of equal key (n,):
+    """Of the rows `idx` (m,) the rows of `source` most alike among those of equal key (n,):
     numbers and cosines (m, NEAR), 0 for none."""
-    at, cosine = np.zeros((len(wanted), NEAR), int), np.zeros((len(wanted), NEAR), np.float32)
+    at, cosine = np.zeros((len(idx), NEAR), int), np.zeros((len(idx), NEAR), np.float32)
     if space is None or not len(source):
         return at, cosine
     source = source[np.argsort(key[source], kind="stable")]
     starts, ends = (
-        np.searchsorted(key[source], key[wanted]),
-        np.searchsorted(key[source], key[wanted], "right"),
+        np.searchsorted(key[source], key[idx]),
+        np.searchsorted(key[source], key[idx], "right"),
     )
     for block in np.unique(starts[ends > starts]):
         rows = np.flatnonzero((starts == block) & (ends > starts))
@@ -223,7 +227,7 @@ def alike(
         other, top = space[among].T.tocsc(), min(NEAR, len(among))
         for i in range(0, len(rows), 1024):
             few = rows[i : i + 1024]
-            found = (space[wanted[few]] @ other).toarray()
+            found = (space[idx[few]] @ other).toarray()
             best = (
                 np.argsort(-found, axis=1, kind="stable")[:, :top]
                 if top == len(among)
@@ -234,7 +238,7 @@ def alike(
     return np.take_along_axis(at, order, 1), np.take_along_axis(cosine, order, 1)
 
 
-def alike_columns(
+def similar_text_columns(
     target: np.ndarray, cosine: np.ndarray, row: np.ndarray, number: np.ndarray, code: np.ndarray
 ) -> np.ndarray:
     """What rows alike say for candidates (c,) of the rows `row` (c,): ALIKE (c, 4). target (m,

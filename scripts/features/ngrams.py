@@ -5,7 +5,7 @@ from common.log import log
 from common.sections import Count, Section
 from features.source import Source
 from features.store import require_text
-from texts.ngrams import count_words, save_words
+from texts.ngrams import count_ngrams, save_ngrams
 
 
 class Settings(Section):
@@ -16,24 +16,24 @@ class Settings(Section):
     space: Count = 128  # singular directions of each, for neighbours
 
 
-def words_file(paths):
-    return paths.features("words", ".npz")
+def ngrams_file(paths):
+    return paths.features("ngrams", ".npz")
 
 
 def write(job, stem: str) -> None:
-    """features/words.npz: n-grams of the texts and their space."""
+    """features/ngrams.npz: n-grams of the texts and their space."""
     require_text(job)
     rows = job.rows
-    with job.writing(words_file(job.paths)) as (part, record):
-        words = count_words(rows.text, job.config.words)
-        save_words(words, rows.id, part)
+    with job.writing(ngrams_file(job.paths)) as (part, record):
+        words = count_ngrams(rows.text, job.config.ngrams)
+        save_ngrams(words, rows.id, part)
         record["shape"] = {block: matrix.shape for block, matrix in words.items()}
     columns = {block: matrix.shape[1] for block, matrix in words.items()}
-    log(source="words", rows=len(rows.id), **columns)
+    log(source="ngrams", rows=len(rows.id), **columns)
 
 
 def needs(config, paths, stem: str) -> list:
     return [paths.folds]
 
 
-SOURCES = {"words": Source(write, needs, ("words",))}
+SOURCES = {"ngrams": Source(write, needs, ("ngrams",))}

@@ -20,10 +20,10 @@ import json
 from common import errors
 from common.files import digest, writing
 from common.log import log
-from common.stops import run
-from images.locate import open_pictures
-from pipeline.graph import values
+from images.locate import open_image_files
 from pipeline.job import start
+from pipeline.staleness import values
+from pipeline.stops import run
 from tasks import load_analysis
 from tasks.pictures import analyse_pictures
 from tasks.raw import as_records, overview, read_raw, show
@@ -41,7 +41,7 @@ def analyse(job, raw):
     """(name of a section, its tables {title: table}), each as soon as it is counted."""
     yield "raw files", overview(raw)
     yield job.config.task, load_analysis(job.config.task).analyse(raw)
-    yield "pictures", analyse_pictures(raw, open_pictures(job), job.args.pictures)
+    yield "pictures", analyse_pictures(raw, open_image_files(job), job.args.pictures)
 
 
 def print_section(name: str, category: str, tables: dict) -> None:
@@ -75,9 +75,9 @@ def main(argv=None):
             print_section(name, job.paths.category, tables)
     print()
     target = job.paths.dir / "analysis.json"
-    with writing(target, record_of(job, raw)) as part:
+    with writing(target, record_of(job, raw)) as tmp:
         text = json.dumps(as_records(sections), indent=1, ensure_ascii=False)
-        part.write_text(text, encoding="utf-8")
+        tmp.write_text(text, encoding="utf-8")
     log(wrote=target)
 
 

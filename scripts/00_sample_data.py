@@ -14,7 +14,7 @@ from common import errors
 from common.files import replacing
 from common.log import log
 from common.paths import folder
-from common.stops import run
+from pipeline.stops import run
 from tasks import NAMES, load_part
 
 
@@ -41,8 +41,8 @@ def main(argv=None):
         rows = {"rows": {"train": args.rows, "test": args.rows // 4}} if args.rows else {}
         drawn[sample.FOLDER] = sample.draw(top / sample.FOLDER, args.seed, **rows)
         log(drew=top / sample.FOLDER, **drawn[sample.FOLDER])
-    with replacing(top / "sample.json") as part:
-        part.write_text(json.dumps(drawn, indent=1))
+    with replacing(top / "sample.json") as tmp:
+        tmp.write_text(json.dumps(drawn, indent=1))
 
 
 if __name__ == "__main__":

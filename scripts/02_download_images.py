@@ -30,15 +30,15 @@ from common import errors
 from common.files import digest, replacing
 from common.log import log
 from common.paths import input_folder
-from common.stops import run
 from images.archives import archive_stamps
-from images.cache import COLUMNS, CacheWriter
+from images.cache_writer import COLUMNS, CacheWriter
 from images.duplicates import find_twins, stored_colours
-from images.locate import open_pictures
+from images.locate import open_image_files
 from images.names import is_link, size_of
-from pipeline.graph import values
 from pipeline.job import start
 from pipeline.load import kept_rows
+from pipeline.staleness import values
+from pipeline.stops import run
 
 TARGET = "images.csv"
 # settings that say which pictures there are
@@ -69,14 +69,14 @@ def settings(config, name):
 
 def ingest(job, rows: pd.DataFrame, pictures, made_with: str) -> pd.DataFrame:
     """Every picture of the rows into the cache; a line per picture, by name."""
-    from images.ingest import (
-        ImageIngester,  # loads what downloads need, which make's questions do not
-    )
+    # here, not above: make imports this script to ask what it needs, and not what downloads need
+    from images.ingest import ImageIngester
 
     paths = job.paths
-    with CacheWriter(paths.cache, sha256(made_with.encode()).hexdigest(), paths.images) as cache:
-        obtainer = ImageIngester(job.config, pictures, paths.downloads, cache)
-        obtainer.ingest(sorted(set(rows.image)), job.args.retry)
+    key = sha256(made_with.encode()).hexdigest()
+    with CacheWriter(paths.cache, key, paths.images) as cache:
+        ingester = ImageIngester(job.config, pictures, paths.downloads, cache)
+        ingester.ingest(sorted(set(rows.image)), job.args.retry)
         first_ids = rows.drop_duplicates("image").set_index("image").id.sort_index()
         lines = [cache.ledger.done[image] for image in first_ids.index]
     table = pd.DataFrame(lines, columns=COLUMNS)
@@ -86,8 +86,8 @@ def ingest(job, rows: pd.DataFrame, pictures, made_with: str) -> pd.DataFrame:
 
 def write_beside(file, table: pd.DataFrame) -> None:
     """A table for people, that no script reads."""
-    with replacing(file) as part:
-        table.to_csv(part, index=False)
+    with replacing(file) as tmp:
+        table.to_csv(tmp, index=False)
 
 
 def require_some(rows: pd.DataFrame, bad: pd.DataFrame, pictures, job) -> None:
@@ -101,26 +101,18 @@ def require_some(rows: pd.DataFrame, bad: pd.DataFrame, pictures, job) -> None:
 def none_usable(split: str, images: pd.Series, reasons: pd.Series, pictures, job) -> str:
     """Why none of a split's pictures can be used, and what to do."""
     name = images.iloc[-1]
-    said = f"none of {len(images)} {split} pictures can be"
+    none = f"none of {len(images)} {split} pictures can be"
     example = f"e.g. {name[:200]!r}: {reasons[name]}"
     if is_link(name):
         return (
-            f"{said} had, {example}; is there a network (in a Kaggle kernel: Internet on)? "
-            f"Then run: {retry_command(job)}. Without one, put the downloads/ of another session, "
-            f"or an archive of it, into {pictures.folder}"
+            f"{none} had, {example}; is there a network (in a Kaggle kernel: Internet on)? "
+            f"Then run: {job.command('make retry')}. Without one, put the downloads/ of another "
+            f"session, or an archive of it, into {pictures.folder}"
         )
     hint = pictures.hint()
     if not hint:
         hint = f"put the pictures or an archive of them there, or set data.{split}_image"
-    return f"{said} read in {pictures.folder}, {example}; {hint}"
-
-
-def retry_command(job) -> str:
-    """The command that fetches again what could not be had."""
-    command = f"make retry CATEGORY={job.paths.category}"
-    if job.overrides:
-        command += f' SET="{" ".join(job.overrides)}"'
-    return command
+    return f"{none} read in {pictures.folder}, {example}; {hint}"
 
 
 def find_groups(table: pd.DataFrame, rows: pd.DataFrame):
@@ -147,7 +139,9 @@ def tell(job, table: pd.DataFrame, rows: pd.DataFrame, counts: pd.DataFrame) -> 
     log(pictures=len(table), **statuses, rows_without_picture=int(rows.image.isin(bad).sum()))
     if len(bad):
         has_links = bad.map(is_link).any()
-        log(see=job.paths.dir / "failed.csv", retry=retry_command(job) if has_links else None)
+        log(
+            see=job.paths.dir / "failed.csv", retry=job.command("make retry") if has_links else None
+        )
 
 
 def require_pattern(job) -> None:
@@ -165,14 +159,14 @@ def main(argv=None):
     config, paths = job.config, job.paths
     folder = input_folder(config.data.folder, config.data.train)
     made_with = repr(values(config, ["data.folder", "images"]))
-    with job.writing(paths.images) as (part, record):
+    with job.writing(paths.images) as (tmp, record):
         rows, files = kept_rows(config, folder)
-        pictures = open_pictures(job)
+        pictures = open_image_files(job)
         table = ingest(job, rows, pictures, made_with)
         bad = table[table.status != "ok"]
         require_some(rows, bad, pictures, job)
         counts, pairs, table["group"] = find_groups(table, rows)
-        table.drop(columns=["stamp", "colours"]).to_csv(part, index=False)
+        table.drop(columns=["stamp", "colours"]).to_csv(tmp, index=False)
         write_beside(paths.dir / "failed.csv", bad[["id", "image", "status", "reason"]])
         write_beside(paths.dir / "duplicates.csv", pairs)
         record["version"] = version(made_with, table)

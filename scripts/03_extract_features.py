@@ -1,5 +1,5 @@
-"""Features that are made once: a frozen network's of every picture or text, a trained net's maps,
-the words of every text.
+"""Features that are made once: embeddings of frozen networks, maps of a trained net, text on
+images, n-grams, neighbours.
 
 Reads   working/<category>/folds.csv, images.csv and the cache, model/net_<fold>.safetensors: what
         the source needs of them
@@ -9,20 +9,20 @@ Writes  working/<category>/features/<source>.npy float16 and <source>.names.npy,
           <timm encoder>       (n, views, d) pooled
           text:<encoder>, image:<encoder>, joint:<encoder>
                                (n, d) pooled or (n, tokens, d), of a transformers model
-          lightgbm_<fold>         (n, c) what the table reads
-        features/ocr.csv       lines of text on the pictures: image, line (-1: none), text, score,
-                               corners, size of the picture
-        features/ngrams.npz     the texts' n-grams
-        features/neighbors.npz      each row's nearest training rows
+          lightgbm_<fold>      (n, c) the columns that lightgbm_<fold> reads
+        features/ocr.csv       lines of text on the images: image, line (-1: none), text, score,
+                               corners, size of the image
+        features/ngrams.npz    the texts' n-grams
+        features/neighbors.npz each row's nearest training rows
         A network's features and ocr go on where a killed run was
 Run     python scripts/03_extract_features.py c2 --source net_0
         python scripts/03_extract_features.py price_v2 --source text:google/embeddinggemma-300m
 """
 
 from common.paths import safe_name
-from common.stops import run
 from pipeline.job import start
 from pipeline.sources import source_of
+from pipeline.stops import run
 
 TARGET = "features/*"
 OPTION = "--source"
@@ -41,7 +41,7 @@ def gpus(config, stem):
 
 
 def main(argv=None):
-    help_ = "one of the above, e.g. words, net_0, text:<encoder>"
+    help_ = "one of the above, e.g. ngrams, net_0, text:<encoder>"
     job = start(__doc__, argv, (OPTION, {"required": True, "help": help_}))
     stem = safe_name(job.args.source)
     source_of(stem).write(job, stem)

@@ -20,10 +20,10 @@ from tempfile import TemporaryDirectory
 
 from common.errors import UserError
 from common.processes import die_with_parent, is_first, world_size
-from common.stops import run, stops_since
 from models import inputs_of, load_model, split_member
 from networks.distributed import launch
 from pipeline.job import start
+from pipeline.stops import run, stops_since
 
 TARGET = "model/*.safetensors"
 OPTION = "--member"
@@ -82,8 +82,8 @@ def main(argv=None):
         die_with_parent()  # to torchrun: killed, it takes all with it
     if not is_first():
         return fit_without_writing(model, job, k)
-    with job.writing(job.paths.model(job.args.member), processes=world_size()) as (part, record):
-        record |= model.fit(job, k, job.rows, part)
+    with job.writing(job.paths.model(job.args.member), processes=world_size()) as (tmp, record):
+        record |= model.fit(job, k, job.rows, tmp)
     job.paths.checkpoint(job.args.member).unlink(missing_ok=True)
 
 

@@ -7,9 +7,9 @@ Writes  working/<category>/model/<member>.safetensors, its record with history a
 Run     python scripts/05_train_attr_heads.py c2 --member heads_0
 """
 
-from common.stops import run
 from models import inputs_of, load_model, split_member
 from pipeline.job import start
+from pipeline.stops import run
 
 TARGET = "model/heads_*.safetensors"
 OPTION = "--member"
@@ -31,8 +31,8 @@ def main(argv=None):
     member = ("--member", {"default": "heads_0", "help": "heads_<fold>, e.g. %(default)s"})
     job = start(__doc__, argv, member)
     name, k = job.member(TARGET)
-    with job.writing(job.paths.model(job.args.member)) as (part, record):
-        record |= load_model(name).fit(job, k, job.rows, part)
+    with job.writing(job.paths.model(job.args.member)) as (tmp, record):
+        record |= load_model(name).fit(job, k, job.rows, tmp)
     job.paths.checkpoint(job.args.member).unlink(missing_ok=True)
 
 

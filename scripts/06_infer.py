@@ -3,8 +3,8 @@ language model's replies, a part.
 
 Reads   working/<category>/folds.csv and what the member's model reads
 Writes  working/<category>/pred/<member>.npz
-            id (n,), pred (n, k), missing (n,) true where the model had no picture to see and what is
-            commonest in the other folds is the answer
+            id (m,), pred (m, K), missing_image (m,): True where the row has no usable image; its
+            prediction is the baseline
         working/<category>/pred/<member>.csv, of a language model
             id, reply, reason why there is none; row by row, so that a killed run goes on
 Run     python scripts/06_infer.py c2 --member net_0
@@ -14,11 +14,12 @@ Run     python scripts/06_infer.py c2 --member net_0
 import numpy as np
 
 from common.log import log
-from common.stops import check_time_limit, run
-from images.cache import load_pictures
+from common.time_limit import check_time_limit
+from images.cache import open_cache
 from llm.replies import write_replies
 from models import inputs_of, is_trained, load_model, split_member
 from pipeline.job import start
+from pipeline.stops import run
 
 TARGET = "pred/*"
 OPTION = "--member"
@@ -40,18 +41,22 @@ def gpus(config, member):
 
 
 def predict(job, model, k: int) -> dict[str, np.ndarray]:
-    """id (m,), pred (m, K) and missing (m,) of the rows that member k predicts; where the model needs a
-    picture and there is none, pred is the baseline's."""
+    """id (m,), pred (m, K) and missing_image (m,) of the rows that member k predicts.
+
+    Where the model needs an image and the row has none, pred is the baseline.
+    """
     rows = job.rows
     idx = rows.predicted(k)
-    seen = np.ones(len(idx), bool)
+    has_image = np.ones(len(idx), bool)
     if model.NEEDS_IMAGE:
-        _, position = load_pictures(job, rows)
-        seen = position[idx] >= 0
+        _, position = open_cache(job, rows)
+        has_image = position[idx] >= 0
     pred = np.tile(rows.baseline(k), (len(idx), 1))
-    pred[seen] = model.predict(job, k, rows, idx[seen])
-    missing = model.missing_image(job, rows)[idx] if hasattr(model, "missing_image") else ~seen
-    return {"id": rows.id[idx], "pred": pred, "missing_image": missing}
+    pred[has_image] = model.predict(job, k, rows, idx[has_image])
+    missing_image = ~has_image
+    if hasattr(model, "missing_image"):
+        missing_image = model.missing_image(job, rows)[idx]
+    return {"id": rows.id[idx], "pred": pred, "missing_image": missing_image}
 
 
 def main(argv=None):
@@ -62,16 +67,17 @@ def main(argv=None):
     check_time_limit(job.config.run)
     if model.PER == "part":
         return write_replies(job, model, name, k)
-    with job.writing(job.paths.pred(job.args.member)) as (part, record):
+    with job.writing(job.paths.pred(job.args.member)) as (tmp, record):
         table = predict(job, model, k)
         idx = job.rows.predicted(k)
-        own = job.rows.fold[idx] == k
-        record["score"] = job.rows.score(table["pred"][own], idx[own])
-        record |= {"rows": len(idx), "without_picture": int(table["missing_image"].sum())}
-        np.savez(part, **table)
+        is_own = job.rows.fold[idx] == k
+        record["score"] = job.rows.score(table["pred"][is_own], idx[is_own])
+        record["rows"] = len(idx)
+        record["without_picture"] = int(table["missing_image"].sum())
+        np.savez(tmp, **table)
     if hasattr(model, "clean_up"):
         model.clean_up(job, k)
-    counts = {"rows": int(own.sum()), "test_rows": int((~own).sum())}
+    counts = {"rows": int(is_own.sum()), "test_rows": int((~is_own).sum())}
     if model.NEEDS_IMAGE or table["missing_image"].any():
         counts["without_picture"] = record["without_picture"]
     log(member=job.args.member, out_of_fold=record["score"], **counts)

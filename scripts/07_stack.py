@@ -18,12 +18,12 @@ import numpy as np
 from common.errors import UserError
 from common.files import load_npz
 from common.log import log, log_table
-from common.stops import run
 from features.side_tables import digests
 from models import load_model
 from pipeline.crossfit import cross_fitted
 from pipeline.job import start
 from pipeline.merging import merge
+from pipeline.stops import run
 
 stack = load_model("stack")
 TARGET = "pred/stack_0.npz"
@@ -74,7 +74,7 @@ def main(argv=None):
         models = ", ".join(job.config.models)
         raise UserError(f"{job.paths.category} has no stack; its models are: {models}")
     rows = job.rows
-    with job.writing(job.paths.pred("stack_0")) as (part, record):
+    with job.writing(job.paths.pred("stack_0")) as (tmp, record):
         numbers, names = stack.first_level(job, rows, predictions_of(job, rows))
         known = stack.is_labelled(rows)
         x = stack.in_logs(numbers, rows)
@@ -89,7 +89,7 @@ def main(argv=None):
         record["linear"] = dict(zip(names, linear, strict=True))
         record["raw"] = digests(job.config.data, job.config.stack)
         pred = np.log1p(prices["stack"])[:, None]
-        np.savez(part, id=rows.id, pred=pred, missing_image=np.zeros(len(rows.id), bool))
+        np.savez(tmp, id=rows.id, pred=pred, missing_image=np.zeros(len(rows.id), bool))
     tell(record["scores"], rows.task.SCORE)
     log(out_of_fold=record["scores"]["stack"], columns=len(names), rows=len(rows.id))
 

@@ -20,14 +20,15 @@ import numpy as np
 
 from common import errors
 from common.files import read_record
-from common.log import log, log_table
-from common.stops import run
+from common.log import log
 from models import pred_file, split_member
 from pipeline import graph
 from pipeline.crossfit import cross_fitted
 from pipeline.job import start
 from pipeline.load import load_pred
 from pipeline.merging import merge
+from pipeline.scores import Scores
+from pipeline.stops import run
 
 TARGET = "merged.npz"
 
@@ -60,73 +61,54 @@ def merge_folder(argv) -> None:
 
 def merge_model(model: str, tables: dict, rows) -> np.ndarray:
     """A model's predictions (n, K) of all rows, from its members' among `tables`."""
-    own = {member: table for member, table in tables.items() if split_member(member)[0] == model}
-    return merge(own, rows)
+    its_tables = {}
+    for member, table in tables.items():
+        if split_member(member)[0] == model:
+            its_tables[member] = table
+    return merge(its_tables, rows)
 
 
 def without_picture(job, tables: dict) -> list[str]:
-    """Ids of the rows that a member had no picture of. Raises UserError where these are all test rows."""
-    blind = set().union(*(table["id"][table["missing_image"]] for table in tables.values()))
-    test = job.rows.id[job.rows.fold < 0]
-    if len(test) and blind.issuperset(test):
+    """Ids of the rows that a member had no image of. Raises UserError where these are all test
+    rows."""
+    missing_ids = set()
+    for table in tables.values():
+        missing_ids.update(table["id"][table["missing_image"]])
+    test_ids = job.rows.id[job.rows.fold < 0]
+    if len(test_ids) and missing_ids.issuperset(test_ids):
         raise errors.UserError(
-            f"none of the {len(test)} test rows' pictures could be read; "
-            f"pred/{next(iter(tables))} and its like say "
-            "why: put the pictures where data.test_image says, then run the same command again"
+            f"none of the {len(test_ids)} test rows' pictures could be read; "
+            f"pred/{next(iter(tables))} and its like say why: put the pictures where "
+            "data.test_image says, then run the same command again"
         )
-    return sorted(blind)
+    return sorted(missing_ids)
 
 
-class Scores:
-    """Out-of-fold scores of every model, of the ensemble, and of the baseline before them.
-
-    tables {name: {output: {score: value}}}; official {name: the competition's score}; at_test_size
-    {name: the score to expect on as many rows as test has}.
-    """
-
-    def __init__(self, rows, preds: dict[str, np.ndarray], n_folds: int):
-        self.rows, self.task, own = rows, rows.task, rows.fold >= 0
-        baseline = np.stack([rows.baseline(k) for k in range(n_folds)])[rows.fold]
-        preds = {self.task.BASELINE: baseline, **preds}
-        target, outputs, self.n_test = rows.target[own], rows.outputs, int((~own).sum())
-        self.tables, self.official, self.at_test_size = {}, {}, {}
-        for name, pred in preds.items():
-            answer = self.task.answer(pred[own], outputs)
-            self.tables[name] = self.task.table(answer, target, outputs, pred[own])
-            self.official[name] = self.task.score(answer, target, outputs)
-            self.at_test_size[name] = self.task.score_at_size(answer, target, outputs, self.n_test)
-
-    def show(self) -> None:
-        """A line per output, a column per model."""
-        score, outputs = self.task.SCORE, self.rows.outputs
-        lines = {
-            output: [table[output][score] for table in self.tables.values()] for output in outputs
-        }
-        if len(outputs) > 1:
-            lines["official"] = list(self.official.values())
-            lines[f"on {self.n_test} rows, as test has"] = list(self.at_test_size.values())
-        log_table(f"out-of-fold {score}", list(self.tables), lines)
-
-
-def warn(job, scores: Scores) -> None:
-    """Notes on models that are worse than the baseline, or whose parts were answered by several."""
-    task, official = scores.task, scores.official
-    worse = np.less if task.MODE == "max" else np.greater
+def tell_worse(job, scores: Scores) -> None:
+    """A note for each model that is worse than the baseline."""
+    baseline = scores.task.BASELINE
     for model in job.config.models:
-        if worse(official[model], official[task.BASELINE]):
+        if scores.is_worse(model, baseline):
             log(
-                note=f"{model} is worse than {task.BASELINE}: look at its learning curve in the "
-                "report, or leave it out"
+                note=f"{model} is worse than {baseline}: look at its learning curve in the report, "
+                "or leave it out"
             )
-    for model in job.config.models:
-        members = [m for m in graph.members(job.config) if split_member(m)[0] == model]
-        records = [read_record(pred_file(job.paths, member)) or {} for member in members]
-        answered = {json.dumps(record["model"]) for record in records if record.get("model")}
-        if len(answered) > 1:
+
+
+def tell_mixed(job) -> None:
+    """A note for each language model whose parts were answered by different models or servers."""
+    answered_by: dict[str, set[str]] = {}
+    for member in graph.members(job.config):
+        record = read_record(pred_file(job.paths, member)) or {}
+        if record.get("model"):
+            model, _ = split_member(member)
+            answered_by.setdefault(model, set()).add(json.dumps(record["model"]))
+    for model, answerers in answered_by.items():
+        if len(answerers) > 1:
             log(
-                note=f"the parts of {model} were answered by {len(answered)} different models or "
+                note=f"the parts of {model} were answered by {len(answerers)} different models or "
                 "servers",
-                e_g=" and ".join(sorted(answered)[:2]),
+                e_g=" and ".join(sorted(answerers)[:2]),
             )
 
 
@@ -145,7 +127,7 @@ def main(argv=None):
     if any(str(word).split("=")[0] == "--merge" for word in argv):
         return merge_folder(argv)
     job = start(__doc__, argv)
-    with job.writing(job.paths.merged) as (part, record):
+    with job.writing(job.paths.merged) as (tmp, record):
         rows, config = job.rows, job.config
         tables = {member: load_pred(job, rows, member) for member in graph.members(config)}
         record["without_picture"] = without_picture(job, tables)
@@ -156,11 +138,12 @@ def main(argv=None):
         record["scores"] = scores.tables
         record["at_test_size"] = scores.at_test_size
         record["weights_of_models"] = dict(zip(last, weights.tolist(), strict=True))
-        np.savez(part, id=rows.id, pred=ensemble)
+        np.savez(tmp, id=rows.id, pred=ensemble)
     scores.show()
     for model, weight in zip(last, weights, strict=True):
         log(model=model, mean_weight=float(weight.mean()))
-    warn(job, scores)
+    tell_worse(job, scores)
+    tell_mixed(job)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Merged predictions → the submission as the organisers want it, checked by their rules.
 
-Reads   working/<category>/folds.csv, merged.npz; the raw test.csv for its order; with config concat,
+Reads   working/<category>/folds.csv, merged.npz; the raw test.csv for its order; with config concat
         those categories' submissions
 Writes  <submissions_path>/<category>.csv
             its record has the honest gain of the decoding
@@ -25,11 +25,12 @@ from common import errors
 from common.files import load_npz, read_record, replacing
 from common.log import log, log_table
 from common.paths import Paths
-from common.stops import run
+from common.rows import split_of
 from common.tables import read_csv
 from pipeline.decoding import decode
 from pipeline.job import start
 from pipeline.load import read_folds
+from pipeline.stops import run
 from pipeline.submission import check, concatenated, raw_test, score
 from tasks import load_task
 
@@ -47,58 +48,71 @@ def settings(config, name):
 
 
 def answers(job, record: dict) -> pd.DataFrame:
-    """The test rows' answers, decoded, a column per output, ids as index; what the decoding gains
-    on out-of-fold rows goes to the record."""
-    rows, merged = job.rows, load_npz(job.paths.merged)
-    task, outputs, target, own = rows.task, rows.outputs, rows.target, rows.fold >= 0
-    answer = task.answer(merged["pred"], outputs)
-    record["score"] = record["plain"] = task.score(answer[own], target[own], outputs)
-    if job.config.post.decode == "fitted":
-        answer, fitted = decode(rows, merged["pred"])
-        if fitted is not None:  # else it is left as it was
-            record["score"] = task.score(answer[own], target[own], outputs)
-            record["fitted"] = fitted.tolist()
-    # for people and the report: decoding a hundred classes anew takes a minute
-    with replacing(job.paths.answers) as part:
-        np.savez(part, id=rows.id, answer=answer, of=read_record(job.paths.merged)["version"])
-    record["scores"] = table = task.table(answer[own], target[own], outputs, merged["pred"][own])
-    lines = {name: list(row.values()) for name, row in table.items()}
-    if len(lines) > 1:
-        lines["average"] = np.nanmean(list(lines.values()), axis=0)
-    log_table("out-of-fold", list(next(iter(table.values()))), lines)
-    record["score_at_test_size"] = task.score_at_size(
-        answer[own], target[own], outputs, int((~own).sum())
-    )
-    log(
-        category=job.paths.category,
-        out_of_fold=record["score"],
-        gain_of_decoding=abs(record["score"] - record["plain"]),
-    )
+    """The test rows' answers: a column per output, ids as index.
+
+    Out-of-fold scores, and what the decoding gained on them, go to the record.
+    """
+    rows = job.rows
+    task = rows.task
+    outputs = rows.outputs
+    pred = load_npz(job.paths.merged)["pred"]
+    answer = decoded_answers(job, pred, record)
+    train = rows.fold >= 0
+    n_test = int((~train).sum())
+    labelled = (answer[train], rows.target[train], outputs)
+    record["scores"] = task.table(*labelled, pred[train])
+    record["score_at_test_size"] = task.score_at_size(*labelled, n_test)
+    # for people and the report: decoding a hundred classes once more takes a minute
+    with replacing(job.paths.answers) as tmp:
+        np.savez(tmp, id=rows.id, answer=answer, of=read_record(job.paths.merged)["version"])
     if hasattr(task, "mistakes"):
         list_mistakes(job, rows, answer)
-    blind = [i for i in read_record(job.paths.merged)["without_picture"] if i.startswith("test:")]
+    tell(job, record, n_test)
+    return task.format_answers(answer[~train], outputs).set_index(rows.id[~train])
+
+
+def decoded_answers(job, pred: np.ndarray, record: dict) -> np.ndarray:
+    """Answers (n, a) of predictions (n, K), decoded where config post.decode asks for it and the
+    out-of-fold score gains; both scores go to the record."""
+    rows = job.rows
+    train = rows.fold >= 0
+    answer = rows.task.answer(pred, rows.outputs)
+    score = rows.task.score(answer[train], rows.target[train], rows.outputs)
+    record["score"] = record["plain"] = score
+    if job.config.post.decode == "fitted":
+        answer, fitted = decode(rows, pred)
+        if fitted is not None:
+            record["score"] = rows.task.score(answer[train], rows.target[train], rows.outputs)
+            record["fitted"] = fitted.tolist()
+    return answer
+
+
+def tell(job, record: dict, n_test: int) -> None:
+    """Print the scores, and which test rows had no image."""
+    category = job.paths.category
+    scores = record["scores"]
+    lines = {output: list(row.values()) for output, row in scores.items()}
+    if len(lines) > 1:
+        lines["average"] = np.nanmean(list(lines.values()), axis=0)
+    names = list(next(iter(scores.values())))
+    log_table("out-of-fold", names, lines)
+    gain = abs(record["score"] - record["plain"])
+    log(category=category, out_of_fold=record["score"], gain_of_decoding=gain)
     if job.config.data.train_image:
-        log(
-            category=job.paths.category,
-            test_rows_without_picture=len(blind),
-            e_g=", ".join(blind[:5]) or "none",
-        )
-    log(
-        category=job.paths.category,
-        expected_on_test=record["score_at_test_size"],
-        test_rows=int((~own).sum()),
-    )
-    return task.format_answers(answer[~own], outputs).set_index(rows.id[~own])
+        missing_ids = read_record(job.paths.merged)["without_picture"]
+        test_ids = [row_id for row_id in missing_ids if split_of(row_id) == "test"]
+        examples = ", ".join(test_ids[:5]) or "none"
+        log(category=category, test_rows_without_picture=len(test_ids), e_g=examples)
+    log(category=category, expected_on_test=record["score_at_test_size"], test_rows=n_test)
 
 
-def list_mistakes(job, rows, answer) -> None:
-    """mistakes.csv: the labelled rows that are wrong."""
-    own = np.flatnonzero(rows.fold >= 0)
-    wrong = rows.task.mistakes(
-        answer[own], rows.target[own], rows.outputs, read_folds(job.paths.folds).iloc[own]
-    )
-    with replacing(job.paths.mistakes) as part:
-        wrong.to_csv(part, index=False)
+def list_mistakes(job, rows, answer: np.ndarray) -> None:
+    """mistakes.csv: the labelled rows whose answer is wrong."""
+    idx = np.flatnonzero(rows.fold >= 0)
+    table = read_folds(job.paths.folds).iloc[idx]
+    wrong = rows.task.mistakes(answer[idx], rows.target[idx], rows.outputs, table)
+    with replacing(job.paths.mistakes) as tmp:
+        wrong.to_csv(tmp, index=False)
     log(mistakes=len(wrong), listed_in=job.paths.mistakes)
 
 
@@ -108,12 +122,13 @@ def check_file(job) -> None:
     outputs = check(job, table, job.args.check)
     if job.args.truth:
         columns = load_task(job.config.task).truth_columns(job.config.data)
-        value, n = score(job, table, read_csv(job.args.truth, columns), outputs)
+        truth = read_csv(job.args.truth, columns)
+        value, n = score(job, table, truth, outputs)
         log(score=value, over=f"{n} of {len(table)} rows", against=job.args.truth)
 
 
 def submission(job, record: dict) -> pd.DataFrame:
-    """The submission's table, of a category that joins others theirs."""
+    """The submission as the organisers want it; of a category that is made of others, theirs."""
     if job.config.concat:
         return concatenated(job)
     task = load_task(job.config.task)
@@ -128,9 +143,9 @@ def main(argv=None):
         raise errors.UserError("--truth FILE scores what --check FILE names; give both")
     if job.args.check:
         return check_file(job)
-    with job.writing(job.paths.submission) as (part, record):
-        submission(job, record).to_csv(part, index=False)
-        check(job, read_csv(part), job.paths.submission)
+    with job.writing(job.paths.submission) as (tmp, record):
+        submission(job, record).to_csv(tmp, index=False)
+        check(job, read_csv(tmp), job.paths.submission)
 
 
 if __name__ == "__main__":

@@ -11,49 +11,65 @@ import ast
 import runpy
 import sys
 import traceback
+from pathlib import Path
+from types import ModuleType
 
 from pydantic import ValidationError, create_model, model_validator
 
 from common.errors import UserError
 from common.paths import ROOT
-from common.sections import Data, Images, Infer, Names, Post, Run, Section
+from common.sections import Data, Infer, Names, Post, Run, Section
 from features import load_features
-from images.settings import Download
+from images.settings import Download, Images
 from models import NAMES, load_model
 
 
 def sections(common) -> dict[str, type[Section]]:
-    """The sections of models and of feature sources by name, each from the file of that name. UserError
-    on a file that cannot be loaded, and on a name that is taken."""
-    modules = {}
-    for name in NAMES:
-        try:
-            modules[name] = load_model(name)
-        except Exception as error:  # a model is Python: it may say anything
-            raise UserError(
-                f"scripts/models/{name} cannot be loaded: {type(error).__name__}: {error}; "
-                "mend it, or move it away"
-            ) from None
+    """{name: Settings} of all models and feature sources, each from the file of that name.
+
+    common: names of the sections that every config has. Raises UserError when a file cannot be
+    loaded or a name is taken.
+    """
+    modules = load_models()
     for module in load_features():
         name = getattr(module, "SECTION", module.__name__.rpartition(".")[2])
         if name in modules:
             raise UserError(f"scripts/models/{name}: {module.__name__} has this name; take another")
         modules[name] = module
-    taken = [name for name in modules if name in common]
-    if taken:
-        raise UserError(
-            f"scripts/models/{taken[0]}: every config has this section; take another name"
-        )
-    found = {name: getattr(module, "Settings", None) for name, module in modules.items()}
-    return {name: found[name] for name in sorted(found) if found[name]}
+    result = {}
+    for name in sorted(modules):
+        if name in common:
+            raise UserError(
+                f"scripts/models/{name}: every config has this section; take another name"
+            )
+        if hasattr(modules[name], "Settings"):
+            result[name] = modules[name].Settings
+    return result
+
+
+def load_models() -> dict[str, ModuleType]:
+    """All models by name. Raises UserError when a file cannot be loaded."""
+    modules = {}
+    for name in NAMES:
+        try:
+            modules[name] = load_model(name)
+        except Exception as error:  # a model is Python: it may raise anything
+            raise UserError(
+                f"scripts/models/{name} cannot be loaded: {type(error).__name__}: {error}; "
+                "mend it, or move it away"
+            ) from None
+    return modules
 
 
 class Common(Section):
     """What every category has, whatever its models."""
 
-    task: str  # a folder of tasks/
-    models: Names = ()  # files of models/: what is trained, predicted and ensembled
-    concat: Names = ()  # categories whose submissions, one below the other, are this one's
+    # a folder of tasks/
+    task: str
+    # files of models/: what is trained, predicted and ensembled
+    models: Names = ()
+    # categories whose submissions, one below the other, are this one's; then it has no models
+    concat: Names = ()
     data: Data = Data()
     images: Images = Images()
     download: Download = Download()
@@ -62,19 +78,20 @@ class Common(Section):
     run: Run = Run()
 
     @model_validator(mode="after")
-    def models_or_join(self):
+    def models_or_concat(self):
         if not self.models and not self.concat:
-            raise ValueError("a category has models, or it is made of others: set models or concat")
+            raise ValueError("a category has models, or is made of others: set models or concat")
         for name in self.models:
             load_model(name).check(self)
         return self
 
 
 try:
-    own = {name: (section, section()) for name, section in sections(Common.model_fields).items()}
-except UserError as stop:
-    sys.exit(str(stop))
-Config = create_model("Config", __base__=Common, __doc__="All that a category is made with.", **own)
+    found_by_name = sections(Common.model_fields)
+except UserError as error:
+    sys.exit(str(error))
+fields = {name: (section, section()) for name, section in found_by_name.items()}
+Config = create_model("Config", __base__=Common, __doc__="All settings of a category.", **fields)
 
 
 def categories() -> list[str]:
@@ -83,45 +100,49 @@ def categories() -> list[str]:
 
 
 def load(category: str, overrides=()) -> Config:
-    """configs/<category>.py's `config`, then each "section.key=value". Raises UserError on anything that is not
-    a setting."""
+    """`config` of configs/<category>.py, with each "section.key=value" of `overrides`. Raises
+    UserError on anything that is not a setting."""
     if category not in categories():
         raise UserError(f"no config {category!r}; there are: {', '.join(categories())}")
+    file = ROOT / "configs" / f"{category}.py"
     try:
-        config = runpy.run_path(str(ROOT / "configs" / f"{category}.py"))["config"]
-        settings = config.model_dump(exclude_unset=True)
-        for item in overrides:
-            put(settings, item)
+        settings = runpy.run_path(str(file))["config"].model_dump(exclude_unset=True)
+        for override in overrides:
+            set_value(settings, override)
         return Config.model_validate(settings)
     except ValidationError as error:
-        raise UserError("; ".join(explain(e, category) for e in error.errors())) from None
+        lines = [explain(problem, category) for problem in error.errors()]
+        raise UserError("; ".join(lines)) from None
     except KeyError:
         raise UserError(
             f"configs/{category}.py defines no `config`; write config = Config(...)"
         ) from None
     except UserError:
         raise
-    except Exception as error:  # a config is Python: it may say anything
-        lines = [
-            frame.lineno
-            for frame in traceback.extract_tb(error.__traceback__)
-            if frame.filename.endswith(f"{category}.py")
-        ]
+    except Exception as error:  # a config is Python: it may raise anything
         raise UserError(
-            f"configs/{category}.py, line "
-            f"{getattr(error, 'lineno', None) or next(iter(lines[::-1]), '?')}: "
-            f"{type(error).__name__}: {error}"
+            f"configs/{category}.py, line {line_of(error, file)}: {type(error).__name__}: {error}"
         ) from None
 
 
-def put(settings: dict, item: str) -> None:
-    """Set "section.key=value" in nested dicts; a value is a Python literal, a,b,c for several, or
-    plain text."""
-    key, equals, text = item.partition("=")
+def line_of(error: Exception, file: Path) -> int | str:
+    """The line of the file where an error was raised; "?" where it is not known."""
+    if isinstance(error, SyntaxError):
+        return error.lineno
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(file)]
+    return lines[-1] if lines else "?"
+
+
+def set_value(settings: dict, override: str) -> None:
+    """Set "section.key=value" in nested dicts; see `parse` for the value."""
+    key, equals, text = override.partition("=")
     if not equals or not key:
-        raise UserError(f"{item!r} is not a setting: write section.key=value, e.g. net.epochs=1")
-    *path, name = key.split(".")
-    for section in path:
+        raise UserError(
+            f"{override!r} is not a setting: write section.key=value, e.g. net.epochs=1"
+        )
+    *section_names, name = key.split(".")
+    for section in section_names:
         settings = settings.setdefault(section, {})
         if not isinstance(settings, dict):
             raise UserError(
@@ -131,27 +152,30 @@ def put(settings: dict, item: str) -> None:
 
 
 def parse(text: str):
-    """A Python literal when it is one, a tuple of strings when there are commas, else the text."""
+    """A Python literal where it is one, a tuple of strings where there are commas, else the
+    text."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
-        return (
-            tuple(part.strip() for part in text.split(",") if part.strip()) if "," in text else text
-        )
+        pass
+    if "," not in text:
+        return text
+    items = [item.strip() for item in text.split(",")]
+    return tuple(item for item in items if item)
 
 
-def explain(error: dict, category: str) -> str:
-    """One pydantic error of a Config as a line: where, what, what there is."""
-    key = ".".join(str(part) for part in error["loc"])
+def explain(problem: dict, category: str) -> str:
+    """One of pydantic's errors as a line: where, what is wrong, what would be right."""
+    key = ".".join(str(item) for item in problem["loc"])
     file = f"configs/{category}.py"
-    if error["type"] == "value_error":
-        said = error["msg"].removeprefix("Value error, ")
-        return f"{file}, {key}: {said}" if key else f"{file}: {said}"
-    if error["type"] in ("model_type", "model_attributes_type"):
+    if problem["type"] == "value_error":
+        message = problem["msg"].removeprefix("Value error, ")
+        return f"{file}, {key}: {message}" if key else f"{file}: {message}"
+    if problem["type"] in ("model_type", "model_attributes_type"):
         return f"{file}: {key} is a section: write {key}.<setting>=..."
-    if error["type"] != "extra_forbidden":
-        return f"{file}, {key}={error['input']!r}: {error['msg']}"
-    model = Config
-    for part in error["loc"][:-1]:
-        model = model.model_fields[part].annotation
-    return f"{file}: there is no setting {key!r}; there are: {', '.join(model.model_fields)}"
+    if problem["type"] != "extra_forbidden":
+        return f"{file}, {key}={problem['input']!r}: {problem['msg']}"
+    section = Config
+    for name in problem["loc"][:-1]:
+        section = section.model_fields[name].annotation
+    return f"{file}: there is no setting {key!r}; there are: {', '.join(section.model_fields)}"

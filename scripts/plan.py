@@ -10,15 +10,15 @@ Run     python scripts/plan.py c2            the rules
         python scripts/plan.py c2 --concat   the categories that this one is made of
 """
 
-from common.stops import run
-from pipeline import graph
-from pipeline.graph import tell_replaced
+from pipeline import graph, staleness
 from pipeline.job import start
+from pipeline.staleness import tell_replaced
+from pipeline.stops import run
 
 
 def rules(job, steps: dict, stale: dict) -> list[str]:
     """Words that make reads as rules: see Prints, above."""
-    made = [f"ALL+={target}" for target in graph.finished(job.config, job.paths)]
+    made = [f"ALL+={target}" for target in graph.final_files(job.config, job.paths)]
     for target, step in steps.items():
         script, _, *option = step.command.split()
         made += [f"FILES+={target}", f"{target}:STEP={','.join([script, *option[:1]])}"]
@@ -32,7 +32,7 @@ def main(argv=None):
     if job.args.concat:
         return print(*job.config.concat)
     steps = graph.steps(job.config, job.paths)
-    stale = graph.stale(job.config, steps)
+    stale = staleness.stale(job.config, steps)
     if job.args.why:
         lines = [f"{target} {why}: {steps[target].command}" for target, why in stale.items()]
         return print(*lines or ["nothing: all files are as today's config says"], sep="\n")
@@ -41,7 +41,7 @@ def main(argv=None):
         job.config.data.train_image and not job.config.concat
     ):  # make images is for all that have some
         steps = graph.steps(job.config, job.paths, job.paths.images)
-        stale = graph.stale(job.config, steps)
+        stale = staleness.stale(job.config, steps)
     tell_replaced(stale, needed)
     print(*rules(job, steps, stale))
 

@@ -15,6 +15,18 @@ import numpy as np
 
 from common.errors import UserError
 
+# packages whose versions stand in a record, by the name that is imported
+PACKAGES = {
+    "torch": "torch",
+    "timm": "timm",
+    "transformers": "transformers",
+    "albumentations": "albumentations",
+    "pandas": "pandas",
+    "numpy": "numpy",
+    "sklearn": "scikit-learn",
+    "lightgbm": "lightgbm",
+}
+
 
 def record_path(path: Path) -> Path:
     """The record of `path`: <name>.json beside it."""
@@ -22,13 +34,16 @@ def record_path(path: Path) -> Path:
 
 
 def read_record(path: Path) -> dict | None:
-    """How `path` was made; None when it is missing (and not spent), has no record, or the record is
-    not readable."""
+    """How `path` was made; None when there is no readable record, or the file is missing and was
+    not evicted."""
     try:
         record = json.loads(record_path(path).read_text())
     except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) and (record.get("evicted") or path.exists()) else None
+    if not isinstance(record, dict):
+        return None
+    exists = record.get("evicted") or path.exists()
+    return record if exists else None
 
 
 def load_npz(path: Path) -> dict:
@@ -36,80 +51,87 @@ def load_npz(path: Path) -> dict:
     try:
         with np.load(path) as arrays:
             return dict(arrays)
-    except Exception as error:  # zipfile, zlib and numpy have one each for broken bytes
+    except Exception as error:  # zipfile, zlib and numpy raise errors of their own for broken bytes
         raise UserError(f"cannot read {path}: {error}; remove it and run make again") from None
 
 
 def evict(path: Path) -> None:
-    """Remove a large file that nobody needs any more; its record stays, so that what was made from
-    it stays fresh."""
-    record = read_record(path)
-    with replacing(record_path(path)) as part:
-        part.write_text(json.dumps(record | {"evicted": True}, indent=1))
+    """Remove a large file that no later step reads. Its record stays, so that what was made from it
+    stays fresh."""
+    record = read_record(path) or {}
+    with replacing(record_path(path)) as tmp:
+        tmp.write_text(json.dumps(record | {"evicted": True}, indent=1))
     path.unlink(missing_ok=True)
 
 
 @contextmanager
 def replacing(path: Path):
-    """Yield a temporary path beside `path` that replaces it when the block ends well; else nothing
-    is left."""
+    """Yield a temporary path that becomes `path` when the block ends well; else nothing is left."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".*.{path.name}"):  # by a process that was killed
-        pid = left.name.split(".")[1]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-            left.unlink(missing_ok=True)
-    part = path.with_name(f".{os.getpid()}.{path.name}")  # same suffix: numpy looks at it
+    remove_leftovers(path)
+    tmp = path.with_name(f".{os.getpid()}.{path.name}")  # same suffix: numpy looks at it
     try:
-        yield part
-        with open(part, "rb") as file:
+        yield tmp
+        with open(tmp, "rb") as file:
             os.fsync(file.fileno())  # a pulled plug must not leave a name without its bytes
-        os.replace(part, path)
+        os.replace(tmp, path)
     finally:
-        part.unlink(missing_ok=True)
+        tmp.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files of `path` that killed processes left."""
+    for leftover in path.parent.glob(f".*.{path.name}"):
+        pid = leftover.name.split(".")[1]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            leftover.unlink(missing_ok=True)
 
 
 @contextmanager
 def writing(path: Path, record: dict):
     """`replacing` with a record, which the block may still add to.
 
-    The old file goes first and the new record comes before the new file, so at no instant does a
-    record stand beside a file of other settings, and a file that exists is complete and says how it
-    was made.
+    The old file goes first and the new record comes before the new file. So no record ever stands
+    beside a file of other settings, and a file that exists is complete and says how it was made.
+
+    In the record, `created` is the time, and `version` tells this file from another of the same
+    name: what is made from it is stale when the version changes. It is `created` unless the block
+    sets one.
     """
     start = time.time()
-    with replacing(path) as part:
-        yield part
+    with replacing(path) as tmp:
+        yield tmp
         created = datetime.now(UTC).isoformat(timespec="microseconds")
         record = {
             "created": created,
-            "version": created,  # tells one making from another; a script may have a better one
+            "version": created,
             "seconds": round(time.time() - start, 1),
             **record,
-            "bytes": part.stat().st_size,
-            "packages": packages(),
+            "bytes": tmp.stat().st_size,
+            "packages": loaded_packages(),
         }
         path.unlink(missing_ok=True)
-        with replacing(record_path(path)) as file:
-            file.write_text(json.dumps(record, indent=1, default=str))
+        with replacing(record_path(path)) as tmp_record:
+            tmp_record.write_text(json.dumps(record, indent=1, default=str))
 
 
-def packages() -> dict:
-    """Python, machine and the packages that this process has loaded."""
-    names = ("torch", "timm", "transformers", "albumentations", "pandas", "numpy")
-    names += ("sklearn", "lightgbm")
-    loaded = {
-        n: metadata.version({"sklearn": "scikit-learn"}.get(n, n))
-        for n in names
-        if n in sys.modules
-    }
-    return {"python": platform.python_version(), "machine": platform.platform(terse=True), **loaded}
+def loaded_packages() -> dict:
+    """Python, the machine, and the versions of the packages that this process has imported."""
+    versions = {"python": platform.python_version(), "machine": platform.platform(terse=True)}
+    for module, package in PACKAGES.items():
+        if module in sys.modules:
+            versions[module] = metadata.version(package)
+    return versions
 
 
 def digest(path: Path, known: dict | None = None) -> dict:
-    """size, mtime_ns and sha256 of a file; `known` from an earlier call saves reading it when size
-    and time are the same."""
+    """size, mtime_ns and sha256 of a file.
+
+    known: what an earlier call gave; where size and time are the same, the file is not read again.
+    """
     stat = path.stat()
-    same = known and (known["size"], known["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns)
+    result = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    if known and (known["size"], known["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns):
+        return result | {"sha256": known["sha256"]}
     with open(path, "rb") as file:
-        sha = known["sha256"] if same else hashlib.file_digest(file, "sha256").hexdigest()
-    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": sha}
+        return result | {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}

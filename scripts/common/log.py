@@ -9,11 +9,11 @@ from common.processes import is_first
 def progress(
     iterable=None, what: str = "", total: int | None = None, done: int = 0, unit: str = "it"
 ):
-    """A tqdm bar, of the first process alone; where nobody watches (a log file, a Kaggle run) a
-    line every half minute, not ten a second."""
+    """A tqdm bar. Where nobody watches (a log file, a Kaggle run) a line every half minute."""
     from tqdm import tqdm
 
     watched = sys.stderr.isatty()
+    seconds = 0.2 if watched else 30
     return tqdm(
         iterable,
         what,
@@ -21,32 +21,33 @@ def progress(
         initial=done,
         unit=unit,
         leave=not watched,
-        mininterval=0.2 if watched else 30,
+        mininterval=seconds,
         maxinterval=60,
-        delay=0 if watched else 30,
+        delay=0 if watched else seconds,
         dynamic_ncols=watched,
         disable=not is_first(),
     )
 
 
 def log(**values) -> None:
-    """One line of `key value` pairs, without those that are None, of the first process alone; the
-    same on a terminal and in a notebook."""
-    if not is_first():
-        return
+    """Print the time and `key value` pairs; pairs whose value is None are left out."""
+    if is_first():
+        pairs = [f"{key} {shorten(value)}" for key, value in values.items() if value is not None]
+        print(time.strftime("%H:%M:%S"), *pairs, flush=True)
 
-    def short(v):
-        return (
-            (f"{v:.4f}" if not v or abs(v) >= 1e-3 else f"{v:.1e}") if isinstance(v, float) else v
-        )
 
-    text = (f"{k} {short(v)}" for k, v in values.items() if v is not None)
-    print(time.strftime("%H:%M:%S"), *text, flush=True)
+def shorten(value):
+    """A float with 4 decimals, or 2 digits where those would hide it; anything else as it is."""
+    if not isinstance(value, float):
+        return value
+    is_tiny = 0 < abs(value) < 1e-3
+    return f"{value:.1e}" if is_tiny else f"{value:.4f}"
 
 
 def log_table(title: str, columns: list[str], rows: dict[str, list[float]]) -> None:
-    """Numbers with 4 decimals in aligned columns, a row per name."""
-    width = max(map(len, [title, *rows])) + 2
-    print(title.ljust(width), *(column.rjust(12) for column in columns))
+    """Print numbers with 4 decimals in aligned columns, a line per name."""
+    width = max(len(name) for name in [title, *rows]) + 2
+    print(title.ljust(width), *[column.rjust(12) for column in columns])
     for name, values in rows.items():
-        print(name.ljust(width), *(f"{value:12.4f}" for value in values), flush=True)
+        cells = [f"{value:12.4f}" for value in values]
+        print(name.ljust(width), *cells, flush=True)

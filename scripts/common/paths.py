@@ -15,53 +15,52 @@ KAGGLE = {"input": "/kaggle/input", "working": "/kaggle/working"}
 
 
 def folder(name: str) -> Path:
-    """The folder that environment variable `<name>_path` names."""
-    if named := os.environ.get(f"{name}_path"):
-        return Path(named)
+    """The folder "input", "working" or "submissions": see above."""
+    from_environment = os.environ.get(f"{name}_path")
+    if from_environment:
+        return Path(from_environment)
     if "KAGGLE_KERNEL_RUN_TYPE" not in os.environ:
         return ROOT / name
-    return (
-        Path(KAGGLE[name]) if name in KAGGLE else folder("working")
-    )  # where Kaggle looks for submissions
+    if name not in KAGGLE:  # Kaggle looks for submissions in the working folder
+        return folder("working")
+    return Path(KAGGLE[name])
 
 
 def input_folder(name: str, file: str) -> Path:
     """The folder `name` of the inputs that holds `file`, under any layout that Kaggle mounts.
 
     Tried in this order: input_path/name, input_path itself, then one to three folders deeper
-    (competitions/name, owner/name, datasets/owner/name). Raises Stop with what was found instead.
+    (competitions/name, owner/name, datasets/owner/name). Raises UserError when none holds the file.
     """
     top = folder("input")
-    tried = [
-        top / name,
-        top,
-        *(p for depth in ("*", "*/*", "*/*/*") for p in sorted(top.glob(f"{depth}/{name}"))),
-    ]
-    for place in tried:
-        if (place / file).is_file():
-            return place
-    there = sorted(
-        str(p.relative_to(top))
-        for depth in ("*", "*/*")
-        for p in top.glob(depth)
-        if not p.name.startswith(".") and ".half" not in str(p)
-    )
+    candidates = [top / name, top]
+    for depth in ("*", "*/*", "*/*/*"):
+        candidates += sorted(top.glob(f"{depth}/{name}"))
+    for candidate in candidates:
+        if (candidate / file).is_file():
+            return candidate
     if name.startswith("demo_"):
         raise UserError(
             f"no {name}/{file} in input_path={top}: the sample is not drawn yet; run: "
             "python scripts/00_sample_data.py, or make demo"
         )
-    more = f" and {len(there) - 20} more" if len(there) > 20 else ""
     raise UserError(
-        f"no {name}/{file} in input_path={top}; there is: "
-        f"{', '.join(there[:20]) or 'nothing'}{more}. "
+        f"no {name}/{file} in input_path={top}; there is: {list_folder(top)}. "
         f"Put the competition's files in {top / name}, or set input_path"
     )
 
 
+def list_folder(top: Path, limit: int = 20) -> str:
+    """What a folder and its folders hold, for a message."""
+    paths = [*top.glob("*"), *top.glob("*/*")]
+    visible = [p for p in paths if not p.name.startswith(".") and ".half" not in str(p)]
+    names = sorted(str(p.relative_to(top)) for p in visible)
+    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return (", ".join(names[:limit]) or "nothing") + rest
+
+
 def inside(top: Path, name: str) -> Path:
-    """top/name, if that stays inside top: a name from a CSV is untrusted. Raises ValueError
-    otherwise."""
+    """top/name. Raises ValueError where it leads out of top: a name from a csv is not trusted."""
     if "\0" in name or name.startswith(("/", "\\")) or ".." in Path(name).parts:
         raise ValueError(f"{name!r} leads out of {top}")
     return top / name
@@ -76,16 +75,16 @@ class Paths:
     """Names of one category's files, in pipeline order; the Makefile uses the same names."""
 
     def __init__(self, category: str):
-        self.category, self.dir = category, folder("working") / category
+        self.category = category
+        self.dir = folder("working") / category
         self.folds = self.dir / "folds.csv"  # id, split, fold, validation, image, labels
         self.downloads = folder("working") / "downloads"  # files of links, for all categories
         self.images = self.dir / "images.csv"  # image, status, reason, where in the cache
         self.cache = self.dir / "images"  # <shard>.bin
         self.mistakes = self.dir / "mistakes.csv"  # labelled rows that are answered wrong
         self.merged = self.dir / "merged.npz"  # id (n,), pred (n, k)
-        self.answers = (
-            self.dir / "answers.npz"
-        )  # id (n,), answer (n, a) decoded, out-of-fold; of: when merged.npz was made
+        # id (n,), answer (n, a) decoded, out-of-fold; of: the version of merged.npz
+        self.answers = self.dir / "answers.npz"
         self.stopped = self.dir / "stopped"  # why a step stopped, a file each, until it is made
         self.report = self.dir / "report.html"
         self.submission = folder("submissions") / f"{category}.csv"
@@ -104,5 +103,5 @@ class Paths:
         return self.dir / "pred" / f"{member}.npz"
 
     def replies(self, member: str) -> Path:
-        """A language model's replies: its predictions as a table to look at."""
+        """A language model's replies, its predictions as a table."""
         return self.dir / "pred" / f"{member}.csv"

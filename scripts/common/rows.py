@@ -14,6 +14,16 @@ from types import ModuleType
 import numpy as np
 
 
+def row_id(split: str, ids):
+    """The id of folds.csv, e.g. "train:12": both raw files may count from 0. ids: str or Series."""
+    return split + ":" + ids
+
+
+def split_of(id: str) -> str:
+    """The split of a row's id: "train" of "train:12"."""
+    return id.partition(":")[0]
+
+
 @dataclass(frozen=True)
 class Rows:
     """All n rows of folds.csv.

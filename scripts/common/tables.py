@@ -9,6 +9,7 @@ import pandas as pd
 
 from common.errors import UserError
 
+# what to do, by a piece of pandas' message
 HINTS = {
     "No columns to parse": "; it is empty: get it again",
     "No such file": "; put it there",
@@ -18,46 +19,53 @@ HINTS = {
     "codec can't decode": "; it must be UTF-8: save it as that, or get it again",
     "saw": "; it must have commas between cells",
 }
-# columns of folds.csv; the others are the task's targets
+# columns of folds.csv; its other columns are the task's targets
 FIXED = ("id", "split", "fold", "validation", "part", "image", "group", "text")
 
 
 def read_csv(file: Path, columns=()) -> pd.DataFrame:
-    """The table as stripped strings, "" where a cell is empty. Raises UserError when one of `columns` is not
-    there."""
+    """The table as stripped strings, "" where a cell is empty.
+
+    Raises UserError when the file is no such table, or lacks one of `columns`.
+    """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "error", pd.errors.ParserWarning
-            )  # a row with more cells than there are columns
+            # pandas only warns of a row with more cells than there are columns
+            warnings.simplefilter("error", pd.errors.ParserWarning)
             table = pd.read_csv(file, dtype=str, keep_default_na=False, index_col=False)
     except (ValueError, OSError, pd.errors.ParserWarning) as error:
-        why = " ".join(str(error).split())
-        hint = next((hint for sign, hint in HINTS.items() if sign in why), "")
-        raise UserError(f"cannot read {file}: {why}{hint}") from None
-    if missing := [c for c in columns if c not in table]:
+        reason = " ".join(str(error).split())
+        hints = [hint for sign, hint in HINTS.items() if sign in reason]
+        raise UserError(f"cannot read {file}: {reason}{hints[0] if hints else ''}") from None
+    missing = [column for column in columns if column not in table]
+    if missing:
         raise UserError(f"{file} has no column {', '.join(missing)}; it has: {', '.join(table)}")
-    return table.apply(
-        lambda column: column.str.replace("\r\n?", "\n", regex=True).str.strip()
-    )  # a bare \r that is written again ends a row
+    return table.apply(clean_column)
+
+
+def clean_column(column: pd.Series) -> pd.Series:
+    """Cells without blanks around them, and with \\n alone as line ending: a bare \\r would end the
+    row when it is written again."""
+    return column.str.replace("\r\n?", "\n", regex=True).str.strip()
 
 
 def group_column(data) -> list[str]:
-    """[the column of the training file whose equal values stay in one fold]; [] where none does, or
-    rows of one picture do, which is no column (data.group=image)."""
+    """[the column of the training file whose equal values stay in one fold], or []: data.group may
+    be empty, or "image", which is no column."""
     return [data.group] if data.group not in ("", "image") else []
 
 
 def require_distinct(table: pd.DataFrame, column: str, file: Path) -> None:
-    """Raises UserError when a value of the column stands in two rows, or is empty."""
-    twice = table[column][table[column].duplicated()]
-    if len(twice) or (table[column] == "").any():
-        what = (
-            f"{twice.iloc[0]!r} {(table[column] == twice.iloc[0]).sum()} times"
-            if len(twice)
-            else "an empty cell"
-        )
-        raise UserError(f"{file}, column {column}: ids must be distinct, there is {what}")
+    """Raises UserError when two rows have the same value in the column, or one is empty."""
+    values = table[column]
+    if (values == "").any():
+        problem = "an empty cell"
+    elif values.duplicated().any():
+        value = values[values.duplicated()].iloc[0]
+        problem = f"{value!r} {(values == value).sum()} times"
+    else:
+        return
+    raise UserError(f"{file}, column {column}: ids must be distinct, there is {problem}")
 
 
 def and_more(rows) -> str:
@@ -65,19 +73,19 @@ def and_more(rows) -> str:
     return f" and {len(rows) - 1} more rows" if len(rows) > 1 else ""
 
 
-def id_problems(ids: pd.Series, wanted: pd.Series, column: str) -> list[str]:
-    """What is doubled, foreign or missing among a submission's ids, a line each; each of `wanted`
-    must be there once."""
-    twice, foreign, missing = (
-        ids[ids.duplicated()],
-        ids[~ids.isin(wanted)],
-        wanted[~wanted.isin(ids)],
-    )
-    return [
-        f"{what}: {len(rows)} {'row' if len(rows) == 1 else 'rows'}, e.g. {column} {rows.iloc[0]}"
-        for what, rows in (("doubled", twice), ("not asked for", foreign), ("missing", missing))
-        if len(rows)
-    ]
+def id_problems(ids: pd.Series, expected: pd.Series, column: str) -> list[str]:
+    """What is wrong with a submission's ids, a line each: each expected id must be there once."""
+    problems = {
+        "doubled": ids[ids.duplicated()],
+        "not asked for": ids[~ids.isin(expected)],
+        "missing": expected[~expected.isin(ids)],
+    }
+    lines = []
+    for problem, rows in problems.items():
+        if len(rows):
+            noun = "row" if len(rows) == 1 else "rows"
+            lines.append(f"{problem}: {len(rows)} {noun}, e.g. {column} {rows.iloc[0]}")
+    return lines
 
 
 def align(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:

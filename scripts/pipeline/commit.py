@@ -5,7 +5,8 @@ import subprocess
 
 from common.paths import ROOT
 
-# a kernel's toolkit is in no repository: it carries what this said where it was written
+# a kernel's toolkit is in no repository: it carries in this file what `commit` said where it was
+# written
 COMMIT = "COMMIT"
 
 
@@ -18,20 +19,23 @@ def ask(*command: str) -> str | None:
     return done.stdout.rstrip() if done.returncode == 0 else None
 
 
+def git(*words: str) -> str:
+    """What git prints about this repository; "" where it fails."""
+    return ask("git", "--no-optional-locks", "-C", str(ROOT), *words) or ""
+
+
 def commit() -> str:
     """The toolkit's commit and whether files differ from it."""
-    if (carried := ROOT / COMMIT).exists():
+    carried = ROOT / COMMIT
+    if carried.exists():
         return carried.read_text()
     if not shutil.which("git"):
         return "not known: there is no git here"
-    name = ask("git", "-C", str(ROOT), "log", "-1", "--format=%h %cs %s")
+    name = git("log", "-1", "--format=%h %cs %s")
     if not name:
         return "not known: the toolkit is in no git repository here"
-    changed = (
-        ask("git", "--no-optional-locks", "-C", str(ROOT), "status", "--porcelain") or ""
-    ).splitlines()
-    return name + (
-        f"; and {len(changed)} files that differ from it, e.g. {changed[0][3:].strip()}"
-        if changed
-        else "; no file differs from it"
-    )
+    changes = git("status", "--porcelain").splitlines()
+    if not changes:
+        return f"{name}; no file differs from it"
+    first = changes[0][3:].strip()
+    return f"{name}; and {len(changes)} files that differ from it, e.g. {first}"

@@ -1,6 +1,7 @@
 """Merged predictions → answers, decoded where that gains on rows that it was not fitted on."""
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -10,31 +11,29 @@ from pipeline.crossfit import cross_fitted
 
 
 def decode(rows: Rows, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Answers (n, a) of predictions (n, k), each row's decoded as the other folds' labels say, and
-    what is fitted for test rows; the plain answers and None where the decoding does not make the
-    out-of-fold score better."""
-    task, outputs, own = rows.task, rows.outputs, rows.fold >= 0
+    """(answers (n, a), what the decoding of test rows was fitted to) of predictions (n, K).
+
+    A training row's answer is decoded as the other folds' labels say. Where decoding does not make
+    the out-of-fold score better: (the plain answers, None).
+    """
+    task = rows.task
+    outputs = rows.outputs
     plain = task.answer(pred, outputs)
-    decoded, fitted = cross_fitted(
-        partial(task.fit_decode, outputs=outputs),
-        partial(task.apply_decode, outputs=outputs),
-        pred,
-        rows.target,
-        rows.fold,
-    )
-    before, after = (
-        task.score(answer[own], rows.target[own], outputs) for answer in (plain, decoded)
-    )
-    better = after > before if task.MODE == "max" else after < before
-    return (decoded, fitted) if better else (plain, None)
+    fit = partial(task.fit_decode, outputs=outputs)
+    apply = partial(task.apply_decode, outputs=outputs)
+    decoded, fitted = cross_fitted(fit, apply, pred, rows.target, rows.fold)
+    train = rows.fold >= 0
+    plain_score = task.score(plain[train], rows.target[train], outputs)
+    decoded_score = task.score(decoded[train], rows.target[train], outputs)
+    gain = decoded_score - plain_score if task.MODE == "max" else plain_score - decoded_score
+    return (decoded, fitted) if gain > 0 else (plain, None)
 
 
-def kept_answers(file, rows: Rows, made: str) -> np.ndarray | None:
-    """Answers (n, a) as 09 left them in answers.npz; None where they are not of the merged
-    predictions that were `made` then."""
-    kept = load_npz(file) if file.exists() else {}
-    return (
-        kept["answer"]
-        if kept and str(kept["of"]) == made and np.array_equal(kept["id"], rows.id)
-        else None
-    )
+def kept_answers(file: Path, rows: Rows, version: str) -> np.ndarray | None:
+    """Answers (n, a) as 09 left them in answers.npz; None where they are not those of these rows
+    and of this version of merged.npz."""
+    if not file.exists():
+        return None
+    arrays = load_npz(file)
+    is_current = str(arrays["of"]) == version and np.array_equal(arrays["id"], rows.id)
+    return arrays["answer"] if is_current else None

@@ -15,21 +15,21 @@ from common.log import log
 from common.paths import Paths
 from common.processes import world_size
 from common.rows import Rows
-from common.stops import note_file
 from config import Config, load
 from models import is_trained, load_model, pred_file, split_member, weights_of
-from pipeline import graph
+from pipeline import graph, staleness
 from pipeline.load import load_rows
+from pipeline.stops import note_file
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a script was asked: a category's config and paths, and the script's own options."""
+    """What a script was asked for: a category's config and paths, and the script's own options."""
 
     config: Config
     paths: Paths
     args: argparse.Namespace
-    overrides: list[str] = field(default_factory=list)
+    overrides: list[str] = field(default_factory=list)  # "section.key=value" of this run
 
     @cached_property
     def rows(self) -> Rows:
@@ -41,12 +41,24 @@ class Job:
         """Names of the pretrained weights that the category's models start from."""
         return weights_of(self.config.models, self.config)
 
+    def command(self, script: str) -> str:
+        """A make goal or a script of this category as a person types it, with this run's settings,
+        e.g. `make retry CATEGORY=c2 SET="net.epochs=1"`."""
+        if script.startswith("make "):
+            settings = f' SET="{" ".join(self.overrides)}"' if self.overrides else ""
+            return f"{script} CATEGORY={self.paths.category}{settings}"
+        return " ".join([script, *self.overrides])
+
     def member(self, target: str) -> tuple[str, int]:
-        """--member as ("net", 0); target: the TARGET of the script that asks. Raises UserError when it is none
-        of the category's, or another script writes such a file of it."""
-        member, members = self.args.member, graph.members(self.config)
+        """--member as ("net", 0).
+
+        target: the TARGET of the script. Raises UserError when the category has no such member, or
+        another script writes its file.
+        """
+        member = self.args.member
         name, k = split_member(member)
-        load_model(name)  # a word for it where there is no such model
+        load_model(name)  # raises where there is no such model
+        members = graph.members(self.config)
         if member not in members:
             raise UserError(
                 f"{member} is not a member of {self.paths.category}; there are: "
@@ -64,62 +76,62 @@ class Job:
         return name, k
 
     @contextmanager
-    def writing(self, target: Path, **record):
-        """Yield (part, record): a temporary path that becomes `target`, and its record, which the
-        block may add to.
+    def writing(self, target: Path, **extra):
+        """Yield (tmp, record): a temporary path that becomes `target` when the block ends well, and
+        its record, which the block may add to.
 
-        Stops before any work when an input is missing or was made with settings that are no longer
-        the config's.
+        extra: more for the record. Raises UserError, before any work, when a file that the step
+        reads is missing or stale.
         """
         step = graph.step_of(target, self.config, self.paths)
         self.check(step)
-        full = {
-            "settings": graph.values(self.config, step.settings),
-            "inputs": graph.versions(step.needs),
+        made_with = {
+            "settings": staleness.values(self.config, step.settings),
+            "inputs": staleness.versions(step.needs),
         }
+        record = dict(made_with)
         before = read_record(target) or {}
-        if before.get("evicted") and all(before[key] == value for key, value in full.items()):
-            full["version"] = before[
-                "version"
-            ]  # the same file again: nothing that follows is stale
-        full |= {"command": step.command, "overrides": self.overrides, **record}
-        with writing(target, full) as part:
-            yield part, full
+        if before.get("evicted") and all(before[key] == made_with[key] for key in made_with):
+            # the same file once more: nothing that was made from it is stale
+            record["version"] = before["version"]
+        record |= {"command": step.command, "overrides": self.overrides, **extra}
+        with writing(target, record) as tmp:
+            yield tmp, record
         note_file(step.command).unlink(missing_ok=True)
-        below = self.paths.dir in target.parents
-        log(wrote=target.relative_to(self.paths.dir) if below else target)
+        is_in_category = self.paths.dir in target.parents
+        log(wrote=target.relative_to(self.paths.dir) if is_in_category else target)
 
     def key(self, target: Path, inputs: bool = True) -> str:
-        """What `target` is made with, settings and inputs, as a hash: unfinished work under another
-        key is not gone on with. Without inputs, for work that looks row by row whether they are the
-        same, the data folder stands for them."""
+        """A hash of what `target` is made with: unfinished work under another key is not gone on
+        with.
+
+        inputs: whether the versions of the files that it reads count; if not, the data folder
+        stands for them, and the work checks row by row what is still right.
+        """
         step = graph.step_of(target, self.config, self.paths)
-        made_with = [
-            graph.values(self.config, step.settings),
-            graph.versions(step.needs) if inputs else self.config.data.folder,
-        ]
-        return hashlib.sha256(json.dumps(made_with).encode()).hexdigest()
+        settings = staleness.values(self.config, step.settings)
+        sources = staleness.versions(step.needs) if inputs else self.config.data.folder
+        return hashlib.sha256(json.dumps([settings, sources]).encode()).hexdigest()
 
     def check(self, step: graph.Step) -> None:
-        """UserError with the command to run when a file that `step` reads is missing or stale."""
-        inputs = graph.upstream(
-            [need for need in step.needs if self.paths.dir in need.parents], self.config, self.paths
-        )
-        why = graph.stale(self.config, inputs, step)
-        if why:
-            first = next(iter(why))
-            overrides = " ".join(self.overrides)
-            raise UserError(
-                f"{first} {why[first]}; run: {inputs[first].shell} {overrides}".rstrip()
-            )
+        """Raises UserError, with the command to run first, when a file that `step` reads is missing
+        or stale."""
+        needs = [need for need in step.needs if self.paths.dir in need.parents]
+        steps = graph.upstream(needs, self.config, self.paths)
+        reasons = staleness.stale(self.config, steps, step)
+        for file, reason in reasons.items():
+            raise UserError(f"{file} {reason}; run: {self.command(steps[file].shell)}")
 
 
 def start(
     doc: str, argv=None, *options: tuple[str, dict], joins: bool = False, shares: bool = False
 ) -> Job:
-    """Parse what all scripts take, and the script's own options, each (name, argparse keywords);
-    joins: a category that joins others has something for this script to do; shares: several
-    processes of torchrun can do it together."""
+    """Parse a script's command line: category, settings, and the script's own options.
+
+    doc: the script's docstring, printed by --help. options: (name, argparse keywords) each.
+    joins: the script has something to do for a category that is made of others.
+    shares: several processes of torchrun can do it together.
+    """
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -135,7 +147,7 @@ def start(
     config = load(args.category, args.overrides)
     if config.concat and not joins:
         raise UserError(
-            f"{args.category} joins {', '.join(config.concat)} and has no rows of its own; "
+            f"{args.category} is made of {', '.join(config.concat)} and has no rows of its own; "
             f"run: make every COMPETITION={args.category}"
         )
     return Job(config, Paths(args.category), args, args.overrides)

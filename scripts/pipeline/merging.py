@@ -1,4 +1,5 @@
-"""Members' files → one table per model: the same for every model, since all it reads is ids."""
+"""Members' predictions → one table per model: the same for every model, since it goes by ids
+alone."""
 
 import numpy as np
 
@@ -9,47 +10,61 @@ from models import load_model, split_member
 
 
 def merge(tables: dict[str, dict], rows: Rows) -> np.ndarray:
-    """Predictions (n, k) of one model in the order of the rows: the task's average over the members
-    that predict a row.
+    """Predictions (n, K) of one model in the order of the rows.
 
-    tables {member: {id (m,), pred (m, k)}}. Raises UserError unless every member predicts its own rows and no
-    others. A training row is then predicted by one member; a test row by one too, that of its part,
-    or by all of them, each of another fold.
+    tables: {member: {id (m,), pred (m, K)}}. Every training row is predicted by one member, which
+    never saw it. A test row is predicted by one member, that of its part, or by the members of all
+    folds: then the task averages them.
+    Raises UserError unless every member predicts its own rows, each once, and all rows are there.
     """
-    total, count, found = np.zeros((len(rows.id), sum(rows.sizes))), np.zeros(len(rows.id), int), []
+    merged = np.zeros((len(rows.id), sum(rows.sizes)))
+    count = np.zeros(len(rows.id), int)
+    idx_of = {}
     for member, table in tables.items():
-        at = positions(member, table, rows)
-        total[at], count[at] = table["pred"], count[at] + 1
-        found.append((at, table["pred"]))
-    if not count.all():
+        idx = positions(member, table, rows)
+        merged[idx] = table["pred"]
+        count[idx] += 1
+        idx_of[member] = idx
+    missing_ids = rows.id[count == 0]
+    if len(missing_ids):
         raise UserError(
-            f"{rows.id[count == 0][0]}{and_more(rows.id[count == 0])} is predicted by none of "
-            f"{', '.join(tables)}"
+            f"{missing_ids[0]}{and_more(missing_ids)} is predicted by none of {', '.join(tables)}"
         )
-    if len(shared := np.flatnonzero(count > 1)):
-        total[shared] = rows.task.average(np.stack([pred[align(at, shared)] for at, pred in found]))
-    return total
+    shared = np.flatnonzero(count > 1)
+    if len(shared):
+        preds = [tables[member]["pred"][align(idx, shared)] for member, idx in idx_of.items()]
+        merged[shared] = rows.task.average(np.stack(preds))
+    return merged
 
 
 def positions(member: str, table: dict, rows: Rows) -> np.ndarray:
-    """Row numbers (m,) of a member's predictions. UserError, saying what to run again, unless they are
-    its own rows, each once, and finite."""
-    at, own = (
-        align(rows.id, table["id"]),
-        rows.answered_by(load_model(split_member(member)[0]).PER, split_member(member)[1]),
-    )
-    if (at < 0).any():
-        wrong = f"predicts {table['id'][at < 0][0]}, which is not in folds.csv"
-    elif len(np.unique(at)) < len(at):
-        wrong = f"predicts {table['id'][np.bincount(at)[at] > 1][0]} twice"
-    elif len(foreign := np.setdiff1d(at, own)):
-        wrong = f"predicts {rows.id[foreign[0]]}{and_more(foreign)} of another fold or part"
-    elif len(missing := np.setdiff1d(own, at)):
-        wrong = f"does not predict {rows.id[missing[0]]}{and_more(missing)}"
-    elif not np.isfinite(table["pred"]).all():
-        wrong = f"has {(~np.isfinite(table['pred'])).any(1).sum()} predictions that are not finite"
-    else:
-        return at
-    raise UserError(
-        f"{member} {wrong}; run again: python scripts/06_infer.py <category> --member {member}"
-    )
+    """Row numbers (m,) of a member's predictions. Raises UserError with the command to run again
+    where they are not its own rows, each once, with finite numbers."""
+    idx = align(rows.id, table["id"])
+    problem = prediction_problem(member, table, idx, rows)
+    if problem:
+        command = f"python scripts/06_infer.py <category> --member {member}"
+        raise UserError(f"{member} {problem}; run again: {command}")
+    return idx
+
+
+def prediction_problem(member: str, table: dict, idx: np.ndarray, rows: Rows) -> str:
+    """What is wrong with a member's predictions, or "". idx (m,): their row numbers, -1 = none."""
+    name, k = split_member(member)
+    expected = rows.answered_by(load_model(name).PER, k)
+    is_unknown = idx < 0
+    if is_unknown.any():
+        return f"predicts {table['id'][is_unknown][0]}, which is not in folds.csv"
+    is_doubled = np.bincount(idx)[idx] > 1
+    if is_doubled.any():
+        return f"predicts {table['id'][is_doubled][0]} twice"
+    foreign = np.setdiff1d(idx, expected)
+    if len(foreign):
+        return f"predicts {rows.id[foreign[0]]}{and_more(foreign)} of another fold or part"
+    missing = np.setdiff1d(expected, idx)
+    if len(missing):
+        return f"does not predict {rows.id[missing[0]]}{and_more(missing)}"
+    is_finite = np.isfinite(table["pred"]).all(axis=1)
+    if not is_finite.all():
+        return f"has {(~is_finite).sum()} predictions that are not finite"
+    return ""

@@ -1,6 +1,5 @@
 """What a config needs is there before anything runs."""
 
-from common import errors
 from common.errors import UserError
 from common.log import log
 from models import NAMES, load_model, weights_of
@@ -9,61 +8,82 @@ from tasks import load_task
 
 
 def preflight(config) -> None:
-    """Stop now if a model cannot answer what the task asks, has no plain address, or starts from
-    weights that are neither in run.weights nor on the hub."""
-    from llm.endpoint import address_and_key
-
-    asks, models = load_task(config.task).ASKS, {name: load_model(name) for name in config.models}
-    if wrong := [name for name, model in models.items() if asks not in model.ANSWERS]:
-        fit = [name for name in NAMES if asks in load_model(name).ANSWERS]
-        raise errors.UserError(
-            f"model {wrong[0]} cannot answer the task {config.task}, which asks for a "
-            f"{asks}; these can: {', '.join(fit)}"
-        )
-    if not config.data.text and (
-        readers := [name for name, model in models.items() if model.NEEDS_TEXT]
-    ):
-        raise errors.UserError(
-            f"model {readers[0]} reads texts and data.text is empty; name their columns, "
-            "e.g. data.text=title,description"
-        )
-    if not config.data.train_image and (
-        blind := [name for name, model in models.items() if model.NEEDS_IMAGE]
-    ):
-        raise errors.UserError(
-            f"model {blind[0]} needs pictures and data.train_image is empty; write e.g. "
-            f"data.train_image=images/{{id}}.jpg"
-        )
-    if not config.data.train_image and config.data.group == "image":
-        raise errors.UserError(
-            "data.group=image keeps rows of one picture together and data.train_image is "
-            "empty; write e.g. "
-            "data.train_image=images/{id}.jpg, or name a column of train.csv in data.group"
-        )
-    language = [getattr(config, name) for name, model in models.items() if model.PER == "part"]
-    for settings in language:
-        if settings.endpoint:
-            address_and_key(settings, settings.section)
-    servers = " or ".join(f"{settings.section}.endpoint" for settings in language)
-    needed = weights_of(models, config)
-    for name in needed:
+    """Raises UserError when a model cannot answer what the task asks, the rows lack what it reads,
+    or weights are neither in run.weights nor on the hub."""
+    require_answers(config)
+    require_evidence(config)
+    servers = check_endpoints(config)
+    weights = weights_of(config.models, config)
+    for name in weights:
         require_weights(name, config.run.weights, servers)
-    log(weights=", ".join(needed) or "none needed")
+    log(weights=", ".join(weights) or "none needed")
 
 
-def require_weights(name: str, place: str, servers: str = "") -> None:
-    """Raises UserError when weights are neither in `place` nor to be had from the hub; name: a timm backbone,
-    timm:<backbone>, or <side>:<transformers model>."""
-    side, bare = split_weights(name)
+def require_answers(config) -> None:
+    """Raises UserError when a model cannot answer the task's kind of question."""
+    kind = load_task(config.task).ASKS
+    able = [name for name in NAMES if kind in load_model(name).ANSWERS]
+    for name in config.models:
+        if name not in able:
+            raise UserError(
+                f"model {name} cannot answer the task {config.task}, which asks for a {kind}; "
+                f"these can: {', '.join(able)}"
+            )
+
+
+def require_evidence(config) -> None:
+    """Raises UserError when a model reads text or images, and the config names none."""
+    data = config.data
+    for name in config.models:
+        if load_model(name).NEEDS_TEXT and not data.text:
+            raise UserError(
+                f"model {name} reads texts and data.text is empty; name their columns, "
+                "e.g. data.text=title,description"
+            )
+    for name in config.models:
+        if load_model(name).NEEDS_IMAGE and not data.train_image:
+            raise UserError(
+                f"model {name} needs pictures and data.train_image is empty; write e.g. "
+                "data.train_image=images/{id}.jpg"
+            )
+    if data.group == "image" and not data.train_image:
+        raise UserError(
+            "data.group=image keeps rows of one picture together and data.train_image is empty; "
+            "write e.g. data.train_image=images/{id}.jpg, or name a column of train.csv in "
+            "data.group"
+        )
+
+
+def check_endpoints(config) -> str:
+    """The settings by which a server could answer instead of weights here, for a message. Raises
+    UserError when the address or the key of one cannot be right."""
+    from llm.client import address_and_key
+
+    keys = []
+    for name in config.models:
+        if load_model(name).PER == "part":
+            settings = getattr(config, name)
+            keys.append(f"{settings.section}.endpoint")
+            if settings.endpoint:
+                address_and_key(settings)
+    return " or ".join(keys)
+
+
+def require_weights(name: str, folder: str, servers: str = "") -> None:
+    """Raises UserError when weights are neither in `folder` (run.weights) nor on the hub.
+
+    name: a timm backbone, timm:<backbone>, or <side>:<transformers model>.
+    """
+    side, bare_name = split_weights(name)
     if side in SIDES:
         from networks.pretrained import find_weights
 
         try:
-            find_weights(bare, place)
-        except UserError as stop:
+            find_weights(bare_name, folder)
+        except UserError as error:
             hint = f"; or let a server answer: {servers}" if servers and side == "chat" else ""
-            raise UserError(f"{stop}{hint}") from None
-    elif not weights_file(bare, place):
+            raise UserError(f"{error}{hint}") from None
+    elif not weights_file(bare_name, folder):
         from networks.backbone import create_backbone
 
-        create_backbone(bare, True, place)
+        create_backbone(bare_name, True, folder)  # raises where the hub has none

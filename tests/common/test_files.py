@@ -50,7 +50,7 @@ def test_digest_reads_again_only_what_changed(tmp_path):
 
 def test_a_broken_record_is_no_record(tmp_path):
     (tmp_path / "x").touch()
-    record_path(tmp_path / "x").write_text('{"made":')
+    record_path(tmp_path / "x").write_text('{"created":')
     assert read_record(tmp_path / "x") is None
-    record_path(tmp_path / "x").write_text(json.dumps({"made": 1}))
-    assert read_record(tmp_path / "x") == {"made": 1}
+    record_path(tmp_path / "x").write_text(json.dumps({"created": 1}))
+    assert read_record(tmp_path / "x") == {"created": 1}

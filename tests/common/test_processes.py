@@ -8,12 +8,12 @@ import sys
 import pytest
 
 from common.paths import ROOT
-from common.processes import SPINS
+from common.processes import SPIN_COUNT
 
 SCRIPT = """
 import sys
 sys.path.insert(0, {scripts!r})
-from common.stops import run
+from pipeline.stops import run
 def main():
     import os
     print(os.environ.get("GOMP_SPINCOUNT"))
@@ -23,7 +23,7 @@ run(main)
 
 @pytest.mark.parametrize(
     "given, says",
-    [({}, SPINS), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")],
+    [({}, SPIN_COUNT), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")],
 )
 def test_threads_spin_less_unless_the_user_says_how(given, says):
     own = {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}

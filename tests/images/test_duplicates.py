@@ -10,14 +10,15 @@ from PIL import Image
 
 from common.errors import UserError
 from common.paths import Paths
-from common.sections import Data, Images
+from common.sections import Data
 from config import Config
 from conftest import CATALOGUE, run_script
 from images import duplicates
-from images.decode import validate
+from images.validate import validate
 from images.duplicates import find_twins, near_codes, stored_colours
 from images.names import image_names
-from pipeline.folds import group_by_picture
+from images.settings import Images
+from pipeline.folds import group_by_image
 from pipeline.job import Job
 from pipeline.load import kept_rows, sample_rows
 from tasks import load_task
@@ -242,7 +243,7 @@ def test_rows_whose_pictures_are_the_same_are_one_group(script, folders, capsys)
     )
     job.paths.images.parent.mkdir(parents=True)
     table.to_csv(job.paths.images, index=False)
-    group = group_by_picture
+    group = group_by_image
     images = np.array(["4.jpg", "3.jpg", "2.jpg", "5.jpg", "0.jpg", "1.jpg", "", "5.jpg"], object)
     assert group(images, job).tolist() == [
         "4.jpg",

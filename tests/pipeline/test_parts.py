@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from common.errors import UserError
 from pipeline import parts as module
-from pipeline.parts import merge_csv, read_table, split_csv
+from pipeline.csv_records import read_table
+from pipeline.parts import merge_csv, split_csv
 
 CELLS = st.text(
     st.one_of(st.sampled_from(",\"\n\r\t ;'\u2028\x0b"), st.characters(codec="utf-8")), max_size=6

@@ -79,8 +79,10 @@ class Rows:
         """Row numbers that member k of a model answers; per: the model's PER."""
         if per == "fold":
             return self.predicted(k)
+
         if per == "part":
             return np.flatnonzero(self.part == k)
+
         return np.arange(len(self.id))
 
     def baseline(self, k: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from common.errors import UserError
 from common.files import digest
 from common.log import log
 from common.paths import input_folder
+from common.rows import row_id
 from common.tables import id_problems, read_csv
 
 
@@ -25,11 +26,13 @@ def read_numbers(data, files, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
             raise UserError(f"tables come in pairs: the one of the {split} rows is not named")
         table, wanted = (
             read_csv(folder / name, [data.id]),
-            pd.Series(ids[np.char.startswith(ids, split + ":")]).str.partition(":")[2],
+            pd.Series(ids[np.char.startswith(ids, row_id(split, ""))]).str.removeprefix(
+                row_id(split, "")
+            ),
         )
         if wrong := id_problems(table[data.id], wanted, data.id):
             raise UserError(f"{folder / name} has other rows than folds.csv: {'; '.join(wrong)}")
-        parts.append(table.set_index(split + ":" + table[data.id]))
+        parts.append(table.set_index(row_id(split, table[data.id])))
     names = [c for c in parts[0] if c in parts[1] and c not in (data.id, *data.labels, *data.text)]
     if not names:
         raise UserError(

@@ -14,6 +14,7 @@ import pandas as pd
 
 from common.errors import UserError
 from common.questions import CLASSES
+from common.rows import row_id
 from common.tables import FIXED, group_column, id_problems, read_csv, require_distinct
 from images.names import image_names
 from metrics import f1
@@ -72,7 +73,7 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
                 f"{folder / getattr(data, split)} has no row of category {', '.join(wanted)}{there}"
             )
         part = {
-            "id": split + ":" + mine[data.id],
+            "id": row_id(split, mine[data.id]),
             "split": split,
             "image": image_names(mine, pattern, folder),
             "group": mine[data.group] if group and split == "train" else "",
@@ -325,8 +326,8 @@ def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.Data
     categories: id, Category, len, attr_1 .. attr_10, the columns that a category does not use
     filled with post.filler; else id and the label columns.
     """
-    mine = test[("test:" + test[data.id]).isin(answers.index)]
-    found = answers.reindex("test:" + mine[data.id]).to_dict("records")
+    mine = test[row_id("test", test[data.id]).isin(answers.index)]
+    found = answers.reindex(row_id("test", mine[data.id])).to_dict("records")
     if not data.category_column:
         return pd.DataFrame(
             {data.id: mine[data.id].tolist()} | {c: [row[c] for row in found] for c in data.labels}

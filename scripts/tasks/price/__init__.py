@@ -11,6 +11,7 @@ import pandas as pd
 
 from common.errors import UserError
 from common.questions import NUMBER
+from common.rows import row_id
 from common.tables import and_more, group_column, id_problems, read_csv, require_distinct
 from images.names import image_names
 from metrics.smape import shift_if_worth, smape, terms
@@ -60,7 +61,7 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
         parts.append(
             pd.DataFrame(
                 {
-                    "id": split + ":" + table[data.id],
+                    "id": row_id(split, table[data.id]),
                     "split": split,
                     "image": image_names(table, pattern, folder) if pattern else "",
                     "group": table[data.group] if group and known else "",
@@ -253,7 +254,7 @@ def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.Data
     return pd.DataFrame(
         {
             data.id: test[data.id],
-            data.labels[0]: answers.price.reindex("test:" + test[data.id]).to_numpy(),
+            data.labels[0]: answers.price.reindex(row_id("test", test[data.id])).to_numpy(),
         }
     )
 

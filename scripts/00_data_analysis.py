@@ -66,18 +66,23 @@ def main(argv=None):
         raise errors.UserError(
             f"--pictures {job.args.pictures} is no number of pictures; give 0 for all, or e.g. 2000"
         )
+
     config = job.config
     raw = read_raw(config, load_analysis(config.task).needs(config.data))
     sections = {}
+
     for name, tables in analyse(job, raw):
         if tables:
             sections[name] = tables
             print_section(name, job.paths.category, tables)
+
     print()
     target = job.paths.dir / "analysis.json"
+
     with writing(target, record_of(job, raw)) as tmp:
         text = json.dumps(as_records(sections), indent=1, ensure_ascii=False)
         tmp.write_text(text, encoding="utf-8")
+
     log(wrote=target)
 
 

@@ -29,18 +29,22 @@ def main(argv=None):
     )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
+
     if args.rows is not None and args.rows < 8:
         raise errors.UserError(
             f"--rows {args.rows} is too few to have every kind of fault in; give 8 or more"
         )
+
     top, drawn = folder("input"), {}
     (top / "sample.json").unlink(
         missing_ok=True
     )  # make must not take a sample that is being drawn for one that is there
+
     for sample in filter(None, (load_part(name, "sample") for name in NAMES)):
         rows = {"rows": {"train": args.rows, "test": args.rows // 4}} if args.rows else {}
         drawn[sample.FOLDER] = sample.draw(top / sample.FOLDER, args.seed, **rows)
         log(drew=top / sample.FOLDER, **drawn[sample.FOLDER])
+
     with replacing(top / "sample.json") as tmp:
         tmp.write_text(json.dumps(drawn, indent=1))
 

@@ -60,10 +60,12 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     if any(str(word).split("=")[0] == "--split" for word in argv):
         return split_file(argv)
+
     job = start(__doc__, argv)
     data, task = job.config.data, load_task(job.config.task)
     folder = input_folder(data.folder, data.train)
     preflight(job.config)
+
     with job.writing(job.paths.folds) as (tmp, record):
         rows, files = task.read_rows(data, folder)
         outputs = task.outputs(rows)
@@ -74,6 +76,7 @@ def main(argv=None):
         # the same on every machine, so that parts answered elsewhere belong to it
         version = json.dumps([data.folder, outputs, digest(tmp)["sha256"]])
         record["version"] = sha256(version.encode()).hexdigest()
+
     log(
         train=len(target),
         test=len(rows) - len(target),

@@ -74,11 +74,13 @@ def ingest(job, rows: pd.DataFrame, pictures, made_with: str) -> pd.DataFrame:
 
     paths = job.paths
     key = sha256(made_with.encode()).hexdigest()
+
     with CacheWriter(paths.cache, key, paths.images) as cache:
         ingester = ImageIngester(job.config, pictures, paths.downloads, cache)
         ingester.ingest(sorted(set(rows.image)), job.args.retry)
         first_ids = rows.drop_duplicates("image").set_index("image").id.sort_index()
         lines = [cache.ledger.done[image] for image in first_ids.index]
+
     table = pd.DataFrame(lines, columns=COLUMNS)
     table.insert(0, "id", first_ids.to_numpy())
     return table
@@ -103,15 +105,18 @@ def none_usable(split: str, images: pd.Series, reasons: pd.Series, pictures, job
     name = images.iloc[-1]
     none = f"none of {len(images)} {split} pictures can be"
     example = f"e.g. {name[:200]!r}: {reasons[name]}"
+
     if is_link(name):
         return (
             f"{none} had, {example}; is there a network (in a Kaggle kernel: Internet on)? "
             f"Then run: {job.command('make retry')}. Without one, put the downloads/ of another "
             f"session, or an archive of it, into {pictures.folder}"
         )
+
     hint = pictures.hint()
     if not hint:
         hint = f"put the pictures or an archive of them there, or set data.{split}_image"
+
     return f"{none} read in {pictures.folder}, {example}; {hint}"
 
 
@@ -120,6 +125,7 @@ def find_groups(table: pd.DataFrame, rows: pd.DataFrame):
     splits = {}
     for split in ("train", "test"):
         splits[split] = table.image.isin(rows.image[rows.split == split]).to_numpy()
+
     return find_twins(table, splits, stored_colours(table))
 
 
@@ -134,9 +140,11 @@ def tell(job, table: pd.DataFrame, rows: pd.DataFrame, counts: pd.DataFrame) -> 
     """What there is, what is double, what failed and how to try it again."""
     for kind, of, within, pictures, *_ in counts[counts.pictures > 0].itertuples(index=False):
         log(duplicates=kind, of=of, within=within, pictures=pictures)
+
     bad = table.image[table.status != "ok"]
     statuses = table.status.value_counts().to_dict()
     log(pictures=len(table), **statuses, rows_without_picture=int(rows.image.isin(bad).sum()))
+
     if len(bad):
         has_links = bad.map(is_link).any()
         log(
@@ -159,6 +167,7 @@ def main(argv=None):
     config, paths = job.config, job.paths
     folder = input_folder(config.data.folder, config.data.train)
     made_with = repr(values(config, ["data.folder", "images"]))
+
     with job.writing(paths.images) as (tmp, record):
         rows, files = kept_rows(config, folder)
         pictures = open_image_files(job)
@@ -174,6 +183,7 @@ def main(argv=None):
         record["archives"] = archive_stamps(folder)
         bad_files = bad.image[~bad.image.map(is_link)]
         record["bad"] = {name: size_of(folder, name) for name in bad_files}
+
     tell(job, table, rows, counts)
 
 

@@ -47,11 +47,14 @@ def by_torchrun(job, argv) -> None:
     of every exit code."""
     began = time.time()
     failed = launch(__file__, argv, job.config.run.processes)
+
     if not failed:
         return
+
     for note in stops_since(job.paths.category, began):
         if note["command"].endswith(f" {job.args.member}"):
             raise UserError(note["message"], note["code"])
+
     raise UserError(
         "one of its processes was killed, most often for want of memory; "
         "torchrun's lines above say which",
@@ -71,19 +74,25 @@ def main(argv=None):
     job = start(__doc__, argv, member, shares=True)
     name, k = job.member(TARGET)
     model = load_model(name)
+
     if model.DISTRIBUTED and world_size() == 1 and job.config.run.processes > 1:
         return by_torchrun(job, argv)
+
     if world_size() > 1 and not model.DISTRIBUTED:
         raise UserError(
             f"{job.args.member} trains in one process; run: python "
             f"scripts/04_train_fold.py {job.paths.category} --member {job.args.member}"
         )
+
     if world_size() > 1:
         die_with_parent()  # to torchrun: killed, it takes all with it
+
     if not is_first():
         return fit_without_writing(model, job, k)
+
     with job.writing(job.paths.model(job.args.member), processes=world_size()) as (tmp, record):
         record |= model.fit(job, k, job.rows, tmp)
+
     job.paths.checkpoint(job.args.member).unlink(missing_ok=True)
 
 

@@ -31,8 +31,10 @@ def main(argv=None):
     member = ("--member", {"default": "heads_0", "help": "heads_<fold>, e.g. %(default)s"})
     job = start(__doc__, argv, member)
     name, k = job.member(TARGET)
+
     with job.writing(job.paths.model(job.args.member)) as (tmp, record):
         record |= load_model(name).fit(job, k, job.rows, tmp)
+
     job.paths.checkpoint(job.args.member).unlink(missing_ok=True)
 
 

@@ -48,14 +48,18 @@ def predict(job, model, k: int) -> dict[str, np.ndarray]:
     rows = job.rows
     idx = rows.predicted(k)
     has_image = np.ones(len(idx), bool)
+
     if model.NEEDS_IMAGE:
         _, position = open_cache(job, rows)
         has_image = position[idx] >= 0
+
     pred = np.tile(rows.baseline(k), (len(idx), 1))
     pred[has_image] = model.predict(job, k, rows, idx[has_image])
     missing_image = ~has_image
+
     if hasattr(model, "missing_image"):
         missing_image = model.missing_image(job, rows)[idx]
+
     return {"id": rows.id[idx], "pred": pred, "missing_image": missing_image}
 
 
@@ -65,8 +69,10 @@ def main(argv=None):
     name, k = job.member(TARGET)
     model = load_model(name)
     check_time_limit(job.config.run)
+
     if model.PER == "part":
         return write_replies(job, model, name, k)
+
     with job.writing(job.paths.pred(job.args.member)) as (tmp, record):
         table = predict(job, model, k)
         idx = job.rows.predicted(k)
@@ -75,11 +81,14 @@ def main(argv=None):
         record["rows"] = len(idx)
         record["without_picture"] = int(table["missing_image"].sum())
         np.savez(tmp, **table)
+
     if hasattr(model, "clean_up"):
         model.clean_up(job, k)
+
     counts = {"rows": int(is_own.sum()), "test_rows": int((~is_own).sum())}
     if model.NEEDS_IMAGE or table["missing_image"].any():
         counts["without_picture"] = record["without_picture"]
+
     log(member=job.args.member, out_of_fold=record["score"], **counts)
 
 

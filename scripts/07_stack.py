@@ -45,6 +45,7 @@ def predictions_of(job, rows) -> dict[str, np.ndarray]:
             members = [f"{model}_{k}" for k in range(job.config.data.n_folds)]
             tables = {member: load_npz(job.paths.pred(member)) for member in members}
             merged[model] = merge(tables, rows)
+
     return merged
 
 
@@ -52,6 +53,7 @@ def tell(scores: dict[str, float], score_name: str) -> None:
     """Every column's score; and a note where one is better than the stack."""
     log_table("out-of-fold", [score_name], {name: [score] for name, score in scores.items()})
     best = min(scores, key=scores.get)
+
     if scores[best] < scores["stack"] - 0.1:
         log(
             note=f"{best} is better than the stack "
@@ -73,6 +75,7 @@ def main(argv=None):
     if "stack" not in job.config.models:
         models = ", ".join(job.config.models)
         raise UserError(f"{job.paths.category} has no stack; its models are: {models}")
+
     rows = job.rows
     with job.writing(job.paths.pred("stack_0")) as (tmp, record):
         numbers, names = stack.first_level(job, rows, predictions_of(job, rows))
@@ -90,6 +93,7 @@ def main(argv=None):
         record["raw"] = digests(job.config.data, job.config.stack)
         pred = np.log1p(prices["stack"])[:, None]
         np.savez(tmp, id=rows.id, pred=pred, missing_image=np.zeros(len(rows.id), bool))
+
     tell(record["scores"], rows.task.SCORE)
     log(out_of_fold=record["scores"]["stack"], columns=len(names), rows=len(rows.id))
 

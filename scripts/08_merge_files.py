@@ -65,6 +65,7 @@ def merge_model(model: str, tables: dict, rows) -> np.ndarray:
     for member, table in tables.items():
         if split_member(member)[0] == model:
             its_tables[member] = table
+
     return merge(its_tables, rows)
 
 
@@ -74,6 +75,7 @@ def without_picture(job, tables: dict) -> list[str]:
     missing_ids = set()
     for table in tables.values():
         missing_ids.update(table["id"][table["missing_image"]])
+
     test_ids = job.rows.id[job.rows.fold < 0]
     if len(test_ids) and missing_ids.issuperset(test_ids):
         raise errors.UserError(
@@ -81,6 +83,7 @@ def without_picture(job, tables: dict) -> list[str]:
             f"pred/{next(iter(tables))} and its like say why: put the pictures where "
             "data.test_image says, then run the same command again"
         )
+
     return sorted(missing_ids)
 
 
@@ -103,6 +106,7 @@ def tell_mixed(job) -> None:
         if record.get("model"):
             model, _ = split_member(member)
             answered_by.setdefault(model, set()).add(json.dumps(record["model"]))
+
     for model, answerers in answered_by.items():
         if len(answerers) > 1:
             log(
@@ -126,6 +130,7 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     if any(str(word).split("=")[0] == "--merge" for word in argv):
         return merge_folder(argv)
+
     job = start(__doc__, argv)
     with job.writing(job.paths.merged) as (tmp, record):
         rows, config = job.rows, job.config
@@ -139,9 +144,11 @@ def main(argv=None):
         record["at_test_size"] = scores.at_test_size
         record["weights_of_models"] = dict(zip(last, weights.tolist(), strict=True))
         np.savez(tmp, id=rows.id, pred=ensemble)
+
     scores.show()
     for model, weight in zip(last, weights, strict=True):
         log(model=model, mean_weight=float(weight.mean()))
+
     tell_worse(job, scores)
     tell_mixed(job)
 

@@ -40,6 +40,7 @@ TARGET = "submissions/*.csv"
 def needs(config, paths, name):
     if config.concat:
         return [Paths(category).submission for category in config.concat]
+
     return [paths.folds, paths.merged]
 
 
@@ -62,11 +63,14 @@ def answers(job, record: dict) -> pd.DataFrame:
     labelled = (answer[train], rows.target[train], outputs)
     record["scores"] = task.table(*labelled, pred[train])
     record["score_at_test_size"] = task.score_at_size(*labelled, n_test)
+
     # for people and the report: decoding a hundred classes once more takes a minute
     with replacing(job.paths.answers) as tmp:
         np.savez(tmp, id=rows.id, answer=answer, of=read_record(job.paths.merged)["version"])
+
     if hasattr(task, "mistakes"):
         list_mistakes(job, rows, answer)
+
     tell(job, record, n_test)
     return task.format_answers(answer[~train], outputs).set_index(rows.id[~train])
 
@@ -79,11 +83,13 @@ def decoded_answers(job, pred: np.ndarray, record: dict) -> np.ndarray:
     answer = rows.task.answer(pred, rows.outputs)
     score = rows.task.score(answer[train], rows.target[train], rows.outputs)
     record["score"] = record["plain"] = score
+
     if job.config.post.decode == "fitted":
         answer, fitted = decode(rows, pred)
         if fitted is not None:
             record["score"] = rows.task.score(answer[train], rows.target[train], rows.outputs)
             record["fitted"] = fitted.tolist()
+
     return answer
 
 
@@ -92,17 +98,21 @@ def tell(job, record: dict, n_test: int) -> None:
     category = job.paths.category
     scores = record["scores"]
     lines = {output: list(row.values()) for output, row in scores.items()}
+
     if len(lines) > 1:
         lines["average"] = np.nanmean(list(lines.values()), axis=0)
+
     names = list(next(iter(scores.values())))
     log_table("out-of-fold", names, lines)
     gain = abs(record["score"] - record["plain"])
     log(category=category, out_of_fold=record["score"], gain_of_decoding=gain)
+
     if job.config.data.train_image:
         missing_ids = read_record(job.paths.merged)["without_picture"]
         test_ids = [row_id for row_id in missing_ids if split_of(row_id) == "test"]
         examples = ", ".join(test_ids[:5]) or "none"
         log(category=category, test_rows_without_picture=len(test_ids), e_g=examples)
+
     log(category=category, expected_on_test=record["score_at_test_size"], test_rows=n_test)
 
 
@@ -111,8 +121,10 @@ def list_mistakes(job, rows, answer: np.ndarray) -> None:
     idx = np.flatnonzero(rows.fold >= 0)
     table = read_folds(job.paths.folds).iloc[idx]
     wrong = rows.task.mistakes(answer[idx], rows.target[idx], rows.outputs, table)
+
     with replacing(job.paths.mistakes) as tmp:
         wrong.to_csv(tmp, index=False)
+
     log(mistakes=len(wrong), listed_in=job.paths.mistakes)
 
 
@@ -120,6 +132,7 @@ def check_file(job) -> None:
     """--check FILE, and --truth FILE: say what is wrong with a submission, and score it."""
     table = read_csv(job.args.check)
     outputs = check(job, table, job.args.check)
+
     if job.args.truth:
         columns = load_task(job.config.task).truth_columns(job.config.data)
         truth = read_csv(job.args.truth, columns)
@@ -131,6 +144,7 @@ def submission(job, record: dict) -> pd.DataFrame:
     """The submission as the organisers want it; of a category that is made of others, theirs."""
     if job.config.concat:
         return concatenated(job)
+
     task = load_task(job.config.task)
     table = answers(job, record)
     return task.submission(raw_test(job), table, job.config.data, job.config.post)
@@ -139,10 +153,13 @@ def submission(job, record: dict) -> pd.DataFrame:
 def main(argv=None):
     file = {"metavar": "FILE", "type": Path}
     job = start(__doc__, argv, ("--check", file), ("--truth", file), joins=True)
+
     if job.args.truth and not job.args.check:
         raise errors.UserError("--truth FILE scores what --check FILE names; give both")
+
     if job.args.check:
         return check_file(job)
+
     with job.writing(job.paths.submission) as (tmp, record):
         submission(job, record).to_csv(tmp, index=False)
         check(job, read_csv(tmp), job.paths.submission)

@@ -35,15 +35,19 @@ def sections(common) -> dict[str, type[Section]]:
         name = getattr(module, "SECTION", module.__name__.rpartition(".")[2])
         if name in modules:
             raise UserError(f"scripts/models/{name}: {module.__name__} has this name; take another")
+
         modules[name] = module
+
     result = {}
     for name in sorted(modules):
         if name in common:
             raise UserError(
                 f"scripts/models/{name}: every config has this section; take another name"
             )
+
         if hasattr(modules[name], "Settings"):
             result[name] = modules[name].Settings
+
     return result
 
 
@@ -58,6 +62,7 @@ def load_models() -> dict[str, ModuleType]:
                 f"scripts/models/{name} cannot be loaded: {type(error).__name__}: {error}; "
                 "mend it, or move it away"
             ) from None
+
     return modules
 
 
@@ -81,8 +86,10 @@ class Common(Section):
     def models_or_concat(self):
         if not self.models and not self.concat:
             raise ValueError("a category has models, or is made of others: set models or concat")
+
         for name in self.models:
             load_model(name).check(self)
+
         return self
 
 
@@ -104,11 +111,13 @@ def load(category: str, overrides=()) -> Config:
     UserError on anything that is not a setting."""
     if category not in categories():
         raise UserError(f"no config {category!r}; there are: {', '.join(categories())}")
+
     file = ROOT / "configs" / f"{category}.py"
     try:
         settings = runpy.run_path(str(file))["config"].model_dump(exclude_unset=True)
         for override in overrides:
             set_value(settings, override)
+
         return Config.model_validate(settings)
     except ValidationError as error:
         lines = [explain(problem, category) for problem in error.errors()]
@@ -129,6 +138,7 @@ def line_of(error: Exception, file: Path) -> int | str:
     """The line of the file where an error was raised; "?" where it is not known."""
     if isinstance(error, SyntaxError):
         return error.lineno
+
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(file)]
     return lines[-1] if lines else "?"
@@ -141,6 +151,7 @@ def set_value(settings: dict, override: str) -> None:
         raise UserError(
             f"{override!r} is not a setting: write section.key=value, e.g. net.epochs=1"
         )
+
     *section_names, name = key.split(".")
     for section in section_names:
         settings = settings.setdefault(section, {})
@@ -148,6 +159,7 @@ def set_value(settings: dict, override: str) -> None:
             raise UserError(
                 f"{key}: {section} is no section; write section.key=value, e.g. net.epochs=1"
             )
+
     settings[name] = parse(text)
 
 
@@ -158,8 +170,10 @@ def parse(text: str):
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         pass
+
     if "," not in text:
         return text
+
     items = [item.strip() for item in text.split(",")]
     return tuple(item for item in items if item)
 
@@ -168,14 +182,19 @@ def explain(problem: dict, category: str) -> str:
     """One of pydantic's errors as a line: where, what is wrong, what would be right."""
     key = ".".join(str(item) for item in problem["loc"])
     file = f"configs/{category}.py"
+
     if problem["type"] == "value_error":
         message = problem["msg"].removeprefix("Value error, ")
         return f"{file}, {key}: {message}" if key else f"{file}: {message}"
+
     if problem["type"] in ("model_type", "model_attributes_type"):
         return f"{file}: {key} is a section: write {key}.<setting>=..."
+
     if problem["type"] != "extra_forbidden":
         return f"{file}, {key}={problem['input']!r}: {problem['msg']}"
+
     section = Config
     for name in problem["loc"][:-1]:
         section = section.model_fields[name].annotation
+
     return f"{file}: there is no setting {key!r}; there are: {', '.join(section.model_fields)}"

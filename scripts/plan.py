@@ -18,30 +18,55 @@ from pipeline.stops import run
 
 def rules(job, steps: dict, stale: dict) -> list[str]:
     """Words that make reads as rules: see Prints, above."""
-    made = [f"ALL+={target}" for target in graph.final_files(job.config, job.paths)]
+    words = []
+    for target in graph.final_files(job.config, job.paths):
+        words.append(f"ALL+={target}")
+
     for target, step in steps.items():
-        script, _, *option = step.command.split()
-        made += [f"FILES+={target}", f"{target}:STEP={','.join([script, *option[:1]])}"]
-        made += [f"{target}:|{need}" for need in step.needs if need in stale or need.exists()]
-    return made + [f"{target}:FORCE" for target in stale]
+        script, _, *option = step.command.split()  # e.g. 04_train_fold c2 --member net_0
+        script_and_option = ",".join([script, *option[:1]])
+        words.append(f"FILES+={target}")
+        words.append(f"{target}:STEP={script_and_option}")
+
+        for need in step.needs:
+            if need in stale or need.exists():
+                words.append(f"{target}:|{need}")
+
+    for target in stale:
+        words.append(f"{target}:FORCE")
+
+    return words
+
+
+def print_reasons(steps: dict, stale: dict) -> None:
+    """A line per file that make would make: why, and by which command."""
+    if not stale:
+        print("nothing: all files are as today's config says")
+
+    for target, reason in stale.items():
+        print(f"{target} {reason}: {steps[target].command}")
 
 
 def main(argv=None):
     flags = [(name, {"action": "store_true"}) for name in ("--why", "--concat")]
     job = start(__doc__, argv, *flags, joins=True)
+
     if job.args.concat:
         return print(*job.config.concat)
+
     steps = graph.steps(job.config, job.paths)
     stale = staleness.stale(job.config, steps)
+
     if job.args.why:
-        lines = [f"{target} {why}: {steps[target].command}" for target, why in stale.items()]
-        return print(*lines or ["nothing: all files are as today's config says"], sep="\n")
+        return print_reasons(steps, stale)
+
     needed = set(steps)
-    if (
-        job.config.data.train_image and not job.config.concat
-    ):  # make images is for all that have some
+    has_images = job.config.data.train_image and not job.config.concat
+
+    if has_images:  # make images is there for all that have some, though no model may read them
         steps = graph.steps(job.config, job.paths, job.paths.images)
         stale = staleness.stale(job.config, steps)
+
     tell_replaced(stale, needed)
     print(*rules(job, steps, stale))
 

@@ -40,8 +40,10 @@ def read_record(path: Path) -> dict | None:
         record = json.loads(record_path(path).read_text())
     except (OSError, ValueError):
         return None
+
     if not isinstance(record, dict):
         return None
+
     exists = record.get("evicted") or path.exists()
     return record if exists else None
 
@@ -61,6 +63,7 @@ def evict(path: Path) -> None:
     record = read_record(path) or {}
     with replacing(record_path(path)) as tmp:
         tmp.write_text(json.dumps(record | {"evicted": True}, indent=1))
+
     path.unlink(missing_ok=True)
 
 
@@ -70,10 +73,12 @@ def replacing(path: Path):
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path)
     tmp = path.with_name(f".{os.getpid()}.{path.name}")  # same suffix: numpy looks at it
+
     try:
         yield tmp
         with open(tmp, "rb") as file:
             os.fsync(file.fileno())  # a pulled plug must not leave a name without its bytes
+
         os.replace(tmp, path)
     finally:
         tmp.unlink(missing_ok=True)
@@ -111,6 +116,7 @@ def writing(path: Path, record: dict):
             "packages": loaded_packages(),
         }
         path.unlink(missing_ok=True)
+
         with replacing(record_path(path)) as tmp_record:
             tmp_record.write_text(json.dumps(record, indent=1, default=str))
 
@@ -121,6 +127,7 @@ def loaded_packages() -> dict:
     for module, package in PACKAGES.items():
         if module in sys.modules:
             versions[module] = metadata.version(package)
+
     return versions
 
 
@@ -131,7 +138,13 @@ def digest(path: Path, known: dict | None = None) -> dict:
     """
     stat = path.stat()
     result = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    if known and (known["size"], known["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns):
-        return result | {"sha256": known["sha256"]}
+    is_known = bool(known) and all(known[key] == result[key] for key in result)
+
+    if is_known:
+        result["sha256"] = known["sha256"]
+        return result
+
     with open(path, "rb") as file:
-        return result | {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+        result["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+
+    return result

@@ -19,10 +19,13 @@ def folder(name: str) -> Path:
     from_environment = os.environ.get(f"{name}_path")
     if from_environment:
         return Path(from_environment)
+
     if "KAGGLE_KERNEL_RUN_TYPE" not in os.environ:
         return ROOT / name
+
     if name not in KAGGLE:  # Kaggle looks for submissions in the working folder
         return folder("working")
+
     return Path(KAGGLE[name])
 
 
@@ -34,16 +37,20 @@ def input_folder(name: str, file: str) -> Path:
     """
     top = folder("input")
     candidates = [top / name, top]
+
     for depth in ("*", "*/*", "*/*/*"):
         candidates += sorted(top.glob(f"{depth}/{name}"))
+
     for candidate in candidates:
         if (candidate / file).is_file():
             return candidate
+
     if name.startswith("demo_"):
         raise UserError(
             f"no {name}/{file} in input_path={top}: the sample is not drawn yet; run: "
             "python scripts/00_sample_data.py, or make demo"
         )
+
     raise UserError(
         f"no {name}/{file} in input_path={top}; there is: {list_folder(top)}. "
         f"Put the competition's files in {top / name}, or set input_path"
@@ -52,17 +59,25 @@ def input_folder(name: str, file: str) -> Path:
 
 def list_folder(top: Path, limit: int = 20) -> str:
     """What a folder and its folders hold, for a message."""
-    paths = [*top.glob("*"), *top.glob("*/*")]
-    visible = [p for p in paths if not p.name.startswith(".") and ".half" not in str(p)]
-    names = sorted(str(p.relative_to(top)) for p in visible)
-    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return (", ".join(names[:limit]) or "nothing") + rest
+    names = []
+    for path in (*top.glob("*"), *top.glob("*/*")):
+        is_hidden = path.name.startswith(".")
+        is_half_made = ".half" in str(path)
+
+        if not is_hidden and not is_half_made:
+            names.append(str(path.relative_to(top)))
+
+    names.sort()
+    shown = ", ".join(names[:limit]) or "nothing"
+    n_more = len(names) - limit
+    return f"{shown} and {n_more} more" if n_more > 0 else shown
 
 
 def inside(top: Path, name: str) -> Path:
     """top/name. Raises ValueError where it leads out of top: a name from a csv is not trusted."""
     if "\0" in name or name.startswith(("/", "\\")) or ".." in Path(name).parts:
         raise ValueError(f"{name!r} leads out of {top}")
+
     return top / name
 
 

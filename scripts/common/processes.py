@@ -33,6 +33,7 @@ def world_size() -> int:
     """How many processes train together, on all machines; 1 where torchrun did not start this."""
     if "LOCAL_RANK" not in os.environ:  # other launchers set WORLD_SIZE without it
         return 1
+
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
@@ -65,8 +66,10 @@ def run_bound() -> None:
     """`processes.py <pid of the parent> script.py ...`: run the script, and die with the parent."""
     parent, *sys.argv = sys.argv[1:]
     die_with_parent()
+
     if os.getppid() != int(parent):  # it ended before
         sys.exit(f"{sys.argv[0]}: process {parent} has gone")
+
     sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
     runpy.run_path(sys.argv[0], run_name="__main__")
 

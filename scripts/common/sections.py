@@ -9,6 +9,7 @@ def as_tuple(value):
     """A tuple of one string where a string was given; () of an empty one."""
     if isinstance(value, str):
         return (value,) if value else ()
+
     return value
 
 
@@ -70,6 +71,7 @@ class Data(Section):
                 "data.categories are values of data.category_column, and that is empty: "
                 "set both or neither"
             )
+
         return self
 
 

@@ -37,9 +37,11 @@ def read_csv(file: Path, columns=()) -> pd.DataFrame:
         reason = " ".join(str(error).split())
         hints = [hint for sign, hint in HINTS.items() if sign in reason]
         raise UserError(f"cannot read {file}: {reason}{hints[0] if hints else ''}") from None
+
     missing = [column for column in columns if column not in table]
     if missing:
         raise UserError(f"{file} has no column {', '.join(missing)}; it has: {', '.join(table)}")
+
     return table.apply(clean_column)
 
 
@@ -65,6 +67,7 @@ def require_distinct(table: pd.DataFrame, column: str, file: Path) -> None:
         problem = f"{value!r} {(values == value).sum()} times"
     else:
         return
+
     raise UserError(f"{file}, column {column}: ids must be distinct, there is {problem}")
 
 
@@ -81,10 +84,12 @@ def id_problems(ids: pd.Series, expected: pd.Series, column: str) -> list[str]:
         "missing": expected[~expected.isin(ids)],
     }
     lines = []
+
     for problem, rows in problems.items():
         if len(rows):
             noun = "row" if len(rows) == 1 else "rows"
             lines.append(f"{problem}: {len(rows)} {noun}, e.g. {column} {rows.iloc[0]}")
+
     return lines
 
 

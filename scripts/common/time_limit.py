@@ -27,5 +27,6 @@ def deadline(run) -> float:
     process."""
     if not run.time_limit:
         return float("inf")
+
     started = float(os.environ.get("MAKE_STARTED") or STARTED)
     return started + 3600 * run.time_limit

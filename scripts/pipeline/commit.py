@@ -16,6 +16,7 @@ def ask(*command: str) -> str | None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
+
     return done.stdout.rstrip() if done.returncode == 0 else None
 
 
@@ -29,13 +30,17 @@ def commit() -> str:
     carried = ROOT / COMMIT
     if carried.exists():
         return carried.read_text()
+
     if not shutil.which("git"):
         return "not known: there is no git here"
+
     name = git("log", "-1", "--format=%h %cs %s")
     if not name:
         return "not known: the toolkit is in no git repository here"
+
     changes = git("status", "--porcelain").splitlines()
     if not changes:
         return f"{name}; no file differs from it"
+
     first = changes[0][3:].strip()
     return f"{name}; and {len(changes)} files that differ from it, e.g. {first}"

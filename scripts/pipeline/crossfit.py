@@ -14,14 +14,19 @@ def cross_fitted(fit, apply, pred: np.ndarray, target: np.ndarray, fold: np.ndar
     labelled = fold >= 0
     for_test = fit(pred[..., labelled, :], target[labelled])
     results = {}
+
     for k in np.unique(fold):
         parameters = for_test
         if k >= 0:
             others = labelled & (fold != k)
             parameters = fit(pred[..., others, :], target[others])
+
         results[k] = apply(pred[..., fold == k, :], parameters)
+
     first = next(iter(results.values()))
     joined = np.empty((len(fold), *first.shape[1:]), first.dtype)
+
     for k, result in results.items():
         joined[fold == k] = result
+
     return joined, for_test

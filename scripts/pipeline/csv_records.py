@@ -29,12 +29,14 @@ def read_table(file: Path, id_column: str = "") -> Table:
     mark = BOM_UTF8 if data.startswith(BOM_UTF8) else b""
     lines = data[len(mark) :].splitlines(keepends=True)
     reader = csv.reader(map(bytes.decode, lines), strict=True)
+
     try:
         columns = next(reader, [])
         require_columns(columns, id_column)
         id_column = id_column or columns[0]
         at = columns.index(id_column)
         n_header = reader.line_num
+
         if has_plain_lines(lines, len(columns), at):
             rows = lines[1:]
             ids = [line.split(b",", at + 1)[at].decode() for line in rows]
@@ -42,6 +44,7 @@ def read_table(file: Path, id_column: str = "") -> Table:
             rows, ids = read_records(reader, lines, len(columns), at)
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num}: {error}") from None
+
     require_ids(ids, id_column)
     return Table(columns, mark + b"".join(lines[:n_header]), rows, ids)
 
@@ -64,6 +67,7 @@ def has_plain_lines(lines: list[bytes], n_columns: int, at: int) -> bool:
     """
     if at + 1 >= n_columns:
         return False
+
     return all(line.count(b",") == n_columns - 1 and b'"' not in line for line in lines)
 
 
@@ -72,15 +76,19 @@ def read_records(reader, lines: list[bytes], n_columns: int, at: int):
     rows = []
     ids = []
     start = reader.line_num
+
     for cells in reader:
         if cells and len(cells) != n_columns:
             raise ValueError(
                 f"line {reader.line_num} has {len(cells)} cells, the header {n_columns}"
             )
+
         if cells:
             rows.append(b"".join(lines[start : reader.line_num]))
             ids.append(cells[at])
+
         start = reader.line_num
+
     return rows, ids
 
 
@@ -88,8 +96,10 @@ def require_ids(ids: list[str], id_column: str) -> None:
     """Raises ValueError unless there are ids, distinct and none empty."""
     if not ids:
         raise ValueError("it has no rows")
+
     if len(set(ids)) == len(ids) and all(row_id.strip() for row_id in ids):
         return
+
     counts = Counter(ids).items()
     wrong = [f"{row_id!r} {k} times" for row_id, k in counts if k > 1 or not row_id.strip()]
     others = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""

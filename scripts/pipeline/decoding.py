@@ -22,11 +22,17 @@ def decode(rows: Rows, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]
     fit = partial(task.fit_decode, outputs=outputs)
     apply = partial(task.apply_decode, outputs=outputs)
     decoded, fitted = cross_fitted(fit, apply, pred, rows.target, rows.fold)
+
     train = rows.fold >= 0
-    plain_score = task.score(plain[train], rows.target[train], outputs)
-    decoded_score = task.score(decoded[train], rows.target[train], outputs)
-    gain = decoded_score - plain_score if task.MODE == "max" else plain_score - decoded_score
-    return (decoded, fitted) if gain > 0 else (plain, None)
+    target = rows.target[train]
+    before = task.score(plain[train], target, outputs)
+    after = task.score(decoded[train], target, outputs)
+    gain = after - before if task.MODE == "max" else before - after
+
+    if gain > 0:
+        return decoded, fitted
+
+    return plain, None
 
 
 def kept_answers(file: Path, rows: Rows, version: str) -> np.ndarray | None:
@@ -34,6 +40,7 @@ def kept_answers(file: Path, rows: Rows, version: str) -> np.ndarray | None:
     and of this version of merged.npz."""
     if not file.exists():
         return None
+
     arrays = load_npz(file)
     is_current = str(arrays["of"]) == version and np.array_equal(arrays["id"], rows.id)
     return arrays["answer"] if is_current else None

@@ -17,8 +17,10 @@ def split_rows(job, rows: pd.DataFrame, outputs: dict) -> tuple[pd.DataFrame, np
     data = job.config.data
     task = load_task(job.config.task)
     is_train = (rows.split == "train").to_numpy()
+
     if data.group == "image":
         rows.loc[is_train, "group"] = group_by_image(rows.image[is_train].to_numpy(), job)
+
     train = rows[is_train]
     target = task.encode(train, outputs)
     strata = task.strata(target)
@@ -26,13 +28,16 @@ def split_rows(job, rows: pd.DataFrame, outputs: dict) -> tuple[pd.DataFrame, np
     rows.insert(2, "fold", -1)
     rows.insert(3, "validation", 0)
     rows.insert(4, "part", 0)
+
     for mask in (is_train, ~is_train):
         rows.loc[mask, "part"] = assign_parts(rows.image[mask].to_numpy(object), data.parts)
+
     rows.loc[is_train, "fold"] = assign_folds(strata, groups, data.n_folds, data.seed)
     if data.validation:
         n = round(1 / data.validation)
         share = assign_folds(strata, groups, n, data.seed + 1, "data.validation")
         rows.loc[is_train, "validation"] = (share == 0).astype(int)
+
     return rows, target
 
 
@@ -48,10 +53,12 @@ def assign_folds(
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     n_groups = len(set(groups))
+
     if n_groups < n_folds:
         raise UserError(
             f"{n_groups} rows or groups are too few to be cut in {n_folds}, as {setting} has it"
         )
+
     strata = join_small(strata, n_folds)
     if n_groups < len(groups):
         splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
@@ -59,9 +66,11 @@ def assign_folds(
     else:
         splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
         splits = splitter.split(strata, strata)
+
     fold = np.empty(len(strata), int)
     for k, (_, idx) in enumerate(splits):
         fold[idx] = k
+
     return fold
 
 
@@ -105,10 +114,12 @@ def group_by_image(images: np.ndarray, job) -> np.ndarray:
         groups=len(set(groups)),
         rows_in_the_largest=largest,
     )
+
     if largest > LARGE * len(images):
         log(
             warning=f"{largest} of {len(images)} training rows show what is taken for one picture, "
             "so they are in one fold, and folds may be uneven: look at those that folds.csv has in "
             "one group; data.group= leaves rows on their own"
         )
+
     return groups

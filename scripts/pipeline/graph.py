@@ -53,6 +53,7 @@ def scripts() -> list[ModuleType]:
     files = sorted((ROOT / "scripts").glob("[0-9]*_*.py"), reverse=True)
     modules = [import_module(file.stem) for file in files if is_step(file)]
     writer_of: dict[str, str] = {}
+
     for module in modules:
         other = writer_of.setdefault(module.TARGET, module.__name__)
         if other != module.__name__:
@@ -60,6 +61,7 @@ def scripts() -> list[ModuleType]:
                 f"scripts/{module.__name__}.py and scripts/{other}.py both write {module.TARGET}; "
                 "move one of them away, or give it a TARGET of its own"
             )
+
     return modules
 
 
@@ -74,6 +76,7 @@ def members(config: Config) -> list[str]:
     names = []
     for model in config.models:
         names += [f"{model}_{k}" for k in range(count_members(model, config.data))]
+
     return names
 
 
@@ -81,10 +84,12 @@ def final_models(config: Config, paths: Paths) -> list[str]:
     """The models whose predictions no other configured model reads: a stack, a refiner, or all."""
     pred_folder = paths.pred("net_0").parent
     read_by_others = set()
+
     for model in config.models:
         for file in load_model(model).inputs(config, paths, 0):
             if file.parent == pred_folder:
                 read_by_others.add(split_member(file.stem)[0])
+
     return [model for model in config.models if model not in read_by_others]
 
 
@@ -93,6 +98,7 @@ def final_files(config: Config, paths: Paths) -> list[Path]:
     that is made of others has no rows, and only a report."""
     if config.concat:
         return [paths.report]
+
     in_order = reversed(scripts())
     files = [paths.dir / script.TARGET for script in in_order if getattr(script, "FINAL", False)]
     return sorted(files, key=lambda file: file == paths.report)
@@ -114,14 +120,17 @@ def upstream(targets, config: Config, paths: Paths) -> dict[Path, Step]:
     def visit(target: Path) -> None:
         if target in in_order:
             return
+
         step = step_of(target, config, paths)
         for need in step.needs:
             if paths.dir in need.parents or need == paths.submission:
                 visit(need)
+
         in_order[target] = step
 
     for target in targets:
         visit(target)
+
     return in_order
 
 
@@ -131,6 +140,7 @@ def script_of(target: Path, paths: Paths) -> ModuleType:
     for script in scripts():
         if fnmatchcase(name, script.TARGET):
             return script
+
     raise UserError(f"no script writes {target}; see TARGET in scripts/[0-9]*.py")
 
 
@@ -139,8 +149,10 @@ def step_of(target: Path, config: Config, paths: Paths) -> Step:
     script = script_of(target, paths)
     name = target.stem
     command = f"{script.__name__} {paths.category}"
+
     if hasattr(script, "OPTION"):
         command += f" {script.OPTION} {name}"
+
     needs = tuple(script.needs(config, paths, name))
     settings = tuple(script.settings(config, name))
     gpus = script.gpus(config, name) if hasattr(script, "gpus") else 0
@@ -151,6 +163,8 @@ def name_of(target: Path, paths: Paths) -> str:
     """A file as scripts name it in TARGET: below working/<category>/, or submissions/<name>."""
     if target == paths.submission:
         return f"submissions/{target.name}"
+
     if paths.dir in target.parents:
         return target.relative_to(paths.dir).as_posix()
+
     return str(target)

@@ -47,6 +47,7 @@ class Job:
         if script.startswith("make "):
             settings = f' SET="{" ".join(self.overrides)}"' if self.overrides else ""
             return f"{script} CATEGORY={self.paths.category}{settings}"
+
         return " ".join([script, *self.overrides])
 
     def member(self, target: str) -> tuple[str, int]:
@@ -59,20 +60,25 @@ class Job:
         name, k = split_member(member)
         load_model(name)  # raises where there is no such model
         members = graph.members(self.config)
+
         if member not in members:
             raise UserError(
                 f"{member} is not a member of {self.paths.category}; there are: "
                 f"{', '.join(members)}"
             )
+
         file = pred_file(self.paths, member)
         if target.startswith("model/"):
             if not is_trained(name):
                 command = graph.step_of(file, self.config, self.paths).shell
                 raise UserError(f"nothing trains {member}; to predict run: {command}")
+
             file = self.paths.model(member)
+
         if target != graph.script_of(file, self.paths).TARGET:
             command = graph.step_of(file, self.config, self.paths).shell
             raise UserError(f"another script makes {file.name}; run: {command}")
+
         return name, k
 
     @contextmanager
@@ -91,12 +97,15 @@ class Job:
         }
         record = dict(made_with)
         before = read_record(target) or {}
+
         if before.get("evicted") and all(before[key] == made_with[key] for key in made_with):
             # the same file once more: nothing that was made from it is stale
             record["version"] = before["version"]
+
         record |= {"command": step.command, "overrides": self.overrides, **extra}
         with writing(target, record) as tmp:
             yield tmp, record
+
         note_file(step.command).unlink(missing_ok=True)
         is_in_category = self.paths.dir in target.parents
         log(wrote=target.relative_to(self.paths.dir) if is_in_category else target)
@@ -119,8 +128,13 @@ class Job:
         needs = [need for need in step.needs if self.paths.dir in need.parents]
         steps = graph.upstream(needs, self.config, self.paths)
         reasons = staleness.stale(self.config, steps, step)
-        for file, reason in reasons.items():
-            raise UserError(f"{file} {reason}; run: {self.command(steps[file].shell)}")
+
+        if not reasons:
+            return
+
+        file = next(iter(reasons))  # the first in order: what others are made from
+        command = self.command(steps[file].shell)
+        raise UserError(f"{file} {reasons[file]}; run: {command}")
 
 
 def start(
@@ -139,15 +153,19 @@ def start(
     parser.add_argument(
         "overrides", nargs="*", metavar="section.key=value", help="settings for this run"
     )
+
     for name, keywords in options:
         parser.add_argument(name, **keywords)
+
     args = parser.parse_intermixed_args(argv)
     if world_size() > 1 and not shares:
         raise UserError("this script runs in one process; start it with python, not torchrun")
+
     config = load(args.category, args.overrides)
     if config.concat and not joins:
         raise UserError(
             f"{args.category} is made of {', '.join(config.concat)} and has no rows of its own; "
             f"run: make every COMPETITION={args.category}"
         )
+
     return Job(config, Paths(args.category), args, args.overrides)

@@ -34,6 +34,7 @@ def draw(n: int, size: int, seed: int) -> np.ndarray:
     many."""
     if not 0 < size < n:
         return np.arange(n)
+
     return np.sort(np.random.default_rng(seed).choice(n, size, replace=False))
 
 
@@ -43,9 +44,11 @@ def load_rows(job) -> Rows:
     table = read_folds(job.paths.folds)
     outputs = read_record(job.paths.folds)["outputs"]
     optional = {}
+
     for name in ("text", "question", "category", "part"):
         if name in table:
             optional[name] = table[name].to_numpy(object)
+
     return Rows(
         task=task,
         outputs=outputs,
@@ -67,6 +70,7 @@ def load_pred(job, rows: Rows, member: str) -> dict[str, np.ndarray]:
     file = pred_file(job.paths, member)
     if file.suffix == ".npz":
         return load_npz(file)
+
     table = read_csv(file, ["id", "reply", "reason"])
     questions = rows.question[align(rows.id, table.id)]
     return {

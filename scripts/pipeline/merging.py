@@ -20,20 +20,24 @@ def merge(tables: dict[str, dict], rows: Rows) -> np.ndarray:
     merged = np.zeros((len(rows.id), sum(rows.sizes)))
     count = np.zeros(len(rows.id), int)
     idx_of = {}
+
     for member, table in tables.items():
         idx = positions(member, table, rows)
         merged[idx] = table["pred"]
         count[idx] += 1
         idx_of[member] = idx
+
     missing_ids = rows.id[count == 0]
     if len(missing_ids):
         raise UserError(
             f"{missing_ids[0]}{and_more(missing_ids)} is predicted by none of {', '.join(tables)}"
         )
+
     shared = np.flatnonzero(count > 1)
     if len(shared):
         preds = [tables[member]["pred"][align(idx, shared)] for member, idx in idx_of.items()]
         merged[shared] = rows.task.average(np.stack(preds))
+
     return merged
 
 
@@ -42,9 +46,11 @@ def positions(member: str, table: dict, rows: Rows) -> np.ndarray:
     where they are not its own rows, each once, with finite numbers."""
     idx = align(rows.id, table["id"])
     problem = prediction_problem(member, table, idx, rows)
+
     if problem:
         command = f"python scripts/06_infer.py <category> --member {member}"
         raise UserError(f"{member} {problem}; run again: {command}")
+
     return idx
 
 
@@ -53,18 +59,24 @@ def prediction_problem(member: str, table: dict, idx: np.ndarray, rows: Rows) ->
     name, k = split_member(member)
     expected = rows.answered_by(load_model(name).PER, k)
     is_unknown = idx < 0
+
     if is_unknown.any():
         return f"predicts {table['id'][is_unknown][0]}, which is not in folds.csv"
+
     is_doubled = np.bincount(idx)[idx] > 1
     if is_doubled.any():
         return f"predicts {table['id'][is_doubled][0]} twice"
+
     foreign = np.setdiff1d(idx, expected)
     if len(foreign):
         return f"predicts {rows.id[foreign[0]]}{and_more(foreign)} of another fold or part"
+
     missing = np.setdiff1d(expected, idx)
     if len(missing):
         return f"does not predict {rows.id[missing[0]]}{and_more(missing)}"
+
     is_finite = np.isfinite(table["pred"]).all(axis=1)
     if not is_finite.all():
         return f"has {(~is_finite).sum()} predictions that are not finite"
+
     return ""

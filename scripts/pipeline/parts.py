@@ -29,20 +29,25 @@ def split_csv(file: Path, folder: Path, n: int, id_column: str = "") -> dict:
         table = read_table(file, id_column)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot split {file}: {error}") from None
+
     n_rows = len(table.rows)
     if not 1 <= n <= n_rows:
         raise UserError(
             f"{file} has {n_rows} rows and cannot be cut in {n} parts; name from 1 to {n_rows}"
         )
+
     if not line_ending(table.rows[-1]):
         table.rows[-1] += line_ending(table.header)
+
     files = {}
     parts = []
+
     for i in range(n):
         rows = slice(n_rows * i // n, n_rows * (i + 1) // n)
         name = f"part_{i:03d}.csv"
         files[name] = table.header + b"".join(table.rows[rows])
         parts.append(describe_part(name, table.ids[rows]))
+
     manifest = {
         "file": file.name,
         "sha256": digest(file)["sha256"],
@@ -73,8 +78,10 @@ def write_parts(folder: Path, files: dict[str, bytes], manifest: bytes) -> None:
     or another part, with other contents."""
     contents = files | {"manifest.json": manifest}
     present = {}
+
     for path in (*folder.glob("part_*.csv"), *folder.glob("manifest.json")):
         present[path.name] = path.read_bytes()
+
     others = sorted(name for name, data in present.items() if contents.get(name) != data)
     if others:
         raise UserError(
@@ -89,6 +96,7 @@ def write_parts(folder: Path, files: dict[str, bytes], manifest: bytes) -> None:
 
     with ThreadPoolExecutor(8) as pool:  # they wait for the disk
         list(pool.map(write, files))
+
     write("manifest.json")
 
 
@@ -104,11 +112,14 @@ def merge_csv(folder: Path, out: Path, pattern: str = "part_*.csv") -> dict:
         raise UserError(
             f"{pattern!r} must have one *, where the parts have their numbers, e.g. part_*.csv"
         )
+
     ids_of = {}
     for i, part in enumerate(manifest["parts"]):
         ids_of[pattern.replace("*", f"{i:03d}")] = part["ids"]
+
     tables = {}
     problems = {}
+
     for name in ids_of:
         try:
             tables[name] = read_table(folder / name, manifest["id"])
@@ -116,17 +127,21 @@ def merge_csv(folder: Path, out: Path, pattern: str = "part_*.csv") -> dict:
             problems[name] = "is not there"
         except (OSError, ValueError) as error:
             problems[name] = str(error)
+
     problems |= part_problems(ids_of, tables, manifest["columns"], manifest["id"])
     present = {str(path.relative_to(folder)) for path in folder.glob(pattern)}
     strays = sorted(present - set(ids_of))
+
     if problems or strays:
         lines = "\n  ".join(problem_lines(list(ids_of), problems, strays))
         raise UserError(f"{folder} cannot be merged:\n  {lines}")
+
     with replacing(out) as tmp, open(tmp, "wb") as file:
         file.write(next(iter(tables.values())).header)
         for name, ids in ids_of.items():
             row_of = dict(zip(tables[name].ids, tables[name].rows, strict=True))
             file.writelines(row_of[row_id] for row_id in ids)
+
     return {"rows": manifest["rows"], "parts": len(ids_of)}
 
 
@@ -137,12 +152,14 @@ def read_manifest(folder: Path) -> dict:
         manifest = json.loads(file.read_text())
         for key in ("id", "columns", "rows"):
             manifest[key]  # raises where it is not there
+
         for part in manifest["parts"]:
             part["ids"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"cannot read {file}: {error}; it is made with the parts: bring it, or split again"
         ) from None
+
     return manifest
 
 
@@ -154,22 +171,27 @@ def part_problems(
     headers = [table.columns for table in tables.values()]
     usual = max(headers, key=lambda header: (header != columns, headers.count(header)), default=[])
     problems = {}
+
     for name, table in tables.items():
         reasons = []
         if not line_ending(table.rows[-1]):
             reasons.append("its last line is not ended and may be half written")
+
         if table.columns != usual:
             reasons.append(
                 f"has the columns {', '.join(table.columns)}; others have {', '.join(usual)}"
             )
+
         expected = set(ids_of[name])
         present = set(table.ids)
         missing = expected - present
+
         if missing:
             reasons.append(
                 f"{len(missing)} of its {len(expected)} rows are missing, "
                 f"e.g. {id_column} {min(missing)}"
             )
+
         foreign = present - expected
         if foreign:
             owners = [other for other, ids in ids_of.items() if min(foreign) in ids]
@@ -177,8 +199,10 @@ def part_problems(
                 f"{len(foreign)} of its {len(present)} rows are not its own, "
                 f"e.g. {id_column} {min(foreign)} of {owners[0] if owners else 'no part'}"
             )
+
         if reasons:
             problems[name] = "; ".join(reasons)
+
     return problems
 
 
@@ -186,15 +210,19 @@ def problem_lines(names: list[str], problems: dict[str, str], strays: list[str])
     """A line for each kind of problem, and one with the numbers of all parts to run again."""
     reasons = dict.fromkeys(strays, "is no part of this split; move it away") | problems
     names_of: dict[str, list[str]] = {}
+
     for name, reason in reasons.items():
         names_of.setdefault(reason, []).append(name)
+
     lines = [f"{first_and_more(alike)}: {reason}" for reason, alike in names_of.items()]
     if len(lines) > MOST_LINES:
         n_more = len(lines) - MOST_LINES
         lines = [*lines[:MOST_LINES], f"and {n_more} more such lines"]
+
     numbers = [str(i) for i, name in enumerate(names) if name in problems]
     if numbers:
         lines.append(f"parts to run again: {' '.join(numbers)}")
+
     return lines
 
 

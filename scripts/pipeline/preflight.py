@@ -14,8 +14,10 @@ def preflight(config) -> None:
     require_evidence(config)
     servers = check_endpoints(config)
     weights = weights_of(config.models, config)
+
     for name in weights:
         require_weights(name, config.run.weights, servers)
+
     log(weights=", ".join(weights) or "none needed")
 
 
@@ -23,6 +25,7 @@ def require_answers(config) -> None:
     """Raises UserError when a model cannot answer the task's kind of question."""
     kind = load_task(config.task).ASKS
     able = [name for name in NAMES if kind in load_model(name).ANSWERS]
+
     for name in config.models:
         if name not in able:
             raise UserError(
@@ -40,12 +43,14 @@ def require_evidence(config) -> None:
                 f"model {name} reads texts and data.text is empty; name their columns, "
                 "e.g. data.text=title,description"
             )
+
     for name in config.models:
         if load_model(name).NEEDS_IMAGE and not data.train_image:
             raise UserError(
                 f"model {name} needs pictures and data.train_image is empty; write e.g. "
                 "data.train_image=images/{id}.jpg"
             )
+
     if data.group == "image" and not data.train_image:
         raise UserError(
             "data.group=image keeps rows of one picture together and data.train_image is empty; "
@@ -60,12 +65,15 @@ def check_endpoints(config) -> str:
     from llm.client import address_and_key
 
     keys = []
+
     for name in config.models:
         if load_model(name).PER == "part":
             settings = getattr(config, name)
             keys.append(f"{settings.section}.endpoint")
+
             if settings.endpoint:
                 address_and_key(settings)
+
     return " or ".join(keys)
 
 

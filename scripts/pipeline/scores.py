@@ -25,16 +25,19 @@ class Scores:
         self.n_test = int((~train).sum())
         baselines = np.stack([rows.baseline(k) for k in range(n_folds)])
         self.add(self.task.BASELINE, baselines[rows.fold[train]], rows.target[train])
+
         for name, pred in preds.items():
             self.add(name, pred[train], rows.target[train])
 
     def add(self, name: str, pred: np.ndarray, target: np.ndarray) -> None:
         """Score the predictions (m, K) of labelled rows against their targets (m, a)."""
-        answer = self.task.answer(pred, self.outputs)
-        args = (answer, target, self.outputs)
-        self.tables[name] = self.task.table(*args, pred)
-        self.official[name] = self.task.score(*args)
-        self.at_test_size[name] = self.task.score_at_size(*args, self.n_test)
+        task = self.task
+        answer = task.answer(pred, self.outputs)
+        labelled = (answer, target, self.outputs)
+
+        self.tables[name] = task.table(*labelled, pred)
+        self.official[name] = task.score(*labelled)
+        self.at_test_size[name] = task.score_at_size(*labelled, self.n_test)
 
     def is_worse(self, name: str, other: str) -> bool:
         """Whether a model scores worse than another."""
@@ -45,9 +48,12 @@ class Scores:
         """Print a line per output, a column per model."""
         score = self.task.SCORE
         lines = {}
+
         for output in self.outputs:
             lines[output] = [table[output][score] for table in self.tables.values()]
+
         if len(self.outputs) > 1:
             lines["official"] = list(self.official.values())
             lines[f"on {self.n_test} rows, as test has"] = list(self.at_test_size.values())
+
         log_table(f"out-of-fold {score}", list(self.tables), lines)

@@ -21,9 +21,11 @@ def values(config: Config, keys) -> dict:
     """The config's values by key, e.g. "net" or "features.views", as they stand in a record."""
     dump = config.model_dump(mode="json")
     result = {}
+
     for key in keys:
         section, _, name = key.partition(".")
         result[key] = dump[section][name] if name else dump[section]
+
     return result
 
 
@@ -32,11 +34,13 @@ def recorded(settings: dict, config: Config, keys) -> dict:
     setting makes no file stale."""
     defaults = Config.model_construct(task=config.task, models=config.models, concat=config.concat)
     result = values(defaults, keys)
+
     for key, value in settings.items():
         if isinstance(value, dict) and isinstance(result.get(key), dict):
             result[key] = result[key] | value
         else:
             result[key] = value
+
     return result
 
 
@@ -51,6 +55,7 @@ def differences(old: dict, new: dict, prefix: str = "") -> str:
             changes += [change] if change else []
         elif before != value:
             changes.append(f"{prefix}{key}={before}, not {value}")
+
     return ", ".join(changes)
 
 
@@ -60,6 +65,7 @@ def versions(needs) -> dict:
     for need in needs:
         record = read_record(need) or {}
         result["/".join(need.parts[-2:])] = record.get("version")
+
     return result
 
 
@@ -79,13 +85,16 @@ def stale(config: Config, steps: dict[Path, Step], reader: Step | None = None) -
         reason = reason_to_make(step, config, reasons)
         if reason:
             reasons[target] = reason
+
     readers = [steps[target] for target in reasons]
     if reader:
         readers.append(reader)
+
     for step in readers:
         for need in step.needs:
             if need in steps and need not in reasons and not need.exists():
                 reasons[need] = f"is needed again for {step.target.name}"
+
     return reasons
 
 
@@ -94,24 +103,33 @@ def reason_to_make(step: Step, config: Config, stale_before: dict[Path, str]) ->
     among those that it may read."""
     target = step.target
     record = read_record(target)
+
     if record is None or not {"settings", "inputs"} <= record.keys():
         return "has no record" if target.exists() else "is missing"
+
     if target.exists() and target.stat().st_size != record.get("bytes", target.stat().st_size):
         return "is damaged: it has another size than was written"
+
     old_settings = recorded(record["settings"], config, step.settings)
     changes = differences(old_settings, values(config, step.settings))
+
     if changes:
         return f"was made with {changes}"
+
     for need in step.needs:
         if need in stale_before:
             return f"comes after {need.name}"
+
     if without_folders(record["inputs"]) != without_folders(versions(step.needs)):
         return "was made from other files"
+
     name = replaced(record, config)
     if name:
         return f"was made from another {name}"
+
     if record.get("unanswered") and not config.run.leave_failed:
         return f"has {record['unanswered']} questions without an answer"
+
     return ""
 
 
@@ -125,13 +143,16 @@ def replaced(record: dict, config: Config) -> str:
             folder = input_folder(config.data.folder, config.data.train)
         except UserError:
             return ""
+
         name = replaced_in(folder, record)
         if name:
             return name
+
     for name, old in (record.get("weights") or {}).items():
         file = weights_file(name, config.run.weights)
         if file and old and has_changed(file, old):
             return f"{name} weights"
+
     return ""
 
 
@@ -141,15 +162,19 @@ def replaced_in(folder: Path, record: dict) -> str:
         file = folder / name
         if file.exists() != bool(old) or (old and has_changed(file, old)):
             return name
+
     for name, size in (record.get("bad") or {}).items():
         if size_of(folder, name) != size:
             return f"{name}, which could not be read"
+
     if "archives" in record:
         old = record["archives"]
         new = archive_stamps(folder)
+
         for name in {**old, **new}:
             if old.get(name) != new.get(name):
                 return name
+
     return ""
 
 
@@ -164,6 +189,7 @@ def tell_replaced(reasons: dict[Path, str], needed) -> None:
     for target, reason in reasons.items():
         if target in needed and target.exists() and reason.startswith("was made"):
             targets_of.setdefault(reason, []).append(target)
+
     for reason, targets in targets_of.items():
         others = f" and {len(targets) - 1} more like it" if len(targets) > 1 else ""
         print(f"{targets[0]}{others} {reason}: to be made again", file=sys.stderr)

@@ -29,6 +29,7 @@ def run(main, noted: bool = True) -> None:
     limit_spinning()
     is_step = noted and "TARGET" in main.__globals__
     command = command_line(main.__globals__.get("OPTION")) if is_step else ""
+
     try:
         sys.exit(main())
     except UserError as error:
@@ -43,8 +44,10 @@ def run(main, noted: bool = True) -> None:
     except Exception as error:
         line = explain(error)
         note_stop(line or f"{type(error).__name__}: {error}", 1, command)
+
         if line:
             exit_with(line, 1)
+
         raise
 
 
@@ -57,12 +60,14 @@ def explain(error: Exception) -> str:
             "input_path (for the sample), working_path and submissions_path, "
             "e.g. input_path=/kaggle/working/input"
         )
+
     if number in DISK_FULL or any(text in str(error) for text in DISK_FULL_MESSAGES):
         file = getattr(error, "filename", None) or "while writing"
         return (
             f"the disk is full ({file}): free some space, then run the same command again; "
             "nothing half written was left"
         )
+
     return ""
 
 
@@ -79,10 +84,12 @@ def command_line(option: str | None) -> str:
     """
     script = Path(sys.argv[0]).stem
     words = [word for word in sys.argv[1:] if "=" not in word]  # without the settings
+
     if option:
         makes_a_file = words[1:2] == [option] and len(words) == 3
     else:
         makes_a_file = len(words) == 1
+
     return " ".join([script, *words]) if makes_a_file else ""
 
 
@@ -101,11 +108,14 @@ def note_stop(message: str, code: int, command: str) -> None:
     """
     if not re.fullmatch(r"\d\d_\w+ \w+( --\w+ \S+)?", command):
         return
+
     category = command.split()[1]
     if not (ROOT / "configs" / f"{category}.py").exists():
         return
+
     now = datetime.now(UTC).isoformat(timespec="seconds")
     note = {"when": now, "command": command, "code": code, "message": message}
+
     try:
         with replacing(note_file(command)) as tmp:
             tmp.write_text(json.dumps(note, indent=1))
@@ -131,5 +141,6 @@ def read_note(file: Path) -> dict:
         note = json.loads(file.read_text())
     except (OSError, ValueError):
         return {}
+
     is_note = isinstance(note, dict) and note.keys() >= NOTE_KEYS
     return note if is_note else {}

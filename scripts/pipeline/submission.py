@@ -19,7 +19,9 @@ def concatenated(job) -> pd.DataFrame:
         file = Paths(category).submission
         if not file.exists():
             raise UserError(f"no {file}; run: make every COMPETITION={job.paths.category}")
+
         tables.append(read_csv(file))
+
     table = pd.concat(tables, ignore_index=True)
     column = job.config.data.id
     position = {row_id: i for i, row_id in enumerate(raw_test(job)[column])}
@@ -41,19 +43,25 @@ def check(job, table: pd.DataFrame, name) -> dict:
     data = job.config.data
     outputs = {}
     categories = set()
+
     for category in job.config.concat:
         outputs |= outputs_of(category)
         categories |= set(load(category).data.categories)
+
     if not job.config.concat:
         outputs = outputs_of(job.paths.category)
+
     test = raw_test(job)
     categories = categories or set(data.categories)
+
     if categories:
         test = test[test[data.category_column].isin(categories)]
+
     problems = load_task(job.config.task).problems(table, test, outputs, data, job.config.post)
     if problems:
         lines = "\n  ".join(problems)
         raise UserError(f"{name} is not a valid submission for {job.paths.category}:\n  {lines}")
+
     empty = int((table.iloc[:, -1] == "").sum())
     log(valid=name, rows=len(table), without_answer=empty or None)
     return outputs
@@ -64,6 +72,7 @@ def outputs_of(category: str) -> dict:
     record = read_record(Paths(category).folds) or {}
     if "outputs" in record:
         return record["outputs"]
+
     config = load(category)
     task = load_task(config.task)
     folder = input_folder(config.data.folder, config.data.train)
@@ -79,9 +88,13 @@ def score(job, table: pd.DataFrame, truth: pd.DataFrame, outputs: dict) -> tuple
     task = load_task(job.config.task)
     data = job.config.data
     require_distinct(truth, data.id, job.args.truth)
+
+    # the rows that have a label, in one order
     table = table[table[data.id].isin(truth[data.id])]
-    truth = truth.set_index(data.id).loc[table[data.id]].reset_index()
+    ids = table[data.id]
+    truth = truth.set_index(data.id).loc[ids].reset_index()
+
     target = task.encode_table(truth, outputs, data)
     answer = task.read_answers(table, outputs, data)
-    n_labelled = int((target >= 0).any(axis=1).sum())
-    return task.score(answer, target, outputs), n_labelled
+    is_labelled = (target >= 0).any(axis=1)
+    return task.score(answer, target, outputs), int(is_labelled.sum())

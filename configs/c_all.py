@@ -1,7 +1,11 @@
 """c_all: one network for all five categories and their 42 attributes, as the winner had; the masked
 loss makes it one task.
 
-make all CATEGORY=c_all
+Run     make all CATEGORY=c_all
+Needs   a GPU; the competition's files in input/visual-taxonomy; convnext_base.fb_in22k_ft_in1k_384
+        from the hub or run.weights
+Took    not run here: the images were not to be had
+Score   not run here
 """
 
 from config import Config

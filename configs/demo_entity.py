@@ -1,6 +1,9 @@
-"""The sample's packs: what entity_photos does, in a minute.
+"""The sample's packs: what entity_photos does, in two minutes.
 
-make demo
+Run     make demo, or make all CATEGORY=demo_entity
+Needs   CPU; the sample that make demo draws; 6 MB of disk
+Took    1.5 minutes on two cores, most of it OCR
+Score   .849 F1 out-of-fold, .879 on the 60 rows held back
 """
 
 from config import Config

@@ -1,6 +1,9 @@
 """The sample's prices: what price does, in a minute.
 
-make demo
+Run     make demo, or make all CATEGORY=demo_price
+Needs   CPU; the sample that make demo draws; 6 MB of disk
+Took    half a minute on two cores
+Score   38.4 SMAPE out-of-fold, 35.0 on the 100 rows held back
 """
 
 from config import Config

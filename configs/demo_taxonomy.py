@@ -1,6 +1,9 @@
 """The sample's one submission, from its two categories.
 
-make demo
+Run     make demo, or make every COMPETITION=demo_taxonomy
+Needs   what demo_tees and demo_dresses need
+Took    4 minutes on two cores with both of them
+Score   .661 HM on the 480 rows held back
 """
 
 from config import Config

@@ -1,7 +1,10 @@
 """The sample's tees: a small network from random weights, heads on its frozen trunk; what c1 to c5
 do, in minutes.
 
-make demo
+Run     make demo, or make all CATEGORY=demo_tees
+Needs   CPU; the sample that make demo draws; 12 MB of disk
+Took    2 minutes on two cores
+Score   .675 HM out-of-fold
 """
 
 from config import Config

@@ -1,13 +1,17 @@
-"""The Amazon ML Challenge 2024: 131,187 questions about 90,666 pictures, in 100 parts, 20 at a
-time; 2,000 training rows say how good it is.
+"""The Amazon ML Challenge 2024: 131,187 questions about 90,666 images, in 100 parts, 20 at a time;
+2,000 training rows say how good it is.
 
-A vision-language model in 4 bits reads the value (seed: MiniCPM-Llama3-V-2.5), a language model
-corrects what the normaliser cannot read. The pictures are downloaded from their links.
+A vision-language model in 4 bits reads the value (the published notebook has MiniCPM-Llama3-V-2.5),
+a language model corrects what the normaliser cannot read. The images are downloaded from their
+links.
 
-A server answers (vLLM, SGLang, llama.cpp):
-    make -j20 all CATEGORY=entity SET="vlm.endpoint=http://127.0.0.1:8000/v1"
-On each of 20 machines its parts; then make all on one:
-    make predict CATEGORY=entity PARTS=0-4
+Run     make -j20 all CATEGORY=entity SET="vlm.endpoint=http://127.0.0.1:8000/v1"
+            a server answers (vLLM, SGLang, llama.cpp)
+        make predict CATEGORY=entity PARTS=0-4
+            on each of 20 machines its parts; then make all on one
+Needs   a GPU of 16 GB or a server; the competition's files in input/entity; a network
+Took    not run here: no GPU
+Score   not run here; Qwen2-VL-7B unchanged is known to have .617
 """
 
 from config import Config

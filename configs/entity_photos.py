@@ -1,9 +1,11 @@
-"""The same questions on the CPU: text on the pictures is read once, LightGBM picks the value.
+"""Entity values on the CPU: text on the images is read once, LightGBM picks the value.
 
-Photos in images/, or an archive of them:
-    make all CATEGORY=entity_photos
-Downloaded:
-    make all CATEGORY=entity_photos SET="data.train_image={image_link} data.test_image={image_link}"
+Run     make all CATEGORY=entity_photos
+            images in images/, or an archive of them; to download them instead, set
+            data.train_image={image_link} and data.test_image={image_link}
+Needs   CPU; the competition's files in input/entity; rapidocr from requirements.txt
+Took    15 minutes of OCR on two cores, then half a minute; 946 questions
+Score   .804 F1 out-of-fold
 """
 
 from config import Config

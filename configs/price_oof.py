@@ -1,7 +1,10 @@
 """The stack alone, over other teams' out-of-fold predictions: the columns of train.csv and test.csv
 beside the price.
 
-make all CATEGORY=price_oof
+Run     make all CATEGORY=price_oof
+Needs   CPU; train.csv and test.csv with such columns in input/price_oof
+Took    PRICEOOF on two cores, 59,935 rows
+Score   46.73 SMAPE out-of-fold; the best column has 50.46
 """
 
 from config import Config

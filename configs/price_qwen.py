@@ -1,10 +1,12 @@
-"""The published notebook's final system: V2 on Qwen2.5-VL's embeddings of picture and text; 43.08 on the
-challenge's test set.
+"""The published notebook's final system: V2 on Qwen2.5-VL's embeddings of image and text.
 
-make all CATEGORY=price_qwen
-
-The text side after seeing the picture:
-make all CATEGORY=price_qwen SET="fusion.text=joint:Qwen/Qwen2.5-VL-3B-Instruct"
+Run     make all CATEGORY=price_qwen
+        make all CATEGORY=price_qwen SET="fusion.text=joint:Qwen/Qwen2.5-VL-3B-Instruct"
+            the text side after seeing the image
+Needs   a GPU; the competition's files in input/price; Qwen/Qwen2.5-VL-3B-Instruct
+        from the hub or run.weights
+Took    not run here: no GPU
+Score   not run here; the published notebook has 43.08 on the challenge's test set
 """
 
 from config import Config

@@ -1,8 +1,12 @@
-"""Text alone, fine-tuned: DeBERTa-v3 on log1p with parsed quantities at its head; what 3rd place
-did (40.33, the large model).
+"""Text alone, fine-tuned: DeBERTa-v3 on log1p of the price, with parsed quantities at its head;
+what 3rd place did with the large model.
 
-make all CATEGORY=price_text
-make all CATEGORY=price_text SET="transformer.model=microsoft/deberta-v3-large transformer.batch=16"
+Run     make all CATEGORY=price_text
+        make all CATEGORY=price_text SET="transformer.model=microsoft/deberta-v3-large"
+Needs   a GPU; the competition's files in input/price; microsoft/deberta-v3-base
+        from the hub or run.weights
+Took    not run here: no GPU
+Score   not run here; 3rd place is known to have 40.33 (large)
 """
 
 from config import Config

@@ -1,10 +1,13 @@
 """V1: CLIP ViT-B/32 trained in its last layers, attention both ways, wide and deep head, Huber with
 SMAPE on prices.
 
-make all CATEGORY=price_v1
-
-Without a call to the hub, from a folder that holds clip-vit-base-patch32/:
-make all CATEGORY=price_v1 SET="run.weights=<folder>"
+Run     make all CATEGORY=price_v1
+        make all CATEGORY=price_v1 SET="run.weights=<folder>"
+            without the hub, from a folder that holds clip-vit-base-patch32/
+Needs   a GPU; the competition's files in input/price; openai/clip-vit-base-patch32
+        from the hub or run.weights
+Took    not run here: no GPU
+Score   not run here
 """
 
 from config import Config

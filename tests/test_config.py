@@ -1,5 +1,8 @@
 """Configs: every shipped one loads; a wrong setting stops with one line that says what there is."""
 
+import ast
+import re
+
 import pytest
 from pydantic import ValidationError
 
@@ -128,3 +131,16 @@ def test_in_a_kaggle_kernel_the_folders_are_kaggles(monkeypatch):
     ]
     monkeypatch.setenv("input_path", "/elsewhere")
     assert str(folder("input")) == "/elsewhere"
+
+
+@pytest.mark.parametrize("category", categories())
+def test_a_config_says_how_it_is_run_what_it_needs_how_long_it_takes_and_its_score(category):
+    """In its docstring; each line is measured here, or says "not run here"."""
+    docstring = ast.get_docstring(ast.parse((ROOT / f"configs/{category}.py").read_text()))
+    for heading in ("Run ", "Needs ", "Took ", "Score "):
+        assert re.search(rf"^{heading}", docstring, re.MULTILINE), heading
+    for name in re.findall(r"CATEGORY=(\w+)|COMPETITION=(\w+)", docstring):
+        assert load(next(filter(None, name)))
+    for key in re.findall(r'SET="(\w+\.\w+)=', docstring):
+        section, setting = key.split(".")
+        assert setting in Config.model_fields[section].annotation.model_fields

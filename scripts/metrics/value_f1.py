@@ -1,9 +1,9 @@
-"""F1 of values as the organisers count it, its replicates, and the threshold that is best for
-it."""
+"""F1 of values as the organisers of the Amazon ML Challenge 2024 count it, its bootstrap
+replicates, and the threshold that makes it best."""
 
 import numpy as np
 
-from texts.value_codes import has_value, same
+from texts.value_codes import has_value, is_given, same
 
 
 def f1(answer: np.ndarray, target: np.ndarray) -> dict[str, float]:
@@ -13,54 +13,68 @@ def f1(answer: np.ndarray, target: np.ndarray) -> dict[str, float]:
     As the challenge has it: TP right; FP answered and wrong, or nothing to answer; FN not answered
     though there is a value.
     """
-    known, answered = target[:, 1] >= 0, (answer[:, 1] >= 0) & (target[:, 1] >= 0)
+    labelled = is_given(target)
+    answered = is_given(answer) & labelled
     tp, fp, fn = confusion_counts(answer, target).sum(0)
-    rates = {
-        "f1": 2 * tp / max(2 * tp + fp + fn, 1),
-        "precision": tp / max(tp + fp, 1),
-        "recall": tp / max(tp + fn, 1),
-        "answered": answered.sum() / max(known.sum(), 1),
-        "right": tp / max(known.sum(), 1),
+
+    def rate(part, whole):
+        return float(part / max(whole, 1))
+
+    return {
+        "f1": rate(2 * tp, 2 * tp + fp + fn),
+        "precision": rate(tp, tp + fp),
+        "recall": rate(tp, tp + fn),
+        "answered": rate(answered.sum(), labelled.sum()),
+        "right": rate(tp, labelled.sum()),
     }
-    return {name: float(value) for name, value in rates.items()}
 
 
 def f1_replicates(answer: np.ndarray, target: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """F1 (b,) where row i counts weights[:, i] times, weights (b, n) whole numbers."""
-    judged = confusion_counts(answer, target)
-    tp, fp, fn = (
-        np.array(
-            [[weight[column].sum(dtype=np.int64) for column in judged.T] for weight in weights]
-        )
-        .reshape(-1, 3)
-        .T
-    )
+    outcomes = confusion_counts(answer, target).T  # (3, n)
+    counts = [[weight[outcome].sum(dtype=np.int64) for outcome in outcomes] for weight in weights]
+    tp, fp, fn = np.array(counts).reshape(-1, 3).T
     return 2 * tp / np.maximum(2 * tp + fp + fn, 1)
 
 
 def confusion_counts(answer: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Which answers (n, 2) are true positives, false positives, false negatives (n, 3) bool; none
+    """(n, 3) bool: which answers (n, 2) are true positives, false positives, false negatives; none
     of a row that is not labelled."""
-    known, answered, right = target[:, 1] >= 0, answer[:, 1] >= 0, same(answer, target)
-    return np.stack([right, answered & ~right, ~answered & has_value(target)], 1) & known[:, None]
+    answered = is_given(answer)
+    right = same(answer, target)
+    wrong = answered & ~right
+    missed = ~answered & has_value(target)
+
+    counts = np.stack([right, wrong, missed], axis=1)
+    counts[~is_given(target)] = False
+    return counts
 
 
 def best_threshold(pred: np.ndarray, target: np.ndarray) -> tuple[float, float]:
-    """The weight from which on to answer, and F1 with it, over the labelled rows."""
+    """(threshold, F1): answer where the likeliest value's weight is at least the threshold. Over
+    the labelled rows; the threshold lies midway between two weights, 0 where all are answered."""
     order = np.argsort(-pred[:, 2], kind="stable")
-    order = order[(target[order, 1] >= 0) & (pred[order, 1] >= 0)]
-    right, weight = np.cumsum(same(pred[order, :2], target[order])), pred[order, 2]
-    valued = np.cumsum(has_value(target[order]))
-    every = has_value(target).sum()
-    scores = (
-        2 * right / np.maximum(np.arange(1, len(order) + 1) + right + every - valued, 1)
-    )  # 2 TP / (2 TP + FP + FN)
-    last = np.append(weight[1:] < weight[:-1], True)[
-        : len(order)
-    ]  # rows of equal weight are answered together
-    if not last.any():
+    order = order[is_given(target[order]) & is_given(pred[order])]
+    if not len(order):
         return 0.0, 0.0
-    at = np.flatnonzero(last)[scores[last].argmax()]
-    return (float((weight[at] + weight[at + 1]) / 2) if at + 1 < len(order) else 0.0), float(
-        scores[at]
-    )
+
+    pred, sorted_target = pred[order], target[order]
+    right = same(pred[:, :2], sorted_target)
+    valued = has_value(sorted_target)
+
+    # F1 = 2 TP / (2 TP + FP + FN) where the first 1, 2, … rows are answered
+    tp = np.cumsum(right)
+    answered = np.arange(1, len(order) + 1)
+    fn = has_value(target).sum() - np.cumsum(valued)
+    scores = 2 * tp / np.maximum(answered + tp + fn, 1)
+
+    # rows of equal weight are answered together: only the last of them can be the end
+    weight = pred[:, 2]
+    is_last = np.append(weight[1:] < weight[:-1], True)
+    ends = np.flatnonzero(is_last)
+    end = ends[scores[ends].argmax()]
+    best = float(scores[end])
+    if end + 1 == len(order):
+        return 0.0, best
+    midway = (weight[end] + weight[end + 1]) / 2
+    return float(midway), best

@@ -1,5 +1,9 @@
-"""The words and quantities of texts: sparse columns, and a dense space, that linear models,
-networks and neighbours read."""
+"""The n-grams and quantities of texts: sparse columns for linear models, and a dense space for
+networks and neighbours.
+
+    in:  n texts like "Item Name: Green tea, 20 ct\\nValue: 20.0\\nUnit: Count"
+    out: TF-IDF of words and characters (n, v), their main directions (n, d), quantities (n, q)
+"""
 
 import re
 from pathlib import Path
@@ -7,107 +11,130 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
+from common.files import load_npz
 from texts.quantities import item_names, quantities, scaled
 
 HEADINGS = re.compile(
     r"^(Item Name|Bullet Point ?\d*|Product Description|Value|Unit):", re.MULTILINE
 )
 BLOCKS = ("name", "text", "chars")
+CSR_ARRAYS = ("data", "indices", "indptr", "shape")
 
 
 def count_ngrams(texts, settings) -> dict:
-    """TF-IDF of n texts {block: sparse (n, v) float32}: words and pairs of words of the name, of
-    the whole text, and the name's character n-grams; "space" (n, d) float32, the first
-    settings.space singular directions of text and of chars each; and
-    "numbers" (n, q) float32, the texts' quantities.
+    """What models read of n texts, by name; settings: config section ngrams.
 
-    They are counted over all rows, test rows too: no label is in them. settings: config section
-    words.
+    "name", "text", "chars": TF-IDF, sparse (n, v) float32, of words and pairs of words of the name,
+    of the whole text, and of the name's character n-grams; "space" (n, d) float32: the first
+    settings.space singular directions of text and of chars each; "numbers" (n, q) float32: the
+    texts' quantities.
+
+    They are counted over all rows, test rows too: no label is in them. Raises UserError when no
+    n-gram is frequent enough.
     """
-    from sklearn.decomposition import TruncatedSVD
+    names = item_names(texts)
+    whole = [HEADINGS.sub(" ", text) for text in texts]
+    min_rows = settings.min_rows
+    blocks = {
+        "name": tfidf(
+            names,
+            settings.columns,
+            "word is shared by {} of the {} rows' names",
+            ngram_range=(1, 2),
+            token_pattern=r"[^\s,|()]+",
+            min_df=min_rows,
+        ),
+        "text": tfidf(
+            whole,
+            settings.columns,
+            "word is shared by {} of the {} rows' texts",
+            ngram_range=(1, 2),
+            min_df=min_rows + 1,
+        ),
+        "chars": tfidf(
+            names,
+            settings.columns,
+            "n-gram is shared by {} of the {} rows' names",
+            analyzer="char_wb",
+            ngram_range=(2, 5),
+            min_df=min_rows + 1,
+        ),
+    }
+    spaces = [main_directions(blocks[name], settings.space) for name in ("text", "chars")]
+    space = np.concatenate(spaces, 1).astype(np.float32)
+    return blocks | {"space": space, "numbers": quantities(texts)[0]}
+
+
+def tfidf(texts: list[str], columns: int, problem: str, **options):
+    """TF-IDF of n texts, sparse (n, v) float32, at most `columns` wide. problem: what there is none
+    of, with places for min_df and n, for the UserError when no n-gram is left."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    names, whole = item_names(texts), [HEADINGS.sub(" ", text) for text in texts]
-    common = dict(sublinear_tf=True, dtype=np.float32, max_features=settings.columns)
-    found = {}
-    for block, source, options in (
-        (
-            "name",
-            names,
-            dict(ngram_range=(1, 2), token_pattern=r"[^\s,|()]+", min_df=settings.min_rows),
-        ),
-        ("text", whole, dict(ngram_range=(1, 2), min_df=settings.min_rows + 1)),
-        (
-            "chars",
-            names,
-            dict(analyzer="char_wb", ngram_range=(2, 5), min_df=settings.min_rows + 1),
-        ),
-    ):
-        try:
-            found[block] = TfidfVectorizer(**common, **options).fit_transform(source).tocsr()
-        except ValueError:  # no term is left
-            raise UserError(
-                f"no {'n-gram' if block == 'chars' else 'word'} is shared by "
-                f"{options['min_df']} of the {len(names)} rows' "
-                f"{'texts' if block == 'text' else 'names'}; look at data.text, or set "
-                "ngrams.min_rows=1"
-            ) from None
-    parts = []
-    for block in ("text", "chars"):
-        d = max(1, min(settings.space, found[block].shape[1] - 1))
-        part = TruncatedSVD(d, n_iter=3, random_state=0).fit_transform(found[block])
-        parts.append(part / np.linalg.norm(part, axis=1, keepdims=True).clip(1e-9))
-    return found | {
-        "space": np.concatenate(parts, 1).astype(np.float32),
-        "numbers": quantities(texts)[0],
-    }
+    vectorizer = TfidfVectorizer(
+        sublinear_tf=True, dtype=np.float32, max_features=columns, **options
+    )
+    try:
+        return vectorizer.fit_transform(texts).tocsr()
+    except ValueError:
+        raise UserError(
+            f"no {problem.format(options['min_df'], len(texts))}; look at data.text, or set "
+            "ngrams.min_rows=1"
+        ) from None
 
 
-def save_ngrams(words: dict, ids: np.ndarray, file: Path) -> None:
-    """The blocks and the ids (n,) of their rows, as plain arrays."""
-    arrays = {
-        f"{block}.{part}": getattr(words[block], part)
-        for block in BLOCKS
-        for part in ("data", "indices", "indptr", "shape")
-    }
-    np.savez(file, id=ids, space=words["space"], numbers=words["numbers"], **arrays)
+def main_directions(matrix, d: int) -> np.ndarray:
+    """The first d singular directions of a sparse matrix (n, v): unit rows (n, d)."""
+    from sklearn.decomposition import TruncatedSVD
+
+    d = max(1, min(d, matrix.shape[1] - 1))
+    svd = TruncatedSVD(d, n_iter=3, random_state=0)
+    x = svd.fit_transform(matrix)
+    length = np.linalg.norm(x, axis=1, keepdims=True)
+    return x / length.clip(1e-9)
+
+
+def save_ngrams(ngrams: dict, ids: np.ndarray, file: Path) -> None:
+    """Write count_ngrams's arrays and the ids (n,) of their rows as .npz."""
+    arrays = {}
+    for block in BLOCKS:
+        for name in CSR_ARRAYS:
+            arrays[f"{block}.{name}"] = getattr(ngrams[block], name)
+    np.savez(file, id=ids, space=ngrams["space"], numbers=ngrams["numbers"], **arrays)
 
 
 def read_ngrams(file: Path, ids: np.ndarray) -> dict:
-    """The blocks of count_ngrams, in the order of ids (n,)."""
+    """count_ngrams's arrays. Raises UserError when the file's rows are not `ids` (n,)."""
     from scipy.sparse import csr_matrix
-
-    from common.files import load_npz
 
     arrays = load_npz(file)
     if not np.array_equal(arrays["id"], ids):
         raise UserError(f"{file} is of other rows than folds.csv; remove it and run make again")
-
-    def parts(block):
-        return [arrays[f"{block}.{part}"] for part in ("data", "indices", "indptr")]
-
-    return {
-        block: csr_matrix(tuple(parts(block)), tuple(arrays[f"{block}.shape"])) for block in BLOCKS
-    } | {name: arrays[name] for name in ("space", "numbers")}
+    ngrams = {}
+    for block in BLOCKS:
+        data, indices, indptr, shape = (arrays[f"{block}.{name}"] for name in CSR_ARRAYS)
+        ngrams[block] = csr_matrix((data, indices, indptr), tuple(shape))
+    return ngrams | {"space": arrays["space"], "numbers": arrays["numbers"]}
 
 
 def binned(values: np.ndarray, weight: float, bins: int = 20):
-    """Quantities (n, q), NaN where not there, as a linear model can use them: sparse (n, v),
-    scaled, and of each column which of `bins` equally frequent bins it is in, or that it is not
-    there. weight: of an entry, against TF-IDF rows of length 1."""
+    """Quantities (n, q), NaN where not there, as a linear model can use them: sparse (n, v)
+    float32, `scaled`, and of each column which of `bins` equally frequent bins it is in, or that it
+    is not there. weight: of an entry, against TF-IDF rows of length 1."""
     from scipy import sparse
 
-    n, parts = len(values), [scaled(values)]
+    n = len(values)
+    parts = [sparse.csr_matrix(scaled(values))]
     for column in values.T:
-        there = np.isfinite(column)
-        if there.sum() >= min(50, n / 10):
-            edges = np.unique(np.quantile(column[there], np.arange(1, bins) / bins))
-            bin_of = np.where(there, np.searchsorted(edges, column), len(edges) + 1)
-            parts.append(
-                sparse.csr_matrix((np.ones(n), (np.arange(n), bin_of)), (n, len(edges) + 2))
-            )
-    return (
-        (sparse.hstack([sparse.csr_matrix(part) for part in parts]) * weight)
-        .tocsr()
-        .astype(np.float32)
-    )
+        known = np.isfinite(column)
+        if known.sum() < min(50, n / 10):
+            continue
+        inner_quantiles = np.arange(1, bins) / bins
+        edges = np.quantile(column[known], inner_quantiles)
+        edges = np.unique(edges)
+
+        missing_bin = len(edges) + 1
+        bin_of = np.searchsorted(edges, column)
+        bin_of = np.where(known, bin_of, missing_bin)
+        one_hot = (np.ones(n), (np.arange(n), bin_of))
+        parts.append(sparse.csr_matrix(one_hot, (n, missing_bin + 1)))
+    return (sparse.hstack(parts) * weight).tocsr().astype(np.float32)

@@ -1,58 +1,69 @@
-"""How much of it there is: what the text of a catalogue says about size, number and pack, in SI
-units."""
+"""Quantities in catalogue texts: size, number of pieces and pack, in grams, millilitres, pieces and
+centimetres.
+
+    in:  "Item Name: Taco Sauce, 12 Ounce (Pack of 6)\\nValue: 72.0\\nUnit: Fl Oz"
+    out: value 72, value_ml 2129.3, pack 6, size_g 340.2, total_ml 2129.3, each_ml 354.9, …
+"""
 
 import re
 
 import numpy as np
 
-# what stands after a number: (dimension, grams, millilitres, pieces or centimetres in one)
-UNITS = {
-    r"fl(?:uid)?\.?[ -]?(?:oz|ounces?)|fz": ("ml", 29.5735),
-    r"gallons?|gal": ("ml", 3785.41),
-    r"quarts?|qt": ("ml", 946.353),
-    r"pints?": ("ml", 473.176),
-    r"m(?:illi)?l(?:it(?:er|re)s?)?": ("ml", 1.0),
-    r"cl": ("ml", 10.0),
-    r"l(?:it(?:er|re)s?|tr)?": ("ml", 1000.0),
-    r"ounces?|oz|onz": ("g", 28.3495),
-    r"pounds?|lbs?": ("g", 453.592),
-    r"k(?:ilo)?(?:g(?:rams?|ms?|s)?)|kilos?": ("g", 1000.0),
-    r"g(?:rams?|ms?|rs?)?": ("g", 1.0),
-    r"inch(?:es)?|in(?! \d)|”|\"": ("cm", 2.54),
-    r"feet|foot|ft": ("cm", 30.48),
-    r"cm": ("cm", 1.0),
-    r"mm": ("cm", 0.1),
-    r"met(?:er|re)s?": ("cm", 100.0),
-    r"count|cnt|ct|each|ea|pieces?|pcs?|units?|(?:tea "
-    r"?)?bags?|packets?|pouches|sachets?|pods?|k-?cups?|capsules?|tablets?|sticks?"
-    r"|bars?|cans?|jars?|bottles?|boxes|servings?|cups": ("n", 1.0),
+from texts.units import TABLE, Unit
+
+PIECE = Unit("n", 1.0, "piece")
+# How English catalogue texts write a unit (units.SPELLINGS has what packs in many languages say);
+# the first that matches counts, so "fl oz" stands before "oz".
+SPELLINGS = {
+    "fluid ounce": r"fl(?:uid)?\.?[ -]?(?:oz|ounces?)|fz",
+    "gallon": r"gallons?|gal",
+    "quart": r"quarts?|qt",
+    "pint": r"pints?",
+    "millilitre": r"m(?:illi)?l(?:it(?:er|re)s?)?",
+    "centilitre": r"cl",
+    "litre": r"l(?:it(?:er|re)s?|tr)?",
+    "ounce": r"ounces?|oz|onz",
+    "pound": r"pounds?|lbs?",
+    "kilogram": r"k(?:ilo)?(?:g(?:rams?|ms?|s)?)|kilos?",
+    "gram": r"g(?:rams?|ms?|rs?)?",
+    "inch": r"inch(?:es)?|in(?! \d)|”|\"",
+    "foot": r"feet|foot|ft",
+    "centimetre": r"cm",
+    "millimetre": r"mm",
+    "metre": r"met(?:er|re)s?",
+    "piece": r"count|cnt|ct|each|ea|pieces?|pcs?|units?|(?:tea ?)?bags?|packets?|pouches|sachets?"
+    r"|pods?|k-?cups?|capsules?|tablets?|sticks?|bars?|cans?|jars?|bottles?|boxes|servings?|cups",
 }
-DIMENSIONS = ("g", "ml", "n", "cm")
+# the units of UNIT's groups, in their order
+SIZES = [TABLE.get(name, PIECE) for name in SPELLINGS]
+DIMENSIONS = ("g", "ml", "n", "cm")  # what sizes are counted in; n: pieces
 NUMBER = r"(\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
-UNIT = "|".join(f"({spelling})" for spelling in UNITS)
-HELD = "|".join(
-    spelling for spelling, (dimension, _) in UNITS.items() if dimension != "cm"
-)  # "8 x 10 inch" is no pack of 8
-TABLE = {
-    name: re.compile(pattern, re.IGNORECASE | re.MULTILINE)
-    for name, pattern in {
-        "name": r"\A\s*(?:Item Name:)?[ \t]*([^\n]*)",
-        "value": r"^Value:\s*" + NUMBER,
-        "unit": r"^Unit:[ \d.]*(?:" + UNIT + r")\b",
-        "size": r"(?<![\d.,/])" + NUMBER + r"[ -]?(?:" + UNIT + r")(?![a-z])",
-        "pack": r"\b(?:pack|packs|case|set|box|bundle|lot|pk|carton|combo)(?: of |[- ]{1,2}of "
-        r"|\s*[-:(]\s*)(\d{1,4})\b"
-        r"|\b(\d{1,4})[ -]?(?:packs?|pk|per (?:case|pack|box)|/ ?(?:case|carton|box|pack|cs))\b"
-        r"|(?<![\d.])(\d{1,4}) ?[x×] ?(?=\d*\.?\d+[ -]?(?:" + HELD + r")\b)",
-        "money": r"(?:\bRs\.?|\bINR|\bUSD|\bEUR|[$₹€£]) ?" + NUMBER,
-        "bullet": r"^Bullet Point",
-        "description": r"^Product Description:",
-    }.items()
+UNIT = "|".join(f"({spelling})" for spelling in SPELLINGS.values())
+# "8 x 10 inch" is no pack of 8
+PACKED = "|".join(
+    spelling for spelling, unit in zip(SPELLINGS.values(), SIZES, strict=True) if unit.base != "cm"
+)
+PATTERNS = {
+    "name": r"\A\s*(?:Item Name:)?[ \t]*([^\n]*)",
+    "value": r"^Value:\s*" + NUMBER,
+    "unit": r"^Unit:[ \d.]*(?:" + UNIT + r")\b",
+    "size": r"(?<![\d.,/])" + NUMBER + r"[ -]?(?:" + UNIT + r")(?![a-z])",
+    "pack": r"\b(?:pack|packs|case|set|box|bundle|lot|pk|carton|combo)(?: of |[- ]{1,2}of "
+    r"|\s*[-:(]\s*)(\d{1,4})\b"
+    r"|\b(\d{1,4})[ -]?(?:packs?|pk|per (?:case|pack|box)|/ ?(?:case|carton|box|pack|cs))\b"
+    r"|(?<![\d.])(\d{1,4}) ?[x×] ?(?=\d*\.?\d+[ -]?(?:" + PACKED + r")\b)",
+    "money": r"(?:\bRs\.?|\bINR|\bUSD|\bEUR|[$₹€£]) ?" + NUMBER,
+    "bullet": r"^Bullet Point",
+    "description": r"^Product Description:",
 }
+PATTERNS = {
+    name: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for name, pattern in PATTERNS.items()
+}
+UP_TO_PUNCTUATION = re.compile(r"[^\d,;:|()\[\]–—]*")
+WORD = re.compile(r"[^\W_][\w'&.-]*|&")
 # characters of a text in which sizes and packs are looked for: what follows speaks of servings and
 # recipes
 START = 800
-KINDS = list(UNITS.values())
 FACTS = (
     "value",
     *(f"value_{d}" for d in DIMENSIONS),
@@ -79,71 +90,81 @@ STATISTICS = (
 def item_names(texts) -> list[str]:
     """What stands after "Item Name:" up to the end of its line; a text without it: its first line.
     n texts → n names."""
-    return [TABLE["name"].match(text)[1].strip() for text in texts]
+    return [PATTERNS["name"].match(text)[1].strip() for text in texts]
 
 
 def brands(texts, words: int = 2) -> np.ndarray:
     """A guess (n,) str at who makes it: the first `words` words of the name, lower-cased, up to a
     digit or punctuation; "" without."""
-    starts = (
-        re.match(r"[^\d,;:|()\[\]–—]*", name.lower().replace("’", "'"))[0]
-        for name in item_names(texts)
-    )
-    return np.array(
-        [" ".join(re.findall(r"[^\W_][\w'&.-]*|&", start)[:words]) for start in starts], dtype=str
-    )
+    found = []
+    for name in item_names(texts):
+        name = name.lower().replace("’", "'")
+        start = UP_TO_PUNCTUATION.match(name)[0]
+        first_words = WORD.findall(start)[:words]
+        found.append(" ".join(first_words))
+    return np.array(found, dtype=str)
 
 
 def number(digits: str) -> float:
+    """1000.0 of "1,000"."""
     return min(float(digits.replace(",", "")), 1e9)  # a long code is no infinity
 
 
 def sizes(text: str) -> list[tuple[str, float]]:
-    """Each amount in a text, in its order: (dimension, how many grams, millilitres, pieces or
+    """Each size in a text, in its order: (dimension, how many grams, millilitres, pieces or
     centimetres)."""
-    return [
-        (KINDS[m.lastindex - 2][0], number(m[1]) * KINDS[m.lastindex - 2][1])
-        for m in TABLE["size"].finditer(text)
-    ]
+    found = []
+    for match in PATTERNS["size"].finditer(text):
+        unit = SIZES[match.lastindex - 2]  # group 1 is the number
+        amount = number(match[1]) * unit.factor
+        found.append((unit.base, amount))
+    return found
 
 
 def facts(name: str, text: str) -> dict[str, float]:
     """What one text says, by FACTS; what it does not say is left out. The name is believed before
     the rest."""
     found = {}
-    if value := TABLE["value"].search(text):
+    value = PATTERNS["value"].search(text)
+    if value:
         found["value"] = number(value[1])
-        if unit := TABLE["unit"].search(text):
-            dimension, factor = KINDS[unit.lastindex - 1]
-            found[f"value_{dimension}"] = found["value"] * factor
-    if pack := TABLE["pack"].search(name) or TABLE["pack"].search(text, 0, START):
+        unit_line = PATTERNS["unit"].search(text)
+        if unit_line:
+            unit = SIZES[unit_line.lastindex - 1]
+            found[f"value_{unit.base}"] = found["value"] * unit.factor
+
+    pack = PATTERNS["pack"].search(name) or PATTERNS["pack"].search(text, 0, START)
+    if pack:
         found["pack"] = float(pack[pack.lastindex])
-    if money := TABLE["money"].search(text):
+
+    money = PATTERNS["money"].search(text)
+    if money:
         found["money"] = number(money[1])
-    said = sizes(name)
-    found["sizes"] = float(len(said))
-    for dimension, amount in (
-        sizes(text[:START])[::-1] + said[::-1]
-    ):  # backwards: what is written last here is what the name says first
-        found[f"size_{dimension}"] = amount
+
+    name_sizes = sizes(name)
+    found["sizes"] = float(len(name_sizes))
+    for dimension, amount in name_sizes + sizes(text[:START]):
+        found.setdefault(f"size_{dimension}", amount)  # the first counts
     return found
 
 
 def statistics(name: str, text: str) -> tuple[float, ...]:
     """The lengths and counts of STATISTICS."""
-    digits, capitals = sum(map(str.isdigit, name)), sum(map(str.isupper, name))
+    name_digits = sum(map(str.isdigit, name))
+    capitals = sum(map(str.isupper, name))
+    text_digits = sum(text.count(digit) for digit in "0123456789")
     return (
         len(name),
         len(name.split()),
-        digits,
+        name_digits,
         capitals / max(len(name), 1),
         name.count(","),
         len(text),
         len(text.split()),
-        sum(text.count(digit) for digit in "0123456789"),
+        text_digits,
         text.count("\n"),
-        len(TABLE["bullet"].findall(text)),
-        TABLE["description"].search(text) is not None,
+        len(PATTERNS["bullet"].findall(text)),
+        PATTERNS["description"].search(text) is not None,
     )
 
 
@@ -154,30 +175,50 @@ def quantities(texts) -> tuple[np.ndarray, list[str]]:
     FACTS: the "Value:" line, as it stands and by its "Unit:" line in grams, millilitres, pieces (n)
     or centimetres; the pack ("Pack of 6", "6-pack", "6 x 8 oz"); the first size of each dimension
     in the name, else in the text; how many the name has; the first amount of money.
-    From them: total_* (Value, else size × pack), each_* (total / pack), amount (grams or
-    millilitres of all of it), amount_each and stated (size × pack, whatever Value says: the two
-    disagree when "Value: 1, Unit: Count"). Then STATISTICS.
+    From them the columns of `totals`. Then STATISTICS.
     """
     texts = list(texts)
-    names = item_names(texts)
-    rows = [facts(name, text) for name, text in zip(names, texts, strict=True)]
-    column = {fact: np.array([row.get(fact, np.nan) for row in rows], float) for fact in FACTS}
-    pack = np.where(column["pack"] > 0, column["pack"], 1.0)  # nothing said: one
-    for d in DIMENSIONS[:3]:
-        value = np.where(column[f"value_{d}"] > 0, column[f"value_{d}"], np.nan)
-        column[f"total_{d}"] = np.where(np.isnan(value), column[f"size_{d}"] * pack, value)
-        column[f"each_{d}"] = column[f"total_{d}"] / pack
-    for name, kind in (("amount", "total"), ("amount_each", "each")):
-        column[name] = np.where(
-            np.isnan(column[f"{kind}_g"]), column[f"{kind}_ml"], column[f"{kind}_g"]
-        )
-    column["stated"] = (
-        np.where(np.isnan(column["size_g"]), column["size_ml"], column["size_g"]) * pack
-    )
-    stats = np.array(
-        [statistics(name, text) for name, text in zip(names, texts, strict=True)], float
-    ).reshape(-1, len(STATISTICS))
-    return np.column_stack([*column.values(), stats]).astype(np.float32), [*column, *STATISTICS]
+    pairs = list(zip(item_names(texts), texts, strict=True))
+
+    rows = [facts(name, text) for name, text in pairs]
+    columns = {}
+    for fact in FACTS:
+        column = [row.get(fact, np.nan) for row in rows]
+        columns[fact] = np.array(column, float)
+    columns |= totals(columns)
+
+    counts = [statistics(name, text) for name, text in pairs]
+    counts = np.array(counts, float)
+    counts = counts.reshape(-1, len(STATISTICS))  # of no texts too
+
+    values = np.column_stack([*columns.values(), counts])
+    return values.astype(np.float32), [*columns, *STATISTICS]
+
+
+def totals(facts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What follows from FACTS {name: (n,)}: total_* (Value, else size × pack), each_* (total /
+    pack), amount (grams, else millilitres, of all of it), amount_each and stated (size × pack,
+    whatever Value says: the two disagree when "Value: 1, Unit: Count")."""
+    has_pack = facts["pack"] > 0
+    pack = np.where(has_pack, facts["pack"], 1.0)
+    out = {}
+    for d in ("g", "ml", "n"):
+        value = facts[f"value_{d}"]
+        stated = facts[f"size_{d}"] * pack
+        total = np.where(value > 0, value, stated)
+        out[f"total_{d}"] = total
+        out[f"each_{d}"] = total / pack
+
+    out["amount"] = first_known(out["total_g"], out["total_ml"])
+    out["amount_each"] = first_known(out["each_g"], out["each_ml"])
+    size = first_known(facts["size_g"], facts["size_ml"])
+    out["stated"] = size * pack
+    return out
+
+
+def first_known(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x (n,), and y where x is NaN."""
+    return np.where(np.isnan(x), y, x)
 
 
 def scaled(values: np.ndarray) -> np.ndarray:
@@ -187,7 +228,13 @@ def scaled(values: np.ndarray) -> np.ndarray:
     logs = np.sign(values) * np.log1p(np.abs(values))
     known = np.isfinite(logs)
     count = np.maximum(known.sum(0), 1)
+
     mean = np.where(known, logs, 0).sum(0) / count
-    std = np.sqrt(np.where(known, (logs - mean) ** 2, 0).sum(0) / count)
-    z = np.where(known, (logs - mean) / np.maximum(std, 1e-3), 0).clip(-4, 4)
+    away = logs - mean
+    variance = np.where(known, away**2, 0).sum(0) / count
+    deviation = np.sqrt(variance)
+    deviation = np.maximum(deviation, 1e-3)
+
+    z = np.where(known, away / deviation, 0)
+    z = z.clip(-4, 4)
     return np.concatenate([z, known], 1).astype(np.float32)

@@ -1,11 +1,17 @@
-"""Values as numbers: targets and answers (n, 2); predictions (n, 3 SLOTS), several values each
-with weights.
+"""Values as numbers: targets and answers (n, 2), and predictions (n, 3 TOP_K).
 
-A value is its number and a code, WIDTH * entity + unit, as ENTITIES and UNITS number them; code -1:
-not labelled, or not answered; unit NONE: labelled as without a value; OTHER: a label that is no one
-value. A prediction is a row's likeliest values, best first, each as number, code, weight; weights
-are probabilities, and what they lack to 1 says "no value".
+A target or an answer is a number and a code. The code is WIDTH * entity + unit, which are places in
+ENTITY_NAMES and UNITS; -1 means not labelled, or not answered. Two units are special: NONE is a
+label that says that there is no value, OTHER a label that is no single value.
+
+A prediction is a row's TOP_K likeliest values, best first, each as number, code, weight. Weights
+are probabilities; what they lack to 1 is the probability of "no value".
+
+    in:  "12.5 gram", asked for item_weight  → out: [12.5, 64 * 3 + 9]
+    in:  ""                                  → out: [0.0, 64 * 3 + NONE]
 """
+
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
@@ -13,76 +19,120 @@ import pandas as pd
 from texts.units import ENTITIES, UNITS
 from texts.values import parse
 
-SLOTS, WIDTH, NONE, OTHER = 8, 64, 62, 63
-NAMES, UNIT = list(ENTITIES), {unit: i for i, unit in enumerate(UNITS)}
-ALLOWED = np.zeros(
-    len(NAMES) * WIDTH, bool
-)  # by code: an entity in one of its units; some labels have another's
-ALLOWED[
-    [WIDTH * NAMES.index(name) + UNIT[unit] for name, units in ENTITIES.items() for unit in units]
-] = True
+TOP_K, WIDTH, NONE, OTHER = 8, 64, 62, 63
+ENTITY_NAMES = list(ENTITIES)
+UNIT_INDEX = {unit: i for i, unit in enumerate(UNITS)}
+
+
+def allowed_codes() -> np.ndarray:
+    """(codes,) bool: True where the unit is one of the entity's; some labels have another's."""
+    allowed = np.zeros((len(ENTITY_NAMES), WIDTH), bool)
+    for entity, units in enumerate(ENTITIES.values()):
+        for unit in units:
+            allowed[entity, UNIT_INDEX[unit]] = True
+    return allowed.ravel()
+
+
+ALLOWED = allowed_codes()
 
 
 def encode_values(values: pd.Series, questions) -> np.ndarray:
-    """Numbers and codes (n, 2) of labels or answers, "" where there is no value. questions (n,):
-    entities."""
-    spelt = values.drop_duplicates()
-    found = {
-        text: (0.0, NONE)
-        if text == ""
-        else (value[0], UNIT[value[1]])
-        if (value := parse(text))
-        else (0.0, OTHER)
-        for text in spelt
-    }
-    number, unit = np.array([found[text] for text in values], float).reshape(-1, 2).T
-    return np.stack([number, WIDTH * pd.Index(NAMES).get_indexer(questions) + unit], axis=1)
+    """Targets (n, 2) of labels, or of answers, "" where there is no value; questions (n,): the
+    entities asked for."""
+    encoded = {text: encode_value(text) for text in values.drop_duplicates()}
+    pairs = np.array([encoded[text] for text in values], float).reshape(-1, 2)
+    entity = pd.Index(ENTITY_NAMES).get_indexer(questions)
+    return np.stack([pairs[:, 0], WIDTH * entity + pairs[:, 1]], axis=1)
 
 
-def pack(values: list[list[tuple]], questions) -> np.ndarray:
-    """Predictions (n, 3 SLOTS) of each row's (number, unit, weight) for the row's entity: the SLOTS
-    of most weight, best first."""
-    out = np.tile([0.0, -1.0, 0.0], (len(values), SLOTS, 1))
-    for i, (row, question) in enumerate(zip(values, questions, strict=True)):
-        for slot, (number, unit, weight) in enumerate(
-            sorted(row, key=lambda value: -value[2])[:SLOTS]
-        ):
-            out[i, slot] = number, WIDTH * NAMES.index(question) + UNIT[unit], weight
-    return out.reshape(len(values), 3 * SLOTS)
+def encode_value(text: str) -> tuple[float, int]:
+    """Number and unit of one label: (12.5, 9) of "12.5 gram"."""
+    if text == "":
+        return 0.0, NONE
+    value = parse(text)
+    if value is None:
+        return 0.0, OTHER
+    number, unit = value
+    return number, UNIT_INDEX[unit]
+
+
+def encode_predictions(values: list[list[tuple]], questions) -> np.ndarray:
+    """Predictions (n, 3 TOP_K) of each row's (number, unit, weight) for the entity asked for; of
+    more than TOP_K those of most weight."""
+    out = np.tile([0.0, -1.0, 0.0], (len(values), TOP_K, 1))
+    for row, candidates, question in zip(out, values, questions, strict=True):
+        entity = ENTITY_NAMES.index(question)
+        best_first = sorted(candidates, key=itemgetter(2), reverse=True)
+        best = best_first[:TOP_K]
+        for k, (number, unit, weight) in enumerate(best):
+            code = WIDTH * entity + UNIT_INDEX[unit]
+            row[k] = number, code, weight
+
+    return out.reshape(len(values), 3 * TOP_K)
+
+
+def decode_predictions(pred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Numbers, codes and weights (..., s) of predictions (..., 3 s)."""
+    triples = pred.reshape(*pred.shape[:-1], -1, 3)
+    return triples[..., 0], triples[..., 1], triples[..., 2]
 
 
 def combine(preds: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Predictions (m, n, 3 SLOTS) as one (n, 3 SLOTS): of each value the weighted sum of its
-    weights, the SLOTS of most weight first."""
+    """One prediction (n, 3 TOP_K) of m models' (m, n, 3 TOP_K), weighted by weights (m,): a value's
+    weight is the sum over the models that name it; the TOP_K of most weight stay."""
     m, n, _ = preds.shape
     if not n or m == 1 and weights[0] == 1:
         return preds[0]
-    number, code, weight = (
-        preds.reshape(m, n, SLOTS, 3).transpose(3, 1, 0, 2).reshape(3, n, m * SLOTS)
-    )
-    weight = weight * np.repeat(weights, SLOTS)
+
+    # the values of all models side by side, sorted, so that equal ones are neighbours
+    number, code, weight = decode_predictions(np.concatenate(preds, axis=1))
+    weight = weight * np.repeat(weights, TOP_K)
     order = np.lexsort((number, code), axis=1)
-    number, code, weight = (np.take_along_axis(x, order, 1) for x in (number, code, weight))
-    first = np.ones((n, m * SLOTS), bool)  # of a run of equal values
-    first[:, 1:] = (number[:, 1:] != number[:, :-1]) | (code[:, 1:] != code[:, :-1])
+    number, code, weight = take(order, number, code, weight)
+
+    # the first of equal values has the weight of all of them
+    is_first = np.ones((n, m * TOP_K), bool)
+    same_number = number[:, 1:] == number[:, :-1]
+    same_code = code[:, 1:] == code[:, :-1]
+    is_first[:, 1:] = ~(same_number & same_code)
     total = np.zeros_like(weight)
-    total[first] = np.add.reduceat(weight.ravel(), np.flatnonzero(first))
-    best = np.argsort(-total, axis=1, kind="stable")[:, :SLOTS]
-    number, code, total = (np.take_along_axis(x, best, 1) for x in (number, code, total))
-    return np.stack(
-        [np.where(total > 0, number, 0), np.where(total > 0, code, -1), total], axis=2
-    ).reshape(n, -1)
+    total[is_first] = np.add.reduceat(weight.ravel(), np.flatnonzero(is_first))
+
+    best = np.argsort(-total, axis=1, kind="stable")[:, :TOP_K]
+    number, code, total = take(best, number, code, total)
+    number = np.where(total > 0, number, 0)
+    code = np.where(total > 0, code, -1)
+    return np.stack([number, code, total], axis=2).reshape(n, -1)
 
 
-def same(answer: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Which answers (n, 2) are the targets' number and unit (n,) bool."""
-    return (
-        (answer[:, 1] >= 0)
-        & (answer[:, 0] == target[:, 0])
-        & (answer[:, 1] % WIDTH == target[:, 1] % WIDTH)
-    )
+def take(order: np.ndarray, *arrays) -> list[np.ndarray]:
+    """Of each array (n, s) the columns order (n, t), row by row."""
+    return [np.take_along_axis(array, order, axis=1) for array in arrays]
+
+
+def is_given(values: np.ndarray) -> np.ndarray:
+    """(n,) bool: True where a target (n, 2) is labelled, or an answer (n, 2) is not empty."""
+    return values[:, 1] >= 0
 
 
 def has_value(target: np.ndarray) -> np.ndarray:
-    """Which rows (n,) are labelled with a value."""
-    return (target[:, 1] >= 0) & (target[:, 1] % WIDTH != NONE)
+    """(n,) bool: True where a target (n, 2) is labelled with a value."""
+    return is_given(target) & (target[:, 1] % WIDTH != NONE)
+
+
+def same(answer: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """(n,) bool: True where answers (n, 2) have the targets' number and unit."""
+    same_number = answer[:, 0] == target[:, 0]
+    same_unit = answer[:, 1] % WIDTH == target[:, 1] % WIDTH
+    return is_given(answer) & same_number & same_unit
+
+
+def entity_index(values: np.ndarray) -> np.ndarray:
+    """Place (n,) in ENTITY_NAMES of the entity that is asked for; -1 where a row is not given."""
+    return np.where(is_given(values), values[:, 1] // WIDTH, -1).astype(int)
+
+
+def unit_index(values: np.ndarray) -> np.ndarray:
+    """Place (n,) in UNITS of each value's unit, NONE or OTHER; OTHER too where a row is not
+    given."""
+    return values[:, 1].astype(int) % WIDTH

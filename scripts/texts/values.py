@@ -1,5 +1,7 @@
-"""Values in words: finds the numbers with a unit in any text, and spells one as the competition
+"""Values in words: finds the numbers with a unit in any text, and formats one as the competition
 writes it.
+
+    in:  "Net wt 1,000 g (35.3 oz)"  → out: 1000.0 gram, 35.3 ounce, with their places in the text
 
 What can be read in two ways is read as packs mean it, counted on their texts where one way is the
 label: "1,000" is a thousand (16 of 18), "1.000" is one (15 of 16), "6 330 ml" are 330 (21 of 23),
@@ -14,68 +16,61 @@ from itertools import pairwise
 from math import inf
 from typing import NamedTuple
 
-from texts.units import ENTITIES, LENGTHS, NAMES, UNITS
+from texts.units import ENTITIES, LENGTHS, SPELLINGS, UNITS
 
-MIXED = {
-    "foot": ("inch", 12),
-    "pound": ("ounce", 16),
-}  # 5'11" and 2 lb 3 oz have a reading in the smaller unit too
-SMALL = dict(
-    zip(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-            "twenty",
-            "thirty",
-            "forty",
-            "fifty",
-            "sixty",
-            "seventy",
-            "eighty",
-            "ninety",
-        ],
-        (*range(20), *range(20, 100, 10)),
-        strict=True,
-    )
+# {unit: (smaller unit, how many in one)}: 5'11" and 2 lb 3 oz are read in the smaller unit too
+MIXED = {"foot": ("inch", 12), "pound": ("ounce", 16)}
+
+# ---- characters ----
+
+CHARACTERS = dict(zip("″“”„′‘’´`‐‑‒–—−×✕✖", "\"\"\"\"'''''------xxx", strict=True))
+CHARACTERS |= {"²": "^2", "³": "^3"}
+SLIPS = str.maketrans("olis", "0115")  # letters that OCR reads where digits stand
+NO_SEPARATORS = str.maketrans("", "", " \n.-")
+
+# ---- number words ----
+
+BELOW_20 = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen"
 )
-PARTS = {"half": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4}
-SIGN_OF = dict(zip("″“”„′‘’´`‐‑‒–—−×✕✖", "\"\"\"\"'''''------xxx", strict=True)) | {
-    "²": "^2",
-    "³": "^3",
-}
-SLIPS, BARE = str.maketrans("olis", "0115"), str.maketrans("", "", " \n.-")
-
-
-def pattern(name: str) -> str:
-    """The regular expression of one of NAMES."""
-    return r"[ \n.-]{0,2}".join(map(re.escape, name.split("_"))) + "s?" * (
-        name[-1].isalpha() and len(name) > 1
-    )
-
-
-LONGEST_FIRST = sorted((name for names in NAMES.values() for name in names), key=len, reverse=True)
-LETTERS, MARKS = (
-    "|".join(pattern(name) for name in LONGEST_FIRST if (name[-1] in "\"'") == mark)
-    for mark in (False, True)
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+SMALL = {word: number for number, word in enumerate(BELOW_20.split())}
+SMALL |= {word: 10 * number for number, word in enumerate(TENS.split(), start=2)}
+FRACTIONS = {"half": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4}
+WORD = "|".join((*SMALL, *FRACTIONS, "hundred", "thousand"))
+WORDS = re.compile(
+    rf"\b(?:{WORD}|\d{{1,3}}(?= and (?:a|one|three) ))\b"
+    rf"(?:[ -]++(?:and )?(?:an? )?(?:{WORD}|point)\b){{0,9}}(?: (?:of )?an?\b)?"
 )
+
+# ---- units ----
+
+
+def spelling_pattern(spelling: str) -> str:
+    """The regular expression of one of SPELLINGS, with a plural s where it may have one."""
+    pattern = r"[ \n.-]{0,2}".join(map(re.escape, spelling.split("_")))
+    has_plural = spelling[-1].isalpha() and len(spelling) > 1
+    return pattern + "s?" if has_plural else pattern
+
+
+def unit_by_spelling() -> dict[str, str]:
+    """{spelling without separators: its unit}, with and without a plural s."""
+    units = {}
+    for unit, spellings in SPELLINGS.items():
+        for spelling in spellings:
+            name = spelling.replace("_", "")
+            units[name] = unit
+            units[name + "s"] = unit
+    return units
+
+
+UNIT_OF = unit_by_spelling()
+LONGEST_FIRST = sorted(
+    (spelling for spellings in SPELLINGS.values() for spelling in spellings), key=len, reverse=True
+)
+LETTERS = "|".join(spelling_pattern(name) for name in LONGEST_FIRST if name[-1] not in "\"'")
+MARKS = "|".join(spelling_pattern(name) for name in LONGEST_FIRST if name[-1] in "\"'")
 NOT_INCH = (
     r"in[ -](?:stock|total|the|an?|this|one|each|every|all|y?our"
     r"|1(?![\d.,/]|[ -]?(?:cm|mm|in|ft|\")))\b"  # "2 in 1"
@@ -88,24 +83,33 @@ NOT_UNIT = (
 )
 # "20cmx30cm" has two, "20 cm²" none
 UNIT = rf"(?!{NOT_UNIT})(?:(?:{LETTERS})(?!(?!x ?\d)[a-z]|\^|[23](?![\w.,]))|{MARKS})"
+
+# ---- numbers ----
+
+# Groups are repeated in (?>…+), not by …++: of ++ Python before 3.11.5 keeps the comma of "1,000,"
+# (https://github.com/python/cpython/issues/106052).
 SHARE = r"1/2|[12]/3|[1-3]/4|[1-4]/5|[15]/6|[1357]/8|1?[13579]/16|[123]?[13579]/32|[1-6]?[13579]/64"
-THOUSANDS = r"[1-9]\d{0,2}(?:,\d{3})++(?:\.\d++)?"
-GROUPED = rf"{THOUSANDS}|[1-9]\d{{0,2}}(?:(?:\.\d{{3}})++,\d++|(?:\.\d{{3}}){{2,}}+|(?: 000)++)"
+THOUSANDS = r"[1-9]\d{0,2}(?>(?:,\d{3})+)(?:\.\d++)?"
+GROUPED = (
+    rf"{THOUSANDS}"
+    r"|[1-9]\d{0,2}(?:(?>(?:\.\d{3})+),\d++|(?>(?:\.\d{3}){2,})|(?>(?: 000)+))"
+)
 START = r"(?<!\d)(?<!\d[.,])(?<!\de)"
 NUMBER = (
     rf"{START}(?:(?:\d{{1,4}}[ -]{{1,2}})?(?:{SHARE})(?![\d/])"
     rf"|(?:{GROUPED}|\d++(?:[.,]\d++)?|\.\d++)(?![.,]?\d))"
 )
+
+# ---- a number and its unit ----
+
 # "100(g)", "12.oz", "**12.5** gram", "12.5\text{ gram}"
 GAP = r"[\s*_()\]~-]*+(?:\\(?:[,; ]|text|mathrm)[{\s]*+){0,2}\.?"
-SAID = r"\W{0,6}(?:the )?unit(?: is)?\W{0,6}"  # "The value is 36. The unit is inch."
-TOKEN = re.compile(rf"({NUMBER})(?:{GAP}(?:{SAID}|[lwhd]\)? )?({UNIT}))?")
-SLIP = re.compile(
-    rf"{START}([\dolis]{{1,9}}?(?:[.,][\dolis]{{1,9}}?)?) ?({UNIT})"
-)  # "4Ocm": 9 % of a poor OCR's
-DIGIT = re.compile(
-    r"[.\d](?:(?<=\d)|(?=\d))"
-)  # where a number may start: 2 µs for 134 letters, TOKEN 27
+UNIT_IS = r"\W{0,6}(?:the )?unit(?: is)?\W{0,6}"  # "The value is 36. The unit is inch."
+TOKEN = re.compile(rf"({NUMBER})(?:{GAP}(?:{UNIT_IS}|[lwhd]\)? )?({UNIT}))?")
+# "4Ocm": 9 % of a poor OCR's
+SLIP = re.compile(rf"{START}([\dolis]{{1,9}}?(?:[.,][\dolis]{{1,9}}?)?) ?({UNIT})")
+# where a number may start: 2 µs for 134 letters, TOKEN 27
+DIGIT = re.compile(r"[.\d](?:(?<=\d)|(?=\d))")
 SIDE = r"(?:\(?[lwhd]\)?[:= ]?)?"
 RANGE, TIMES = (
     re.compile(rf"[ )\]]{{0,3}}{SIDE} {{0,3}}(?:{sign}) {{0,3}}{SIDE}\(?")
@@ -113,19 +117,8 @@ RANGE, TIMES = (
 )
 AND = re.compile(r"[\s,-]{0,2}(?:and )?")
 PAIR = re.compile(r"(\[\d[\d.]*+),")  # "[100.0, 240.0] volt"
-WORD = "|".join((*SMALL, *PARTS, "hundred", "thousand"))
-WORDS = re.compile(
-    rf"\b(?:{WORD}|\d{{1,3}}(?= and (?:a|one|three) ))\b"
-    rf"(?:[ -]++(?:and )?(?:an? )?(?:{WORD}|point)\b){{0,9}}(?: (?:of )?an?\b)?"
-)
-UNIT_OF = {
-    name.replace("_", "") + s: unit
-    for unit, names in NAMES.items()
-    for name in names
-    for s in ("", "s")
-}
 STRICT = re.compile(r"(\d+(?:\.\d+)?) ([a-z ]+)", re.ASCII)
-SO = re.compile(r"\b(?:so|therefore|thus|hence|answer)\b", re.IGNORECASE)
+CONCLUSION = re.compile(r"\b(?:so|therefore|thus|hence|answer)\b", re.IGNORECASE)
 
 
 class Reading(NamedTuple):
@@ -137,31 +130,36 @@ class Reading(NamedTuple):
     end: int
 
 
-def normalise(text: str, entity: str) -> str:
-    """The value that a reply states, "12.5 gram"; "" when the text holds no value of that entity,
-    or 0.
+# ---- one value ----
+
+
+def read_value(reply: str, entity: str) -> tuple[float, str] | None:
+    """Number and unit of the value that a reply states; None where it holds no value of that
+    entity, or 0.
 
     Of several it is the first after the last "so", "therefore", "thus", "hence" or "answer" that
     has one after it, else the first: right in 355 of 371 replies of a small model that hold the
     label (the first 355, the last 344).
     """
     units = ENTITIES[entity]
-    if (value := parse(text)) and value[1] in units:
-        return format_value(*value) if value[0] else ""
-    found = readings(text, units)
-    said = (
-        max((so.end() for so in SO.finditer(text) if so.end() <= found[-1].start), default=0)
-        if len(found) > 1
-        else 0
-    )
-    return next(
-        (format_value(number, unit) for number, unit, start, _ in found if start >= said), ""
-    )
+    exact = parse(reply)
+    if exact and exact[1] in units:
+        return exact if exact[0] > 0 else None
+    found = readings(reply, units)
+    if not found:
+        return None
+
+    start = 0
+    for word in CONCLUSION.finditer(reply):
+        if word.end() <= found[-1].start:
+            start = word.end()
+    first = next(reading for reading in found if reading.start >= start)
+    return first.number, first.unit
 
 
-def normalise_all(texts, entities) -> list[str]:
-    """`normalise` of many, each distinct pair once."""
-    return list(map(lru_cache(None)(normalise), texts, entities))
+def read_values(replies, entities) -> list[tuple[float, str] | None]:
+    """`read_value` of many, each distinct pair once."""
+    return list(map(lru_cache(None)(read_value), replies, entities))
 
 
 def format_value(number: float, unit: str) -> str:
@@ -169,44 +167,60 @@ def format_value(number: float, unit: str) -> str:
     digits = repr(float(number))
     if "e" in digits:
         digits = format(Decimal(digits), "f")
-        digits += ".0" * ("." not in digits)
+        if "." not in digits:
+            digits += ".0"
     return f"{digits} {unit}"
 
 
 def parse(answer: str) -> tuple[float, str] | None:
     """Number and unit of "8.0 fluid ounce"; None for "" and for what is not exactly one number and
     one unit."""
-    found = STRICT.fullmatch(answer)
-    return (
-        (float(found[1]), found[2])
-        if found and found[2] in NAMES and float(found[1]) < inf
-        else None
-    )
+    match = STRICT.fullmatch(answer)
+    if not match:
+        return None
+    number = float(match[1])
+    unit = match[2]
+    if unit not in SPELLINGS or number == inf:
+        return None
+    return number, unit
+
+
+# ---- all readings of a text ----
 
 
 def readings(text: str, units=UNITS) -> list[Reading]:
     """Every number with a unit that a text may mean, in order of place, of the units given."""
     folded, places = fold(text)
+    numbers = tokens(folded)
+    numbers = with_shared_units(numbers, folded)
+    numbers = with_mixed_units(numbers, folded)
+
     found = []
-    for number, unit, start, end in with_mixed(with_shared(tokens(folded), folded), folded):
-        unit = (
-            "fluid ounce" if unit == "ounce" and "ounce" not in units else unit
-        )  # what packs of drinks call oz
+    for number, unit, start, end in numbers:
+        if unit == "ounce" and "ounce" not in units:
+            unit = "fluid ounce"  # what packs of drinks call oz
         if unit in units and 0 < number < inf:
-            found.append(Reading(number, unit, places[start], places[end - 1] + 1))
+            first, last = places[start], places[end - 1]
+            found.append(Reading(number, unit, first, last + 1))
     return found
 
 
 def fold(text: str) -> tuple[str, range | list[int]]:
     """The text in plain characters, its number words in digits, and the place in the text of each
-    character."""
+    of these characters."""
     if text.isascii():
-        folded, places = text.lower(), range(len(text))
+        folded = text.lower()
+        places = range(len(text))
     else:
-        parts = [plain(char) for char in text]
-        folded, places = "".join(parts), [place for place, part in enumerate(parts) for _ in part]
-    folded = WORDS.sub(lambda words: in_digits(words[0]).ljust(len(words[0])), folded)
-    return PAIR.sub(r"\1-", folded), places
+        characters = [plain(char) for char in text]
+        folded = "".join(characters)
+        places = []
+        for place, character in enumerate(characters):
+            places += [place] * len(character)
+
+    folded = WORDS.sub(digits_of_match, folded)
+    folded = PAIR.sub(r"\1-", folded)
+    return folded, places
 
 
 @lru_cache(4096)
@@ -215,104 +229,137 @@ def plain(char: str) -> str:
     what is not seen is ""."""
     if char.isdecimal():
         return str(unicodedata.decimal(char))
-    text = unicodedata.normalize("NFKD", SIGN_OF.get(char, char)).lower().replace("\u2044", "/")
-    text = "".join(c for c in text if unicodedata.category(c) not in ("Mn", "Cf"))
-    return " " + text if char.isnumeric() and "/" in text else text
+    text = CHARACTERS.get(char, char)
+    text = unicodedata.normalize("NFKD", text).lower()
+    text = text.replace("\u2044", "/")  # the slash of "½"
+
+    unseen = ("Mn", "Cf")  # accents, and marks of direction or width
+    text = "".join(c for c in text if unicodedata.category(c) not in unseen)
+    if char.isnumeric() and "/" in text:
+        return " " + text  # "2½" is "2 1/2"
+    return text
+
+
+def digits_of_match(match: re.Match) -> str:
+    """Number words in digits, padded, so that what follows keeps its place."""
+    return in_digits(match[0]).ljust(len(match[0]))
 
 
 def in_digits(words: str) -> str:
     """ "120" of "one hundred and twenty", "2 1/2" of "two and a half"; the words themselves where
     that would be longer."""
     whole, _, decimals = words.partition(" point ")
-    total, now, share, before = 0, 0, "", ""
+    thousands, below, fraction, previous = 0, 0, "", ""
     for word in re.findall(r"[a-z]+|\d+", whole):
-        if word in PARTS:  # "three quarters", or "three and a half"
-            above, now = (now, 0) if before in SMALL and now < PARTS[word] else (1, now)
-            share = f"{above}/{PARTS[word]}"
+        if word in FRACTIONS:
+            denominator = FRACTIONS[word]
+            numerator = 1
+            if (
+                previous in SMALL and below < denominator
+            ):  # "three quarters", not "three and a half"
+                numerator, below = below, 0
+            fraction = f"{numerator}/{denominator}"
         elif word == "hundred":
-            now = max(now, 1) * 100
+            below = max(below, 1) * 100
         elif word == "thousand":
-            total, now = total + max(now, 1) * 1000, 0
+            thousands += max(below, 1) * 1000
+            below = 0
+        elif word.isdigit():
+            below += int(word)
         else:
-            now += int(word) if word.isdigit() else SMALL.get(word, 0)
-        before = word
-    digits = f"{total + now or ''} {share}".strip()
-    digits += "." * bool(decimals) + "".join(
-        str(SMALL[word]) for word in decimals.split() if word in SMALL
-    )
+            below += SMALL.get(word, 0)
+        previous = word
+    digits = f"{thousands + below or ''} {fraction}".strip()
+    if decimals:
+        decimal_digits = [str(SMALL[word]) for word in decimals.split() if word in SMALL]
+        digits += "." + "".join(decimal_digits)
     return digits if len(digits) <= len(words) else words
 
 
 def tokens(folded: str) -> list[Reading]:
     """The numbers of a folded text in order of place, each with the unit that follows it or ""."""
-    found, at = [], 0
-    while digit := DIGIT.search(folded, at):
-        start, token = digit.start(), TOKEN.match(folded, digit.start())
-        if not (token and token[2]):
+    found = []
+    position = 0
+    while digit := DIGIT.search(folded, position):
+        start = digit.start()
+        token = TOKEN.match(folded, start)
+        if not token or not token[2]:
             token = SLIP.match(folded, start) or token
-        at = (token or digit).end()
-        if token:
-            name = (token[2] or "").translate(BARE)
-            unit = (
-                UNIT_OF.get(name, "") if name != folded[start - 1 : start] else ""
-            )  # in '88' the mark closes what one opened
-            found.append(Reading(value_of(token[1].translate(SLIPS)), unit, start, at))
+        if not token:
+            position = digit.end()
+            continue
+
+        position = token.end()
+        spelling = (token[2] or "").translate(NO_SEPARATORS)
+        is_quoted = spelling == folded[start - 1 : start]  # in '88' the mark closes what one opened
+        unit = "" if is_quoted else UNIT_OF.get(spelling, "")
+        number = number_of(token[1].translate(SLIPS))
+        found.append(Reading(number, unit, start, position))
     return found
 
 
-def value_of(digits: str) -> float:
+def number_of(digits: str) -> float:
     """The number that NUMBER or SLIP found."""
     if digits.replace(".", "", 1).isdecimal():  # as nearly all are
         return float(digits)
     if "/" in digits:
-        *whole, above, below = map(int, re.findall(r"\d+", digits))
-        return sum(whole) + above / below
+        *whole, numerator, denominator = map(int, re.findall(r"\d+", digits))
+        return sum(whole) + numerator / denominator
     if re.fullmatch(THOUSANDS, digits):
         return float(digits.replace(",", ""))
-    return float(digits.replace(" ", "").replace(".", "").replace(",", "."))
+    digits = digits.replace(" ", "").replace(".", "")  # "1.234,5", "1 000"
+    return float(digits.replace(",", "."))
 
 
-def with_shared(found: list[Reading], folded: str) -> list[Reading]:
+def with_shared_units(found: list[Reading], folded: str) -> list[Reading]:
     """The readings; one without a unit has that of the next in a range ("100-240 V"), of a
     neighbour in a size ("108*49cm")."""
 
-    def linked(link, one, other):
-        return link.fullmatch(folded, one.end, other.start)
+    def in_range(here, after):
+        return RANGE.fullmatch(folded, here.end, after.start)
 
-    for at in range(len(found) - 2, -1, -1):
-        here, after = found[at : at + 2]
-        if (
-            not here.unit
-            and after.unit
-            and (linked(RANGE, here, after) or after.unit in LENGTHS and linked(TIMES, here, after))
-        ):
-            found[at] = here._replace(unit=after.unit)
-    for at in range(1, len(found)):
-        before, here = found[at - 1 : at + 1]
-        if not here.unit and before.unit in LENGTHS and linked(TIMES, before, here):
-            found[at] = here._replace(unit=before.unit)
+    def in_size(here, after, unit):
+        return unit in LENGTHS and TIMES.fullmatch(folded, here.end, after.start)
+
+    # backwards: in "10 x 5 x 3 cm" the first number has its unit from the second
+    for i in range(len(found) - 2, -1, -1):
+        here, after = found[i : i + 2]
+        if here.unit or not after.unit:
+            continue
+        if in_range(here, after) or in_size(here, after, after.unit):
+            found[i] = here._replace(unit=after.unit)
+
+    # forwards: "20 cm x 15 x 10"
+    for i in range(1, len(found)):
+        before, here = found[i - 1 : i + 1]
+        if not here.unit and in_size(before, here, before.unit):
+            found[i] = here._replace(unit=before.unit)
     return found
 
 
-def with_mixed(found: list[Reading], folded: str) -> list[Reading]:
+def with_mixed_units(found: list[Reading], folded: str) -> list[Reading]:
     """The readings, and before two that are one value (6 ft 2 in, 5'11") that value in the smaller
     unit."""
     values = []
     for here, after in pairwise([*found, None]):
-        smaller, many = MIXED.get(here.unit, ("", 0))
-        if (
-            smaller
-            and after
-            and here.number % 1 == 0
-            and after.number < many
-            and (
-                AND.fullmatch(folded, here.end, after.start)
-                if after.unit == smaller
-                else not after.unit and here.end == after.start
-            )
-        ):
-            values.append(
-                Reading(here.number * many + after.number, smaller, here.start, after.end)
-            )
+        if after and is_mixed(here, after, folded):
+            smaller, count = MIXED[here.unit]
+            number = here.number * count + after.number
+            mixed = Reading(number, smaller, here.start, after.end)
+            values.append(mixed)
         values.append(here)
     return values
+
+
+def is_mixed(here: Reading, after: Reading, folded: str) -> bool:
+    """Whether two readings that follow each other are one value in two units."""
+    is_whole = here.number % 1 == 0
+    if here.unit not in MIXED or not is_whole:
+        return False
+
+    smaller, count = MIXED[here.unit]
+    if after.number >= count:
+        return False
+    if after.unit == smaller:
+        return AND.fullmatch(folded, here.end, after.start) is not None
+    return not after.unit and here.end == after.start  # 5'11

@@ -153,7 +153,7 @@ def normalising(folder: Path, race):
     """Replies → values: a search for each alias until one is found, against one expression for all
     of them."""
     from texts.units import UNITS
-    from texts.values import normalise_all
+    from texts.values import read_values
 
     aliases = sorted(
         (SHORT | {unit: unit for unit in UNITS}).items(), key=lambda alias: -len(alias[0])
@@ -176,6 +176,6 @@ def normalising(folder: Path, race):
             f"values of {ROWS:,} replies, {len(set(zip(texts, entities, strict=True))):,} distinct",
             f"a re.search for each of {len(aliases)} aliases",
             "one expression; number words, fractions, thousands, slips of OCR",
-            *race(lambda: today(texts), lambda: normalise_all(texts, entities)),
+            *race(lambda: today(texts), lambda: read_values(texts, entities)),
             "each distinct reply once",
         )

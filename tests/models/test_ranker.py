@@ -39,7 +39,7 @@ from models.ranker.label_stats import (
     spaces,
 )
 from tasks import entity
-from texts import value_codes as slots
+from texts import value_codes
 from texts.units import UNITS
 
 GRAM, OUNCE, CENTIMETRE = (UNITS.index(unit) for unit in ("gram", "ounce", "centimetre"))
@@ -152,7 +152,7 @@ def test_places_are_of_dimensions_and_in_parts_of_the_picture(tmp_path):
 
 
 def targets(*values, question="item_weight"):
-    return slots.encode_values(pd.Series(values), [question] * len(values))
+    return value_codes.encode_values(pd.Series(values), [question] * len(values))
 
 
 def test_usual_units_and_values_are_those_of_the_group_first():
@@ -170,12 +170,12 @@ def test_usual_units_and_values_are_those_of_the_group_first():
         ),
         group,
     )
-    e = slots.NAMES.index("item_weight")
+    e = value_codes.ENTITY_NAMES.index("item_weight")
     assert usual.units(e, group[0])[0] == OUNCE and usual.units(e, group[3])[0] == GRAM
     assert usual.values(e, group[0], 2) == [(1.0, OUNCE), (9.0, GRAM)] and usual.values(
         e, group[7], 1
     ) == [(9.0, GRAM)]
-    code, number = np.full(3, slots.WIDTH * e + OUNCE), np.array([1.0, 2.0, 500.0])
+    code, number = np.full(3, value_codes.WIDTH * e + OUNCE), np.array([1.0, 2.0, 500.0])
     x = dict(zip(SHARES, usual.columns(code, number, group[[0, 0, 0]]).T, strict=True))
     assert (
         x["value in group"][0] > x["value in group"][1] > x["value in group"][2]
@@ -240,7 +240,7 @@ def sample(n=240):
         np.arange(n) // 2 % 3,
         np.zeros(n, bool),
         np.full(n, ""),
-        slots.encode_values(value, ["item_weight"] * n),
+        value_codes.encode_values(value, ["item_weight"] * n),
         group,
         np.array(texts, object),
         np.full(n, "item_weight", object),
@@ -269,7 +269,9 @@ def test_it_learns_which_of_two_weights_is_the_net_one(tmp_path):
     idx = np.flatnonzero(rows.fold == 1)
     pred = ranker.predict(job, 1, rows, idx)
     assert f1(pred[:, :2], rows.target[idx])["f1"] > 0.9
-    assert pred.shape == (len(idx), 3 * slots.SLOTS) and (pred[:, 2::3].sum(1) <= 1 + 1e-6).all()
+    assert (
+        pred.shape == (len(idx), 3 * value_codes.TOP_K) and (pred[:, 2::3].sum(1) <= 1 + 1e-6).all()
+    )
     assert set(record["gain"]) == set(ranker.READS)
 
 
@@ -318,7 +320,7 @@ def test_a_line_has_no_place_unless_it_is_known():
 def test_a_table_of_labels_that_appears_is_noticed(folders):
     from common.sections import Data
     from config import Config
-    from pipeline import graph
+    from pipeline import staleness
 
     place = folders / "input/entity"
     place.mkdir(parents=True)
@@ -327,13 +329,13 @@ def test_a_table_of_labels_that_appears_is_noticed(folders):
         task="entity", models=("ranker",), data=Data(folder="entity"), ranker={"labels": "more.csv"}
     )
     made = {"raw": ranker.raw_labels(config)}
-    assert made == {"raw": {"more.csv": None}} and graph.replaced(made, config) == ""
+    assert made == {"raw": {"more.csv": None}} and staleness.replaced(made, config) == ""
     (place / "more.csv").write_text("x")
-    assert graph.replaced(made, config) == "more.csv"
+    assert staleness.replaced(made, config) == "more.csv"
     made = {"raw": ranker.raw_labels(config)}
-    assert graph.replaced(made, config) == ""
+    assert staleness.replaced(made, config) == ""
     (place / "more.csv").write_text("yy")
-    assert graph.replaced(made, config) == "more.csv"
+    assert staleness.replaced(made, config) == "more.csv"
 
 
 @pytest.mark.parametrize(

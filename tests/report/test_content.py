@@ -14,15 +14,16 @@ from common.rows import Rows
 from common.sections import Data
 from config import Config
 from metrics import bootstrap, calibration, label_quality as confident
-from page.blocks import Card, Cards, Figure, Note, Number, Section, Table, shorten
+from page.blocks import Cards, Figure, Note, Number, Table
+from page.formats import list_names, shorten
 from pipeline.job import Job
-from report import data, scores, steps, worst
-from report.view import View, listed, load_view
+from report import data, headline, scores, stages, worst
+from report.view import View, load_view
 from tasks import load_task
 from tasks.attributes import figures as of_attributes
 from tasks.entity import figures as of_entity
 from tasks.price import figures as of_price
-from texts.value_codes import encode_values, pack
+from texts.value_codes import encode_predictions, encode_values
 
 HOSTILE = "<script>alert('$x^$')</script> 🍵 \u202eabc\u202c $\\frac{1}{0}$ "
 OUTPUTS = {
@@ -44,7 +45,7 @@ def some(task: str, n: int = 60, seed: int = 0):
             [(float(v.split()[0]), v.split()[1], w)] if w > 0.2 else []
             for v, w in zip(np.array(values)[rng.integers(0, 3, n)], rng.random(n), strict=True)
         ]
-        return target, pack(parsed, questions)
+        return target, encode_predictions(parsed, questions)
     if task == "price":
         target = np.where(rng.random((n, 1)) < 0.1, -1, rng.normal(3, 1, (n, 1)).clip(0.5))
         return target, np.abs(target + rng.normal(0, 0.5, (n, 1)))
@@ -227,7 +228,7 @@ def test_kinds_of_mistakes_by_hand():
     labels, said, other, expected = zip(*cases, strict=True)
     questions = ["item_weight"] * len(cases)
     target = encode_values(pd.Series(labels), questions)
-    pred = pack(
+    pred = encode_predictions(
         [
             ([(float(text.split()[0]), text.split()[1], 0.6)] if text else []) + more
             for text, more in zip(said, other, strict=True)
@@ -293,11 +294,11 @@ def test_a_price_is_suspect_where_all_models_are_off_on_one_side():
 
 def test_steps_are_compared_with_what_they_build_on():
     view = view_of("price")
-    found = {step.name: step for step in steps.steps(view)}
+    found = {step.name: step for step in stages.load_stages(view)}
     assert list(found) == ["median", "ridge", "mlp", "ensemble"] and [
-        step.over for step in found.values()
+        step.rival for step in found.values()
     ][:3] == ["", "median", "median"]
-    assert found["ensemble"].over == min(("ridge", "mlp"), key=lambda name: found[name].score)
+    assert found["ensemble"].rival == min(("ridge", "mlp"), key=lambda name: found[name].score)
     table = scores.section(view).blocks[0].frame.set_index("step")
     assert (
         table.loc["ridge", "by"] == pytest.approx(found["median"].score - found["ridge"].score)
@@ -331,7 +332,7 @@ def blocks_of(view: View) -> list:
         view.job.config.task
     ]
     return [
-        *scores.headline(view),
+        *headline.headline(view),
         *scores.section(view).blocks,
         *(task.figures(view) if view.rows is not None else []),
         *worst.section(view).blocks,
@@ -379,9 +380,7 @@ def test_a_text_is_cut_and_a_missing_picture_is_none(task):
         for card in block.cards
     ]
     assert cards and all(
-        len(card.text) <= worst.LETTERS
-        and card.picture is None
-        and card.text.startswith("<script>")
+        len(card.text) <= worst.LETTERS and card.image is None and card.text.startswith("<script>")
         for card in cards
     )
 
@@ -398,7 +397,7 @@ def test_without_a_label_nothing_is_scored_and_nothing_breaks(task):
     )
     assert (
         scores.section(blind).blocks[0].kind == "warning"
-        and scores.headline(blind) == []
+        and headline.headline(blind) == []
         and len(worst.section(blind).blocks) == 1
     )
     assert {"attributes": of_attributes, "price": of_price, "entity": of_entity}[task].figures(
@@ -448,7 +447,7 @@ def test_half_way_the_report_says_what_there_is(shop, folders):
     def everything(view):
         return [
             *view.notes,
-            *scores.headline(view),
+            *headline.headline(view),
             *data.section(view).blocks,
             *scores.section(view).blocks,
             *worst.section(view).blocks,
@@ -461,7 +460,7 @@ def test_half_way_the_report_says_what_there_is(shop, folders):
         and view.merged is None
         and "Not there yet" in view.notes[-1].text
     )
-    assert "No model has answered every row yet. Median alone" in scores.headline(view)[
+    assert "No model has answered every row yet. Median alone" in headline.headline(view)[
         0
     ].text and everything(view)
 
@@ -471,7 +470,7 @@ def test_half_way_the_report_says_what_there_is(shop, folders):
     assert (
         list(view.preds) == ["ridge"]
         and list(view.partial) == ["mlp"]
-        and "before the models are merged" in scores.headline(view)[0].label
+        and "before the models are merged" in headline.headline(view)[0].label
     )
     folds = next(
         block.frame
@@ -513,7 +512,7 @@ def test_before_there_is_anything_there_are_notes(folders):
     assert (
         view.rows is None
         and view.notes
-        and scores.headline(view) == []
+        and headline.headline(view) == []
         and worst.section(view).blocks == []
     )
     assert "raw files are not to be had" in blocks[0].text and all(
@@ -529,7 +528,7 @@ def test_merged_predictions_are_answered_as_09_left_them(shop, script):
     shop.paths.merged.with_name("merged.npz.json").write_text('{"version": "now"}')
     view = load_view(shop)
     assert (
-        not view.decoded and steps.best(view, steps.steps(view)).name == "ridge"
+        not view.decoded and stages.submitted_stage(view).name == "ridge"
     )  # one model's, no ensemble beside it
     shop.paths.submission.parent.mkdir(exist_ok=True)
     shop.paths.submission.write_text("x")
@@ -537,16 +536,16 @@ def test_merged_predictions_are_answered_as_09_left_them(shop, script):
         '{"fitted": [-0.25], "score_at_test_size": 1.5}'
     )
     view = load_view(shop)
-    assert view.decoded and [step.name for step in steps.steps(view)] == [
+    assert view.decoded and [step.name for step in stages.load_stages(view)] == [
         "median",
         "ridge",
         "mlp",
         "decoded",
     ]
     assert (
-        steps.steps(view)[-1].score < 1
-        and "decoded" in (head := scores.headline(view)[0]).label
-        and "Expected on the 12 test rows: 1.5000" in head.more
+        stages.load_stages(view)[-1].score < 1
+        and "decoded" in (head := headline.headline(view)[0]).label
+        and "Expected on the 12 test rows: 1.5000" in head.detail
     )
     for of, decoded in (
         ("now", 77.0),
@@ -608,15 +607,11 @@ def test_look_alikes_that_straddle_the_splits_are_shown(folders):
     assert tables["Why 1 pictur"].reason.tolist() == ["is under 10 pixels"]
     (card,) = blocks[-1].cards
     assert (
-        Image.open(BytesIO(card.picture)).size == (84, 40)
-        and card.facts["shown in"] == "test; train"
+        Image.open(BytesIO(card.image)).size == (84, 40) and card.facts["shown in"] == "test; train"
     )
 
 
 def test_lists_are_cut():
-    assert listed(list("abcdef"), 2) == "a, b and 4 more" and listed(["a"]) == "a"
-    assert (
-        shorten("a\n b" * 9, 5) == "a ba…"
-        and isinstance(Card("x", {}), Card)
-        and Section("a", "b", []).blocks == []
-    )
+    assert list_names(list("abcdef"), 2) == "a, b and 4 more"
+    assert list_names(["a"]) == "a"
+    assert shorten("a\n b" * 9, 5) == "a ba…"

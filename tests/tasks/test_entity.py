@@ -11,7 +11,7 @@ from metrics.value_f1 import best_threshold, f1
 from pipeline.folds import assign_parts
 from tasks import entity
 from texts.units import ENTITIES, UNITS
-from texts.value_codes import NONE, OTHER, WIDTH, combine, encode_values, pack
+from texts.value_codes import NONE, OTHER, WIDTH, combine, encode_predictions, encode_values
 
 DATA = Data(
     id="index",
@@ -75,8 +75,12 @@ def test_a_label_that_is_no_one_value_can_only_be_missed():
 
 
 def test_votes_add_up_by_value_whatever_their_place():
-    a = pack([[(1.5, "gram", 0.5), (2.0, "kilogram", 0.3)], []], ["item_weight", "height"])
-    b = pack([[(2.0, "kilogram", 0.9)], [(3.0, "inch", 0.2)]], ["item_weight", "height"])
+    a = encode_predictions(
+        [[(1.5, "gram", 0.5), (2.0, "kilogram", 0.3)], []], ["item_weight", "height"]
+    )
+    b = encode_predictions(
+        [[(2.0, "kilogram", 0.9)], [(3.0, "inch", 0.2)]], ["item_weight", "height"]
+    )
     kilogram, gram, inch = (
         WIDTH * e + UNITS.index(u)
         for e, u in (
@@ -97,7 +101,9 @@ def test_votes_add_up_by_value_whatever_their_place():
 
 
 def test_of_no_rows_there_are_no_predictions():
-    assert pack([], []).shape == (0, 24) and combine(np.zeros((3, 0, 24)), np.ones(3)).shape == (
+    assert encode_predictions([], []).shape == (0, 24) and combine(
+        np.zeros((3, 0, 24)), np.ones(3)
+    ).shape == (
         0,
         24,
     )
@@ -105,8 +111,10 @@ def test_of_no_rows_there_are_no_predictions():
 
 
 def test_more_values_than_slots_keep_the_likeliest():
-    many = pack([[(float(i), "gram", i / 100) for i in range(1, 20)]], ["item_weight"])
-    other = pack([[(float(i), "gram", 0.3) for i in range(30, 38)]], ["item_weight"])
+    many = encode_predictions(
+        [[(float(i), "gram", i / 100) for i in range(1, 20)]], ["item_weight"]
+    )
+    other = encode_predictions([[(float(i), "gram", 0.3) for i in range(30, 38)]], ["item_weight"])
     assert many.reshape(-1, 3)[:, 0].tolist() == [19, 18, 17, 16, 15, 14, 13, 12]
     assert sorted(
         combine(np.stack([many, other]), np.array([0.5, 0.5])).reshape(-1, 3)[:, 0]
@@ -119,7 +127,7 @@ def test_the_threshold_is_the_best_there_is():
         n = 30
         target = targets(*rng.choice(["1.0 gram", "2.0 gram", "", "1 gram to 2 gram"], n))
         weight = rng.choice([0.1, 0.2, 0.5, 0.9], n)
-        pred = pack(
+        pred = encode_predictions(
             [
                 [(float(rng.integers(1, 3)), "gram", w)] if rng.random() < 0.8 else []
                 for w in weight
@@ -140,7 +148,8 @@ def test_the_threshold_is_the_best_there_is():
 def test_a_vote_takes_the_better_model_and_one_model_has_all_of_it():
     target = targets(*["1.0 gram"] * 20)
     good, bad = (
-        pack([[(number, "gram", 0.8)]] * 20, ["item_weight"] * 20) for number in (1.0, 2.0)
+        encode_predictions([[(number, "gram", 0.8)]] * 20, ["item_weight"] * 20)
+        for number in (1.0, 2.0)
     )
     weights = entity.fit_blend(np.stack([bad, good]), target, {})
     assert (
@@ -395,7 +404,7 @@ def test_parts_are_equal_and_a_picture_is_in_one():
 
 
 def test_rows_taken_are_a_fair_draw():
-    from pipeline.load import take_rows as take
+    from pipeline.load import draw as take
 
     rows = take(1000, 400, 0)
     assert len(set(rows)) == 400 and (np.diff(rows) > 0).all() and abs(rows.mean() - 500) < 40

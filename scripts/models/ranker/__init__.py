@@ -31,7 +31,7 @@ from models.ranker.label_stats import (
     spaces,
 )
 from networks.weights import read_arrays, save_arrays
-from texts import value_codes as slots
+from texts import value_codes
 from texts.units import UNITS
 
 ANSWERS = (VALUE,)
@@ -169,7 +169,7 @@ def predict(job, k: int, rows, idx) -> np.ndarray:
     ):
         if unit >= 0:
             values[i].append((number, UNITS[unit], share))
-    return slots.pack(values, rows.question[idx])
+    return value_codes.encode_predictions(values, rows.question[idx])
 
 
 def missing_image(job, rows) -> np.ndarray:
@@ -190,7 +190,7 @@ class Texts:
             else [text_lines(text) for text in rows.text]
         )
         self.entity, self.group = (
-            pd.Index(slots.NAMES).get_indexer(rows.question),
+            pd.Index(value_codes.ENTITY_NAMES).get_indexer(rows.question),
             group_numbers(rows.category, len(rows.id)),
         )
         self.space, self.key = (
@@ -208,13 +208,13 @@ def columns(
     near, cosine = similar_texts(texts.space, texts.key, source, idx)
     keys, labels = list(zip(entity.tolist(), group.tolist(), strict=True)), rows.target[near]
     units = [[UNITS[unit] for unit in usual.units(*key)[: settings.units]] for key in keys]
-    likely = (cosine >= LEAST) & slots.ALLOWED[labels[:, :, 1].astype(int)]
+    likely = (cosine >= LEAST) & value_codes.ALLOWED[labels[:, :, 1].astype(int)]
     values = [
         list(
             dict.fromkeys(
                 [
                     *(
-                        (number, int(code) % slots.WIDTH)
+                        (number, int(code) % value_codes.WIDTH)
                         for number, code in label[use][: settings.values].tolist()
                     ),
                     *usual.values(*key, settings.values),
@@ -226,7 +226,7 @@ def columns(
     candidates = gather([texts.lines[i] for i in idx], rows.question[idx], units, values)
     some, at = candidates.unit >= 0, candidates.row
     code, known = (
-        slots.WIDTH * entity[at] + candidates.unit,
+        value_codes.WIDTH * entity[at] + candidates.unit,
         np.full((len(at), len(SHARES)), np.nan),
     )
     known[some] = usual.columns(code[some], candidates.number[some], group[at][some])
@@ -256,9 +256,9 @@ def further_labels(config) -> tuple[np.ndarray, np.ndarray]:
         for file in (data.train, data.test)
         for value in read_csv(folder / file, [data.group])[data.group]
     }
-    table = table[~table[data.group].isin(own) & table[data.question].isin(slots.NAMES)]
+    table = table[~table[data.group].isin(own) & table[data.question].isin(value_codes.ENTITY_NAMES)]
     log(labels=name, rows=len(table))
-    return slots.encode_values(table[data.labels[0]], table[data.question]), group_numbers(
+    return value_codes.encode_values(table[data.labels[0]], table[data.question]), group_numbers(
         table[category[0]] if category else None, len(table)
     )
 
@@ -278,7 +278,7 @@ def is_right(candidates: Candidates, target: np.ndarray) -> np.ndarray:
     """1.0 (c,) where a candidate is its row's value; the last of a row where no other is."""
     row, unit = candidates.row, candidates.unit
     right = (
-        (unit >= 0) & (candidates.number == target[row, 0]) & (unit == target[row, 1] % slots.WIDTH)
+        (unit >= 0) & (candidates.number == target[row, 0]) & (unit == target[row, 1] % value_codes.WIDTH)
     )
     right[ends(row)] = np.bincount(row, right, len(target)) == 0
     return right.astype(float)

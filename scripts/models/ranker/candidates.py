@@ -14,7 +14,7 @@ import pandas as pd
 
 from common.tables import read_csv
 from texts.units import ENTITIES, FACTORS, UNITS
-from texts.value_codes import NAMES, UNIT
+from texts.value_codes import ENTITY_NAMES, UNIT_INDEX
 from texts.values import readings
 
 READ, AFTER, BESIDE, MISREAD, BARE, USUAL, NOTHING = range(
@@ -252,7 +252,7 @@ def gather(
                 and tall(lines, f) > tall(lines, found[key])
             ):
                 found[key] = f
-        e, blank = NAMES.index(entity), (np.nan,) * (len(STATED) - 5)
+        e, blank = ENTITY_NAMES.index(entity), (np.nan,) * (len(STATED) - 5)
         counts = [times[key] for key in found]  # of more than MOST readings some are not found
         rows = describe(lines, e, list(found.values()), counts) if found else []
         rows += [
@@ -298,7 +298,7 @@ def describe(lines: list[Line], entity: int, found: list[Found], times: list[int
         out.append(
             (
                 entity,
-                UNIT[f.unit],
+                UNIT_INDEX[f.unit],
                 f.kind,
                 n,
                 f.number,
@@ -332,7 +332,7 @@ def compare(row: np.ndarray, number: np.ndarray, x: np.ndarray) -> np.ndarray:
             "tall": column["tall"],
         }
     )
-    lateral = np.isin(x[:, 0], [NAMES.index(name) for name in DIMENSIONS])
+    lateral = np.isin(x[:, 0], [ENTITY_NAMES.index(name) for name in DIMENSIONS])
     table["x"], table["y"] = (np.where(lateral, column[axis], np.nan) for axis in "xy")
     sure = table[column["kind"] <= SURE]
     by, unit, line = (

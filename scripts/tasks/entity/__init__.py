@@ -14,23 +14,24 @@ import pandas as pd
 from common.errors import UserError
 from common.log import log
 from common.questions import VALUE
+from common.rows import row_id
 from common.tables import and_more, group_column, id_problems, read_csv, require_distinct
 from images.names import image_names
 from metrics.value_f1 import best_threshold, f1, f1_replicates
 from tasks.entity.prompts import pattern, prompt, refine_prompt  # noqa: F401, verbs of this task
 from texts.units import ENTITIES, UNITS
 from texts.value_codes import (
-    NAMES,
+    ENTITY_NAMES,
     NONE,
-    SLOTS,
+    TOP_K,
     WIDTH,
     combine,
+    encode_predictions,
     encode_values,
     has_value,
-    pack,
     same,
 )
-from texts.values import format_value, normalise_all, parse
+from texts.values import format_value, parse, read_values
 
 ASKS, MODE, SCORE, RANGE, BASELINE = VALUE, "max", "f1", (0, 1), "nothing"
 OFFICIAL, EMPTY = (
@@ -83,14 +84,14 @@ def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
                 f"{folder / name} has no "
                 f"row{' of category ' + ', '.join(data.categories) if data.categories else ''}"
             )
-        if len(wrong := table[~table[data.question].isin(NAMES)]):
+        if len(wrong := table[~table[data.question].isin(ENTITY_NAMES)]):
             raise UserError(
                 f"{folder / name}: {data.question} is {wrong[data.question].iloc[0]!r} at "
                 f"{data.id} {wrong[data.id].iloc[0]}{and_more(wrong)}; "
-                f"there are: {', '.join(NAMES)}"
+                f"there are: {', '.join(ENTITY_NAMES)}"
             )
         part = {
-            "id": split + ":" + table[data.id],
+            "id": row_id(split, table[data.id]),
             "split": split,
             "image": image_names(table, images, folder) if images else "",
             "group": table[data.group] if group and known else "",
@@ -117,7 +118,7 @@ def outputs(rows: pd.DataFrame) -> Outputs:
 
 def sizes(outputs: Outputs) -> list[int]:
     """Columns of a prediction."""
-    return [3 * SLOTS]
+    return [3 * TOP_K]
 
 
 def encode(rows: pd.DataFrame, outputs: Outputs) -> np.ndarray:
@@ -130,7 +131,7 @@ def encode(rows: pd.DataFrame, outputs: Outputs) -> np.ndarray:
 def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
     """Numbers and codes (n, 2) of a table of labels in the organisers' columns."""
     return encode_values(
-        table[data.labels[0]], table.get(data.question, pd.Series(NAMES[0], table.index))
+        table[data.labels[0]], table.get(data.question, pd.Series(ENTITY_NAMES[0], table.index))
     )
 
 
@@ -142,7 +143,7 @@ def truth_columns(data) -> list[str]:
 def read_answers(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
     """Numbers and codes (n, 2) of a submission, code -1 where it answers nothing; a submission
     names no entity, so none counts."""
-    found = encode_values(official_spelling(table.prediction), [NAMES[0]] * len(table))
+    found = encode_values(official_spelling(table.prediction), [ENTITY_NAMES[0]] * len(table))
     return np.where(found[:, 1:] % WIDTH == NONE, [0, -1], found)
 
 
@@ -165,15 +166,15 @@ def strata(target: np.ndarray) -> np.ndarray:
 
 
 def baseline(target: np.ndarray, outputs: Outputs) -> np.ndarray:
-    """The answer without looking (3 SLOTS,): none."""
-    return pack([[]], NAMES[:1])[0]
+    """The answer without looking (3 TOP_K,): none."""
+    return encode_predictions([[]], ENTITY_NAMES[:1])[0]
 
 
 def read_replies(replies, questions) -> np.ndarray:
-    """Predictions (n, 3 SLOTS) of a language model's replies (n,): the value that the normaliser
+    """Predictions (n, 3 TOP_K) of a language model's replies (n,): the value that the normaliser
     reads, with weight 1."""
-    values = [parse(text) for text in normalise_all(replies, questions)]
-    return pack([[(*value, 1.0)] if value else [] for value in values], questions)
+    values = read_values(replies, questions)
+    return encode_predictions([[(*value, 1.0)] if value else [] for value in values], questions)
 
 
 def is_clear(replies, questions) -> np.ndarray:
@@ -182,19 +183,19 @@ def is_clear(replies, questions) -> np.ndarray:
     return np.array(
         [
             bool(value) or not re.search(r"\d", reply)
-            for value, reply in zip(normalise_all(replies, questions), replies, strict=True)
+            for value, reply in zip(read_values(replies, questions), replies, strict=True)
         ],
         bool,
     )
 
 
 def average(preds: np.ndarray) -> np.ndarray:
-    """The mean (n, 3 SLOTS) of predictions (m, n, 3 SLOTS)."""
+    """The mean (n, 3 TOP_K) of predictions (m, n, 3 TOP_K)."""
     return combine(preds, np.full(len(preds), 1 / len(preds)))
 
 
 def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:
-    """Weights (m, 1) of m models' votes, pred (m, n, 3 SLOTS), that sum to 1 and make F1 best; one
+    """Weights (m, 1) of m models' votes, pred (m, n, 3 TOP_K), that sum to 1 and make F1 best; one
     model's is 1.
 
     Coordinate by coordinate in tenths, twice: F1 is a step function of few hundred rows, a finer
@@ -210,7 +211,7 @@ def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndar
 
 
 def apply_blend(pred: np.ndarray, weights: np.ndarray, outputs: Outputs) -> np.ndarray:
-    """The vote (n, 3 SLOTS) of models' predictions (m, n, 3 SLOTS)."""
+    """The vote (n, 3 TOP_K) of models' predictions (m, n, 3 TOP_K)."""
     return combine(pred, weights[:, 0])
 
 
@@ -252,7 +253,9 @@ def table(
     """{entity: {f1, precision, recall, answered, right}} over the labelled rows that ask for it."""
     entity = np.where(target[:, 1] >= 0, target[:, 1] // WIDTH, -1)
     return {
-        name: f1(answer[entity == NAMES.index(name)], target[entity == NAMES.index(name)])
+        name: f1(
+            answer[entity == ENTITY_NAMES.index(name)], target[entity == ENTITY_NAMES.index(name)]
+        )
         for name in outputs
     }
 
@@ -292,7 +295,7 @@ def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.Data
     return pd.DataFrame(
         {
             data.id: test[data.id],
-            "prediction": answers.prediction.reindex("test:" + test[data.id]).to_numpy(),
+            "prediction": answers.prediction.reindex(row_id("test", test[data.id])).to_numpy(),
         }
     )
 

@@ -9,7 +9,7 @@ from metrics.value_f1 import confusion_counts, f1
 from page import charts
 from page.blocks import Figure, Note, Table, Verdict
 from texts.units import FACTORS, UNITS
-from texts.value_codes import NAMES, NONE, OTHER, SLOTS, WIDTH, has_value, same
+from texts.value_codes import ENTITY_NAMES, NONE, OTHER, TOP_K, WIDTH, has_value, same
 from texts.values import format_value
 
 NAMED = 12  # rows of a long table
@@ -97,7 +97,7 @@ def data(raw, tables) -> list:
 def counts(target: np.ndarray, outputs) -> dict[str, int]:
     """Labelled rows that ask for each entity."""
     entity = np.where(target[:, 1] >= 0, target[:, 1] // WIDTH, -1)
-    return {name: int((entity == NAMES.index(name)).sum()) for name in outputs}
+    return {name: int((entity == ENTITY_NAMES.index(name)).sum()) for name in outputs}
 
 
 def figures(view) -> list:
@@ -146,7 +146,7 @@ def of_entities(view, answer, target) -> list:
 
 def entity_interval(view, answer, target, name: str, score: float) -> tuple[float, float]:
     """The 95 % interval of an entity's F1."""
-    own = target[:, 1] // WIDTH == NAMES.index(name)
+    own = target[:, 1] // WIDTH == ENTITY_NAMES.index(name)
     weights = bootstrap.draw_replicates(view.rows.group[view.labelled][own])
     return bootstrap.interval(
         score,
@@ -156,8 +156,8 @@ def entity_interval(view, answer, target, name: str, score: float) -> tuple[floa
 
 
 def candidates(pred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Numbers, codes and weights (n, SLOTS) of predictions (n, 3 SLOTS)."""
-    return tuple(pred.reshape(-1, SLOTS, 3).transpose(2, 0, 1))
+    """Numbers, codes and weights (n, TOP_K) of predictions (n, 3 TOP_K)."""
+    return tuple(pred.reshape(-1, TOP_K, 3).transpose(2, 0, 1))
 
 
 def label_weight(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -244,7 +244,7 @@ def units(answer: np.ndarray, target: np.ndarray) -> list:
     code, said = target[:, 1].astype(int), answer[:, 1].astype(int)
     table = pd.DataFrame(
         {
-            "entity": [NAMES[c // WIDTH] for c in code],
+            "entity": [ENTITY_NAMES[c // WIDTH] for c in code],
             "labelled in": [UNITS[c % WIDTH] for c in code],
             "answered in": [UNITS[c % WIDTH] for c in said],
             "same number": answer[:, 0] == target[:, 0],

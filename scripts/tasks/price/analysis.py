@@ -8,7 +8,7 @@ from common.errors import UserError
 from metrics.smape import smape
 from tasks.price import paragraphs
 from tasks.raw import Raw, Tables, counted, listed, spread
-from texts.quantities import TABLE, item_names, number
+from texts.quantities import PATTERNS, item_names, number
 
 OFTEN = 10  # of the most frequent prices and endings
 FENCE = 1.5  # Tukey's: an outlier is so many interquartile ranges of log1p outside the quartiles
@@ -158,7 +158,7 @@ def money(texts: pd.Series, price: np.ndarray) -> dict:
     the test texts do so too."""
     known = price > 0
     amounts = [
-        {round(number(digits), 2) for digits in TABLE["money"].findall(text)}
+        {round(number(digits), 2) for digits in PATTERNS["money"].findall(text)}
         for text in texts[known]
     ]
     return {

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from common.log import log
 from common.paths import Paths
-from common.stops import run
 from pipeline import graph
 from pipeline.job import start
+from pipeline.stops import run
 from report.build import write, write_after_stop
 
 TARGET = "report.html"
@@ -21,7 +21,7 @@ FINAL = True  # make all is to make it: it shows all there is, when there is no 
 
 
 def needs(config, paths, name):
-    others = [file for file in graph.finished(config, paths) if file != paths.report]
+    others = [file for file in graph.final_files(config, paths) if file != paths.report]
     return [paths.submission, *others, *(Paths(category).report for category in config.concat)]
 
 

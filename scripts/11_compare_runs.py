@@ -13,16 +13,19 @@ import argparse
 from common.files import replacing
 from common.log import log
 from common.paths import folder
-from common.stops import run
+from page.blocks import Note, Table
+from page.render import render
+from pipeline.stops import run
+from report.compare import compare
 
 
 def show(blocks) -> None:
-    """Notes and tables as text."""
+    """Print notes and tables."""
     for block in blocks:
-        if hasattr(block, "frame"):
+        if isinstance(block, Table):
             table = block.frame.to_string(index=False, float_format="{:.4f}".format)
             print(f"\n{block.caption}\n{table}")
-        elif hasattr(block, "text"):
+        elif isinstance(block, Note):
             print(f"\n{block.text}")
 
 
@@ -33,17 +36,14 @@ def main(argv=None):
     parser.add_argument("a", metavar="A", help="a category, or a folder as working/c2")
     parser.add_argument("b", metavar="B", help="likewise, the one to be held against it")
     args = parser.parse_args(argv)
-    from page.blocks import render
-    from report.compare import compare
-
     lead, sections = compare(args.a, args.b)
-    show([*lead, *(block for section in sections for block in section.blocks)])
+    show(lead)
+    for section in sections:
+        show(section.blocks)
+    page = render(f"{args.a} and {args.b}", lead, sections, "Made by 11_compare_runs.")
     target = folder("working") / "compare.html"
-    with replacing(target) as part:
-        part.write_text(
-            render(f"{args.a} and {args.b}", lead, sections, "Made by 11_compare_runs."),
-            encoding="utf-8",
-        )
+    with replacing(target) as tmp:
+        tmp.write_text(page, encoding="utf-8")
     log(wrote=target)
 
 

@@ -1,176 +1,26 @@
-"""Figures as SVG: the page's own text colour and fonts, legible in light and dark, at 390 pixels
-and at 1,400.
+"""Kinds of charts as SVG text: bars, lines, histograms, heat maps, scatter plots.
 
-matplotlib draws in placeholder colours, which become `currentColor` and the variables of
-page.html's CSS; text stays text. Every label is taken as it is, never as mathematics, and cut where
-it is long.
-
-    with charts.drawing() as it:
-        it.ax.plot([1, 2], [3, 4], color=charts.PALETTE[0])
-    it.svg
+Every label is taken as it is, never as mathematics, and cut where it is long.
 """
 
-import hashlib
-import io
-import logging
-import re
-import unicodedata
-from contextlib import contextmanager
-from types import SimpleNamespace
+from dataclasses import dataclass
 
 import numpy as np
 
-# inches of 72 units; a unit is a pixel on a phone, where this fills the page. A wider figure
-# scrolls in its own box there
-WIDTH = 4.8
-INK, MUTED, GRID, PAPER = "#010101", "#010102", "#010103", "#010104"
-PALETTE = tuple(
-    f"#0102{i:02x}" for i in range(8)
-)  # blue, orange, green, violet, red, teal, ochre, grey
-VARIABLES = {
-    INK: "currentColor",
-    MUTED: "var(--muted)",
-    GRID: "var(--line)",
-    PAPER: "var(--page)",
-} | {c: f"var(--c{i})" for i, c in enumerate(PALETTE)}
-DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
-STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "",
-    "text.parse_math": False,
-    "font.size": 10,
-    "axes.titlesize": 10,
-    "axes.labelsize": 10,
-    "legend.fontsize": 9,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.titlecolor": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "axes.edgecolor": MUTED,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": GRID,
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "lines.linewidth": 1.6,
-    "axes.facecolor": "none",
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
-    "legend.frameon": False,
-    "hatch.color": INK,
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-}
+from page.blocks import Figure
+from page.canvas import DASHES, INK, MUTED, PALETTE, WIDTH, drawing, short_label
+from page.formats import MISSING, describe
+
+MOST_POINTS = 600  # of a scatter plot; more become squares
+SHORT = 20  # characters of a label where there is little room
+NARROW = 0.3  # inches; numbers are left out of smaller cells of a heat map
+ABOVE_AXES = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 3, "borderaxespad": 0}
 
 
-def short(text, most: int = 28) -> str:
-    """A label of one line and at most so many characters, without what no XML may hold."""
-    text = " ".join(
-        "".join(
-            c if unicodedata.category(c)[0] != "C" or c == "\u200d" else " "
-            for c in str(text)[: 20 * most]
-        ).split()
-    )
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
-
-
-@contextmanager
-def drawing(width: float = WIDTH, height: float = 3.0, rows: int = 1, columns: int = 1, **keywords):
-    """Yield an object with `figure`, `axes` (rows, columns) and `ax`, its first; after the block it
-    has `svg`. Sizes in inches."""
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    logging.getLogger("matplotlib.font_manager").setLevel(
-        logging.ERROR
-    )  # the reader's browser has the fonts for what is missing here
-    with matplotlib.rc_context(STYLE), np.errstate(all="ignore"), quiet():
-        figure = Figure((width, height), layout="constrained")
-        FigureCanvasSVG(figure)
-        axes = figure.subplots(rows, columns, squeeze=False, **keywords)
-        it = SimpleNamespace(figure=figure, axes=axes, ax=axes[0, 0], svg="")
-        yield it
-        file = io.StringIO()
-        figure.savefig(
-            file,
-            format="svg",
-            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
-        )
-        it.svg = themed(file.getvalue())
-
-
-@contextmanager
-def quiet():
-    """Without matplotlib's warnings of letters that its own font lacks: the text stays text."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        warnings.filterwarnings("ignore", message=".*constrained_layout not applied.*")
-        yield
-
-
-def themed(svg: str) -> str:
-    """matplotlib's SVG for the page: no header, the page's colours and fonts, ids that are no other
-    figure's, a size that fits its place."""
-    svg = re.sub(
-        r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*|<style[^>]*>.*?</style>\s*",
-        "",
-        svg[svg.index("<svg ") :].strip(),
-        flags=re.S,
-    )
-    mark = "f" + hashlib.sha256(svg.encode()).hexdigest()[:8]
-    svg = re.sub(
-        "<[^>]+>", lambda tag: themed_tag(tag[0], mark), svg
-    )  # in tags alone: labels stay as they are
-    svg = re.sub(r"\s*\n\s*", "\n", svg)
-    width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()
-    head = (
-        f'<svg viewBox="0 0 {width} {height}" style="min-width: '
-        f'{min(float(width), 900):.0f}px; max-width: {1.35 * float(width):.0f}px"'
-    )
-    return re.sub(r"<svg [^>]*", head, svg, count=1)
-
-
-def themed_tag(tag: str, mark: str) -> str:
-    """One tag: variables for placeholder colours, no font family, ids with `mark`, two decimals."""
-    tag = re.sub(r"#0[0-9a-f]{5}\b", lambda found: VARIABLES.get(found[0], found[0]), tag)
-    tag = re.sub(r"font: (?:[a-z]+ )*([\d.]+)px [^;\"]*", r"font-size: \1px", tag)
-    tag = re.sub(r" ?font-family: [^;\"]*;?", "", tag)
-    tag = re.sub(r'^<g id="[^"]*"', "<g", tag)
-    tag = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{mark}", tag)
-    return re.sub(r"(\d\.\d\d)\d+", r"\1", tag)
-
-
-def plain_ticks(axis) -> None:
-    """1000 on a logarithmic axis, not a power of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axis.set_major_locator(LogLocator(10, (1.0,), numticks=7))
-    axis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
-    )
-    axis.set_minor_formatter(NullFormatter())
-
-
-def legend(ax) -> None:
-    """Above the axes, where it covers nothing; none where there is one thing to see."""
-    if len(ax.get_legend_handles_labels()[1]) > 1:
-        ax.legend(
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=3,
-            borderaxespad=0,
-            handlelength=1.8,
-            columnspacing=1.2,
-        )
+def bar_figure(caption: str, values: dict, form: str = "{:.4g}", **keywords) -> Figure:
+    """Bars of {label: value}, with the same numbers as alt text. keywords: of `bars`."""
+    svg = bars(list(values), list(values.values()), form=form, **keywords)
+    return Figure(caption, svg, describe(values, form))
 
 
 def bars(
@@ -183,45 +33,46 @@ def bars(
     colours=None,
     width: float = WIDTH,
 ) -> str:
-    """Horizontal bars, the first on top, each with its value. spans (n, 2): an interval drawn on
-    each. reference {name: value}: dashed lines. colours: numbers of PALETTE, one a bar. Values that
-    are nan leave their line empty."""
+    """Horizontal bars, the first on top, each with its value at the right.
+
+    values (n,): nan leaves a line empty. spans (n, 2): an interval drawn on each bar. reference
+    {name: value}: dashed lines. colours (n,): indices of PALETTE.
+    """
     values = np.asarray(values, float)
-    with drawing(width, 0.65 + 0.25 * max(len(values), 1)) as it:
-        y, known = np.arange(len(values)), np.isfinite(values)
-        it.ax.barh(
-            y,
-            np.where(known, values, 0),
-            0.66,
-            color=[PALETTE[c % 8] for c in (colours if colours is not None else [0] * len(values))],
-        )
+    y = np.arange(len(values))
+    known = np.isfinite(values)
+    colour_ids = [0] * len(values) if colours is None else colours
+    with drawing(width, 0.65 + 0.25 * max(len(values), 1)) as canvas:
+        ax = canvas.ax
+        fills = [PALETTE[i % 8] for i in colour_ids]
+        ax.barh(y, np.where(known, values, 0), 0.66, color=fills)
         if spans is not None:
             low, high = np.asarray(spans, float).T
-            it.ax.hlines(y[known], low[known], high[known], color=INK, linewidth=1.2)
-        for at, value in zip(
-            y, values, strict=True
-        ):  # in a column at the right, where no line crosses them
-            it.ax.text(
-                1.02,
-                at,
-                form.format(value) if np.isfinite(value) else "–",
-                transform=it.ax.get_yaxis_transform(),
-                va="center",
-                fontsize=9,
-            )
-        for i, (name, value) in enumerate((reference or {}).items()):
-            it.ax.axvline(
-                value, color=MUTED, linestyle=DASHES[1 + i % 3], linewidth=1.2, label=short(name)
-            )
-        it.ax.set_yticks(y, [short(label) for label in labels])
-        it.ax.tick_params(axis="y", length=0)
-        it.ax.set(ylim=(len(values) - 0.4, -0.6), xlabel=xlabel)
-        it.ax.grid(axis="y", visible=False)
-        if reference:
-            it.ax.legend(
-                loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0, handlelength=1.8
-            )
-    return it.svg
+            ax.hlines(y[known], low[known], high[known], color=INK, linewidth=1.2)
+        write_values(ax, values, form)
+        draw_references(ax, reference or {})
+        ax.set_yticks(y, [short_label(label) for label in labels])
+        ax.tick_params(axis="y", length=0)
+        ax.set(ylim=(len(values) - 0.4, -0.6), xlabel=xlabel)
+        ax.grid(axis="y", visible=False)
+    return canvas.svg
+
+
+def write_values(ax, values: np.ndarray, form: str) -> None:
+    """The values in a column at the right of bars, where no line crosses them."""
+    for y, value in enumerate(values):
+        text = form.format(value) if np.isfinite(value) else MISSING
+        transform = ax.get_yaxis_transform()
+        ax.text(1.02, y, text, transform=transform, va="center", fontsize=9)
+
+
+def draw_references(ax, reference: dict) -> None:
+    """Dashed vertical lines {name: value} with a legend above the axes."""
+    for i, (name, value) in enumerate(reference.items()):
+        dashes = DASHES[1 + i % 3]
+        ax.axvline(value, color=MUTED, linestyle=dashes, linewidth=1.2, label=short_label(name))
+    if reference:
+        ax.legend(**ABOVE_AXES, handlelength=1.8)
 
 
 def lines(
@@ -233,126 +84,181 @@ def lines(
     log: bool = False,
     **size,
 ) -> str:
-    """One line per name: {name: (x (n,), y (n,))}. marks: points too; diagonal: what y = x would
-    be, dashed; log: both axes."""
-    with drawing(**size) as it:
-        draw_lines(it.ax, series, marks)
+    """One line per name: {name: (x (n,), y (n,))}.
+
+    marks: points too; diagonal: y = x, dashed; log: both axes are logarithmic.
+    """
+    with drawing(**size) as canvas:
+        ax = canvas.ax
+        draw_lines(ax, series, marks)
         if diagonal:
-            low, high = it.ax.get_xlim()
-            it.ax.plot(
-                [low, high], [low, high], color=MUTED, linestyle=DASHES[2], linewidth=1, zorder=1
-            )
+            ends = ax.get_xlim()
+            ax.plot(ends, ends, color=MUTED, linestyle=DASHES[2], linewidth=1, zorder=1)
         if log:
-            logarithmic(it.ax)
-        it.ax.set(xlabel=xlabel, ylabel=ylabel)
-        legend(it.ax)
-    return it.svg
+            make_logarithmic(ax)
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+        draw_legend(ax)
+    return canvas.svg
 
 
 def draw_lines(ax, series: dict, marks: bool = False) -> None:
-    """The lines of `lines` on an axis: colours differ, and dashes too after the fourth, for who
-    sees no colours."""
+    """The lines of `lines` on an axis. Colours differ, and so do dashes for who sees no colours."""
     for i, (name, (x, y)) in enumerate(series.items()):
-        marks_here = marks or len(x) == 1  # a line of one point is none
+        is_point = len(x) == 1  # of which no line would be seen
         ax.plot(
             x,
             y,
             color=PALETTE[i % 8],
             linestyle=DASHES[i % 4],
-            marker="o" if marks_here else None,
+            marker="o" if marks or is_point else None,
             markersize=3.5,
-            label=short(name, 20),
+            label=short_label(name, SHORT),
         )
 
 
-def logarithmic(ax) -> None:
+def draw_legend(ax) -> None:
+    """A legend above the axes, where it covers nothing; none where there is one thing to see."""
+    labels = ax.get_legend_handles_labels()[1]
+    if len(labels) > 1:
+        ax.legend(**ABOVE_AXES, handlelength=1.8, columnspacing=1.2)
+
+
+def make_logarithmic(ax) -> None:
     ax.set(xscale="log", yscale="log")
-    plain_ticks(ax.xaxis)
-    plain_ticks(ax.yaxis)
+    use_plain_ticks(ax.xaxis)
+    use_plain_ticks(ax.yaxis)
+
+
+def use_plain_ticks(axis) -> None:
+    """1,000 on a logarithmic axis, not a power of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(10, (1.0,), numticks=7))
+    axis.set_major_formatter(FuncFormatter(format_tick))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def format_tick(value: float, _position) -> str:
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
 def histogram(
     series: dict, xlabel: str = "", ylabel: str = "rows", bins: int = 40, log: bool = False, **size
 ) -> str:
-    """How often: {name: values (n,)}, the first filled, others as steps over it. log: the x axis
-    and its bins are logarithmic."""
-    series = {name: np.asarray(values, float) for name, values in series.items()}
-    series = {
-        name: values[np.isfinite(values) & (not log or values > 0)]
-        for name, values in series.items()
-    }
-    every = np.concatenate([*series.values(), []])
-    with drawing(**size) as it:
-        if len(every):
-            low, high = every.min(), every.max()
-            whole = not log and high - low < bins and np.array_equal(every, every.round())
-            edges = (
-                np.geomspace(low, high * 1.0001, bins)
-                if log
-                else np.arange(low - 0.5, high + 1)
-                if whole
-                else np.linspace(low, high, bins)
-            )
-            edges = edges if high > low else [low - 0.5, low + 0.5]
-            for i, (name, values) in enumerate(series.items()):
-                it.ax.hist(
-                    values,
-                    edges,
-                    histtype="stepfilled" if i == 0 else "step",
-                    color=PALETTE[i],
-                    linewidth=1.6,
-                    label=short(name),
-                    alpha=0.75 if i == 0 and len(series) > 1 else 1,
-                )
+    """How often values occur: {name: values (n,)}, the first filled, others as steps over it.
+
+    log: the x axis and its bins are logarithmic. Values that cannot be drawn are left out.
+    """
+    drawn = {}
+    for name, values in series.items():
+        values = np.asarray(values, float)
+        drawn[name] = values[np.isfinite(values) & (not log or values > 0)]
+    all_values = np.concatenate([*drawn.values(), []])
+    with drawing(**size) as canvas:
+        ax = canvas.ax
+        if len(all_values):
+            draw_histogram(ax, drawn, bin_edges(all_values, bins, log))
         if log:
-            it.ax.set_xscale("log")
-            plain_ticks(it.ax.xaxis)
-        it.ax.set(xlabel=xlabel, ylabel=ylabel)
-        it.ax.grid(axis="x", visible=False)
-        legend(it.ax)
-    return it.svg
+            ax.set_xscale("log")
+            use_plain_ticks(ax.xaxis)
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+        ax.grid(axis="x", visible=False)
+        draw_legend(ax)
+    return canvas.svg
+
+
+def bin_edges(values: np.ndarray, bins: int, log: bool):
+    """Edges of equal width, or equal ratio; of few whole numbers one bin each."""
+    low, high = values.min(), values.max()
+    if high <= low:
+        return [low - 0.5, low + 0.5]
+    if log:
+        return np.geomspace(low, high * 1.0001, bins)
+    is_whole = np.array_equal(values, values.round())
+    if is_whole and high - low < bins:
+        return np.arange(low - 0.5, high + 1)
+    return np.linspace(low, high, bins)
+
+
+def draw_histogram(ax, series: dict, edges) -> None:
+    for i, (name, values) in enumerate(series.items()):
+        is_ground = i == 0 and len(series) > 1  # others are drawn over it
+        ax.hist(
+            values,
+            edges,
+            histtype="stepfilled" if i == 0 else "step",
+            color=PALETTE[i],
+            linewidth=1.6,
+            label=short_label(name),
+            alpha=0.75 if is_ground else 1,
+        )
 
 
 def heat(
     matrix, rows, columns, xlabel: str = "", ylabel: str = "", form: str = "{:.2g}", shade=None
 ) -> str:
-    """A matrix (r, c) as tinted cells with their numbers; cells that are 0 or nan stay blank. shade
-    (r, c) in 0..1 tints instead of the matrix's share of its maximum. Numbers are left out where a
-    cell would be too small for them."""
-    matrix = np.asarray(matrix, float)
-    shade = np.nan_to_num(
-        matrix / max(np.nanmax(matrix, initial=0), 1e-12)
-        if shade is None
-        else np.asarray(shade, float)
-    ).clip(0, 1)
-    (r, c), margin = matrix.shape, 0.075 * max([len(short(name, 20)) for name in rows] + [4]) + 0.5
-    cell = float(np.clip((WIDTH - margin) / max(c, 1), 0.2, 0.5))
-    with drawing(
-        margin + cell * c,
-        0.5 + 0.075 * max([len(short(name, 20)) for name in columns] + [4]) + 0.24 * r,
-    ) as it:
-        from matplotlib.patches import Rectangle
+    """A matrix (r, c) as tinted cells with their numbers; cells that are 0 or nan stay blank.
 
-        for i, j in np.argwhere(shade > 0.004):
-            # never stronger than this, so that the page's ink is legible on it
-            it.ax.add_patch(
-                Rectangle(
-                    (j - 0.5, i - 0.5),
-                    1,
-                    1,
-                    facecolor=PALETTE[0],
-                    alpha=round(0.06 + 0.44 * float(shade[i, j]), 3),
-                    linewidth=0,
-                )
-            )
-        for i, j in np.argwhere(np.isfinite(matrix) & (matrix != 0)) if cell >= 0.3 else []:
-            it.ax.text(j, i, form.format(matrix[i, j]), ha="center", va="center", fontsize=8)
-        it.ax.set_xticks(range(c), [short(name, 20) for name in columns], rotation=90)
-        it.ax.set_yticks(range(r), [short(name, 20) for name in rows])
-        it.ax.set(xlim=(-0.5, c - 0.5), ylim=(r - 0.5, -0.5), xlabel=xlabel, ylabel=ylabel)
-        it.ax.tick_params(length=0)
-        it.ax.grid(visible=False)
-    return it.svg
+    shade (r, c) in 0..1 tints instead of the matrix's share of its maximum. Numbers are left out
+    where a cell would be too small for them.
+    """
+    matrix = np.asarray(matrix, float)
+    if shade is None:
+        shade = matrix / max(np.nanmax(matrix, initial=0), 1e-12)
+    shade = np.nan_to_num(np.asarray(shade, float)).clip(0, 1)
+    row_labels = [short_label(name, SHORT) for name in rows]
+    column_labels = [short_label(name, SHORT) for name in columns]
+    layout = heat_layout(row_labels, column_labels)
+    with drawing(layout.width, layout.height) as canvas:
+        ax = canvas.ax
+        draw_tints(ax, shade)
+        if layout.cell >= NARROW:
+            write_cells(ax, matrix, form)
+        r, c = matrix.shape
+        ax.set_xticks(range(c), column_labels, rotation=90)
+        ax.set_yticks(range(r), row_labels)
+        ax.set(xlim=(-0.5, c - 0.5), ylim=(r - 0.5, -0.5), xlabel=xlabel, ylabel=ylabel)
+        ax.tick_params(length=0)
+        ax.grid(visible=False)
+    return canvas.svg
+
+
+@dataclass(frozen=True)
+class HeatLayout:
+    """Inches of a heat map."""
+
+    cell: float  # width of a cell
+    width: float
+    height: float
+
+
+def heat_layout(row_labels: list[str], column_labels: list[str]) -> HeatLayout:
+    """Cells as wide as the page allows, beside and above their labels."""
+    left = label_room(row_labels) + 0.5
+    n_columns = len(column_labels)
+    cell = float(np.clip((WIDTH - left) / max(n_columns, 1), 0.2, 0.5))
+    height = 0.5 + label_room(column_labels) + 0.24 * len(row_labels)
+    return HeatLayout(cell, left + cell * n_columns, height)
+
+
+def label_room(labels: list[str]) -> float:
+    """Inches that the longest label takes."""
+    return 0.075 * max([len(label) for label in labels] + [4])
+
+
+def draw_tints(ax, shade: np.ndarray) -> None:
+    """A rectangle per cell, never so strong that the page's ink is not legible on it."""
+    from matplotlib.patches import Rectangle
+
+    for i, j in np.argwhere(shade > 0.004):
+        alpha = round(0.06 + 0.44 * float(shade[i, j]), 3)
+        corner = (j - 0.5, i - 0.5)
+        ax.add_patch(Rectangle(corner, 1, 1, facecolor=PALETTE[0], alpha=alpha, linewidth=0))
+
+
+def write_cells(ax, matrix: np.ndarray, form: str) -> None:
+    for i, j in np.argwhere(np.isfinite(matrix) & (matrix != 0)):
+        ax.text(j, i, form.format(matrix[i, j]), ha="center", va="center", fontsize=8)
 
 
 def scatter(
@@ -365,62 +271,67 @@ def scatter(
     level: float | None = None,
     **size,
 ) -> str:
-    """Points; from 600 on, squares whose tint says how many lie there, so that a page stays small.
-    log: both axes are logarithmic; diagonal: y = x, dashed; level: a horizontal line, dashed."""
+    """Points; from MOST_POINTS on, squares whose tint says how many lie there, so that a page stays
+    small.
+
+    log: both axes are logarithmic; diagonal: y = x, dashed; level: a horizontal line, dashed.
+    """
     x, y = np.asarray(x, float), np.asarray(y, float)
-    use = np.isfinite(x) & np.isfinite(y) & ((not log) | ((x > 0) & (y > 0)))
-    x, y = x[use], y[use]
-    with drawing(**({"height": 3.6} | size)) as it:
+    known = np.isfinite(x) & np.isfinite(y)
+    if log:
+        known &= (x > 0) & (y > 0)
+    x, y = x[known], y[known]
+    dashed = {"color": INK, "linestyle": DASHES[1], "linewidth": 1}
+    with drawing(**({"height": 3.6} | size)) as canvas:
+        ax = canvas.ax
         if log:
-            logarithmic(it.ax)
-        if len(x) <= 600:
-            it.ax.plot(x, y, "o", markersize=3.2, alpha=0.55, color=PALETTE[0], markeredgewidth=0)
+            make_logarithmic(ax)
+        if len(x) <= MOST_POINTS:
+            ax.plot(x, y, "o", markersize=3.2, alpha=0.55, color=PALETTE[0], markeredgewidth=0)
         else:
-            draw_density(it.ax, x, y, log)
+            draw_density(ax, x, y, log)
         if diagonal and len(x):
             ends = [min(x.min(), y.min()), max(x.max(), y.max())]
-            it.ax.plot(ends, ends, color=INK, linestyle=DASHES[1], linewidth=1)
+            ax.plot(ends, ends, **dashed)
         if level is not None:
-            it.ax.axhline(level, color=INK, linestyle=DASHES[1], linewidth=1)
-        it.ax.set(xlabel=xlabel, ylabel=ylabel)
-    return it.svg
+            ax.axhline(level, **dashed)
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+    return canvas.svg
 
 
 def draw_density(ax, x, y, log: bool, bins: int = 48) -> None:
-    """Squares of bins x bins in five tints, by the logarithm of how many points lie in each: one
-    path a tint."""
+    """Squares of bins x bins in five tints, by the logarithm of how many points lie in each; one
+    path per tint."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
-    edges = [
-        np.geomspace(v.min(), v.max() * 1.0001, bins + 1)
-        if log
-        else np.linspace(v.min(), v.max() + 1e-9, bins + 1)
-        for v in (x, y)
-    ]
-    count = np.histogram2d(x, y, edges)[0]
+    x_edges, y_edges = square_edges(x, bins, log), square_edges(y, bins, log)
+    count = np.histogram2d(x, y, [x_edges, y_edges])[0]
     tint = np.ceil(5 * np.log1p(count) / np.log1p(count.max()))
     for step in range(1, 6):
-        squares = [
-            Path(
-                [
-                    (edges[0][i], edges[1][j]),
-                    (edges[0][i + 1], edges[1][j]),
-                    (edges[0][i + 1], edges[1][j + 1]),
-                    (edges[0][i], edges[1][j + 1]),
-                    (edges[0][i], edges[1][j]),
-                ],
-                closed=True,
-            )
-            for i, j in np.argwhere(tint == step)
-        ]
+        squares = []
+        for i, j in np.argwhere(tint == step):
+            squares.append(square(x_edges[i : i + 2], y_edges[j : j + 2]))
         if squares:
-            ax.add_patch(
-                PathPatch(
-                    Path.make_compound_path(*squares),
-                    facecolor=PALETTE[0],
-                    alpha=0.15 + 0.17 * step,
-                    linewidth=0,
-                )
-            )
-    ax.set(xlim=(edges[0][0], edges[0][-1]), ylim=(edges[1][0], edges[1][-1]))
+            path = Path.make_compound_path(*squares)
+            alpha = 0.15 + 0.17 * step
+            ax.add_patch(PathPatch(path, facecolor=PALETTE[0], alpha=alpha, linewidth=0))
+    ax.set(xlim=(x_edges[0], x_edges[-1]), ylim=(y_edges[0], y_edges[-1]))
+
+
+def square_edges(values: np.ndarray, bins: int, log: bool) -> np.ndarray:
+    """(bins + 1,) edges, the last a little above the largest value."""
+    low, high = values.min(), values.max()
+    if log:
+        return np.geomspace(low, high * 1.0001, bins + 1)
+    return np.linspace(low, high + 1e-9, bins + 1)
+
+
+def square(x_ends, y_ends):
+    """A closed path round a rectangle."""
+    from matplotlib.path import Path
+
+    left, right = x_ends
+    bottom, top = y_ends
+    corners = [(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]
+    return Path(corners, closed=True)

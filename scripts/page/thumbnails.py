@@ -1,4 +1,4 @@
-"""Small pictures for the page: from the cache where there is one, else from the files."""
+"""Thumbnails for the page: from the image cache where there is one, else from the files."""
 
 import io
 
@@ -6,83 +6,84 @@ import numpy as np
 
 from common.errors import UserError
 from images.cache import Cache
-from images.decode import load_picture
-from images.locate import open_pictures
+from images.decode import load_image
+from images.locate import open_image_files
 
-SIDE, QUALITY = 160, 70  # pixels at most, about 6 kB
+SIDE = 160  # pixels of the longer side
+QUALITY = 70  # of the JPEG: about 6 kB each
+GAP = 4  # pixels between the two images of a pair
 
 
 class Thumbnails:
-    """of(name) → JPEG bytes of a picture that rows name; None where it is not to be had. Nothing is
-    read before it is asked for."""
+    """Thumbnails of a job's images as JPEG bytes. Nothing is read before it is asked for."""
 
     def __init__(self, job):
-        self.job, self.pictures, self.missing = job, None, False
+        self.job = job
+        self.files = None  # the data folder's, opened when first needed
+        self.has_folder = True  # until it turns out to be missing
+        self.cache = None
+        self.cached_rows = {}  # {image: its row in the cache}
         try:
             self.cache = Cache(job.paths.images, job.paths.cache)
-            self.at = dict(
-                zip(self.cache.names[self.cache.ok], np.flatnonzero(self.cache.ok), strict=True)
-            )
+            ok = self.cache.ok
+            self.cached_rows = dict(zip(self.cache.names[ok], np.flatnonzero(ok), strict=True))
         except Exception:  # no images.csv, no cache, or a broken one: the files are there
-            self.cache, self.at = None, {}
+            self.cache = None
 
-    def of(self, name: str) -> bytes | None:
-        picture = self.picture(name)
-        return None if picture is None else jpeg(picture)
+    def jpeg(self, name: str) -> bytes | None:
+        """An image's thumbnail; None where the image cannot be read."""
+        image = self.load(name)
+        return None if image is None else to_jpeg(image)
 
-    def pair(self, left: str, right: str) -> bytes | None:
-        """Two pictures side by side; None where either is missing."""
+    def jpeg_of_pair(self, left: str, right: str) -> bytes | None:
+        """Two thumbnails side by side; None where either image cannot be read."""
         from PIL import Image
 
-        both = [self.picture(name) for name in (left, right)]
-        if None in both:
+        one, other = self.load(left), self.load(right)
+        if one is None or other is None:
             return None
-        height = max(picture.height for picture in both)
-        together = Image.new("RGB", (sum(picture.width for picture in both) + 4, height), "white")
-        together.paste(both[0], (0, 0))
-        together.paste(both[1], (both[0].width + 4, 0))
-        return jpeg(together)
+        size = (one.width + GAP + other.width, max(one.height, other.height))
+        both = Image.new("RGB", size, "white")
+        both.paste(one, (0, 0))
+        both.paste(other, (one.width + GAP, 0))
+        return to_jpeg(both)
 
-    def picture(self, name: str):
-        """PIL image of SIDE pixels at most; None where there is none that can be read."""
+    def load(self, name: str):
+        """A PIL image of at most SIDE pixels; None where it cannot be read."""
         try:
-            picture = self.cached(self.at[name]) if name in self.at else self.read(name)
+            row = self.cached_rows.get(name)
+            image = self.load_file(name) if row is None else self.load_cached(row)
         except (UserError, ValueError, OSError):  # UserError: not where images.csv says
             return None
-        if picture:
-            picture.thumbnail((SIDE, SIDE))
-        return picture
+        if image is not None:
+            image.thumbnail((SIDE, SIDE))
+        return image
 
-    def cached(self, i: int):
-        """A picture of the cache, with the shape that it had before it was made square."""
+    def load_cached(self, row: int):
+        """An image of the cache, in the shape that it had before it was made square."""
         from PIL import Image
 
-        square, (width, height) = (
-            Image.fromarray(self.cache.read(i)),
-            self.cache.table.loc[i, ["width", "height"]].astype(int),
-        )
+        square = Image.fromarray(self.cache.read(row))
+        width, height = self.cache.table.loc[row, ["width", "height"]].astype(int)
         if self.job.config.images.fit == "pad" or not width * height:
             return square
-        return square.resize(
-            [max(1, round(SIDE * side / max(width, height))) for side in (width, height)]
-        )
+        scale = SIDE / max(width, height)
+        return square.resize((max(1, round(scale * width)), max(1, round(scale * height))))
 
-    def read(self, name: str):
-        """A picture from its file; None once the data folder is known not to be there."""
-        if not name or self.missing:
+    def load_file(self, name: str):
+        """An image from its file; None where the row names none or the data folder is missing."""
+        if not name or not self.has_folder:
             return None
         try:
-            self.pictures = self.pictures or open_pictures(self.job)
-            data = self.pictures.read(name)
+            self.files = self.files or open_image_files(self.job)
+            data = self.files.read(name)
         except UserError:  # no data folder, or a broken archive in it: so it is for all
-            self.missing = True
+            self.has_folder = False
             return None
-        return load_picture(
-            data, self.job.config.images.model_copy(update={"size": SIDE, "convert": True})
-        )[0]
+        return load_image(data, self.job.config.images, SIDE)[0]
 
 
-def jpeg(picture) -> bytes:
+def to_jpeg(image) -> bytes:
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=QUALITY)
+    image.save(file, "JPEG", quality=QUALITY)
     return file.getvalue()

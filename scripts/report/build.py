@@ -1,4 +1,4 @@
-"""The page put together; a section that breaks is a note."""
+"""The page put together and written, after a failure too; a section that breaks is a note."""
 
 import fcntl
 import sys
@@ -6,164 +6,166 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-from common import errors
+from common.errors import AGAIN
 from common.files import read_record, writing
 from common.paths import Paths
-from common.stops import note_stop, read_stop
-from pipeline import graph
+from page.blocks import Links, Note, Section
+from pipeline import graph, staleness
+from pipeline.stops import note_stop, read_stop
 from tasks import load_part
 
-MOST = 5  # steps that stopped, by name
-INTERRUPTED = 130  # Ctrl-C: whoever pressed it waits for no report
+NAMED_STOPS = 5  # steps that stopped, by name
+INTERRUPTED = 130  # exit code of Ctrl-C: whoever pressed it waits for no report
+KILLED = 137  # exit code of a process that the system ended, most often for want of memory
+FIRST_SIGNAL = 128  # exit codes above it are signals
+
+# {file of this room, and anchor: title}
+SECTIONS = {
+    "scores": "Scores",
+    "pictures": "What it gets wrong",
+    "worst": "Rows to look at",
+    "data": "The data",
+    "curves": "Training",
+    "making": "How it was made",
+}
 
 
-def sections(view) -> list:
-    """Every section of the page. One that breaks is a note that says so: there is always a page."""
-    names = {
-        "scores": "Scores",
-        "pictures": "What it gets wrong",
-        "worst": "Rows to look at",
-        "data": "The data",
-        "curves": "Training",
-        "making": "How it was made",
-    }
-    return [section(name, title, view) for name, title in names.items()]
-
-
-def section(name: str, title: str, view):
-    """The section that report/<name>.py makes, of pictures the task's; or one that says why there
-    is none."""
-    from page.blocks import Section
-
+def load_section(name: str, title: str, view) -> Section:
+    """The section that report/<name>.py makes ("pictures": the task's figures.py). One that breaks
+    becomes a note that says why: there is always a page."""
     try:
-        if name == "pictures":
-            figures = load_part(view.job.config.task, "figures")
-            return Section(title, name, figures.figures(view) if view.rows and figures else [])
-        return import_module(f"report.{name}").section(view)
+        if name != "pictures":
+            return import_module(f"report.{name}").section(view)
+        figures = load_part(view.job.config.task, "figures")
+        blocks = figures.figures(view) if figures and view.rows else []
+        return Section(title, name, blocks)
     except Exception as error:
-        return Section(title, name, [broken(title, error)])
+        return Section(title, name, [broken_note(title, error)])
 
 
-def broken(title: str, error: Exception):
+def broken_note(title: str, error: Exception) -> Note:
     """What is said of a section that could not be made."""
-    from page.blocks import Note
-
-    place = error.__traceback__
-    while place.tb_next:
-        place = place.tb_next
-    return Note(
+    traceback = error.__traceback__
+    while traceback.tb_next:
+        traceback = traceback.tb_next
+    file = Path(traceback.tb_frame.f_code.co_filename).name
+    text = (
         f"“{title}” could not be made: {type(error).__name__}: {error} "
-        f"({Path(place.tb_frame.f_code.co_filename).name}, line {place.tb_lineno})",
-        "warning",
+        f"({file}, line {traceback.tb_lineno})"
     )
+    return Note(text, "warning")
 
 
-def lead(view) -> list:
-    """What stands on top: the score, what failed, what is missing or old, and where the categories
-    that it joins have their pages."""
-    from page.blocks import Links
-
+def lead_blocks(view) -> list:
+    """What stands on top: the score, what failed, what is missing or old, and the pages of the
+    categories that it joins."""
     try:
-        head = import_module("report.scores").headline(view)
+        headline = import_module("report.headline").headline(view)
     except Exception as error:
-        head = [broken("The score", error)]
-    pages = {
-        category: f"../{category}/report.html"
-        for category in view.job.config.concat
-        if Paths(category).report.exists()
-    }
-    return (
-        head
-        + handed_in(view)
-        + stopped(view)
-        + view.notes
-        + [Links("The categories that it joins:", pages)] * bool(pages)
-    )
+        headline = [broken_note("The score", error)]
+    return [
+        *headline,
+        *submission_note(view),
+        *stop_notes(view),
+        *view.notes,
+        *links_to_joined(view),
+    ]
 
 
-def handed_in(view) -> list:
-    """Which file to submit; [] before it is there, checked by the organisers' rules, as today's
-    config says."""
-    from page.blocks import Note
-
+def submission_note(view) -> list[Note]:
+    """Which file to submit; [] before there is one that is as today's config says."""
     file = view.job.paths.submission
-    fresh = file.exists() and file not in view.stale
-    return [Note(f"To submit: {file}, checked by the organisers' rules as it was written.")] * fresh
+    if not file.exists() or file in view.stale:
+        return []
+    return [Note(f"To submit: {file}, checked by the organisers' rules as it was written.")]
 
 
-def stopped(view) -> list:
-    """The steps that failed and why, as stops.run left it, until they are made."""
-    from page.blocks import Note
+def links_to_joined(view) -> list[Links]:
+    """Links to the reports of the categories that this one joins."""
+    pages = {}
+    for category in view.job.config.concat:
+        if Paths(category).report.exists():
+            pages[category] = f"../{category}/report.html"
+    return [Links("The categories that it joins:", pages)] if pages else []
 
-    found = []
-    for note in (
-        note
-        for target, step in view.steps.items()
-        if target in view.stale and (note := read_stop(step.command))
-    ):
-        what, when = note["command"], note["when"].replace("T", " ")[:16]
-        found.append(
-            Note(
-                f"Stopped at its time limit in {what} ({when} UTC). To go on from there: "
-                f"{view.again}"
-                if note["code"] == errors.AGAIN
-                else f"{what} failed ({when} UTC, exit code {note['code']}): {note['message']}",
-                "warning",
-            )
-        )
-    return found[:MOST] + [Note(f"And {len(found) - MOST} more steps that stopped.", "warning")] * (
-        len(found) > MOST
-    )
+
+def stop_notes(view) -> list[Note]:
+    """The steps that failed and why, as pipeline.stops left it, until their files are made."""
+    notes = []
+    for target, step in view.steps.items():
+        stop = read_stop(step.command) if target in view.stale else {}
+        if stop:
+            notes.append(Note(stop_text(stop, view.job), "warning"))
+    n_others = len(notes) - NAMED_STOPS
+    if n_others > 0:
+        others = Note(f"And {n_others} more steps that stopped.", "warning")
+        notes = [*notes[:NAMED_STOPS], others]
+    return notes
+
+
+def stop_text(stop: dict, job) -> str:
+    """A step's note of pipeline.stops in a sentence."""
+    command = stop["command"]
+    when = stop["when"].replace("T", " ")[:16]
+    if stop["code"] == AGAIN:
+        again = job.command("make all")
+        return f"Stopped at its time limit in {command} ({when} UTC). To go on from there: {again}"
+    return f"{command} failed ({when} UTC, exit code {stop['code']}): {stop['message']}"
 
 
 def write(job) -> None:
-    """Look, and write the page with its record. A page that is not of a whole run is stale at once:
+    """Write the page with its record. A page that is not of a whole run is stale at once, so that
     make all makes it again."""
-    from page.blocks import render
+    from page.render import render
     from report.view import load_view
 
+    category = job.paths.category
     step = graph.step_of(job.paths.report, job.config, job.paths)
     record = {
         "settings": {},
-        "inputs": graph.versions(step.needs),
+        "inputs": staleness.versions(step.needs),
         "command": step.command,
         "overrides": job.overrides,
         "looked": time.time(),
     }
-    with writing(job.paths.report, record) as part:
+    with writing(job.paths.report, record) as tmp:
         view = load_view(job)
-        record["inputs"] = {} if view.stale else record["inputs"]
-        foot = (
-            f"{job.paths.category}, {job.config.task}. Made "
-            f"{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())} by 10_report."
-        )
-        part.write_text(
-            render(f"{job.paths.category}: report", lead(view), sections(view), foot),
-            encoding="utf-8",
-        )
+        if view.stale:
+            record["inputs"] = {}
+        sections = [load_section(name, title, view) for name, title in SECTIONS.items()]
+        now = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+        foot = f"{category}, {job.config.task}. Made {now} by 10_report."
+        page = render(f"{category}: report", lead_blocks(view), sections, foot)
+        tmp.write_text(page, encoding="utf-8")
 
 
 def write_once(job, noticed: float) -> None:
-    """Write the page where none has been begun since `noticed`: when a server dies all of make -j20
-    fails at once, and two pages do."""
+    """Write the page unless one was begun since `noticed` (Unix time): when a server dies all of
+    make -j20 fails at once, and two pages do."""
     job.paths.dir.mkdir(parents=True, exist_ok=True)
     with open(job.paths.dir / ".report.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if (read_record(job.paths.report) or {}).get("looked", 0) < noticed:
+        record = read_record(job.paths.report) or {}
+        if record.get("looked", 0) < noticed:
             write(job)
 
 
 def write_after_stop(job, code: int, target: Path) -> None:
-    """The page after the step of `target` ended with an exit code; never an error of its own: the
-    step's failure is what matters."""
+    """Write the page after the step of `target` ended with an exit code. Never raises: the step's
+    failure is what matters."""
     if code == INTERRUPTED:
         return
     try:
-        if code > INTERRUPTED:  # a signal, which leaves no word
-            memory = ", most often for want of memory" if code == 137 else ""
-            step = graph.step_of(target, job.config, job.paths)
-            note_stop(f"ended by signal {code - 128}{memory}", code, step.command)
+        if code > INTERRUPTED:
+            note_signal(job, code, target)
         write_once(job, noticed=time.time())
         print(f"what is there so far, and what failed: {job.paths.report}", file=sys.stderr)
     except Exception as error:
         print(f"no report: {type(error).__name__}: {error}", file=sys.stderr)
+
+
+def note_signal(job, code: int, target: Path) -> None:
+    """Leave the note that a step ended by a signal could not leave itself."""
+    memory = ", most often for want of memory" if code == KILLED else ""
+    step = graph.step_of(target, job.config, job.paths)
+    note_stop(f"ended by signal {code - FIRST_SIGNAL}{memory}", code, step.command)

@@ -1,210 +1,203 @@
-"""How training went: loss and score by epoch, what the boosted trees look at, where the time went.
-All of it from the records."""
+"""Section "Training": loss and score by epoch, what the boosted trees split by, where the time
+went. All of it from the records."""
 
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from common.files import read_record
 from models import pred_file, split_member
-from page import charts
 from page.blocks import Figure, Section
+from page.canvas import drawing
+from page.charts import bar_figure, bars, draw_legend, draw_lines, lines
+from page.formats import describe
 from pipeline import graph
 
-MOST = 15  # columns shown of those that trees split by
+MOST_COLUMNS = 15  # that trees split by are shown
 
 
 def section(view) -> Section:
     """Learning curves, importance and time."""
-    if view.job.config.concat:
-        return Section("Training", "training", [])
-    records = {target: record for target in view.steps if (record := read_record(target))}
-    members: dict[str, dict[int, dict]] = defaultdict(dict)
-    for member in graph.members(view.job.config):
+    blocks = []
+    if not view.job.config.concat:
+        for model, by_fold in training_records(view.job, view.records).items():
+            blocks += learning_curves(model, by_fold, view.rows)
+            blocks += tree_importance(model, by_fold)
+            blocks += second_level(model, by_fold, view.rows)
+        blocks += time_figure(view)
+    return Section("Training", "training", blocks)
+
+
+def training_records(job, records: dict[Path, dict]) -> dict[str, dict[int, dict]]:
+    """{model: {fold: record of its training}}; of models that nothing trains, of their
+    predictions."""
+    by_model: dict[str, dict[int, dict]] = defaultdict(dict)
+    for member in graph.members(job.config):
         model, k = split_member(member)
-        if record := records.get(view.job.paths.model(member)) or records.get(
-            pred_file(view.job.paths, member)
-        ):
-            members[model][k] = record
-    found = [
-        block
-        for model, own in members.items()
-        for block in [
-            *learning(model, own, view.rows),
-            *importance(model, own),
-            *columns(model, own, view.rows),
-        ]
-    ]
-    return Section("Training", "training", [*found, *times(view, records)])
+        files = (job.paths.model(member), pred_file(job.paths, member))
+        found = [records[file] for file in files if file in records]
+        if found:
+            by_model[model][k] = found[0]
+    return by_model
 
 
-def learning(model: str, own: dict[int, dict], rows) -> list:
-    """Loss and score on the validation rows by epoch, a line a fold; of heads their mean, and each
-    attribute's in a figure of its own."""
-    history = {k: record["history"] for k, record in own.items() if record.get("history")}
+def learning_curves(model: str, by_fold: dict[int, dict], rows) -> list[Figure]:
+    """Loss and score on the validation rows by epoch, a line per fold; of heads also each
+    attribute's. [] of a model without epochs."""
+    history = {k: record["history"] for k, record in by_fold.items() if record.get("history")}
     if not history:
         return []
-    epochs = {k: [entry["epoch"] for entry in entries] for k, entries in history.items()}
-    loss = {
-        f"fold {k}": (epochs[k], [entry["loss"] for entry in entries])
-        for k, entries in history.items()
-    }
-    score = {
-        f"fold {k}": (epochs[k], [judged(entry) for entry in entries])
-        for k, entries in history.items()
-    }
-    known = {name: line for name, line in score.items() if np.isfinite(line[1]).any()}
-    what = f"{rows.task.SCORE.upper() if rows else 'score'} on the validation rows"
-    with charts.drawing(height=4.6 if known else 2.6, rows=2 if known else 1, sharex=True) as it:
-        charts.draw_lines(it.ax, loss)
-        it.ax.set(ylabel="loss", ylim=(0, None))
-        charts.legend(it.ax)
-        if known:
-            charts.draw_lines(it.axes[1, 0], known)
-            it.axes[1, 0].set(ylabel=what)
-        it.axes[-1, 0].set(xlabel="epoch")
-        it.axes[-1, 0].xaxis.get_major_locator().set_params(integer=True)
-    pick = np.nanargmin if rows and rows.task.MODE == "min" else np.nanargmax
-    best = {name: int(pick(line[1])) for name, line in known.items()}
-    alt = "; ".join(
-        f"{name}: loss {line[1][0]:.4g} to {line[1][-1]:.4g}"
-        + (
-            f", best score {score[name][1][best[name]]:.4g} in epoch {score[name][0][best[name]]}"
-            if name in best
-            else ""
-        )
-        for name, line in loss.items()
+    loss = {}
+    score = {}
+    for k, entries in history.items():
+        epochs = [entry["epoch"] for entry in entries]
+        loss[f"fold {k}"] = (epochs, [entry["loss"] for entry in entries])
+        values = [mean_score(entry) for entry in entries]
+        if np.isfinite(values).any():
+            score[f"fold {k}"] = (epochs, values)
+    what = "; no row is kept back to pick an epoch"
+    if score:
+        what = ", above; its score on the rows that pick the epoch, below"
+    figure = Figure(
+        f"{model}: training loss by epoch{what}.",
+        draw_learning(loss, score, rows.task.SCORE.upper() if rows else "score"),
+        describe_learning(loss, score, rows.task.MODE if rows else "max"),
     )
-    says = (
-        ", above; its score on the rows that pick the epoch, below"
-        if known
-        else "; no row is kept back to pick an epoch"
-    )
-    return [
-        Figure(f"{model}: training loss by epoch{says}.", it.svg, alt),
-        *by_output(model, history),
-    ]
+    return [figure, *attribute_curves(model, history)]
 
 
-def judged(entry: dict) -> float:
+def mean_score(entry: dict) -> float:
     """An epoch's score, of heads the mean over attributes; nan where there is none."""
-    values = np.array(
-        [np.nan if value is None else value for value in entry.get("hm", [entry.get("score")])],
-        float,
-    )
+    scores = entry.get("hm", [entry.get("score")])
+    values = np.array([np.nan if score is None else score for score in scores], float)
     return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
 
 
-def by_output(model: str, history: dict[int, list]) -> list:
+def draw_learning(loss: dict, score: dict, score_name: str) -> str:
+    """The losses {fold: (epochs, values)}, and where there are scores these below."""
+    n_axes = 2 if score else 1
+    with drawing(height=4.6 if score else 2.6, rows=n_axes, sharex=True) as canvas:
+        draw_lines(canvas.ax, loss)
+        canvas.ax.set(ylabel="loss", ylim=(0, None))
+        draw_legend(canvas.ax)
+        bottom = canvas.axes[-1, 0]
+        if score:
+            draw_lines(bottom, score)
+            bottom.set(ylabel=f"{score_name} on the validation rows")
+        bottom.set(xlabel="epoch")
+        bottom.xaxis.get_major_locator().set_params(integer=True)
+    return canvas.svg
+
+
+def describe_learning(loss: dict, score: dict, mode: str) -> str:
+    """First and last loss and the best score of each fold."""
+    texts = []
+    for fold, (_, losses) in loss.items():
+        text = f"{fold}: loss {losses[0]:.4g} to {losses[-1]:.4g}"
+        if fold in score:
+            epochs, scores = score[fold]
+            best = int(np.nanargmin(scores) if mode == "min" else np.nanargmax(scores))
+            text += f", best score {scores[best]:.4g} in epoch {epochs[best]}"
+        texts.append(text)
+    return "; ".join(texts)
+
+
+def attribute_curves(model: str, history: dict[int, list]) -> list[Figure]:
     """Of heads, the curve of each attribute: the mean over the folds."""
-    if not all("hm" in entry for entries in history.values() for entry in entries):
+    entries = [entry for epochs in history.values() for entry in epochs]
+    if not all("hm" in entry for entry in entries):
         return []
-    least = min(map(len, history.values()))
-    hm = np.array(
-        [[entry["hm"] for entry in entries[:least]] for entries in history.values()], float
-    )  # (folds, epochs, attributes)
-    mean = np.nanmean(hm, 0) if np.isfinite(hm).any() else hm[0]
-    lines = {f"attribute {a + 1}": (range(1, least + 1), mean[:, a]) for a in range(mean.shape[1])}
-    alt = "; ".join(f"{name}: {line[0]:.3f} to {line[-1]:.3f}" for name, (_, line) in lines.items())
-    return [
-        Figure(
-            f"{model}: HM of each attribute on the validation rows, mean of the folds. Each head "
-            "keeps its own best epoch.",
-            charts.lines(lines, "epoch", "HM", height=3.2),
-            alt,
-        )
-    ]
+    n_epochs = min(len(epochs) for epochs in history.values())
+    per_fold = [[entry["hm"] for entry in epochs[:n_epochs]] for epochs in history.values()]
+    hm = np.array(per_fold, float)  # (folds, epochs, attributes)
+    mean = np.nanmean(hm, axis=0) if np.isfinite(hm).any() else hm[0]
+    series = {}
+    texts = []
+    for a, curve in enumerate(mean.T, start=1):
+        series[f"attribute {a}"] = (range(1, n_epochs + 1), curve)
+        texts.append(f"attribute {a}: {curve[0]:.3f} to {curve[-1]:.3f}")
+    caption = (
+        f"{model}: HM of each attribute on the validation rows, mean of the folds. Each head keeps "
+        "its own best epoch."
+    )
+    return [Figure(caption, lines(series, "epoch", "HM", height=3.2), "; ".join(texts))]
 
 
-def importance(model: str, own: dict[int, dict]) -> list:
+def tree_importance(model: str, by_fold: dict[int, dict]) -> list[Figure]:
     """The columns by their share of what the trees' splits gain: mean over the folds, and from the
-    least to the most of them."""
-    gains = pd.DataFrame(
-        {k: record["gain"] for k, record in own.items() if record.get("gain")}
-    ).fillna(0)
-    if gains.empty:
+    least to the most of them. [] of a model without trees."""
+    gains = {k: record["gain"] for k, record in by_fold.items() if record.get("gain")}
+    table = pd.DataFrame(gains).fillna(0)  # a line per column, a column per fold
+    if table.empty:
         return []
-    gains = gains.loc[gains.mean(axis=1).sort_values(ascending=False, kind="stable").index]
-    top, rest = gains[:MOST], gains[MOST:]
-    svg = charts.bars(
-        list(top.index),
-        top.mean(axis=1),
-        np.c_[top.min(axis=1), top.max(axis=1)],
-        xlabel="share of gain",
-        form="{:.3f}",
+    mean = table.mean(axis=1).sort_values(ascending=False, kind="stable")
+    top, rest = mean[:MOST_COLUMNS], mean[MOST_COLUMNS:]
+    caption = (
+        f"{model}: what its trees split by, as share of the gain; mean of {len(gains)} folds, with "
+        "the least and the most of them."
     )
-    more = (
-        f" The other {len(rest)} columns have {rest.mean(axis=1).sum():.3f} together."
-        if len(rest)
-        else ""
-    )
+    if len(rest):
+        caption += f" The other {len(rest)} columns have {rest.sum():.3f} together."
+    shown = table.loc[top.index]
+    spans = np.c_[shown.min(axis=1), shown.max(axis=1)]
     return [
-        Figure(
-            f"{model}: what its trees split by, as share of the gain; mean of "
-            f"{gains.shape[1]} folds, with the least and the most of them.{more}",
-            svg,
-            "; ".join(f"{name} {value:.3f}" for name, value in top.mean(axis=1).items()),
-        )
+        bar_figure(caption, top.to_dict(), "{:.3f}", spans=spans, xlabel="share of gain"),
     ]
 
 
-def columns(model: str, own: dict[int, dict], rows) -> list:
+def second_level(model: str, by_fold: dict[int, dict], rows) -> list[Figure]:
     """Of a second level, the scores of the columns that it reads and of the ways to put them
     together, and the columns' weights."""
-    scores = own[0].get("scores") if list(own) == [0] and rows else None
-    if not isinstance(scores, dict) or not all(
-        isinstance(value, float) for value in scores.values()
-    ):
+    record = by_fold[0] if list(by_fold) == [0] and rows else {}
+    scores = record.get("scores")
+    if not isinstance(scores, dict):
         return []
-    order, linear = (
-        sorted(scores, key=scores.get, reverse=rows.task.MODE == "max"),
-        own[0].get("linear", {}),
+    if not all(isinstance(score, float) for score in scores.values()):
+        return []
+    order = sorted(scores, key=scores.get, reverse=rows.task.MODE == "max")
+    name = rows.task.SCORE.upper()
+    caption = (
+        f"{model}: out-of-fold {name} of each column that it reads and of each way to put them "
+        "together, the best first."
     )
-    weights = [
-        Figure(
-            f"{model}: what each column weighs in the linear fit that its trees correct. "
-            "They sum to about 1; one below 0 is held against the others.",
-            charts.bars(list(linear), list(linear.values()), xlabel="weight"),
-            "; ".join(f"{name} {weight:.3f}" for name, weight in linear.items()),
+    figures = [bar_figure(caption, {column: scores[column] for column in order}, xlabel=name)]
+    weights = record.get("linear", {})
+    if weights:
+        caption = (
+            f"{model}: what each column weighs in the linear fit that its trees correct. They sum "
+            "to about 1; one below 0 is held against the others."
         )
-    ] * bool(linear)
-    return [
-        Figure(
-            f"{model}: out-of-fold {rows.task.SCORE.upper()} of each column that it reads "
-            "and of each way to put them together, the best first.",
-            charts.bars(order, [scores[name] for name in order], xlabel=rows.task.SCORE.upper()),
-            "; ".join(f"{name} {scores[name]:.4g}" for name in order),
-        ),
-        *weights,
-    ]
+        figures.append(bar_figure(caption, weights, xlabel="weight"))
+    return figures
 
 
-def times(view, records: dict) -> list:
-    """Seconds of work by kind of step, and the longest of them."""
-    seconds, count = defaultdict(float), defaultdict(int)
-    for target, record in records.items():
-        if target != view.job.paths.report and isinstance(record.get("seconds"), (int, float)):
-            kind = kind_of(view.steps[target].command)
-            seconds[kind] += record["seconds"]
-            count[kind] += 1
+def time_figure(view) -> list[Figure]:
+    """Seconds of work by kind of step, and the longest of them; [] where no record has any."""
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for target, record in view.records.items():
+        if isinstance(record.get("seconds"), (int, float)):
+            seconds[kind_of(view.steps[target].command)].append(record["seconds"])
     if not seconds:
         return []
-    order = list(seconds)
-    total, longest = sum(seconds.values()), max(seconds, key=seconds.get)
-    labels = [f"{kind} ({count[kind]})" if count[kind] > 1 else kind for kind in order]
-    svg = charts.bars(labels, [seconds[kind] for kind in order], xlabel="seconds", form="{:,.1f}")
-    return [
-        Figure(
-            f"Where the time went: {spoken(total)} of work in {sum(count.values())} "
-            "files, the last making of each. "
-            "In brackets, how many. Loading packages is not in it; files made side by "
-            "side count each.",
-            svg,
-            f"{spoken(total)} in all; most of it {longest}: {spoken(seconds[longest])}. "
-            + "; ".join(f"{kind} {seconds[kind]:.1f} s" for kind in order),
-        )
-    ]
+    totals = {kind: sum(values) for kind, values in seconds.items()}
+    total = format_duration(sum(totals.values()))
+    longest = max(totals, key=totals.get)
+    n_files = sum(len(values) for values in seconds.values())
+
+    labels = []
+    for kind, values in seconds.items():
+        labels.append(f"{kind} ({len(values)})" if len(values) > 1 else kind)
+    caption = (
+        f"Where the time went: {total} of work in {n_files} files, the last making of each. In "
+        "brackets, how many. Loading packages is not in it; files made side by side count each."
+    )
+    alt = (
+        f"{total} in all; most of it {longest}: {format_duration(totals[longest])}. "
+        f"{describe(totals, '{:.1f} s')}"
+    )
+    svg = bars(labels, list(totals.values()), xlabel="seconds", form="{:,.1f}")
+    return [Figure(caption, svg, alt)]
 
 
 def kind_of(command: str) -> str:
@@ -214,14 +207,15 @@ def kind_of(command: str) -> str:
     if len(words) < 2:
         return label
     name, _, k = words[-1].rpartition("_")
-    return f"{label} {name if name and k.isdigit() else words[-1]}"
+    is_member = name and k.isdigit()
+    return f"{label} {name if is_member else words[-1]}"
 
 
-def spoken(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """ "2 h 5 min", "3 min 20 s" or "4.2 s"."""
     if seconds < 60:
         return f"{seconds:.1f} s"
+    if round(seconds / 60) < 60:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
     hours, minutes = divmod(round(seconds / 60), 60)
-    return (
-        f"{hours} h {minutes} min" if hours else f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    )
+    return f"{hours} h {minutes} min"

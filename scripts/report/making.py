@@ -1,219 +1,178 @@
-"""How a category was made: settings, seeds, versions, machine, commit, commands and files. From
-today's config and the records."""
+"""Section "How it was made": settings, seeds, versions, commit, commands and files, from today's
+config and the files' records."""
 
-import os
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 
-from common.files import read_record
 from config import Config
-from page.blocks import Code, Note, Part, Section, Table
-from pipeline.commit import ask, commit
+from page.blocks import Code, Note, Section, Subsection, Table
+from page.formats import MISSING
+from pipeline.commit import commit
 
-FOLD = 30  # lines of commands from which on they are folded away
+LONG = 30  # commands; more are folded away
 
 
 def section(view) -> Section:
     """Everything that is needed to make the same again."""
-    records = {
-        target: record
-        for target in view.steps
-        if target != view.job.paths.report and (record := read_record(target))
-    }
-    return Section(
-        "How it was made",
-        "making",
-        [*settings(view.job), *machine(records), *commands(view, records), *files(view, records)],
-    )
+    blocks = [
+        *setting_blocks(view.job),
+        *version_blocks(view.records),
+        *command_blocks(view),
+        *file_table(view),
+    ]
+    return Section("How it was made", "making", blocks)
 
 
-def flat(values: dict, prefix: str = "") -> dict:
+def flatten(values: dict, prefix: str = "") -> dict:
     """{"net.epochs": 12} of {"net": {"epochs": 12}}; lists stay values."""
-    found = {}
+    flat = {}
     for key, value in values.items():
-        found |= (
-            flat(value, f"{prefix}{key}.")
-            if isinstance(value, dict) and value
-            else {f"{prefix}{key}": value}
-        )
-    return found
+        if isinstance(value, dict) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
 
 
-def shown(value) -> str:
-    """A setting as it is written on the command line."""
+def format_setting(value) -> str:
+    """A setting's value as it is written on the command line."""
     if value in ("", [], ()):
         return "nothing"
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return str(value)
 
 
-def settings(job) -> list:
+def setting_blocks(job) -> list:
     """What the config says other than the defaults, what this command changed, and all of it."""
     config = job.config
-    default = flat(
-        Config.model_construct(
-            task=config.task, models=config.models, concat=config.concat
-        ).model_dump(mode="json")
-    )
-    values = flat(config.model_dump(mode="json"))
-    seeds = ", ".join(
-        f"{key}={values[key]}"
-        for key in values
-        if key.rpartition(".")[2] in ("seed", "seeds")
-        and key.partition(".")[0] in ("data", *config.models)
-    )
-    rows = [
-        (key, shown(value), shown(default.get(key, "")))
-        for key, value in values.items()
-        if value != default.get(key)
-    ]
-    changed = Table(
-        f"configs/{job.paths.category}.py: what differs from the defaults",
-        pd.DataFrame(rows, columns=["setting", "value", "default"]),
-    )
-    return [
-        Note(
-            f"Task {config.task}; models {shown(config.models) or 'none of its own'}"
-            + (f"; joins {shown(config.concat)}" if config.concat else "")
-            + f". Set by the command: {' '.join(job.overrides) or 'nothing'}. Seeds: "
-            f"{seeds}; all randomness follows from them."
-        ),
-        *[changed] * bool(rows),
-        Part(
-            "The complete config",
-            [
-                Code(
-                    "section.key = value",
-                    "\n".join(f"{key} = {shown(value)}" for key, value in values.items()),
-                )
-            ],
-            closed=True,
-        ),
-    ]
+    defaults = Config.model_construct(task=config.task, models=config.models, concat=config.concat)
+    default = flatten(defaults.model_dump(mode="json"))
+    values = flatten(config.model_dump(mode="json"))
+    rows = []
+    for key, value in values.items():
+        if value != default.get(key):
+            rows.append((key, format_setting(value), format_setting(default.get(key, ""))))
+    lines = [f"{key} = {format_setting(value)}" for key, value in values.items()]
+
+    blocks: list = [Note(summary(job, values))]
+    if rows:
+        caption = f"configs/{job.paths.category}.py: what differs from the defaults"
+        blocks.append(Table(caption, pd.DataFrame(rows, columns=["setting", "value", "default"])))
+    code = Code("section.key = value", "\n".join(lines))
+    blocks.append(Subsection("The complete config", [code], closed=True))
+    return blocks
 
 
-def machine(records: dict) -> list:
-    """Versions and machines that the files were made with, this machine, the commit; a warning
-    where the files differ among themselves."""
-    seen: dict[str, dict[str, list]] = {}
-    for target, record in sorted(
-        records.items(), key=lambda item: item[0].stat().st_mtime if item[0].exists() else 0
-    ):
-        for name, version in record.get("versions", {}).items():
-            seen.setdefault(name, {}).setdefault(version, []).append(target.name)
-    mixed = [
-        f"{name}: "
-        + ", ".join(f"{version} ({len(of)} files, e.g. {of[-1]})" for version, of in found.items())
-        for name, found in seen.items()
-        if len(found) > 1
-    ]
-    facts = {name: list(found)[-1] for name, found in seen.items()}
-    facts = (
-        {"python": facts.pop("python", "–"), "machine": facts.pop("machine", "–"), **facts}
-        if facts
-        else {}
-    )
-    rows = [
-        *here().items(),
-        *(
-            (f"files made with {name}" if name != "machine" else "files made on", version)
-            for name, version in facts.items()
-        ),
-        ("commit", commit()),
-    ]
-    notes = [
-        Note(
-            "Not all files were made with the same: "
-            + "; ".join(mixed)
-            + ". Scores may differ in the last digits from those of one machine.",
-            "warning",
-        )
-    ]
-    return [
-        Table("Versions, machine and commit", pd.DataFrame(rows, columns=["what", "value"])),
-        *notes * bool(mixed),
-    ]
-
-
-def here() -> dict[str, str]:
-    """This machine's processors, memory and GPUs; what cannot be read is left out."""
-    affinity = hasattr(os, "sched_getaffinity")
-    facts = {"processors here": str(len(os.sched_getaffinity(0)) if affinity else os.cpu_count())}
-    if model := proc("cpuinfo", "model name"):
-        facts["processors here"] += f" of {model}"
-    if memory := proc("meminfo", "MemTotal"):
-        facts["memory here"] = f"{int(memory.split()[0]) / 2**20:.1f} GiB"
-    names = (
-        ask("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")
-        if shutil.which("nvidia-smi")
-        else None
-    )
-    return facts | {"GPU here": "; ".join(names.splitlines()) if names else "none"}
-
-
-def proc(file: str, key: str) -> str:
-    """The first value of a key in /proc/<file>; "" where there is none."""
-    try:
-        lines = Path("/proc", file).read_text().splitlines()
-    except OSError:
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), "")
-
-
-def command_line(step, record: dict | None) -> str:
-    """What to type to make a file as it was made."""
-    script, _, rest = step.command.partition(" ")
-    return " ".join(
-        ["python", f"scripts/{script}.py", rest, *(record or {}).get("overrides", [])]
-    ).strip()
-
-
-def commands(view, records: dict) -> list:
-    """The commands that made the files, in their order."""
-    lines = [command_line(view.steps[target], record) for target, record in records.items()]
-    code = Code("In this order; make all runs those that are needed", "\n".join(lines))
+def summary(job, values: dict) -> str:
+    """Task, models, overrides and seeds in a sentence each; values: the flat config."""
+    config = job.config
+    models = format_setting(config.models) if config.models else "none of its own"
+    joins = f"; joins {format_setting(config.concat)}" if config.concat else ""
+    overrides = " ".join(job.overrides) or "nothing"
+    seeds = []
+    for key, value in values.items():
+        section, name = key.partition(".")[0], key.rpartition(".")[2]
+        if name in ("seed", "seeds") and section in ("data", *config.models):
+            seeds.append(f"{key}={value}")
     return (
-        [] if not lines else [Part(f"The {len(lines)} commands", [code], closed=len(lines) > FOLD)]
+        f"Task {config.task}; models {models}{joins}. Set by the command: {overrides}. "
+        f"Seeds: {', '.join(seeds)}; all randomness follows from them."
     )
 
 
-def files(view, records: dict) -> list:
+def version_blocks(records: dict[Path, dict]) -> list:
+    """The packages and machine that the last file was made with, the commit; a warning where files
+    were made with others."""
+    files_by_version = collect_versions(records)
+    rows = []
+    mixed = []
+    for name, files in files_by_version.items():
+        what = "files made on" if name == "machine" else f"files made with {name}"
+        rows.append((what, list(files)[-1]))
+        if len(files) > 1:
+            counts = [f"{v} ({len(names)} files, e.g. {names[-1]})" for v, names in files.items()]
+            mixed.append(f"{name}: {', '.join(counts)}")
+    rows.append(("commit", commit()))
+    caption = "Versions, machine and commit"
+    blocks: list = [Table(caption, pd.DataFrame(rows, columns=["what", "value"]))]
+    if mixed:
+        text = (
+            f"Not all files were made with the same: {'; '.join(mixed)}. Scores may differ in the "
+            "last digits from those of one machine."
+        )
+        blocks.append(Note(text, "warning"))
+    return blocks
+
+
+def collect_versions(records: dict[Path, dict]) -> dict[str, dict[str, list[str]]]:
+    """{package or "machine": {version: names of files}}, Python and the machine first; versions in
+    the order in which they were first used."""
+    collected: dict[str, dict[str, list[str]]] = {"python": {}, "machine": {}}
+    for target in sorted(records, key=modified):
+        for package, version in records[target].get("packages", {}).items():
+            files = collected.setdefault(package, {}).setdefault(version, [])
+            files.append(target.name)
+    return {package: files for package, files in collected.items() if files}
+
+
+def modified(target: Path) -> float:
+    """When a file was last written (Unix time); 0 of an evicted one."""
+    return target.stat().st_mtime if target.exists() else 0
+
+
+def command_line(step, record: dict) -> str:
+    """What to type to make a file as it was made."""
+    return " ".join([step.shell, *record.get("overrides", [])])
+
+
+def command_blocks(view) -> list:
+    """The commands that made the files, in their order."""
+    lines = [command_line(view.steps[target], record) for target, record in view.records.items()]
+    if not lines:
+        return []
+    code = Code("In this order; make all runs those that are needed", "\n".join(lines))
+    return [Subsection(f"The {len(lines)} commands", [code], closed=len(lines) > LONG)]
+
+
+def file_table(view) -> list[Table]:
     """Every file with its size, when it was made, how long that took, and what is not as it should
     be."""
-    rows = [
-        (
-            name_of(target, view.job.paths),
-            size(target),
-            when(target, record),
-            record.get("seconds"),
-            view.stale.get(target, "")
-            or ("removed, nothing needs it any more" if record.get("evicted") else ""),
+    lines = []
+    for target, record in view.records.items():
+        state = view.stale.get(target, "")
+        if not state and record.get("evicted"):
+            state = "removed, nothing needs it any more"
+        lines.append(
+            {
+                "file": short_path(target, view.job.paths),
+                "kB": target.stat().st_size / 1000 if target.exists() else None,
+                "made (UTC)": creation_time(target, record),
+                "seconds": record.get("seconds"),
+                "state": state,
+            }
         )
-        for target, record in records.items()
-    ]
-    frame = pd.DataFrame(rows, columns=["file", "kB", "made (UTC)", "seconds", "state"])
-    return (
-        [Table("Files", frame if (frame.state != "").any() else frame.drop(columns="state"))]
-        if rows
-        else []
-    )
+    if not lines:
+        return []
+    frame = pd.DataFrame(lines)
+    if (frame["state"] == "").all():
+        frame = frame.drop(columns="state")
+    return [Table("Files", frame)]
 
 
-def name_of(target: Path, paths) -> str:
+def short_path(target: Path, paths) -> str:
+    """A file's path below working/<category>/; of a file elsewhere its name."""
     return str(target.relative_to(paths.dir)) if paths.dir in target.parents else target.name
 
 
-def size(target: Path) -> float | None:
-    return target.stat().st_size / 1000 if target.exists() else None
-
-
-def when(target: Path, record: dict) -> str:
-    """When a file was made; of those whose record holds a digest instead, when it was last
-    written."""
+def creation_time(target: Path, record: dict) -> str:
+    """When a file was made, by its record; without one, when it was last written."""
     try:
         moment = datetime.fromisoformat(record["created"])
     except (KeyError, TypeError, ValueError):
-        moment = datetime.fromtimestamp(target.stat().st_mtime, UTC) if target.exists() else None
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment else "–"
+        if not target.exists():
+            return MISSING
+        moment = datetime.fromtimestamp(target.stat().st_mtime, UTC)
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

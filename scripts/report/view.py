@@ -1,6 +1,7 @@
-"""What a category has come to, as far as it is there: read once, shown by every section."""
+"""What there is of a category so far: read once, shown by every section of the report."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,92 +11,92 @@ from common.files import load_npz, read_record
 from common.rows import Rows
 from models import pred_file, split_member
 from page.blocks import Note
-from pipeline import graph
+from page.formats import list_names
+from pipeline import graph, staleness
 from pipeline.decoding import decode, kept_answers
 from pipeline.job import Job
 from pipeline.load import load_pred, load_rows
 from pipeline.merging import merge, positions
 
-SAID = 4  # files that a note names
+LONGEST_MESSAGE = 500  # characters
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A category as it stands on disk, in the order of its rows (n,); None or {} where it is not
-    there (yet)."""
+    """A category as it is on disk, in the order of its n rows; None or {} for what is not there
+    (yet)."""
 
     job: Job
-    steps: dict[Path, graph.Step] = field(default_factory=dict)
-    stale: dict[Path, str] = field(
-        default_factory=dict
-    )  # files missing or not as today's config says, with the reason
+    steps: dict[Path, graph.Step] = field(default_factory=dict)  # of every file but the report
+    stale: dict[Path, str] = field(default_factory=dict)  # {file to be made: the reason}
     rows: Rows | None = None
-    preds: dict[str, np.ndarray] = field(
-        default_factory=dict
-    )  # {model: (n, K)}, all of whose members are there
-    partial: dict[str, np.ndarray] = field(
-        default_factory=dict
-    )  # {model: (n, K)}, nan in the rows of members that are not
+    # {model: (n, K)} of the models whose members are all there
+    preds: dict[str, np.ndarray] = field(default_factory=dict)
+    # {model: (n, K)} of those of which some are, nan in the rows of the others
+    partial: dict[str, np.ndarray] = field(default_factory=dict)
     merged: np.ndarray | None = None  # (n, K) of merged.npz
-    answer: np.ndarray | None = (
-        None  # (n, a) of it, out-of-fold; decoded where the submission's are
-    )
-    decoded: bool = False
+    answer: np.ndarray | None = None  # (n, a) of it, out-of-fold, as it is submitted
+    decoded: bool = False  # whether decoding changed the answers
     notes: list[Note] = field(default_factory=list)
 
-    @property
-    def again(self) -> str:
-        """What to type to make all of it."""
-        return make_again(self.job)
+    @cached_property
+    def records(self) -> dict[Path, dict]:
+        """The records of all files that have one."""
+        records = {target: read_record(target) for target in self.steps}
+        return {target: record for target, record in records.items() if record}
 
     @property
     def labelled(self) -> np.ndarray:
-        """Numbers (m,) of the training rows with a label: what is scored."""
-        return np.flatnonzero((self.rows.fold >= 0) & (self.rows.target >= 0).any(1))
+        """Row numbers (m,) of the training rows with a label: those that are scored."""
+        return np.flatnonzero((self.rows.fold >= 0) & self.rows.is_labelled)
+
+
+class Attempts:
+    """Calls what may fail on broken files, and keeps the errors as notes."""
+
+    def __init__(self):
+        self.notes: list[Note] = []
+
+    def call(self, function, *args, default=None):
+        """function(*args); the default where it raises."""
+        try:
+            return function(*args)
+        except UserError as error:
+            message = str(error)
+        except Exception as error:  # broken bytes raise anything, and the report is there to say so
+            message = f"{type(error).__name__}: {error}"
+        message = " ".join(message.split())
+        self.notes.append(Note(message[:LONGEST_MESSAGE], "warning"))
+        return default
 
 
 def load_view(job: Job) -> View:
-    """All that is there of a job's category. Never raises: what is missing or cannot be read is a
+    """All there is of a job's category. Never raises: what is missing or cannot be read is a
     note."""
-    notes: list[Note] = []
-
-    def attempt(read, *args, otherwise=None):
-        try:
-            return read(*args)
-        except Exception as error:  # broken bytes raise anything, and the report is there to say so
-            said = (
-                str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            )
-            notes.append(
-                Note(
-                    " ".join(said.split())[:500],
-                    "warning",
-                )
-            )
-            return otherwise
-
+    attempts = Attempts()
     config, paths = job.config, job.paths
-    steps = {
-        target: step
-        for target, step in attempt(graph.steps, config, paths, otherwise={}).items()
-        if target != paths.report
-    }
-    stale = attempt(graph.stale, config, steps, otherwise={})
-    notes += freshness(job, steps, stale)
-    seen = {"job": job, "steps": steps, "stale": stale, "notes": notes}
-    if config.concat or not paths.folds.exists():
-        return View(**seen)
-    rows = attempt(load_rows, job)
+    steps = attempts.call(graph.steps, config, paths, default={})
+    steps = {target: step for target, step in steps.items() if target != paths.report}
+    stale = attempts.call(staleness.stale, config, steps, default={})
+    attempts.notes += staleness_notes(job, steps, stale)
+    general = {"job": job, "steps": steps, "stale": stale, "notes": attempts.notes}
+
+    rows = None
+    if not config.concat and paths.folds.exists():
+        rows = attempts.call(load_rows, job)
     if rows is None:
-        return View(**seen)
-    preds, partial = predictions(job, rows, attempt)
-    merged = attempt(read_merged, job, rows) if paths.merged.exists() else None
-    answer, decoded = (None if merged is None else attempt(answers, job, rows, merged)) or (
-        None,
-        False,
-    )
+        return View(**general)
+
+    preds, partial = load_preds(job, rows, attempts)
+    merged, answer, decoded = None, None, False
+    if paths.merged.exists():
+        merged = attempts.call(load_merged, job, rows)
+    if merged is not None:
+        answer = attempts.call(load_answers, job, rows, merged)
+    if answer is not None:
+        decoded = is_decoded(rows, merged, answer)
     return View(
-        **seen,
+        **general,
         rows=rows,
         preds=preds,
         partial=partial,
@@ -105,94 +106,97 @@ def load_view(job: Job) -> View:
     )
 
 
-def make_again(job: Job) -> str:
-    """What to type to make all of it."""
-    return f"make all CATEGORY={job.paths.category}" + (
-        f' SET="{" ".join(job.overrides)}"' if job.overrides else ""
-    )
-
-
-def freshness(job: Job, steps, stale) -> list[Note]:
-    """What is yet to be made, and what is shown though it is of other settings or inputs."""
-    old = [f"{target.name} {why}" for target, why in stale.items() if target.exists()]
-    missing = [target for target in stale if not target.exists()]
-    again, notes = make_again(job), []
+def staleness_notes(job: Job, steps: dict, stale: dict) -> list[Note]:
+    """Which files are missing, and which are shown though they are of other settings or inputs."""
+    old = [f"{target.name} {reason}" for target, reason in stale.items() if target.exists()]
+    missing = [target.name for target in stale if not target.exists()]
+    command = job.command("make all")
+    notes = []
     if old:
-        notes.append(
-            Note(
-                "Shown as they are, though no longer what today's config says: "
-                f"{listed(old)}. To make them again: {again}",
-                "warning",
-            )
+        text = (
+            f"Shown as they are, though no longer what today's config says: {list_names(old)}. "
+            f"To make them again: {command}"
         )
+        notes.append(Note(text, "warning"))
     if missing:
-        notes.append(
-            Note(
-                f"Not there yet: {len(missing)} of {len(steps)} files, "
-                f"{listed([target.name for target in missing])}. To go on: "
-                f"{again}",
-                "warning",
-            )
+        text = (
+            f"Not there yet: {len(missing)} of {len(steps)} files, {list_names(missing)}. "
+            f"To go on: {command}"
         )
+        notes.append(Note(text, "warning"))
     return notes
 
 
-def listed(names: list[str], most: int = SAID) -> str:
-    """ "a, b, c, d and 7 more"."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def predictions(job: Job, rows: Rows, attempt) -> tuple[dict, dict]:
-    """{model: (n, K)} of the models whose members are all there, and of those of which some are."""
-    tables: dict[str, dict] = {}
-    for member in graph.members(job.config):
-        if not pred_file(job.paths, member).exists():
-            continue
-        table = attempt(load_pred, job, rows, member)
-        if table is not None and attempt(positions, member, table, rows) is not None:
-            tables.setdefault(split_member(member)[0], {})[member] = table
-    full, partial = {}, {}
-    for model, own in tables.items():
-        whole = len(own) == sum(
-            split_member(member)[0] == model for member in graph.members(job.config)
-        )
-        pred = attempt(merge if whole else fill, own, rows)
+def load_preds(job: Job, rows: Rows, attempts: Attempts) -> tuple[dict, dict]:
+    """({model: (n, K)} whose members are all there, {model: (n, K)} of which some are)."""
+    full: dict[str, np.ndarray] = {}
+    partial: dict[str, np.ndarray] = {}
+    for model, members in members_by_model(job).items():
+        tables = {}
+        for member in members:
+            table = load_member(job, rows, member, attempts)
+            if table is not None:
+                tables[member] = table
+        is_full = len(tables) == len(members)
+        pred = attempts.call(merge if is_full else merge_some, tables, rows) if tables else None
         if pred is not None:
-            (full if whole else partial)[model] = pred
+            (full if is_full else partial)[model] = pred
     return full, partial
 
 
-def fill(tables: dict[str, dict], rows: Rows) -> np.ndarray:
-    """Predictions (n, K) of some of a model's members, nan where none of them predicts a training
-    row."""
+def members_by_model(job: Job) -> dict[str, list[str]]:
+    """{"net": ["net_0", "net_1"], ...} in the config's order."""
+    groups: dict[str, list[str]] = {}
+    for member in graph.members(job.config):
+        model, _ = split_member(member)
+        groups.setdefault(model, []).append(member)
+    return groups
+
+
+def load_member(job: Job, rows: Rows, member: str, attempts: Attempts) -> dict | None:
+    """A member's predictions; None where they are not there, or not of its rows."""
+    if not pred_file(job.paths, member).exists():
+        return None
+    table = attempts.call(load_pred, job, rows, member)
+    if table is None or attempts.call(positions, member, table, rows) is None:
+        return None
+    return table
+
+
+def merge_some(tables: dict[str, dict], rows: Rows) -> np.ndarray:
+    """Predictions (n, K) of some of a model's members, nan in rows that none of them predicts."""
     pred = np.full((len(rows.id), sum(rows.sizes)), np.nan)
     for member, table in tables.items():
         pred[positions(member, table, rows)] = table["pred"]
     return pred
 
 
-def answers(job: Job, rows: Rows, merged: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Answers (n, a) of merged predictions (n, K) as 09 left them, and whether decoding made them
-    others than the plain ones."""
-    plain, own = rows.task.answer(merged, rows.outputs), rows.fold >= 0
-    answer = kept_answers(job.paths.answers, rows, read_record(job.paths.merged)["version"])
-    if answer is None:  # 09 has not seen these predictions yet
-        answer = (
-            decode(rows, merged)[0]
-            if (read_record(job.paths.submission) or {}).get("fitted")
-            else plain
-        )
-    return answer, not np.array_equal(answer[own], plain[own])
-
-
-def read_merged(job: Job, rows: Rows) -> np.ndarray:
-    """merged.npz's predictions (n, K). Raises UserError when they are of other rows."""
+def load_merged(job: Job, rows: Rows) -> np.ndarray:
+    """Predictions (n, K) of merged.npz. Raises UserError when they are of other rows."""
     arrays = load_npz(job.paths.merged)
-    if not np.array_equal(arrays["id"], rows.id) or arrays["pred"].shape != (
-        len(rows.id),
-        sum(rows.sizes),
-    ):
+    shape = (len(rows.id), sum(rows.sizes))
+    if not np.array_equal(arrays["id"], rows.id) or arrays["pred"].shape != shape:
         raise UserError(
             f"{job.paths.merged} is of other rows or classes than folds.csv; run make again"
         )
     return arrays["pred"]
+
+
+def load_answers(job: Job, rows: Rows, merged: np.ndarray) -> np.ndarray:
+    """Answers (n, a) of merged predictions (n, K) as 09 left them; where it has not seen these
+    predictions yet, as it would."""
+    version = read_record(job.paths.merged)["version"]
+    answer = kept_answers(job.paths.answers, rows, version)
+    if answer is not None:
+        return answer
+    submission = read_record(job.paths.submission) or {}
+    if submission.get("fitted"):  # its answers were decoded
+        return decode(rows, merged)[0]
+    return rows.task.answer(merged, rows.outputs)
+
+
+def is_decoded(rows: Rows, merged: np.ndarray, answer: np.ndarray) -> bool:
+    """Whether training rows are answered otherwise than predictions say without decoding."""
+    train = rows.fold >= 0
+    plain = rows.task.answer(merged, rows.outputs)
+    return not np.array_equal(answer[train], plain[train])

@@ -16,7 +16,6 @@ import pytest
 
 from common.files import read_record
 from common.paths import Paths
-from common.stops import command_line, note_file, note_stop, read_stop
 from conftest import make, run_script
 from page import charts
 from page.blocks import (
@@ -27,17 +26,18 @@ from page.blocks import (
     Links,
     Note,
     Number,
-    Part,
     Section,
+    Subsection,
     Table,
-    cells,
-    render,
 )
-from pipeline import graph
+from page.canvas import short_label
+from page.render import grid, render
+from pipeline import graph, staleness
 from pipeline.job import start
+from pipeline.stops import command_line, note_file, note_stop, read_stop
 from report import build
-from report.curves import kind_of, spoken
-from report.making import flat
+from report.curves import format_duration, kind_of
+from report.making import flatten
 
 HOSTILE = (
     "<script>alert('x')</script>",
@@ -140,7 +140,7 @@ def page() -> str:
         *figures(),
         Links("see", {"other": "../c1/report.html"}),
         Code(HOSTILE[0], "x" * 500),
-        Part("part", [Note("in")], True),
+        Subsection("part", [Note("in")], True),
         Cards(
             "Rows. Look at them",
             [Card(name, {"truth": name, HOSTILE[0]: "1"}, jpeg(), name) for name in HOSTILE],
@@ -226,41 +226,37 @@ def test_numbers_of_a_table():
         },
         index=["x", "y", "z"],
     )
-    shown = cells(Table("t", frame, {"score": "max", "n": "min"}))
-    assert shown["heads"] == [
+    shown = grid(Table("t", frame, {"score": "max", "n": "min"}))
+    assert shown.heads == [
         ("score", True),
         ("n", True),
         ("text", False),
         ("much", True),
         ("yes", False),
     ]
-    assert [[text for text, _, _ in row] for _, row in shown["rows"]] == [
+    assert [[cell.text for cell in row] for _, row in shown.rows] == [
         ["0.5000", "1", "a", "1,234", "yes"],
         ["0.8040", "2,000", "–", "20", "no"],
         ["–", "3", "b", "1", "yes"],
     ]
-    assert [[best for _, _, best in row][:2] for _, row in shown["rows"]] == [
+    assert [[cell.is_best for cell in row][:2] for _, row in shown.rows] == [
         [False, True],
         [True, False],
         [False, False],
     ]
-    assert cells(Table("t", pd.DataFrame({"a": []})))["rows"] == []
+    assert grid(Table("t", pd.DataFrame({"a": []}))).rows == []
 
 
-def test_figures_follow_the_page_and_stay_small():
+def test_figures_follow_the_page_and_stay_small(page):
+    assert "svg text { font-family: inherit !important }" in page
     for figure in figures():
-        assert (
-            "#01" not in figure.svg
-            and "font-family" not in figure.svg
-            and "<text" in figure.svg
-            and "currentColor" in figure.svg
-        )
+        assert "#01" not in figure.svg and "<text" in figure.svg and "currentColor" in figure.svg
         width, shown = re.search(r'viewBox="0 0 ([\d.]+).*?min-width: (\d+)px', figure.svg).groups()
         assert abs(float(width) - float(shown)) < 1 and len(figure.svg) < 120_000, len(figure.svg)
     rng = np.random.default_rng(0)
     assert len(charts.scatter(rng.normal(size=75_000), rng.normal(size=75_000))) < 150_000
     assert charts.bars(["a"], [1]) == charts.bars(["a"], [1]) != charts.bars(["b"], [1])
-    assert charts.short("a" * 50, 10) == "aaaaaaaaa…" and charts.short(" a\n\x00b ") == "a b"
+    assert short_label("a" * 50, 10) == "aaaaaaaaa…" and short_label(" a\n\x00b ") == "a b"
 
 
 def channels(colour: str) -> np.ndarray:
@@ -303,13 +299,17 @@ def test_colours_are_legible_in_light_and_dark(page):
 
 
 def test_words_of_the_sections():
-    assert spoken(4.25) == "4.2 s" and spoken(200) == "3 min 20 s" and spoken(7500) == "2 h 5 min"
+    assert (
+        format_duration(4.25) == "4.2 s"
+        and format_duration(200) == "3 min 20 s"
+        and format_duration(7500) == "2 h 5 min"
+    )
     assert (
         kind_of("04_train_fold c2 --member net_0") == "04 train fold net"
         and kind_of("08_merge_files c2") == "08 merge files"
     )
     assert kind_of("03_extract_features c2 --source words") == "03 extract features words"
-    assert flat({"a": {"b": 1, "c": {}}, "d": [1]}) == {"a.b": 1, "a.c": {}, "d": [1]}
+    assert flatten({"a": {"b": 1, "c": {}}, "d": [1]}) == {"a.b": 1, "a.c": {}, "d": [1]}
 
 
 @pytest.fixture
@@ -427,7 +427,7 @@ def test_a_report_half_way_is_made_again_when_there_is_more(sample, script, fold
     config, paths = load("demo_tees", settings), Paths("demo_tees")
     steps = graph.steps(config, paths)
     assert paths.submission in steps and list(steps)[-1] == paths.report
-    assert graph.stale(config, steps)[paths.report].startswith("comes after")
+    assert staleness.stale(config, steps)[paths.report].startswith("comes after")
     joined = graph.steps(load("demo_taxonomy"), Paths("demo_taxonomy"))[
         Paths("demo_taxonomy").report
     ]

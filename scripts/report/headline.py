@@ -1,0 +1,81 @@
+"""The top of the report: the score, what to compare it with, and what is odd about it."""
+
+import numpy as np
+
+from common.files import read_record
+from common.paths import Paths
+from metrics import bootstrap
+from page.blocks import Note, Number
+from page.formats import format_interval, format_score
+from report.stages import Stage, gain_over, load_stages, submitted_stage
+from report.view import View
+
+
+def headline(view: View) -> list:
+    """The score so far; [] while there is none."""
+    if view.job.config.concat:
+        return mean_score(view)
+    stages = load_stages(view)
+    if not stages:
+        return []
+    task = view.rows.task
+    baseline = stages[0]
+    if len(stages) == 1:
+        text = (
+            f"No model has answered every row yet. {task.BASELINE.capitalize()} alone: "
+            f"{format_score(baseline.score)}."
+        )
+        return [Note(text)]
+
+    submitted = submitted_stage(view)
+    not_merged = ", before the models are merged" if view.answer is None else ""
+    label = f"out-of-fold {task.SCORE.upper()}, {submitted.name}{not_merged}"
+    interval = bootstrap.interval(submitted.score, submitted.replicates, task.RANGE)
+    better = "higher" if task.MODE == "max" else "lower"
+    detail = (
+        f"95 % interval {format_interval(interval)}; {baseline.name}: "
+        f"{format_score(baseline.score)}; {better} is better.{expected_score(view)}"
+    )
+    return [
+        Number(format_score(submitted.score), label, detail),
+        *warnings(stages, submitted, task),
+    ]
+
+
+def expected_score(view: View) -> str:
+    """What to expect of the test rows, a sentence; "" before there is a submission."""
+    record = read_record(view.job.paths.submission) or {}
+    if "score_at_test_size" not in record:
+        return ""
+    n_test = int((view.rows.fold < 0).sum())
+    return f" Expected on the {n_test:,} test rows: {format_score(record['score_at_test_size'])}."
+
+
+def warnings(stages: list[Stage], submitted: Stage, task) -> list[Note]:
+    """What is odd in the scores, beyond chance, before anyone submits."""
+    baseline, *others = stages
+    sentences = []
+    for stage in others:
+        if gain_over(baseline, stage, task.MODE).low > 0:
+            sentences.append(
+                f"{stage.name} is worse than {baseline.name}: look at its training, "
+                "or leave it out."
+            )
+    for stage in others:
+        if gain_over(stage, submitted, task.MODE).low > 0:
+            sentences.append(
+                f"{stage.name} alone has {format_score(stage.score)}, better than {submitted.name}."
+            )
+    return [Note(" ".join(sentences), "warning")] if sentences else []
+
+
+def mean_score(view: View) -> list:
+    """The score of a category that joins others: the mean of theirs; [] before all have one."""
+    names = view.job.config.concat
+    records = [read_record(Paths(name).submission) or {} for name in names]
+    scores = [record.get("score", np.nan) for record in records]
+    if not np.isfinite(scores).all():
+        return []
+    label = f"mean out-of-fold score of {', '.join(names)}, as submitted"
+    detail = "Intervals stand in their own reports."
+    return [Number(format_score(np.mean(scores)), label, detail)]

@@ -1,0 +1,131 @@
+"""The stages of a category's answers, from the baseline over each model and the ensemble to what is
+submitted, each with its out-of-fold score and what it gains."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from metrics import bootstrap
+from pipeline import graph
+from report.view import View
+
+DECODED, ENSEMBLE = "decoded", "ensemble"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One way to answer the labelled rows."""
+
+    name: str
+    score: float
+    replicates: np.ndarray  # (b,) its score on bootstrap replicates of the rows
+    rival: str = ""  # the stage that it should be better than
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better one stage is than another: positive is better, whichever way scores go."""
+
+    value: float
+    low: float  # of the 95 % interval, paired on the same replicates
+    high: float
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        return self.low, self.high
+
+
+def gain_over(stage: Stage, other: Stage, mode: str) -> Gain:
+    """What `stage` gains over `other`; mode "max" or "min", the task's."""
+    sign = 1 if mode == "max" else -1
+    value = sign * (stage.score - other.score)
+    low, high = bootstrap.interval(value, sign * (stage.replicates - other.replicates))
+    return Gain(value, low, high)
+
+
+@cache
+def stage_answers(view: View) -> dict[str, np.ndarray]:
+    """{stage: answers (n, a)}; {} without labelled rows. The ensemble is left out where it is one
+    of the models, decoding where it changes nothing."""
+    if view.rows is None or not len(view.labelled):
+        return {}
+    task, outputs = view.rows.task, view.rows.outputs
+    answers = {task.BASELINE: task.answer(baseline(view), outputs)}
+    for name, pred in view.preds.items():
+        answers[name] = task.answer(pred, outputs)
+    if view.merged is not None and not merged_model(view):
+        answers[ENSEMBLE] = task.answer(view.merged, outputs)
+    if view.decoded:
+        answers[DECODED] = view.answer
+    return answers
+
+
+def baseline(view: View) -> np.ndarray:
+    """The baseline predictions (n, K): of each row as the other folds' labels say."""
+    rows = view.rows
+    per_fold = [rows.baseline(k) for k in range(rows.fold.max() + 1)]
+    return np.stack(per_fold)[rows.fold]
+
+
+def merged_model(view: View) -> str:
+    """The model whose predictions merged.npz holds; "" where it holds others, an ensemble's."""
+    for name, pred in view.preds.items():
+        if np.array_equal(view.merged, pred):
+            return name
+    return ""
+
+
+@cache
+def load_stages(view: View) -> list[Stage]:
+    """Every stage in order; [] without labelled rows."""
+    answers = stage_answers(view)
+    if not answers:
+        return []
+    idx = view.labelled
+    task, outputs = view.rows.task, view.rows.outputs
+    target = view.rows.target[idx]
+    weights = bootstrap.draw_replicates(view.rows.group[idx])
+
+    scores = {name: task.score(answer[idx], target, outputs) for name, answer in answers.items()}
+    stages = []
+    for name, answer in answers.items():
+        replicates = task.score_replicates(answer[idx], target, outputs, weights)
+        stages.append(Stage(name, scores[name], replicates, rival_of(view, name, scores)))
+    return stages
+
+
+def rival_of(view: View, name: str, scores: dict[str, float]) -> str:
+    """The stage that another should be better than.
+
+    Of decoding, what is decoded; of an ensemble or a second-level model, the best of those that it
+    is made of; of any other model the baseline; of the baseline "".
+    """
+    baseline_name = view.rows.task.BASELINE
+    if name == baseline_name:
+        return ""
+    if name == DECODED:
+        return merged_model(view) or ENSEMBLE
+    final = [m for m in graph.final_models(view.job.config, view.job.paths) if m in scores]
+    rivals = []
+    if name == ENSEMBLE:
+        rivals = final
+    elif name in final:
+        rivals = [model for model in view.preds if model not in final]
+    return best_of(rivals, scores, view.rows.task.MODE) if rivals else baseline_name
+
+
+def best_of(names, scores: dict[str, float], mode: str) -> str:
+    """The name with the best score; mode "max" or "min"."""
+    return max(names, key=scores.get) if mode == "max" else min(names, key=scores.get)
+
+
+def submitted_stage(view: View) -> Stage:
+    """The stage that is submitted; while the models are not merged, the best so far."""
+    by_name = {stage.name: stage for stage in load_stages(view)}
+    if view.merged is None:
+        scores = {name: stage.score for name, stage in by_name.items()}
+        return by_name[best_of(by_name, scores, view.rows.task.MODE)]
+    if DECODED in by_name:
+        return by_name[DECODED]
+    return by_name[merged_model(view) or ENSEMBLE]

@@ -2,16 +2,17 @@
 needs are made.
 
 The files, their commands and the reasons to make them are make's (pipeline.graph), the functions
-are the scripts'. Order, places and another try where a worker or a machine died are Ray's; that try
-goes on where the dead one was, as a killed make does. A step that stops is not tried again, a wrong
-input stays wrong, and steps that do not need it go on. A category that joins others takes theirs
-along.
+are the scripts'. Ray decides the order and the machine, and tries again where a worker or a machine
+died; that try resumes where the dead one was, as a killed make does. A step that stops is not tried
+again, as a wrong input stays wrong, and steps that do not need it go on. A category that joins
+others takes theirs along.
 
 A step asks for one core, though it may use all, and for a GPU if a network computes it and the
-cluster has any (not run.device=cpu). One step is one machine's: the downloads of a category are too
-(02: 64 connections fill a network), and the features of one source.
-Reads   what the scripts read: project, input, working and submissions folders stand at the same
-        paths on every machine
+cluster has any (not with run.device=cpu). One step runs on one machine: so do the downloads of a
+category (02: 64 connections fill a network), and the features of one source.
+
+Reads   what the scripts read: the project and the folders input, working and submissions are at the
+        same paths on every machine
 Writes  what the scripts write
 Run     python scripts/run_ray.py c2
             Ray on this machine alone, --jobs steps at a time (default: its cores)
@@ -21,152 +22,130 @@ Run     python scripts/run_ray.py c2
 """
 
 import os
-import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import AGAIN, UserError
 from common.log import log
-from common.paths import ROOT, Paths, folder
-from common.stops import deadline, run
+from common.paths import ROOT, Paths
+from common.time_limit import deadline
 from config import load
 from models import secrets_of
-from pipeline import graph
-from pipeline.graph import tell_replaced
+from pipeline import graph, staleness
+from pipeline.cluster import connect, require_shared_folders
 from pipeline.job import Job, start
+from pipeline.staleness import tell_replaced
+from pipeline.stops import run
 from report.build import write_after_stop
 
-TRIES = 3  # after the first, where a worker dies: killed for its memory, machine gone
+RETRIES = 3  # of a step whose worker dies: killed for its memory, machine gone
 KILLED = 137  # exit code of what a signal ended
-STORE = 100 * 2**20  # bytes of a local Ray's object store: steps pass on files, never objects
-QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_enable_metrics_collection": "0",
-    "RAY_DEDUP_LOGS": "0",
-    "RAY_COLOR_PREFIX": "0",
-}
-PASSED = (
-    "input_path",
-    "working_path",
-    "submissions_path",
-    "MAKE_STARTED",
-    "OMP_NUM_THREADS",
-    "HF_HOME",
-    "HF_HUB_OFFLINE",
-    "HF_TOKEN",
-)  # to the workers
+# Environment variables that the workers get, beside those that hold the models' keys.
+FOLDERS = ("input_path", "working_path", "submissions_path")
+PASSED = (*FOLDERS, "MAKE_STARTED", "OMP_NUM_THREADS", "HF_HOME", "HF_HUB_OFFLINE", "HF_TOKEN")
+OPTIONS = (
+    (
+        "--address",
+        {"default": "", "help": "host:port of a cluster, or auto; none: this machine alone"},
+    ),
+    ("--jobs", {"type": int, "default": 0, "help": "steps at a time on this machine alone"}),
+    (
+        "--only",
+        {"nargs": "+", "default": [], "help": "files in working/<category>/, e.g. pred/vlm_0.csv"},
+    ),
+)
 
 
-def outdated(job: Job, only=()) -> dict[Path, tuple[graph.Step, Job]]:
-    """The files to be made, each after those that it needs, with its step and whose it is. only:
-    these, and what they need."""
-    parts = [
-        outdated(Job(load(name, job.overrides), Paths(name), job.args, job.overrides))
-        for name in job.config.concat
-    ]
-    found = {target: made for part in parts for target, made in part.items()}
+@dataclass(frozen=True)
+class Task:
+    """A step to be run, and the job of the category that it belongs to."""
+
+    step: graph.Step
+    job: Job
+
+
+def outdated(job: Job, only=()) -> dict[Path, Task]:
+    """{file to be made: its task}, each after those that it needs.
+
+    only: these files, and what they need. Raises UserError when one is none of the category's.
+    """
+    tasks: dict[Path, Task] = {}
+    for category in job.config.concat:
+        config = load(category, job.overrides)
+        tasks |= outdated(Job(config, Paths(category), job.args, job.overrides))
+    others_change = bool(tasks)
+
     steps = graph.steps(job.config, job.paths)
-    stale = graph.stale(job.config, steps)
-    if unknown := set(only) - steps.keys():
-        raise UserError(
-            f"{unknown.pop()} is none of the files of {job.paths.category}; there are: "
-            f"{', '.join(map(str, steps))}"
-        )
+    stale = staleness.stale(job.config, steps)
+    for target in only:
+        if target not in steps:
+            raise UserError(
+                f"{target} is none of the files of {job.paths.category}; there are: "
+                f"{', '.join(map(str, steps))}"
+            )
     tell_replaced(stale, steps)
-    wanted = set(only or steps)
-    for target in reversed(steps):
-        if target in wanted:
-            wanted.update(steps[target].needs)
-    return found | {
-        target: (step, job)
-        for target, step in steps.items()
-        if target in wanted and (target in stale or found)
-    }
+
+    needed = graph.upstream(only, job.config, job.paths) if only else steps
+    for target, step in steps.items():
+        if target in needed and (target in stale or others_change):
+            tasks[target] = Task(step, job)
+    return tasks
 
 
-def connect(address: str, jobs: int) -> None:
-    """Join the cluster at the address, or start Ray on this machine. Raises UserError when it is not installed,
-    or not there."""
-    os.environ.update(QUIET | os.environ)
-    try:
-        import ray
-    except ImportError:
-        raise UserError(
-            f"ray is not installed; run: {sys.executable} -m pip install ray, or make "
-            "without ENGINE=ray"
-        ) from None
-    own = (
-        {}
-        if address
-        else {
-            "num_cpus": jobs or os.cpu_count(),
-            "include_dashboard": False,
-            "object_store_memory": STORE,
-        }
-    )
-    host, colon, port = address.rpartition(":")
-    try:
-        if colon and port.isdigit() and "/" not in host:
-            socket.create_connection((host, int(port)), 10).close()  # Ray would try for minutes
-        ray.init(address or "local", logging_level="ERROR", **own)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise UserError(
-            f"no Ray at {address or 'this machine'}: {str(error).splitlines()[0]}; on the "
-            "first machine run: ray start --head"
-        ) from None
+def submit(tasks: dict[Path, Task]) -> dict:
+    """Hand all steps to Ray, each with the references of what it needs. Returns {file: reference}.
 
-
-def unseen(places: list[Path]) -> list[Path]:
-    """Those that this machine does not see."""
-    return [place for place in places if not place.exists()]
-
-
-def require_shared() -> None:
-    """Stop, with its name, where a machine does not see what this one writes, or not the project
-    and the input."""
+    Raises UserError when a step asks for more GPUs than any machine has.
+    """
     import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    tokens = {
-        folder(name) / f".seen-{os.getpid()}-{time.time_ns()}": folder(name)
-        for name in ("working", "submissions")
-    }
-    places, look = (
-        [ROOT / "scripts/run_ray.py", folder("input"), *tokens],
-        ray.remote(num_cpus=0)(unseen),
-    )
-    nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
-    try:
-        for token, place in tokens.items():
-            place.mkdir(parents=True, exist_ok=True)
-            token.touch()
-        asked = [
-            look.options(
-                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            ).remote(places)
-            for node in nodes
-        ]
-        for node, missing in zip(nodes, ray.get(asked), strict=True):
-            if missing:
-                raise UserError(
-                    f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']}) does "
-                    f"not see {tokens.get(missing[0], missing[0])} of this "
-                    "machine: mount it there at the same path, e.g. by NFS, or take that "
-                    "machine out of the cluster"
-                )
-    finally:
-        for token in tokens:
-            token.unlink(missing_ok=True)
+    remote = ray.remote(max_retries=RETRIES, retry_exceptions=[ChildProcessError])(run_step)
+    max_gpus = int(max(node["Resources"].get("GPU", 0) for node in ray.nodes()))
+    references: dict = {}
+    for target, task in tasks.items():
+        step = task.step
+        needs = [references[need] for need in step.needs if need in references]
+        options = {"name": step.command, "num_gpus": count_gpus(task, max_gpus)}
+        references[target] = remote.options(**options).remote(
+            step.command,
+            task.job.overrides,
+            environment_of(task.job.config),
+            deadline(task.job.config.run),
+            *needs,
+        )
+    return references
+
+
+def count_gpus(task: Task, max_gpus: int) -> int:
+    """GPUs that a step asks for; 0 where it computes on the CPU, or no machine has any.
+
+    Raises UserError when it needs more than max_gpus, the most that a machine has.
+    """
+    if not max_gpus or task.job.config.run.device == "cpu":
+        return 0
+    if task.step.gpus > max_gpus:
+        raise UserError(
+            f"{task.step.command} asks for {task.step.gpus} GPUs on one machine, and none has "
+            f"more than {max_gpus}: run.processes={max_gpus}"
+        )
+    return task.step.gpus
+
+
+def environment_of(config) -> dict[str, str]:
+    """The environment variables that a worker needs: PASSED, and the keys of the models."""
+    names = {*PASSED, *secrets_of(config)}
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def run_step(command: str, overrides: list[str], environment: dict, limit: float, *needs) -> None:
     """What a worker does once the needs are made: run the script in a process that dies with it,
-    and pass on what that says.
+    and pass on what it prints.
 
-    Raises UserError, which is final, and ChildProcessError, for another try, where the process was
-    killed.
+    limit: Unix time after which nothing is begun. Raises UserError, which is final, and
+    ChildProcessError, for another try, where the process was killed.
     """
     if time.time() > limit:
         raise UserError(
@@ -174,9 +153,8 @@ def run_step(command: str, overrides: list[str], environment: dict, limit: float
             AGAIN,
         )
     script, *options = command.split()
-    own = {
-        name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"
-    }  # Ray's: one, where make leaves all cores
+    inherited = dict(os.environ)
+    inherited.pop("OMP_NUM_THREADS", None)  # Ray's is 1, where make leaves all cores
     process = subprocess.Popen(
         [
             sys.executable,
@@ -186,137 +164,113 @@ def run_step(command: str, overrides: list[str], environment: dict, limit: float
             *options,
             *overrides,
         ],
-        env=own | environment,
+        env=inherited | environment,
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
     )
-    said = ""
+    last_line = ""
     for line in process.stderr:
         print(line, end="", file=sys.stderr, flush=True)
-        said = line.strip() or said
+        last_line = line.strip() or last_line
+
     code = process.wait()
     if code < 0 or code > 128:
+        signal = -code if code < 0 else code - 128
         raise ChildProcessError(
-            f"{command}: killed by signal {-code if code < 0 else code - 128}; on a full "
-            "memory try fewer steps at a time"
+            f"{command}: killed by signal {signal}; on a full memory try fewer steps at a time"
         )
     if code:
-        raise UserError(f"{command}: {said.removeprefix(f'{script}.py: ')}", code)
+        message = last_line.removeprefix(f"{script}.py: ")
+        raise UserError(f"{command}: {message}", code)
 
 
-def submit(todo: dict) -> dict:
-    """Hand all steps to Ray, each with the tasks that make what it needs. Gives {file: task}."""
+def wait_for(references: dict, tasks: dict[Path, Task]) -> dict[Path, UserError]:
+    """Wait for all tasks. Returns {file: why its step stopped}, without those that only needed one
+    of these files."""
     import ray
 
-    task = ray.remote(max_retries=TRIES, retry_exceptions=[ChildProcessError])(run_step)
-    most, made = int(max(node["Resources"].get("GPU", 0) for node in ray.nodes())), {}
-    for target, (step, job) in todo.items():
-        config, needs = job.config, [made[need] for need in step.needs if need in made]
-        gpus = step.gpus if most and config.run.device != "cpu" else 0
-        if gpus > most:
-            raise UserError(
-                f"{step.command} asks for {gpus} GPUs on one machine, and none has more "
-                f"than {most}: run.processes={most}"
-            )
-        passed = {*PASSED, *secrets_of(config)} & os.environ.keys()
-        made[target] = task.options(name=step.command, num_gpus=gpus).remote(
-            step.command,
-            job.overrides,
-            {name: os.environ[name] for name in passed},
-            deadline(config.run),
-            *needs,
-        )
-    return made
-
-
-def wait_for(made: dict, todo: dict) -> dict[Path, UserError]:
-    """Wait for all tasks. Gives the files whose step stopped, and why; those that needed one of
-    them are not among them."""
-    import ray
-
-    files, left, missing, stopped = (
-        {task: target for target, task in made.items()},
-        list(made.values()),
-        set(),
-        {},
-    )
-    while left:
-        [task], left = ray.wait(left)  # in their order: what a step needs comes before it
-        step = todo[files[task]][0]
-        try:
-            ray.get(task)
+    targets = {reference: target for target, reference in references.items()}
+    waiting = list(references.values())
+    missing: set[Path] = set()
+    stopped: dict[Path, UserError] = {}
+    while waiting:
+        [reference], waiting = ray.wait(waiting)  # in their order: needs come first
+        step = tasks[targets[reference]].step
+        error = error_of(reference, step.command)
+        if error is None:
             continue
-        except ray.exceptions.RayTaskError as error:
-            stop = (
-                error.cause
-                if isinstance(error.cause, UserError)
-                else UserError(str(error.cause), KILLED)
-            )
-        except ray.exceptions.RayError as error:
-            stop = UserError(f"{step.command}: {' '.join(str(error).split())}", KILLED)
         if not missing.intersection(step.needs):
-            stopped[step.target] = stop
-            log(stopped=stop)
+            stopped[step.target] = error
+            log(stopped=error)
         missing.add(step.target)
     return stopped
 
 
-def end(stopped: dict[Path, UserError], todo: dict) -> None:
-    """Stop as the first step did that failed, or else at the time limit; the report says it too."""
-    target = max(stopped, key=lambda target: stopped[target].code != AGAIN)
-    stop, job, more = (
-        stopped[target],
-        todo[target][1],
-        f" (and {len(stopped) - 1} more, above)" if len(stopped) > 1 else "",
+def error_of(reference, command: str) -> UserError | None:
+    """Why a task that has ended failed; None where it did not."""
+    import ray
+
+    try:
+        ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, UserError):
+            return error.cause
+        return UserError(str(error.cause), KILLED)
+    except ray.exceptions.RayError as error:
+        return UserError(f"{command}: {' '.join(str(error).split())}", KILLED)
+    return None
+
+
+def stop(stopped: dict[Path, UserError], tasks: dict[Path, Task]) -> None:
+    """Raises the UserError of the first step that failed, or else of the time limit; the report
+    gets a note of it, too."""
+    target = next(iter(stopped))
+    for other, error in stopped.items():
+        if error.code != AGAIN:
+            target = other
+            break
+
+    error = stopped[target]
+    write_after_stop(tasks[target].job, error.code, target)
+    message = str(error)
+    if len(stopped) > 1:
+        message += f" (and {len(stopped) - 1} more, above)"
+    raise UserError(message, AGAIN if error.code == AGAIN else 1)
+
+
+def run_all(tasks: dict[Path, Task], address: str, jobs: int) -> None:
+    """Make all files on the cluster. Raises UserError when a step stops."""
+    started = time.time()
+    # run.time_limit counts from here for all steps
+    os.environ.setdefault("MAKE_STARTED", str(int(started)))
+    connect(address, jobs)
+    import ray
+
+    if address:
+        require_shared_folders()
+    resources = ray.cluster_resources()
+    log(
+        files=len(tasks),
+        machines=len(ray.nodes()),
+        cores=int(resources.get("CPU", 0)),
+        gpus=int(resources.get("GPU", 0)),
+        ready_after=time.time() - started,
     )
-    write_after_stop(job, stop.code, target)
-    raise UserError(f"{stop}{more}", AGAIN if stop.code == AGAIN else 1)
+    stopped = wait_for(submit(tasks), tasks)
+    ray.shutdown()
+    if stopped:
+        stop(stopped, tasks)
 
 
 def main(argv=None):
-    job = start(
-        __doc__,
-        argv,
-        (
-            "--address",
-            {"default": "", "help": "host:port of a cluster, or auto; none: this machine alone"},
-        ),
-        ("--jobs", {"type": int, "default": 0, "help": "steps at a time on this machine alone"}),
-        (
-            "--only",
-            {
-                "nargs": "+",
-                "default": [],
-                "help": "files in working/<category>/, e.g. pred/vlm_0.csv",
-            },
-        ),
-        joins=True,
-    )
-    todo = outdated(job, [job.paths.dir / name for name in job.args.only])
-    if not todo:
-        return print(f"Nothing to be done for {', '.join(job.args.only) or job.paths.submission}.")
-    began = time.time()
-    os.environ.setdefault(
-        "MAKE_STARTED", str(int(began))
-    )  # run.time_limit counts from here for all steps
-    connect(job.args.address, job.args.jobs)
-    import ray
-
-    if job.args.address:
-        require_shared()
-    there = ray.cluster_resources()
-    log(
-        files=len(todo),
-        machines=len(ray.nodes()),
-        cores=int(there.get("CPU", 0)),
-        gpus=int(there.get("GPU", 0)),
-        ready_after=time.time() - began,
-    )
-    stopped = wait_for(submit(todo), todo)
-    ray.shutdown()
-    if stopped:
-        end(stopped, todo)
+    job = start(__doc__, argv, *OPTIONS, joins=True)
+    only = [job.paths.dir / name for name in job.args.only]
+    tasks = outdated(job, only)
+    if tasks:
+        run_all(tasks, job.args.address, job.args.jobs)
+    else:
+        print(f"Nothing to be done for {', '.join(job.args.only) or job.paths.submission}.")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib import import_module
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -19,7 +18,7 @@ from common.paths import Paths, folder
 from common.sections import Run
 from config import load
 from conftest import ROOT, make, run_script, wait_until
-from pipeline import graph
+from pipeline import cluster as ray_cluster, graph
 
 ray = pytest.importorskip("ray")
 
@@ -34,7 +33,7 @@ def cluster():
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in import_module("run_ray").QUIET.items():
+        for name, value in ray_cluster.QUIET.items():
             patch.setenv(name, value)
         node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
         cluster = Cluster(initialize_head=True, head_node_args=node | {"include_dashboard": False})
@@ -206,20 +205,18 @@ def test_ray_is_asked_for_by_name_and_address(monkeypatch):
     assert command(make("-n", "-j3", "all", "ENGINE=ray"))[-2:] == ["--jobs", "3"]
     assert "write ENGINE=make or ENGINE=ray" in make("-n", "all", "ENGINE=dask").stderr
     assert "ENGINE=ray is for make all" in make("-n", "train", "ENGINE=ray").stderr
-    run_ray = import_module("run_ray")
     monkeypatch.setattr(os, "environ", dict(os.environ))
     with pytest.raises(
         UserError,
         match="no Ray at 127.0.0.1:1: .*refused; on the first machine run: ray start --head",
     ):
-        run_ray.connect("127.0.0.1:1", 0)
+        ray_cluster.connect("127.0.0.1:1", 0)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match="pip install ray"):
-        run_ray.connect("", 0)
+        ray_cluster.connect("", 0)
 
 
 def test_a_machine_without_the_folders_is_named(folders, monkeypatch):
-    run_ray = import_module("run_ray")
 
     def node(name):
         return {
@@ -236,7 +233,7 @@ def test_a_machine_without_the_folders_is_named(folders, monkeypatch):
             return self
 
         def remote(self, places):
-            assert not run_ray.unseen(places)
+            assert not ray_cluster.missing_paths(places)
             return [place for place in places if self.name == "b" and "working" in str(place)]
 
     folder("input").mkdir()
@@ -246,7 +243,7 @@ def test_a_machine_without_the_folders_is_named(folders, monkeypatch):
     with pytest.raises(
         UserError, match=f"^b .10.0.0.1. does not see {folder('working')} of this machine"
     ):
-        run_ray.require_shared()
+        ray_cluster.require_shared_folders()
     assert not list(folders.glob("*/.seen-*"))
 
 

@@ -1,4 +1,5 @@
 """A category as Kaggle kernels: written here, run there.
 
-`kernels.write` makes them; `kernels.session` is what each does on Kaggle.
+`kernels.plan` says which there are, `kernels.folders` writes them, and `kernels.session` is what
+each does on Kaggle.
 """

@@ -1,131 +1,139 @@
-"""Kaggle kernels: which of a category's members each of several sessions makes, and the two files
-of a kernel's folder."""
+"""The folders of a category's kernels: kernel.py, which carries the toolkit, and
+kernel-metadata.json."""
 
 import base64
 import io
 import json
 import os
 import re
+import shutil
 import zipfile
-from itertools import pairwise
 from pathlib import Path
 from pprint import pformat
 
 from common.errors import UserError
-from common.paths import ROOT, Paths
-from models import pred_file
+from common.paths import ROOT
+from kernels.kaggle_names import check_names
+from kernels.kernel import Kernel, files_to_make
+from kernels.plan import Planned
 from pipeline import graph
 
-LARGEST = 1_000_000  # bytes that Kaggle takes of a kernel's source
+MAX_BYTES = 1_000_000  # that Kaggle takes of a kernel's source
 MACHINE = "NvidiaTeslaT4"  # what Kaggle calls its two T4
 CARRIED = ("scripts", "configs", "Makefile", "requirements.txt")
 FILES = {"kernel.py", "kernel-metadata.json"}  # of a kernel's folder
-FORMS = {  # of Kaggle's names, each with an example
-    "OWNER": ("[a-z0-9-]+", "jane-doe"),
-    "DATASETS": (r"[a-zA-Z0-9-]+/[\w.-]+", "jane-doe/weights"),
-    "COMPETITIONS": ("[a-z0-9-]+", "visual-taxonomy"),
-    "MODELS": (
-        r"[\w.-]+/[\w.-]+/[\w.-]+/[\w.-]+/[0-9]+",
-        "google/gemma-2/transformers/gemma-2-2b-it/2",
-    ),
-}
 
 
-def groups(config, paths: Paths) -> tuple[list[list[str]], list[str]]:
-    """Members in groups that share no file but folds.csv and images.csv, which are the same on
-    every machine: what one machine may make whatever the others do. And the members that are made
-    of several groups, or of such a member: they come after.
+def write_folders(planned: list[Planned], job, top: Path) -> None:
+    """A folder for each kernel in `top`, and no other; `top` stays as it was when this fails.
+
+    kernel_sources that a person added to a kernel-metadata.json stay.
     """
-    group: dict[Path, list] = {}  # the group of each file, the same list for all of it
-    late, preds = set(), {pred_file(paths, member): member for member in graph.members(config)}
-    of_members = graph.upstream(preds, config, paths).keys() - {paths.folds, paths.images}
-    for target, step in graph.steps(config, paths).items():
-        if target not in of_members:
-            continue
-        own = {id(group[need]): group[need] for need in step.needs if need in group}.values()
-        if late & set(step.needs) or sum(any(file in preds for file in files) for files in own) > 1:
-            late.add(target)
-            continue
-        joined = [file for files in own for file in files] + [target]
-        group |= dict.fromkeys(joined, joined)
-    found = {id(files): files for files in group.values()}.values()
-    shared = [[preds[file] for file in preds if file in files] for files in found]
-    order = list(preds.values())
-    return sorted(filter(None, shared), key=lambda some: order.index(some[0])), [
-        preds[file] for file in preds if file in late
-    ]
+    toolkit = zip_toolkit()
+    before = read_folders(top)
+    sources = attached_sources(job.args)
+    tmp = top.with_name(f".{os.getpid()}.new.{top.name}")
+    old = top.with_name(f".{os.getpid()}.old.{top.name}")
+    try:
+        for one in planned:
+            id = one.kernel["id"]
+            folder = tmp / id.rpartition("/catalogue-")[2]
+            folder.mkdir(parents=True)
+            kernel_sources = merge_kernel_sources(one.kernel, before.get(id, []))
+            about = metadata(
+                id,
+                one.title,
+                sources | {"kernel_sources": kernel_sources},
+                gpu=bool(job.args.gpu) and needs_gpu(one.kernel, job),
+                internet=one.kernel["internet"],
+            )
+            (folder / "kernel.py").write_text(source(one, toolkit))
+            (folder / "kernel-metadata.json").write_text(json.dumps(about, indent=1) + "\n")
+        if top.exists():
+            top.rename(old)
+        tmp.rename(top)
+    finally:
+        if old.exists() and not top.exists():
+            old.rename(top)
+        shutil.rmtree(tmp, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
-def shares(config, paths: Paths, n: int) -> tuple[list[list[str]], list[str]]:
-    """The members of each of n sessions, and those left to the kernel that merges. Raises UserError when there
-    are not so many groups."""
-    shared, late = groups(config, paths)
-    if n > len(shared):
-        raise UserError(
-            f"the members of {paths.category} can be shared by {len(shared)} sessions and "
-            "no more, as those that stand on one "
-            f"file go together ({' '.join(shared[0][:6])}); write PARTS={len(shared)} or less"
-            if len(shared) > 1
-            else f"the members of {paths.category} all stand on the same files, so that one "
-            "session makes them; write PARTS=1"
-        )
-    cut = [len(shared) * i // n for i in range(n + 1)]
-    return [[member for some in shared[a:b] for member in some] for a, b in pairwise(cut)], late
+def attached_sources(args) -> dict[str, list[str]]:
+    """What every kernel has attached, as kernel-metadata.json has it."""
+    return {
+        "dataset_sources": check_names("DATASETS", args.datasets),
+        "competition_sources": check_names("COMPETITIONS", args.competitions),
+        "model_sources": check_names("MODELS", args.models),
+    }
 
 
-def toolkit() -> str:
+def needs_gpu(kernel: Kernel, job) -> bool:
+    """Whether a step of the kernel computes on a GPU."""
+    steps = graph.steps(job.config, job.paths)
+    files = files_to_make(kernel, job.config, job.paths)
+    return any(steps[file].gpus for file in files if file in steps)
+
+
+def zip_toolkit() -> str:
     """What a kernel carries of this project, as a zip in base64: the same bytes for the same
     files."""
     from pipeline.commit import COMMIT, commit
 
-    files = sorted(
-        file
-        for top in CARRIED
-        for file in ([ROOT / top] if (ROOT / top).is_file() else (ROOT / top).rglob("*"))
-        if file.is_file() and "__pycache__" not in file.parts and not file.name.startswith(".")
-    )
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
-        for file in files:
-            info = zipfile.ZipInfo(
-                file.relative_to(ROOT).as_posix()
-            )  # of 1980, whenever it was written
+        for file in carried_files():
+            # a ZipInfo without a time is of 1980, whenever the file was written
+            info = zipfile.ZipInfo(file.relative_to(ROOT).as_posix())
             archive.writestr(info, file.read_bytes(), zipfile.ZIP_DEFLATED, 9)
         archive.writestr(zipfile.ZipInfo(COMMIT), commit())
     return base64.b64encode(data.getvalue()).decode()
 
 
-def source(title: str, contents: str, kernel: dict, carried: str) -> str:
+def carried_files() -> list[Path]:
+    """The project's files that a kernel needs, in a fixed order."""
+    files = []
+    for name in CARRIED:
+        top = ROOT / name
+        files += [top] if top.is_file() else top.rglob("*")
+    return sorted(
+        file
+        for file in files
+        if file.is_file() and "__pycache__" not in file.parts and not file.name.startswith(".")
+    )
+
+
+def source(one: Planned, toolkit: str) -> str:
     """A kernel's script. Raises UserError when it is larger than Kaggle takes."""
-    text = (Path(__file__).parent / "template.py").read_text()
-    said = pformat(kernel, width=140, compact=True, sort_dicts=False)
+    kernel = pformat(one.kernel, width=140, compact=True, sort_dicts=False)
     fields = {
-        "TITLE": title,
-        "CONTENTS": contents,
-        '"ID"': f'"{kernel["id"]}"',
-        "KERNEL = {}": f"KERNEL = {said}",
-        'TOOLKIT = ""': f'TOOLKIT = "{carried}"',
+        "TITLE": one.title,
+        "CONTENTS": one.contents,
+        '"ID"': f'"{one.kernel["id"]}"',
+        "KERNEL = {}": f"KERNEL = {kernel}",
+        'TOOLKIT = ""': f'TOOLKIT = "{toolkit}"',
     }
-    text = re.sub("|".join(map(re.escape, fields)), lambda found: fields[found[0]], text)
-    if len(text) > LARGEST:
+    template = (Path(__file__).parent / "template.py").read_text()
+    any_field = "|".join(map(re.escape, fields))
+    # all in one pass, so that no value is taken for a field
+    text = re.sub(any_field, lambda match: fields[match[0]], template)
+    if len(text) > MAX_BYTES:
         raise UserError(
             f"a kernel's script would have {len(text):,} bytes and Kaggle takes "
-            f"{LARGEST:,}: is there more than code in "
-            f"{' or '.join(CARRIED[:2])}?"
+            f"{MAX_BYTES:,}: is there more than code in {' or '.join(CARRIED[:2])}?"
         )
     return text
 
 
 def metadata(id: str, title: str, sources: dict, gpu: bool, internet: bool) -> dict:
-    """kernel-metadata.json; sources: dataset_sources and its like. Raises UserError when Kaggle does not take
-    the title."""
+    """kernel-metadata.json; sources: dataset_sources and the like. Raises UserError when Kaggle
+    does not take the title."""
     if not 5 <= len(title) <= 50:
         raise UserError(
             f"{title!r} has {len(title)} characters and Kaggle takes titles of 5 to 50; "
-            "give the category's file in configs/ a shorter "
-            "name, e.g. dresses.py"
+            "give the category's file in configs/ a shorter name, e.g. dresses.py"
         )
-    return {
+    about = {
         "id": id,
         "title": title,
         "code_file": "kernel.py",
@@ -134,75 +142,50 @@ def metadata(id: str, title: str, sources: dict, gpu: bool, internet: bool) -> d
         "is_private": True,
         "enable_gpu": gpu,
         "enable_internet": internet,
-        **({"machine_shape": MACHINE} if gpu else {}),
-        **sources,
     }
+    if gpu:
+        about["machine_shape"] = MACHINE
+    return about | sources
 
 
-def names(option: str, text: str) -> list[str]:
-    """The names in what an option was given. Raises UserError at the first that Kaggle cannot have."""
-    form, example = FORMS[option]
-    for name in text.split():
-        if not re.fullmatch(form, name, re.ASCII):
+def read_folders(top: Path) -> dict[str, list[str]]:
+    """{kernel id: its kernel_sources} of the folders that were written to `top` before.
+
+    Raises UserError where anything else is there: it would be lost.
+    """
+    sources = {}
+    folders = sorted(top.iterdir()) if top.is_dir() else [top]
+    for folder in folders if top.exists() else []:
+        about = read_metadata(folder)
+        if about is None:
             raise UserError(
-                f"{option}={name} is not as Kaggle names them; write e.g. {option}={example}"
+                f"{folder.parent} holds {folder.name}, which make kernels did not write, or "
+                f"something was added to it: its folders hold {' and '.join(sorted(FILES))} of an "
+                "id */catalogue-*, nothing else; name another folder: TO=..."
             )
-    return text.split()
+        sources[about["id"]] = about.get("kernel_sources") or []
+    return sources
 
 
-def written(top: Path) -> dict[str, list[str]]:
-    """The kernel_sources of each kernel, by its id, whose folder is in `top`. Raises UserError where anything
-    else is there: `top` is written anew."""
-    found = {}
-    for place in sorted(top.iterdir()) if top.is_dir() else [top] * top.exists():
-        try:
-            about = json.loads((place / "kernel-metadata.json").read_text())
-            ours = (
-                re.fullmatch("[^/]+/catalogue-[^/]+", about["id"])
-                and {file.name for file in place.iterdir()} == FILES
-            )
-        except (OSError, ValueError, KeyError, TypeError):
-            ours = False
-        if not ours:
-            raise UserError(
-                f"{place.parent} holds {place.name}, which make kernels did not write, or "
-                "something was added to it: its folders hold "
-                f"{' and '.join(sorted(FILES))} of an id */catalogue-*, nothing else; "
-                "name another folder: TO=..."
-            )
-        found[about["id"]] = about.get("kernel_sources") or []
-    return found
-
-
-def kernel_sources(kernel: dict, before: list[str]) -> list[str]:
-    """The kernels to attach: the sessions that this one merges, and those `before` that a person
-    added, as its own id to go on from there."""
-    session = (
-        re.escape(kernel["id"].removesuffix("-merge")) + "-[0-9]+"
-    )  # perhaps of another number of sessions
-    return list(
-        dict.fromkeys(
-            [
-                *kernel["sessions"],
-                *(id for id in before if not (kernel["sessions"] and re.fullmatch(session, id))),
-            ]
-        )
-    )
-
-
-def account() -> str:
-    """The Kaggle user's name: KAGGLE_USERNAME, or what kaggle.json says. Raises UserError when neither does."""
-    place = Path(os.environ.get("KAGGLE_CONFIG_DIR") or Path.home() / ".kaggle") / "kaggle.json"
+def read_metadata(folder: Path) -> dict | None:
+    """A folder's kernel-metadata.json; None where `write_folders` did not write the folder."""
     try:
-        name = os.environ.get("KAGGLE_USERNAME") or json.loads(place.read_text())["username"]
+        about = json.loads((folder / "kernel-metadata.json").read_text())
+        is_ours = re.fullmatch("[^/]+/catalogue-[^/]+", about["id"])
+        names = {file.name for file in folder.iterdir()}
     except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(
-            f"whose kernels? Neither KAGGLE_USERNAME nor {place} says; write OWNER=<your "
-            "Kaggle user name>"
-        ) from None
-    return name
+        return None
+    return about if is_ours and names == FILES else None
 
 
-def slug(title: str) -> str:
-    """A title as Kaggle makes it an address: lower case, hyphens."""
-    return re.sub("[^a-z0-9]+", "-", title.lower()).strip("-")
+def merge_kernel_sources(kernel: Kernel, before: list[str]) -> list[str]:
+    """The kernels to attach: the sessions that this one merges, and those of `before` that a person
+    added, as its own id to go on from there."""
+    sources = list(kernel["sessions"])
+    # of before, when there may have been another number of sessions
+    session = re.escape(kernel["id"].removesuffix("-merge")) + "-[0-9]+"
+    for id in before:
+        is_old_session = kernel["sessions"] and re.fullmatch(session, id)
+        if not is_old_session and id not in sources:
+            sources.append(id)
+    return sources

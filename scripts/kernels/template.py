@@ -29,8 +29,8 @@ if __name__ == "__main__":
     zipfile.ZipFile(io.BytesIO(base64.b64decode(TOOLKIT))).extractall(toolkit)
     sys.path.insert(0, str(toolkit / "scripts"))
     try:
-        from common.stops import run
         from kernels import session
+        from pipeline.stops import run
 
         run(lambda: session.work(KERNEL, toolkit))
     finally:

@@ -1,4 +1,4 @@
-"""Language models: what they are asked, a local one, one behind an address, and their replies.
+"""Language models: what they are asked, a local one, one behind an endpoint, and their replies.
 
 Every file here may be imported.
 """

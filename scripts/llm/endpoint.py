@@ -1,323 +1,207 @@
-"""A language model behind an address: an OpenAI-compatible server (vLLM, SGLang, llama.cpp) that
-threads ask."""
+"""A language model behind an endpoint: threads ask an OpenAI-compatible server.
 
-import base64
-import io
-import json
-import os
+Each thread takes the questions of one image, asks again what may pass, and gives a Reply to every
+question. A server that answers nothing for long stops the run in one line.
+"""
+
 import random
-import re
-from itertools import groupby, islice, takewhile
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from operator import attrgetter
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 
-import urllib3
-
 from common.errors import UserError
-from images.decode import load_picture
+from llm.client import CallError, Client, request_body
+from llm.data_url import encode_jpeg, load_data_url
 from llm.messages import Question, Reply
 
-LOST = (
-    20  # calls in a row without an answer; then a plain question shows whether the server is there
-)
-LONGEST = 60.0  # seconds between two tries, whatever the server asks for
-LARGEST = 1 << 20  # bytes of a response; a short reply has some hundred
-JPEG = "data:image/jpeg;base64,"
-
-
-class Failure(Exception):
-    """A call without an answer: the service refuses (key, address, model's name), or, finally, this
-    question, or it may pass."""
-
-    def __init__(self, reason: str, status: int = 0, wait: float | None = None):
-        self.reason, self.wait = reason, wait  # wait: seconds that the server asks for
-        self.service = 300 <= status < 400 or status in (401, 403, 404)
-        self.final = 400 <= status < 500 and not self.service and status not in (408, 425, 429)
-
-
-def eights(group):
-    """The questions of one picture, 8 at a time: there are 8 entities."""
-    group = iter(group)
-    while some := [*islice(group, 8)]:
-        yield some
+# failed calls in a row; then a plain question shows whether the server is there at all
+MAX_FAILED = 20
+MAX_WAIT = 60.0  # seconds between two tries, whatever the server asks for
+GROUP = 8  # questions that a thread takes at a time: an image has at most 8 entities
+ABOUT = ("id", "owned_by", "max_model_len", "meta")  # of the server's words about a model
 
 
 class EndpointChat:
-    """ask(questions) gives their replies; about says, for the record, which model gives them.
-    settings: section Vlm or Refine; images: what a picture must be; pictures: where they lie, None
-    = none are shown. Raises UserError when the address or the key cannot be right."""
+    """ask(questions) yields their replies; about says, for the record, which model gives them.
 
-    def __init__(self, settings, images, pictures):
-        self.settings, self.images, self.pictures, self.section = (
-            settings,
-            images,
-            pictures,
-            settings.section,
-        )
-        self.url, self.key = address_and_key(settings, self.section)
-        self.lock, self.chance, self.answered, self.failed = (
-            Lock(),
-            random.Random(),
-            False,
-            0,
-        )  # calls since the last answer
-        headers = {"Content-Type": "application/json"} | (
-            {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        )
-        patience = urllib3.Timeout(connect=min(10, settings.timeout), read=settings.timeout)
-        self.pool = urllib3.PoolManager(
-            1, headers, maxsize=settings.at_once, block=True, retries=False, timeout=patience
-        )
-        try:
-            self.served = {str(entry["id"]): entry for entry in self.call("GET", "models")["data"]}
-        except (Failure, LookupError, TypeError):
-            # not every server has a list; one that is not there is told of when it is asked
-            self.served = {}
-        mine = self.served.get(settings.model) or next(iter(self.served.values()), {})
-        told = {
-            key: mine[key] for key in ("id", "owned_by", "max_model_len", "meta") if key in mine
+    settings: section Vlm or Refine; images: section Images; image_files: an ImageFiles, None = no
+    images are shown. Raises UserError when the address or the key cannot be right.
+    """
+
+    def __init__(self, settings, images, image_files):
+        self.settings = settings
+        self.images = images
+        self.image_files = image_files
+        self.client = Client(settings)
+        self.lock = Lock()  # held while failures are counted
+        self.random = random.Random()
+        self.has_answered = False
+        self.failed = 0  # calls since the last answer
+
+        self.served = self.client.models()
+        first = next(iter(self.served.values()), {})
+        entry = self.served.get(settings.model) or first
+        self.about = {
+            "model": settings.model,
+            "constrained": settings.constrained,
+            "served": {key: entry[key] for key in ABOUT if key in entry},
         }
-        self.about = {"model": settings.model, "constrained": settings.constrained, "served": told}
 
-    def ask(self, questions, answered=frozenset()):
-        """Yield the Reply of each Question whose row is not answered, as they come. Raises UserError when the
-        server lets nobody in, or gives no answer for long. Questions are taken when threads will
-        soon need them. Threads are daemons, so that Ctrl-C does not wait for an answer."""
-        todo, done, stop, at_once = SimpleQueue(), SimpleQueue(), Event(), self.settings.at_once
-        groups = groupby(
-            (q for q in questions if q.row not in answered),
-            lambda question: question.image if self.pictures else question.row,
-        )
-        coming = (some for _, group in groups for some in eights(group))
-        for _ in range(at_once):
+    def ask(self, questions: Iterable[Question], answered=frozenset()) -> Iterator[Reply]:
+        """Yield the Reply of each Question whose row is not in `answered`, as they come.
+
+        Questions are taken when threads will soon need them. Raises UserError when the server lets
+        nobody in, or gives no answer for long.
+        """
+        todo = SimpleQueue()  # groups of questions
+        done = SimpleQueue()  # replies, or what a thread raised
+        stop = Event()
+        groups = self.groups(question for question in questions if question.row not in answered)
+        for _ in range(self.settings.at_once):
+            # a daemon, so that Ctrl-C does not wait for an answer
             Thread(target=self.work, args=(todo, done, stop), daemon=True).start()
-        pending, held = 0, []
         try:
-            while True:
-                while todo.qsize() + done.qsize() < at_once and (some := next(coming, None)):
-                    todo.put(some)
-                    pending += len(some)
-                if not pending:
-                    break
-                held.append(done.get())
-                if isinstance(held[-1], BaseException):
-                    raise held[-1]
-                pending -= 1
-                while (
-                    self.answered and held
-                ):  # before the first answer, what is refused may be the server's fault
-                    yield held.pop(0)
-            yield from held
+            yield from self.exchange(groups, todo, done)
         finally:
             stop.set()
-            for _ in range(at_once):
+            for _ in range(self.settings.at_once):
                 todo.put(None)
 
+    def groups(self, questions: Iterable[Question]) -> Iterator[list[Question]]:
+        """Neighbouring questions of one image, at most GROUP together; without images, of a row."""
+        key = attrgetter("image" if self.image_files else "row")
+        for _, same in groupby(questions, key):
+            while group := list(islice(same, GROUP)):
+                yield group
+
+    def exchange(self, groups, todo: SimpleQueue, done: SimpleQueue) -> Iterator[Reply]:
+        """Give the threads groups of questions and yield their replies. Raises what a thread did.
+
+        Before the server's first answer replies are held back: that it refuses may be its own fault
+        and not the questions'.
+        """
+        n_asked, held = 0, []
+        while True:
+            while todo.qsize() + done.qsize() < self.settings.at_once:
+                group = next(groups, None)
+                if group is None:
+                    break
+                todo.put(group)
+                n_asked += len(group)
+            if not n_asked:
+                break
+
+            reply = done.get()
+            if isinstance(reply, BaseException):
+                raise reply
+            n_asked -= 1
+            held.append(reply)
+            if self.has_answered:
+                yield from held
+                held = []
+        yield from held
+
     def work(self, todo: SimpleQueue, done: SimpleQueue, stop: Event) -> None:
-        """What a thread does: take questions of one picture, give their replies, or what was
-        raised."""
+        """A thread's work: put the replies to each group into `done`, or the exception raised."""
         try:
-            while (questions := todo.get()) and not stop.is_set():
-                shown = (
-                    load_address(
-                        self.pictures, questions[0].image, self.images, self.settings.max_pixels
-                    )
-                    if self.pictures
-                    else ("", "")
-                )
-                for question in takewhile(lambda _: not stop.is_set(), questions):
-                    done.put(
-                        Reply(question.row, "", shown[1])
-                        if shown[1]
-                        else self.put(question, shown[0], stop)
-                    )
-        except BaseException as error:  # untold, it would leave the other side waiting for ever
+            while (group := todo.get()) and not stop.is_set():
+                for reply in self.answer(group, stop):
+                    done.put(reply)
+        except BaseException as error:  # else `ask` would wait for ever
             done.put(error)
 
-    def put(self, question: Question, picture: str, stop: Event) -> Reply:
-        """Put a question until it is answered, refused, or has failed settings.retries times more.
-        UserError as judge does."""
-        for left in range(self.settings.retries, -1, -1):
-            try:
-                text, self.answered, self.failed = self.reply(question, picture), True, 0
-                return Reply(question.row, text)
-            except Failure as error:
-                self.judge(failure := error)
-            wait = (
-                failure.wait or 0.5 * 2 ** (self.settings.retries - left)
-            ) * self.chance.uniform(1, 1.5)  # not all at once
-            if failure.service or failure.final or not left or stop.wait(min(LONGEST, wait)):
-                return Reply(question.row, "", failure.reason, failure.final)
+    def answer(self, group: list[Question], stop: Event) -> Iterator[Reply]:
+        """Yield the replies to questions of one image, which is loaded once."""
+        image_url, reason = "", ""
+        if self.image_files:
+            image_url, reason = load_data_url(
+                self.image_files,
+                group[0].image,
+                self.images,
+                self.settings.max_pixels,
+            )
+        for question in group:
+            if stop.is_set():
+                return
+            if reason:
+                yield Reply(question.row, "", reason)
+            else:
+                yield self.ask_one(question, image_url, stop)
 
-    def judge(self, failure: Failure) -> None:
-        """Raises UserError when there is no hope for other calls: the first is not let in, or many in a row
-        failed, and then a plain one."""
+    def ask_one(self, question: Question, image_url: str, stop: Event) -> Reply:
+        """Ask until the question is answered, refused, or has failed settings.retries times more.
+
+        Raises UserError as count_failure does.
+        """
+        for attempt in range(self.settings.retries + 1):
+            try:
+                text = self.complete(question, image_url)
+                self.has_answered, self.failed = True, 0
+                return Reply(question.row, text)
+            except CallError as error:
+                failure = error
+
+            self.count_failure(failure)
+            is_last = attempt == self.settings.retries
+            if failure.refused or failure.final or is_last:
+                break
+            if stop.wait(self.seconds_to_wait(failure, attempt)):
+                break
+        return Reply(question.row, "", failure.reason, failure.final)
+
+    def complete(self, question: Question, image_url: str) -> str:
+        """The server's reply in one call. Raises CallError."""
+        body = request_body(question, image_url, self.settings)
+        text = self.client.complete(body).strip()
+        if self.settings.constrained:
+            text = text.strip('"')  # llama.cpp replies in quotes
+        return text
+
+    def seconds_to_wait(self, failure: CallError, attempt: int) -> float:
+        """What the server asks for, else 0.5 s, 1 s, 2 s ...; at random up to half as much more, so
+        that threads do not all come back at once."""
+        seconds = failure.seconds or 0.5 * 2**attempt
+        return min(MAX_WAIT, seconds * self.random.uniform(1, 1.5))
+
+    def count_failure(self, failure: CallError) -> None:
+        """Raises UserError when there is no hope for other calls: the first is not let in, or many
+        failed in a row, and then a plain question too."""
         with self.lock:
-            section, settings = self.section, self.settings
-            self.failed = 0 if failure.final and self.answered else self.failed + 1
-            many = self.failed >= LOST * (1 + settings.retries * self.answered)
-            if many and self.is_well():
-                self.answered, self.failed = True, 0
-            elif many or failure.service and not self.answered:
-                raise UserError(
-                    f"{self.url} gives no answer ({self.failed} calls in a row, the last: "
-                    f"{failure.reason}). Is it well? Look at "
-                    f"{section}.endpoint (most end in /v1), "
-                    f"{section}.key_variable={settings.key_variable}, {section}.model="
-                    f"{settings.model} (there are: "
-                    f"{', '.join([*self.served][:20]) or '?'}); then the same command "
-                    "goes on from here"
-                )
+            if failure.final and self.has_answered:  # the question's fault
+                self.failed = 0
+            else:
+                self.failed += 1
+            tries = 1 + self.settings.retries if self.has_answered else 1
+            if self.failed >= MAX_FAILED * tries:
+                if not self.is_well():
+                    raise self.no_answer(failure)
+                self.has_answered, self.failed = True, 0
+            elif failure.refused and not self.has_answered:
+                raise self.no_answer(failure)
 
     def is_well(self) -> bool:
         """Whether a plain question is answered: then other questions are at fault, not the
         server."""
         from PIL import Image
 
+        image_url = ""
+        if self.image_files:
+            image_url = encode_jpeg(Image.new("RGB", (64, 64), "grey"))
         try:
-            return (
-                self.reply(
-                    Question(0, "a"),
-                    as_address(Image.new("RGB", (64, 64), "grey")) if self.pictures else "",
-                )
-                is not None
-            )
-        except Failure:
+            self.complete(Question(0, "a"), image_url)
+        except CallError:
             return False
+        return True
 
-    def reply(self, question: Question, picture: str) -> str:
-        """The server's reply. Raises Failure."""
-        answer = self.call("POST", "chat/completions", request(question, picture, self.settings))
-        try:
-            text = (
-                (answer["choices"][0]["message"]["content"] or "")
-                .strip()
-                .strip('"' if self.settings.constrained else "")
-            )
-            return text.encode(
-                "utf-8", "replace"
-            ).decode()  # half a surrogate pair could not be written to a file
-        except (LookupError, TypeError, AttributeError):
-            raise Failure("its answer has no choices") from None
-
-    def call(self, method: str, path: str, body: bytes | None = None):
-        """The JSON that the server answers with. Raises Failure. Redirects and proxies of the
-        environment are not followed."""
-        try:
-            response = self.pool.request(
-                method, f"{self.url}/{path}", body=body, redirect=False, preload_content=False
-            )
-            data = response.read(LARGEST + 1)
-            # the connection too where something is left unread; else it is back in the pool already
-            response.close()
-            response.release_conn()
-            if response.status == 200 and len(data) <= LARGEST:
-                return json.loads(data)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Failure(
-                str(error).rpartition(": ")[2]
-            ) from None  # what stands before names the address
-        except (ValueError, RecursionError):
-            raise Failure("its answer is not JSON") from None
-        wait = re.fullmatch(r"\d+(\.\d+)?", response.headers.get("Retry-After", ""))
-        found = re.search(rb'"(?:message|detail|error)"\s*:\s*"((?:[^"\\]|\\.)*)"', data)
-        reason = " ".join(
-            [
-                str(response.status),
-                *(found[1] if found else data)[:200].decode("utf-8", "replace").split(),
-            ]
+    def no_answer(self, failure: CallError) -> UserError:
+        """The error of a server that answers nothing, with what to look at."""
+        section, settings = self.settings.section, self.settings
+        names = ", ".join([*self.served][:20]) or "?"
+        return UserError(
+            f"{self.client.url} gives no answer ({self.failed} calls in a row, the last: "
+            f"{failure.reason}). Is it well? Look at {section}.endpoint (most end in /v1), "
+            f"{section}.key_variable={settings.key_variable}, {section}.model={settings.model} "
+            f"(there are: {names}); then the same command goes on from here"
         )
-        raise Failure(
-            reason.replace(self.key or "\n", "***"),
-            response.status,
-            float(wait[0]) if wait else None,
-        )
-
-
-def address_and_key(settings, section: str) -> tuple[str, str]:
-    """The endpoint without a slash at its end, and its key, that the environment holds, "" for
-    none. Raises UserError on a wrong one."""
-    url, name = settings.endpoint, settings.key_variable
-    if not re.fullmatch(
-        r"https?://([\w.-]+|\[[\da-fA-F:]+\])(:\d{1,5})?(/[\w./~-]*)?", url
-    ):  # not shown: it may hold a key
-        raise UserError(
-            f"{section}.endpoint is no plain address; write e.g. "
-            f"{section}.endpoint=http://localhost:8000/v1; its key "
-            f"belongs in an environment variable, whose name goes into {section}.key_variable"
-        )
-    key = os.environ.get(name, "").strip()
-    if name and not re.fullmatch(r"[!-~]+", key):
-        raise UserError(
-            f"the environment has no key in {name}: export it, or set "
-            f"{section}.key_variable= where none is needed"
-        )
-    return url.rstrip("/"), key
-
-
-def request(question: Question, picture: str, settings) -> bytes:
-    """The body of a call; chance has no part in it. A constraint is in the words of vLLM, vLLM before
-    0.12, SGLang, and llama.cpp, which then replies in quotes: each ignores the others' words."""
-    words, pattern = question.text, question.pattern
-    shown = (
-        [{"type": "image_url", "image_url": {"url": picture}}, {"type": "text", "text": words}]
-        if picture
-        else words
-    )
-    constraint = (
-        {
-            "structured_outputs": {"regex": pattern},
-            "guided_regex": pattern,
-            "regex": pattern,
-            "json_schema": {"type": "string", "pattern": f"^({pattern})$"},
-        }
-        if settings.constrained and pattern
-        else {}
-    )
-    return json.dumps(
-        {
-            "model": settings.model,
-            "messages": [{"role": "user", "content": shown}],
-            "temperature": 0,
-            "seed": 0,
-            "n": 1,
-            "max_tokens": settings.max_new_tokens,
-            **constraint,
-        }
-    ).encode()
-
-
-def as_address(picture) -> str:
-    """A PIL image as the data: address of a JPEG whose small print stays legible."""
-    data = io.BytesIO()
-    picture.save(data, "JPEG", quality=95, subsampling=0)
-    return JPEG + base64.b64encode(data.getvalue()).decode()
-
-
-def load_address(pictures, name: str, images, max_pixels: int) -> tuple[str, str]:
-    """The picture as a data: address, and "", or "" and why it is not taken. A file's own bytes go
-    where they are an upright JPEG of at most max_pixels."""
-    from PIL import Image
-
-    side = (
-        int(max_pixels**0.5) + 1
-    )  # images.size is that of a network's square; here no JPEG may be decoded at less
-    try:
-        data = pictures.read(name)
-        picture, (width, height) = load_picture(data, images.model_copy(update={"size": side}))
-        with Image.open(io.BytesIO(data)) as header:
-            plain = (
-                header.format == "JPEG"
-                and header.mode in ("RGB", "L")
-                and header.getexif().get(0x0112, 1) == 1
-            )
-        if plain and width * height <= max_pixels:
-            return JPEG + base64.b64encode(data).decode(), ""
-    except (ValueError, OSError) as error:
-        return "", f"picture: {error}"
-    scale = min(1, (max_pixels / (picture.width * picture.height)) ** 0.5)
-    return as_address(
-        picture.resize(
-            [max(1, int(side * scale)) for side in picture.size], Image.Resampling.LANCZOS
-        )
-    ), ""

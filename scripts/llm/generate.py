@@ -1,8 +1,8 @@
-"""A language model of transformers that replies to prompts, several at a time, greedily: twice is
-the same.
+"""A language model of transformers that replies to prompts, several at a time, greedily: the same
+prompt always gets the same reply.
 
 Any model of AutoModelForImageTextToText (Qwen2.5-VL, Qwen3-VL, MiniCPM-V 4.x, SmolVLM, Gemma 3) is
-shown pictures; of AutoModelForCausalLM any is told text alone.
+shown images; any of AutoModelForCausalLM is given text alone.
 """
 
 import re
@@ -12,11 +12,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from common.errors import UserError
-from llm.grammar import Grammars, need_xgrammar
+from llm.grammar import RegexConstraints, need_xgrammar
 from networks.device import precision
 from networks.pretrained import find_weights, load_auto, read_model, weight_files
 
-WHOLE = [
+# Never quantized: a vision tower of few bits would lose the small print that is to be read.
+NOT_QUANTIZED = [
     "model.visual",
     "model.vision_tower",
     "model.vision_model",
@@ -24,186 +25,238 @@ WHOLE = [
     "model.connector",
     "model.multi_modal_projector",
     "lm_head",
-]  # never in few bits: a tower would lose the small print that is to be read
+]
+PROMPTS_KEPT = 4096  # of the last texts, so that retries and halved batches cost no templating
 
 
 class ChatModel:
-    """generate(texts, pictures, patterns) gives replies; about says, for the record, what gives
-    them.
+    """generate(texts, images, patterns) gives replies; about says, for the record, what gives them.
 
-    settings: section Vlm or Refine; run: config.run; device: torch.device; sees: whether pictures
-    are shown. Raises UserError when the weights are not there or do not fit, or a package is missing that the
-    settings need.
+    settings: section Vlm or Refine; run: section Run; device: torch.device; takes_images: whether
+    images are shown. Raises UserError when the weights are not there or do not fit, or a package
+    that the settings need is missing.
     """
 
-    def __init__(self, settings, run, device, sees: bool):
+    def __init__(self, settings, run, device, takes_images: bool):
         from transformers import AutoProcessor, AutoTokenizer
 
-        section, self.device, self.sees = settings.section, device, sees
-        if settings.constrained:
-            need_xgrammar(f"{section}.constrained")
-        if settings.bits and not find_spec("bitsandbytes"):
-            raise UserError(
-                f"{section}.bits={settings.bits} needs the package bitsandbytes, which is "
-                "not installed: pip install bitsandbytes "
-                f"accelerate, or set {section}.bits=0"
-            )
-        folder, local = find_weights(settings.model, run.weights)
-        self.model, self.dtype = load(folder, settings.bits, run, device, sees)
-        self.reader = load_auto(AutoProcessor if sees else AutoTokenizer, folder)
-        self.template, self.tokenizer = (
-            self.reader.chat_template,
-            getattr(self.reader, "tokenizer", self.reader),
-        )
-        if sees and not self.template:
+        require_packages(settings)
+        self.device, self.takes_images = device, takes_images
+        folder, is_local = find_weights(settings.model, run.weights)
+        self.model, self.dtype = load(folder, settings.bits, run, device, takes_images)
+        self.processor = load_auto(AutoProcessor if takes_images else AutoTokenizer, folder)
+        self.template = self.processor.chat_template
+        if takes_images and not self.template:
             raise UserError(
                 f"{settings.model} has no chat template, so how it is shown a picture is "
                 "not known; take an instruction-tuned model"
             )
+
+        self.tokenizer = getattr(self.processor, "tokenizer", self.processor)
         self.tokenizer.padding_side = "left"
         self.tokenizer.pad_token = self.tokenizer.pad_token or self.tokenizer.eos_token
-        ends = only_greedy(self.model, self.tokenizer, settings.max_new_tokens)
-        self.grammars = (
-            Grammars(self.tokenizer, self.model.config.get_text_config().vocab_size, ends)
-            if settings.constrained
-            else None
-        )
-        marks = (
-            re.escape(token.content)
-            for token in self.tokenizer.added_tokens_decoder.values()
-            if token.special
-        )
-        self.marks, self.prompt = (
-            re.compile("|".join(marks) or r"(?!)"),
-            lru_cache(4096)(self.templated),
-        )
+        self.special_tokens = special_tokens_pattern(self.tokenizer)
+        self.prompt = lru_cache(PROMPTS_KEPT)(self.apply_template)
+
+        end_ids = make_greedy(self.model, self.tokenizer, settings.max_new_tokens)
+        self.constraints = None
+        if settings.constrained:
+            vocab_size = self.model.config.get_text_config().vocab_size
+            self.constraints = RegexConstraints(self.tokenizer, vocab_size, end_ids)
+
         self.about = {
             "model": settings.model,
             "architecture": type(self.model).__name__,
-            "revision": None if local else folder.name,
-            "bytes": {
-                file.name: file.stat().st_size for file in weight_files(folder)
-            },  # to hash 15 GB for each part would cost it a minute
+            "revision": None if is_local else folder.name,
+            # sizes alone: to hash 15 GB for each part would cost it a minute
+            "bytes": {file.name: file.stat().st_size for file in weight_files(folder)},
             "dtype": str(self.dtype).removeprefix("torch."),
             "bits": settings.bits,
             "constrained": settings.constrained,
-            "ends": ends,
+            "ends": end_ids,
             "attention": getattr(self.model.config, "_attn_implementation", None),
         }
 
     @property
-    def step(self) -> int:
-        """Pixels that a picture's sides are multiples of when the model has cut it into patches; 1
+    def patch(self) -> int:
+        """Pixels that an image's sides are multiples of once the model has cut it into patches; 1
         where it does not do so."""
-        own = self.reader.image_processor
-        return own.patch_size * own.merge_size if hasattr(own, "merge_size") else 1
+        processor = self.processor.image_processor
+        if not hasattr(processor, "merge_size"):
+            return 1
+        return processor.patch_size * processor.merge_size
 
-    def generate(self, texts, pictures, patterns) -> list[str]:
-        """What the model says to each text, beside its picture, uint8 tensor (3, h, w), where it
-        sees; a reply is of the form of its pattern where decoding is constrained and max_new_tokens
-        suffice. Raises what the model raises, ValueError when fp16 overflows."""
+    def generate(self, texts: list[str], images: list, patterns: list[str]) -> list[str]:
+        """The model's reply to each text.
+
+        images: a uint8 tensor (3, h, w) for each text, None where the model takes none. patterns: a
+        regular expression for each text, which its reply matches where decoding is constrained and
+        max_new_tokens suffice. Raises what the model raises, ValueError when fp16 overflows.
+        """
         import torch
         from transformers import LogitsProcessorList
 
-        prompts, start = [self.prompt(text) for text in texts], self.tokenizer.bos_token
-        framed = self.template and (
-            not self.sees or start and prompts[0].startswith(start)
-        )  # transformers' own rule
-        shown = {"images": [[picture.to(self.device)] for picture in pictures]} if self.sees else {}
-        inputs = self.reader(
-            text=prompts, padding=True, add_special_tokens=not framed, return_tensors="pt", **shown
-        )
-        inputs = {
-            key: x.to(self.device, self.dtype if x.is_floating_point() else None)
-            for key, x in inputs.items()
-            if self.sees or key != "token_type_ids"
-        }  # tokenizers give them to language models that know none
-        constraint = [self.grammars.bind(patterns)] if self.grammars else []
+        prompts = [self.prompt(text) for text in texts]
+        inputs = self.encode(prompts, images)
+        processors = LogitsProcessorList([check_finite])
+        if self.constraints:
+            processors.append(self.constraints.logits_processor(patterns))
         with torch.inference_mode():
-            found = self.model.generate(
-                **inputs, logits_processor=LogitsProcessorList([are_numbers, *constraint])
-            )
-        new = found[:, inputs["input_ids"].shape[1] :]
-        return [
-            text.strip()
-            for text in self.tokenizer.batch_decode(
-                new, skip_special_tokens=True, clean_up_tokenization_spaces=False
-            )
-        ]
+            tokens = self.model.generate(**inputs, logits_processor=processors)
 
-    def templated(self, text: str) -> str:
-        """The text as the model's template puts it in a chat, what would be a mark in it blanked;
-        without a template as it is."""
-        text = self.marks.sub(" ", text)
+        prompt_length = inputs["input_ids"].shape[1]
+        new_tokens = tokens[:, prompt_length:]
+        replies = self.tokenizer.batch_decode(
+            new_tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return [reply.strip() for reply in replies]
+
+    def encode(self, prompts: list[str], images: list) -> dict:
+        """What the model's forward takes, {name: tensor on the device}, padded on the left."""
+        kwargs = {}
+        if self.takes_images:
+            kwargs["images"] = [[image.to(self.device)] for image in images]
+        encoded = self.processor(
+            text=prompts,
+            padding=True,
+            add_special_tokens=not self.has_special_tokens(prompts[0]),
+            return_tensors="pt",
+            **kwargs,
+        )
+
+        inputs = {}
+        for name, tensor in encoded.items():
+            # tokenizers give token types to language models that know none
+            if self.takes_images or name != "token_type_ids":
+                dtype = self.dtype if tensor.is_floating_point() else None
+                inputs[name] = tensor.to(self.device, dtype)
+        return inputs
+
+    def has_special_tokens(self, prompt: str) -> bool:
+        """Whether the template has put the special tokens into a prompt: transformers' own rule."""
+        if not self.template:
+            return False
+        if not self.takes_images:
+            return True
+        start = self.tokenizer.bos_token
+        return bool(start) and prompt.startswith(start)
+
+    def apply_template(self, text: str) -> str:
+        """The text as the model's template puts it in a chat; without a template as it is.
+
+        What looks like a special token in it becomes a space.
+        """
+        text = self.special_tokens.sub(" ", text)
         if not self.template:
             return text
-        content = (
-            [{"type": "image"}, {"type": "text", "text": text}] if self.sees else text
-        )  # one user message: Gemma 2 has no system role
-        quick = (
-            {"enable_thinking": False} if "enable_thinking" in str(self.template) else {}
-        )  # max_new_tokens are for the reply
-        return self.reader.apply_chat_template(
-            [{"role": "user", "content": content}],
+        content: str | list = text
+        if self.takes_images:
+            content = [{"type": "image"}, {"type": "text", "text": text}]
+        kwargs = {}
+        if "enable_thinking" in str(self.template):
+            kwargs["enable_thinking"] = False  # max_new_tokens are for the reply
+        return self.processor.apply_chat_template(
+            [{"role": "user", "content": content}],  # one message: Gemma 2 has no system role
             tokenize=False,
             add_generation_prompt=True,
-            **quick,
+            **kwargs,
         )
 
 
-def load(folder: Path, bits: int, run, device, sees: bool):
-    """The model on the device, read strictly, and the dtype of its weights: precision's, but
-    float32 for a Gemma in fp16, where it overflows. With bits the language model's matrices have as
-    many, by bitsandbytes."""
+def require_packages(settings) -> None:
+    """Raises UserError when a package that the settings need is not installed."""
+    section = settings.section
+    if settings.constrained:
+        need_xgrammar(f"{section}.constrained")
+    if settings.bits and not find_spec("bitsandbytes"):
+        raise UserError(
+            f"{section}.bits={settings.bits} needs the package bitsandbytes, which is not "
+            f"installed: pip install bitsandbytes accelerate, or set {section}.bits=0"
+        )
+
+
+def load(folder: Path, bits: int, run, device, takes_images: bool):
+    """(model on the device, dtype of its weights), read strictly.
+
+    The dtype is networks.device.precision's, but float32 for a Gemma in fp16, where it overflows.
+    bits: 4 or 8 quantizes the language model's matrices by bitsandbytes; 0 = as they are.
+    """
     import torch
     import transformers
 
-    auto = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
+    auto = transformers.AutoModelForCausalLM
+    if takes_images:
+        auto = transformers.AutoModelForImageTextToText
+
     dtype = precision(run, device) or torch.float32
-    if dtype == torch.float16 and load_auto(transformers.AutoConfig, folder).model_type.startswith(
-        "gemma"
-    ):
-        dtype = torch.float32
-    if not bits:
-        return read_model(auto, folder, dtype).to(device), dtype
-    few = transformers.BitsAndBytesConfig(
+    if dtype == torch.float16:
+        config = load_auto(transformers.AutoConfig, folder)
+        if config.model_type.startswith("gemma"):
+            dtype = torch.float32
+
+    if bits:
+        auto = quantized(auto, bits, dtype, device)
+        return read_model(auto, folder, dtype), dtype
+    model = read_model(auto, folder, dtype)
+    return model.to(device), dtype
+
+
+def quantized(auto, bits: int, dtype, device) -> SimpleNamespace:
+    """One of transformers' Auto classes that reads its models in 4 or 8 bits, onto the device."""
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
         load_in_4bit=bits == 4,
         load_in_8bit=bits == 8,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_compute_dtype=dtype,
-        llm_int8_skip_modules=WHOLE,
+        llm_int8_skip_modules=NOT_QUANTIZED,
     )
-    quantised = SimpleNamespace(
-        __name__=auto.__name__,
-        from_pretrained=lambda *args, **more: auto.from_pretrained(
-            *args, quantization_config=few, device_map={"": str(device)}, **more
-        ),
-    )
-    return read_model(quantised, folder, dtype), dtype
+
+    def from_pretrained(*args, **kwargs):
+        device_map = {"": str(device)}
+        return auto.from_pretrained(
+            *args, quantization_config=config, device_map=device_map, **kwargs
+        )
+
+    return SimpleNamespace(__name__=auto.__name__, from_pretrained=from_pretrained)
 
 
-def only_greedy(model, tokenizer, most: int) -> list[int]:
-    """Make the model give its most likely words, at most so many tokens, whatever its files say: no
-    temperature, and no penalty on repetition, which would be one on the units that the question
-    names. Gives the tokens that end a reply."""
+def special_tokens_pattern(tokenizer) -> re.Pattern:
+    """Matches the text of any special token, e.g. "<end_of_turn>"; nothing where there is none."""
+    tokens = tokenizer.added_tokens_decoder.values()
+    escaped = [re.escape(token.content) for token in tokens if token.special]
+    return re.compile("|".join(escaped) or r"(?!)")
+
+
+def make_greedy(model, tokenizer, max_new_tokens: int) -> list[int]:
+    """Make the model give its most likely tokens, whatever its files say: no temperature, and no
+    penalty on repetition, which would be one on the units that the question names.
+
+    Returns the ids of the tokens that end a reply.
+    """
     from transformers import GenerationConfig
 
-    own = model.generation_config
-    ends = own.eos_token_id if isinstance(own.eos_token_id, list) else [own.eos_token_id]
-    ends = sorted({token for token in (*ends, tokenizer.eos_token_id) if token is not None})
+    config = model.generation_config
+    ends = config.eos_token_id
+    if not isinstance(ends, list):
+        ends = [ends]
+    end_ids = {*ends, tokenizer.eos_token_id} - {None}
+    end_ids = sorted(end_ids)
+
     model.generation_config = GenerationConfig(
         do_sample=False,
-        max_new_tokens=most,
-        bos_token_id=own.bos_token_id,
-        eos_token_id=ends,
+        max_new_tokens=max_new_tokens,
+        bos_token_id=config.bos_token_id,
+        eos_token_id=end_ids,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return ends
+    return end_ids
 
 
-def are_numbers(_, scores):
-    """A logits processor that changes nothing. Raises ValueError where fp16 has overflowed: it
-    would pass for a word."""
+def check_finite(_, scores):
+    """A logits processor that changes nothing. Raises ValueError where fp16 has overflowed: a NaN
+    would pass for a token."""
     if scores.isnan().any():
         raise ValueError("the model's values are no numbers; set run.amp=fp32")
     return scores

@@ -1,225 +1,233 @@
-"""A language model loaded here: questions answered in batches that waste little, where no question
-harms another."""
+"""A language model loaded here: questions are answered in batches with little padding, and a
+question that fails does not harm the others."""
 
 import io
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from common.errors import UserError
 from common.log import log
-from images.decode import load_picture
+from images.decode import load_image
 from llm.generate import ChatModel
 from llm.messages import Question, Reply
-from networks.pretrained import said
+from networks.pretrained import one_line
 
-# questions that fail one after another: then a plain one is asked, to see whether it is the model
-STREAK = 8
-MEMORY = "out of memory"
+# questions that fail one after another; then a plain one is asked, to see whether the model works
+MAX_FAILED = 8
+OUT_OF_MEMORY = "out of memory"
+# what torch says in a plain RuntimeError
+MEMORY_ERRORS = ("not enough memory", "can't allocate memory", "ALLOC_FAILED")
 
 
 class LocalChat:
-    """ask(questions) gives their replies; about says, for the record, which model gives them.
+    """ask(questions) yields their replies; about says, for the record, which model gives them.
 
-    settings: section Vlm or Refine; run: config.run; device: torch.device; images: what a picture
-    must be; pictures: where they lie, None = none are shown. Raises UserError as ChatModel does.
+    settings: section Vlm or Refine; run: section Run; device: torch.device; images: section Images;
+    image_files: an ImageFiles, None = no images are shown. Raises UserError as ChatModel does.
     """
 
-    def __init__(self, settings, run, device, images, pictures):
-        self.settings, self.pictures, self.model = (
-            settings,
-            pictures,
-            ChatModel(settings, run, device, pictures is not None),
-        )
-        self.about, self.workers = self.model.about, run.workers or os.cpu_count()
-        self.batch, self.failures = settings.batch, 0
-        self.ahead = {}  # {name: future picture} of two batches
-        # images.size is that of a network's square; at less than this no JPEG may be decoded here
-        if pictures:
-            self.images = images.model_copy(update={"size": math.isqrt(settings.max_pixels) + 1})
+    def __init__(self, settings, run, device, images, image_files):
+        self.settings = settings
+        self.images = images
+        self.image_files = image_files
+        self.max_pixels = settings.max_pixels if image_files else 0
+        self.model = ChatModel(settings, run, device, image_files is not None)
+        self.about = self.model.about
+        self.workers = run.workers or os.cpu_count()
+        self.batch = settings.batch
+        self.failed = 0  # questions since the last reply
+        self.loading = {}  # {name: future image} of this batch and the next
 
-    def ask(self, questions, answered=frozenset()) -> Iterator[Reply]:
-        """The reply of each Question as its batch ends, those of large pictures first. Raises UserError when
-        the model answers nothing at all.
+    def ask(self, questions: Iterable[Question], answered=frozenset()) -> Iterator[Reply]:
+        """Yield the Reply of each Question as its batch ends, those of large images first.
 
-        What is replied to a question does not depend on the others, but for rounding; so rows that
-        are `answered` keep their place in a batch that others need, and are not replied to again.
+        A reply does not depend on the other questions, but for rounding; so rows that are in
+        `answered` keep their place in a batch that others need, and get no second reply. Raises
+        UserError when the model answers nothing at all.
         """
-        todo, pool = (
-            ordered(questions, self.pictures, self.settings.max_pixels if self.pictures else 0),
-            ThreadPoolExecutor(self.workers),
-        )
+        todo = in_order(questions, self.image_files, self.max_pixels)
+        pool = ThreadPoolExecutor(self.workers)
         try:
             while todo:
-                if all(question.row in answered for question in todo[: self.batch]):
-                    todo = todo[self.batch :]
-                    continue
-                batch, ahead = (
-                    todo[: self.batch],
-                    todo[: 2 * self.batch],
-                )  # the next one's pictures are read meanwhile
-                names = dict.fromkeys(question.image for question in ahead if self.pictures)
-                self.ahead = {
-                    name: self.ahead.get(name) or pool.submit(self.read, name) for name in names
-                }
-                bad = {
-                    question: found
-                    for question in batch
-                    if isinstance(found := self.picture(question), str)
-                }
-                replies = [
-                    Reply(question.row, "", f"picture: {reason}")
-                    for question, reason in bad.items()
-                ]
-                good = [question for question in batch if question not in bad]
-                yield from (
-                    reply for reply in (*replies, *self.answer(good)) if reply.row not in answered
-                )
+                batch = todo[: self.batch]
+                if not all(question.row in answered for question in batch):
+                    self.load_ahead(todo[: 2 * self.batch], pool)
+                    for reply in self.answer_batch(batch):
+                        if reply.row not in answered:
+                            yield reply
                 todo = todo[len(batch) :]
         finally:
             pool.shutdown(cancel_futures=True)
-            self.ahead = {}
+            self.loading = {}
 
-    def picture(self, question: Question):
-        """What `read` gives of the question's picture, None where the model is not shown any."""
-        return self.ahead[question.image].result() if self.pictures else None
+    def load_ahead(self, questions: list[Question], pool: ThreadPoolExecutor) -> None:
+        """Start to load the questions' images, and forget all others."""
+        if not self.image_files:
+            return
 
-    def read(self, name: str):
-        """The picture, uint8 tensor (3, h, w) of at most max_pixels, or why there is none.
+        loading = {}
+        for question in questions:
+            name = question.image
+            if name in self.loading:
+                loading[name] = self.loading[name]
+            elif name not in loading:
+                loading[name] = pool.submit(self.load, name)
+        self.loading = loading
 
-        A larger one gets sides that its patches fill, so that the model's own processor does not
-        resize it once more.
+    def answer_batch(self, batch: list[Question]) -> list[Reply]:
+        """The replies to a batch, first those to questions whose images cannot be read."""
+        replies, readable = [], []
+        for question in batch:
+            try:
+                self.image(question)
+                readable.append(question)
+            except ValueError as error:
+                replies.append(Reply(question.row, "", f"picture: {error}"))
+        replies += self.answer(readable)
+        return replies
+
+    def image(self, question: Question):
+        """The question's image as `load` gives it; None where the model is shown none."""
+        return self.loading[question.image].result() if self.image_files else None
+
+    def load(self, name: str):
+        """An image as a uint8 tensor (3, h, w) of at most max_pixels.
+
+        A larger one gets sides that the model's patches fill, so that the model's own processor
+        does not resize it once more. Raises ValueError with a reason where it cannot be read.
         """
         import torch
         from PIL import Image
 
-        try:
-            if not name:
-                raise ValueError("none")
-            picture, _ = load_picture(self.pictures.read(name), self.images)
-        except ValueError as error:
-            return str(error)
-        scale, step = (
-            math.sqrt(self.settings.max_pixels / (picture.width * picture.height)),
-            self.model.step,
-        )
+        if not name:
+            raise ValueError("none")
+
+        # images.size is a network's square; no JPEG may be decoded at less than max_pixels here
+        size = math.isqrt(self.max_pixels) + 1
+        data = self.image_files.read(name)
+        image, _ = load_image(data, self.images, size)
+
+        n_pixels = image.width * image.height
+        scale = math.sqrt(self.max_pixels / n_pixels)
         if scale < 1:
-            picture = picture.resize(
-                [max(step, int(side * scale) // step * step) for side in picture.size],
-                Image.Resampling.BICUBIC,
-            )
-        return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+            patch = self.model.patch
+            shape = [max(patch, int(side * scale) // patch * patch) for side in image.size]
+            image = image.resize(shape, Image.Resampling.BICUBIC)
+        pixels = np.array(image)
+        return torch.from_numpy(pixels).permute(2, 0, 1)
 
     def answer(self, batch: list[Question]) -> Iterator[Reply]:
-        """Replies to questions whose pictures are read. When memory ends the batch is halved, for
-        those after it too; when anything else goes wrong its questions are asked one by one, so
-        that only those fail that must."""
-        import torch
+        """Yield replies to questions whose images are loaded.
 
+        When memory ends the batch is halved, for those after it too. When anything else goes wrong
+        its questions are asked one by one, so that only those fail that must.
+        """
         if not batch:
             return
+        failure = ""
         try:
-            texts, failure = self.generate(batch), ""
+            texts = self.generate(batch)
         except UserError:
             raise
         except Exception as error:  # the model's own code may raise anything
-            failure = MEMORY if out_of_memory(error) else said(error)
+            failure = OUT_OF_MEMORY if is_out_of_memory(error) else one_line(error)
+        # the exception is gone here, and with it the memory that its frames held
         if not failure:
-            self.failures = 0
+            self.failed = 0
             yield from map(self.reply, batch, texts)
         elif len(batch) > 1:
-            if failure == MEMORY:
-                self.batch = len(batch) // 2
-                # the exception is gone here, and with it what its frames held
-                torch.cuda.empty_cache()
-                log(out_of_memory="yes", batch=self.batch)
-            while batch:
-                n = self.batch if failure == MEMORY else 1
-                yield from self.answer(batch[:n])
-                batch = batch[n:]
+            yield from self.answer_in_pieces(batch, failure == OUT_OF_MEMORY)
         else:
-            self.failures += 1
-            if self.failures == STREAK:
-                self.ask_plainly(failure)
+            self.failed += 1
+            if self.failed == MAX_FAILED:
+                self.require_an_answer(failure)
             yield Reply(batch[0].row, "", failure)
 
+    def answer_in_pieces(self, batch: list[Question], halve: bool) -> Iterator[Reply]:
+        """Yield replies to halves of a batch for which memory did not suffice; else one by one."""
+        import torch
+
+        if halve:
+            self.batch = len(batch) // 2
+            torch.cuda.empty_cache()
+            log(out_of_memory="yes", batch=self.batch)
+        while batch:
+            size = self.batch if halve else 1
+            yield from self.answer(batch[:size])
+            batch = batch[size:]
+
     def generate(self, batch: list[Question]) -> list[str]:
-        """The model's words on each question. Raises what the model raises."""
+        """The model's text for each question. Raises what the model raises."""
         return self.model.generate(
             [question.text for question in batch],
-            [self.picture(question) for question in batch],
+            [self.image(question) for question in batch],
             [question.pattern for question in batch],
         )
 
     def reply(self, question: Question, text: str) -> Reply:
-        """The text, where it is of the form that was asked for: one that ends at max_new_tokens may
-        not be."""
-        if (
-            self.settings.constrained
-            and question.pattern
-            and not re.fullmatch(question.pattern, text)
-        ):
-            return Reply(
-                question.row, "", f"not whole after max_new_tokens={self.settings.max_new_tokens}"
-            )
-        return Reply(question.row, text)
+        """The text as a reply; none where it is cut at max_new_tokens before it matches."""
+        if not self.settings.constrained or not question.pattern:
+            return Reply(question.row, text)
+        if re.fullmatch(question.pattern, text):
+            return Reply(question.row, text)
+        reason = f"not whole after max_new_tokens={self.settings.max_new_tokens}"
+        return Reply(question.row, "", reason)
 
-    def ask_plainly(self, failure: str) -> None:
-        """Raises UserError when a letter beside a small grey picture gets no answer either. Else the questions
-        that failed are to blame."""
+    def require_an_answer(self, failure: str) -> None:
+        """Raises UserError when a letter beside a small grey image gets no answer either. Else the
+        questions that failed are to blame."""
         import torch
 
+        grey = torch.full((3, 64, 64), 128, dtype=torch.uint8)
         try:
-            self.model.generate(["a"], [torch.full((3, 64, 64), 128, dtype=torch.uint8)], [""])
+            self.model.generate(["a"], [grey], [""])
         except Exception as error:
             raise UserError(
-                f"{self.settings.model} answers nothing: {STREAK} questions in a row "
-                f"failed, the last with {failure}; and a plain one "
-                f"with {said(error)}"
+                f"{self.settings.model} answers nothing: {MAX_FAILED} questions in a row "
+                f"failed, the last with {failure}; and a plain one with {one_line(error)}"
             ) from None
-        log(failed_in_a_row=STREAK, last=failure)
-        self.failures = 0
+        log(failed_in_a_row=MAX_FAILED, last=failure)
+        self.failed = 0
 
 
-def ordered(questions, pictures, most: int) -> list[Question]:
-    """Large pictures first, those of one picture together, then long texts first: a batch has
-    little padding, and memory ends at once or never. pictures: where they lie, None = none are
-    shown; most: pixels that are shown of one."""
+def in_order(questions: Iterable[Question], image_files, max_pixels: int) -> list[Question]:
+    """The questions of large images first, those of one image together, then long texts first: a
+    batch has little padding, and memory ends at once or never.
+
+    image_files: an ImageFiles, None = no images are shown; max_pixels: that are shown of an image.
+    """
+    areas: dict[str, int] = {}  # by image
+
+    def key(question: Question) -> tuple:
+        image = question.image if image_files else ""
+        if image not in areas:
+            areas[image] = min(max_pixels, area(image_files, image)) if image_files else 0
+        return -areas[image], image, -len(question.text), question.row
+
+    return sorted(questions, key=key)
+
+
+def area(image_files, name: str) -> int:
+    """Pixels of an image, from its file's header; 0 where it cannot be read."""
     from PIL import Image
 
-    def area(name: str) -> int:
-        try:
-            with Image.open(io.BytesIO(pictures.read(name))) as picture:
-                return min(most, picture.width * picture.height)
-        except Exception:  # what is wrong with it is said when it is read
-            return 0
-
-    questions = list(questions)
-    areas = (
-        {name: area(name) for name in {question.image for question in questions}}
-        if pictures
-        else {}
-    )
-    return sorted(
-        questions,
-        key=lambda q: (-areas.get(q.image, 0), q.image if pictures else "", -len(q.text), q.row),
-    )
+    try:
+        with Image.open(io.BytesIO(image_files.read(name))) as image:
+            return image.width * image.height
+    except Exception:  # whatever is wrong with it, `load` gives the reason
+        return 0
 
 
-def out_of_memory(error: Exception) -> bool:
-    """Whether memory ended, of the GPU or of this machine, of which torch says so in a plain
-    RuntimeError."""
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ended, of the GPU or of this machine."""
     import torch
 
-    return (
-        isinstance(error, (torch.OutOfMemoryError, MemoryError))
-        or isinstance(error, RuntimeError)
-        and any(
-            words in str(error)
-            for words in ("not enough memory", "can't allocate memory", "ALLOC_FAILED")
-        )
-    )
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    is_allocation = any(words in str(error) for words in MEMORY_ERRORS)
+    return isinstance(error, RuntimeError) and is_allocation

@@ -1,5 +1,8 @@
 """Questions to a language model and its replies, wherever the model is: loaded here, or behind an
-address."""
+endpoint.
+
+in: Question(7, "What is the item weight?", "a.jpg") → out: Reply(7, "500 gram")
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -11,37 +14,33 @@ from common.sections import Count, Positive, Section
 
 @dataclass(frozen=True)
 class Question:
-    row: int  # the caller's number for it; the reply has it too
+    row: int  # the caller's number for the question; the reply has the same
     text: str
-    image: str = ""  # the picture's name; "" = there is none
-    pattern: str = (
-        ""  # regular expression of the replies allowed, where decoding is constrained; "" = any
-    )
+    image: str = ""  # the image's name; "" = none
+    pattern: str = ""  # regular expression that a constrained reply must match; "" = any reply
 
 
 @dataclass(frozen=True)
 class Reply:
     row: int
     text: str
-    reason: str = ""  # why there is no reply; "" = there is
+    reason: str = ""  # why there is no reply; "" = there is one
     final: bool = True  # False = worth asking again later
 
 
 class Language(Section):
-    """A language model, here or behind an address, and how it is asked."""
+    """A language model, here or behind an endpoint, and how it is asked."""
 
-    model: str  # directory or hub name; with an endpoint, the name that the server knows it by
+    # directory or hub name; with an endpoint, the name that the server has for it
+    model: str
     max_new_tokens: Count = 24  # of a reply
     bits: Literal[0, 4, 8] = 0  # of its weights, by bitsandbytes; 0 = as they are
-    # only replies of the form "number unit" can be given (needs xgrammar; of a server, its own
-    # grammar)
+    # only replies of the form "number unit" (needs xgrammar; a server uses its own grammar)
     constrained: bool = False
-    # http://host:port/v1 of an OpenAI-compatible server: vLLM, SGLang, llama.cpp; "" = load the
-    # model here
+    # http://host:port/v1 of an OpenAI-compatible server: vLLM, SGLang, llama.cpp; "" = load it here
     endpoint: str = ""
-    key_variable: str = (
-        ""  # environment variable whose value the endpoint gets as its key; "" = none is sent
-    )
+    # environment variable that holds the endpoint's key; "" = no key is sent
+    key_variable: str = ""
     at_once: Count = 16  # questions that the endpoint has at a time
     timeout: Positive = 120.0  # seconds that the endpoint has for one answer
     retries: Annotated[int, Field(ge=0)] = 5  # of a question, after a broken connection, 429 or 5xx

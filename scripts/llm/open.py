@@ -1,14 +1,17 @@
-"""The chat model of a config section: local, or behind an address."""
+"""Opens the chat model of a config section: a local one, or one behind an endpoint."""
 
 
-def open_chat(settings, run, device, images, pictures):
-    """The model of config section `settings`: .ask(questions, answered) yields a Reply to each
-    whose row is not answered, in any order; .about is for the record. pictures:
-    images.locate.Pictures that questions name; None = the model is shown none."""
+def open_chat(settings, run, device, images, image_files):
+    """The chat model that the config section `settings` (Vlm or Refine) names.
+
+    Its `ask(questions, answered)` yields a Reply, in any order, to each Question whose row is not
+    in `answered`; its `about` goes into the record. image_files: an images.locate.ImageFiles that
+    has the questions' images; None = the model is shown no images.
+    """
     if settings.endpoint:
         from llm.endpoint import EndpointChat
 
-        return EndpointChat(settings, images, pictures)
+        return EndpointChat(settings, images, image_files)
     from llm.local import LocalChat
 
-    return LocalChat(settings, run, device, images, pictures)
+    return LocalChat(settings, run, device, images, image_files)

@@ -1,137 +1,211 @@
-"""A language model's replies to the rows of one part: written as they come, gone on with after a
-kill, none ever another row's."""
+"""A language model's replies to the rows of one part: written as they come, resumed after a kill.
+
+in: row "train:7", asked for its item weight → out: a line train:7,500 gram,,<hash of the question>
+"""
 
 import hashlib
 import json
 from contextlib import nullcontext
 from pathlib import PurePosixPath
 
+import numpy as np
+
 from common.errors import UserError
 from common.files import digest, read_record
 from common.ledger import Ledger
 from common.log import log, progress
-from common.stops import check_time_limit
 from common.tables import read_csv
-from images.locate import open_pictures
+from common.time_limit import check_time_limit
+from images.locate import open_image_files
 from images.names import is_link, link_name, size_of
-from llm.messages import Reply
+from llm.messages import Question, Reply
 from llm.open import open_chat
 from networks.device import use_device
 
 COLUMNS = ("id", "reply", "reason", "asked")
-ABOUT = ""  # the id of the ledger's row that says which model replies
+ABOUT = ""  # id of the ledger's row that says which model replies
 
 
 def write_replies(job, model, name: str, k: int) -> None:
-    """pred/<name>_<k>.csv: what the model replies to each row of part k, or the reason why it does
-    not, and a hash of what it was asked.
+    """Write pred/<name>_<k>.csv: for each row of part k the model's reply, or the reason why there
+    is none, and a hash of what it was asked.
 
-    A row that was asked the same before is not asked again, whatever else was made anew; what
-    failed is, once more at the end.
+    A row that was asked the same before is not asked again, whatever else was made anew. Rows that
+    fail are asked once more at the end.
     """
     member = f"{name}_{k}"
     target = job.paths.replies(member)
-    key, before = job.key(target, inputs=False), read_record(target) or {}
-    with (
-        job.writing(target) as (part, record),
-        Ledger(target.with_suffix(".growing"), COLUMNS, key) as ledger,
-    ):
+    key = job.key(target, inputs=False)
+    before = read_record(target) or {}
+    growing = target.with_suffix(".growing")
+    with job.writing(target) as (tmp, record), Ledger(growing, COLUMNS, key) as ledger:
         rows = job.rows
-        use = rows.answered_by(model.PER, k)
+        idx = rows.answered_by(model.PER, k)
         if before.get("key") == key:
-            old = read_csv(target, COLUMNS)[list(COLUMNS)].itertuples(index=False, name=None)
-            ledger.add(
-                [row for row in old if row[0] not in ledger.done]
-                + [(ABOUT, json.dumps(before["model"]), "", "")]
-            )
-        pictures = open_pictures(job)
-        known, questions = model.questions(job, k, rows, use)
-        asked = {question.row: hashed(question, pictures) for question in questions}
-        unanswered = ask(job, model, name, member, rows, questions, pictures, asked, ledger)
+            add_old_rows(ledger, target, before["model"])
+        image_files = open_image_files(job)
+        known, questions = model.questions(job, k, rows, idx)
+
+        asking = Asking(job, model, member, questions, image_files, ledger)
+        unanswered = asking.run()
         ledger.add([(rows.id[reply.row], reply.text, reply.reason, "") for reply in known])
-        ledger.finish(part, rows.id[use])
-        reasons = {i: ledger.done[rows.id[i]][2] for i in use if ledger.done[rows.id[i]][2]}
-        own = use[rows.fold[use] >= 0]
-        pred = rows.task.read_replies([ledger.done[i][1] for i in rows.id[own]], rows.question[own])
+        ledger.finish(tmp, rows.id[idx])
+
+        reasons = failure_reasons(rows, idx, ledger)
         record |= {
-            "version": digest(part)["sha256"],
+            "version": digest(tmp)["sha256"],
             "key": key,
-            "rows": len(use),
+            "rows": len(idx),
             "asked": len(questions),
             "failed": len(reasons),
             "unanswered": unanswered,
-            "score": rows.score(pred, own) if len(own) else None,
+            "score": training_score(rows, idx, ledger),
             "model": json.loads(ledger.done.get(ABOUT, (ABOUT, "null"))[1]),
-            "bad": {
-                rows.image[i]: size_of(pictures.folder, rows.image[i])
-                for i, reason in reasons.items()
-                if reason.startswith("picture: ") and rows.image[i] and not is_link(rows.image[i])
-            },
+            "bad": bad_image_sizes(rows, reasons, image_files.folder),
         }
     ledger.remove()
     log(
         member=member,
-        rows=len(use),
+        rows=len(idx),
         asked=len(questions),
         failed=len(reasons),
         score=record["score"],
     )
 
 
-def hashed(question, pictures) -> str:
-    """What a question is: its text, its picture's name and size, the replies allowed."""
+def add_old_rows(ledger: Ledger, target, model: dict) -> None:
+    """Add the rows of the csv of before that the ledger has not, and which model replied then."""
+    table = read_csv(target, COLUMNS)[list(COLUMNS)]
+    rows = table.itertuples(index=False, name=None)
+    new = [row for row in rows if row[0] not in ledger.done]
+    ledger.add([*new, (ABOUT, json.dumps(model), "", "")])
+
+
+def failure_reasons(rows, idx: np.ndarray, ledger: Ledger) -> dict[int, str]:
+    """{row number: why it has no reply} of the row numbers idx that have none."""
+    reasons = {}
+    for i in idx:
+        _, _, reason, _ = ledger.done[rows.id[i]]
+        if reason:
+            reasons[i] = reason
+
+    return reasons
+
+
+def training_score(rows, idx: np.ndarray, ledger: Ledger) -> float | None:
+    """The competition's score of the replies to training rows among idx; None where none is."""
+    is_train = rows.fold[idx] >= 0
+    if not is_train.any():
+        return None
+
+    train_idx = idx[is_train]
+    replies = []
+    for row_id in rows.id[train_idx]:
+        _, reply, _, _ = ledger.done[row_id]
+        replies.append(reply)
+    pred = rows.task.read_replies(replies, rows.question[train_idx])
+    return rows.score(pred, train_idx)
+
+
+def bad_image_sizes(rows, reasons: dict[int, str], folder) -> dict[str, int | None]:
+    """{name: bytes} of image files that could not be read: one of another size may be mended."""
+    sizes = {}
+    for i, reason in reasons.items():
+        name = rows.image[i]
+        is_bad = reason.startswith("picture: ")
+        if is_bad and name and not is_link(name):
+            sizes[name] = size_of(folder, name)
+    return sizes
+
+
+def question_hash(question: Question, image_files) -> str:
+    """12 hex digits of a question's text, the pattern of its replies, its image's name and size."""
+    content = [question.text, question.pattern]
     name = question.image
-    picture = (
-        [link_name(name) if is_link(name) else PurePosixPath(name).name, pictures.size(name)]
-        if name
-        else []
-    )
-    return hashlib.sha256(
-        json.dumps([question.text, question.pattern, *picture]).encode()
-    ).hexdigest()[:12]
+    if name:
+        file_name = link_name(name) if is_link(name) else PurePosixPath(name).name
+        content += [file_name, image_files.size(name)]
+    text = json.dumps(content)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def ask(job, model, name: str, member: str, rows, questions, pictures, asked: dict, ledger) -> int:
-    """Ask what has no answer yet, then each that failed once more, alone. Gives how many an
-    endpoint may yet answer.
+class Asking:
+    """Asks a member's questions that have no reply yet; each reply goes to the ledger at once.
 
-    Stop, with the answers kept, while there are such, unless run.leave_failed.
+    model: its module, e.g. models.vlm; member: e.g. "vlm_0".
     """
-    answered = {row_id: hash for row_id, _, reason, hash in ledger.rows() if not reason}
-    waiting = {q.row: q for q in questions if answered.get(rows.id[q.row]) != asked[q.row]}
-    log(member=member, to_ask=len(waiting), answered_before=len(questions) - len(waiting))
-    if not waiting:
-        return 0
-    settings, run, failed = getattr(job.config, name), job.config.run, {}
-    with use_device(run) if not settings.endpoint else nullcontext() as device:
-        chat = open_chat(
-            settings, run, device, job.config.images, pictures if model.NEEDS_IMAGE else None
-        )
-        ledger.add([(ABOUT, json.dumps(chat.about), "", "")])
-        bar = progress(
-            what=member, total=len(questions), done=len(questions) - len(waiting), unit="row"
-        )
 
-        def take(reply: Reply) -> None:
-            ledger.add([(rows.id[reply.row], reply.text, reply.reason, asked[reply.row])])
-            if reply.reason:
-                failed[reply.row] = reply
-            else:
-                del waiting[reply.row]
-                bar.update()
-            check_time_limit(run)
+    def __init__(self, job, model, member: str, questions: list[Question], image_files, ledger):
+        self.job, self.member, self.ledger = job, member, ledger
+        self.settings = getattr(job.config, member.rpartition("_")[0])
+        self.image_files = image_files if model.NEEDS_IMAGE else None
+        self.questions = questions
+        self.hashes: dict[int, str] = {}  # these three by row number
+        self.waiting: dict[int, Question] = {}  # those without a reply
+        self.failed: dict[int, Reply] = {}  # a row's last failure
 
-        for reply in chat.ask(questions, {question.row for question in questions} - waiting.keys()):
-            take(reply)
-        for question in list(waiting.values()):
+        answered = {row_id: hash for row_id, _, reason, hash in ledger.rows() if not reason}
+        for question in questions:
+            row = question.row
+            self.hashes[row] = question_hash(question, image_files)
+            if answered.get(self.row_id(row)) != self.hashes[row]:
+                self.waiting[row] = question
+
+    def row_id(self, row: int) -> str:
+        return self.job.rows.id[row]
+
+    def run(self) -> int:
+        """Ask, and ask what failed once more, one at a time. Returns how many questions an endpoint
+        may yet answer.
+
+        Raises UserError, with the replies kept, where there are such, unless run.leave_failed.
+        """
+        n_answered = len(self.questions) - len(self.waiting)
+        log(member=self.member, to_ask=len(self.waiting), answered_before=n_answered)
+        if not self.waiting:
+            return 0
+
+        run = self.job.config.run
+        with nullcontext() if self.settings.endpoint else use_device(run) as device:
+            chat = open_chat(self.settings, run, device, self.job.config.images, self.image_files)
+            self.ledger.add([(ABOUT, json.dumps(chat.about), "", "")])
+            self.ask_all(chat, n_answered)
+
+        unanswered = [self.failed[row] for row in self.waiting if not self.failed[row].final]
+        if unanswered and not run.leave_failed:
+            first = unanswered[0]
+            raise UserError(
+                f"{len(unanswered)} of {len(self.questions)} rows of {self.member} failed, e.g. "
+                f"{self.row_id(first.row)}: {first.reason}; the same command asks these again, and "
+                "no others; run.leave_failed=true goes on without them"
+            )
+        return len(unanswered)
+
+    def ask_all(self, chat, n_answered: int) -> None:
+        """Ask all that wait, then each that failed alone. Raises UserError at the time limit."""
+        self.bar = progress(
+            what=self.member,
+            total=len(self.questions),
+            done=n_answered,
+            unit="row",
+        )
+        # a local model keeps the batches of a run without stops, so it sees answered questions too
+        answered = {question.row for question in self.questions} - self.waiting.keys()
+        for reply in chat.ask(self.questions, answered):
+            self.take(reply)
+
+        for question in list(self.waiting.values()):
             for reply in chat.ask([question]):
-                take(reply)
-    left = [failed[row] for row in waiting if not failed[row].final]
-    if left and not run.leave_failed:
-        raise UserError(
-            f"{len(left)} of {len(questions)} rows of {member} failed, e.g. "
-            f"{rows.id[left[0].row]}: {left[0].reason}; "
-            "the same command asks these again, and no others; run.leave_failed=true "
-            "goes on without them"
-        )
-    return len(left)
+                self.take(reply)
+
+    def take(self, reply: Reply) -> None:
+        """Add a reply, or a failure, to the ledger. Raises UserError at the time limit."""
+        row = reply.row
+        cells = (self.row_id(row), reply.text, reply.reason, self.hashes[row])
+        self.ledger.add([cells])
+        if reply.reason:
+            self.failed[row] = reply
+        else:
+            del self.waiting[row]
+            self.bar.update()
+        check_time_limit(self.job.config.run)

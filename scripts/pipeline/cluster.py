@@ -40,6 +40,7 @@ def connect(address: str, jobs: int) -> None:
             "include_dashboard": False,
             "object_store_memory": OBJECT_STORE,
         }
+
     try:
         require_listener(address)
         ray.init(address or "local", logging_level="ERROR", **local)
@@ -71,12 +72,14 @@ def require_shared_folders() -> None:
 
     nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
     look = ray.remote(num_cpus=0)(missing_paths)
+
     with tokens_in_folders() as tokens:
         paths = [ROOT / "scripts/run_ray.py", folder("input"), *tokens]
         tasks = []
         for node in nodes:
             on_node = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             tasks.append(look.options(scheduling_strategy=on_node).remote(paths))
+
         for node, missing in zip(nodes, ray.get(tasks), strict=True):
             if missing:
                 path = tokens.get(missing[0], missing[0])
@@ -94,10 +97,12 @@ def tokens_in_folders() -> Iterator[dict[Path, Path]]:
     name = f".seen-{os.getpid()}-{time.time_ns()}"
     folders = [folder("working"), folder("submissions")]
     tokens = {path / name: path for path in folders}
+
     try:
         for token in tokens:
             token.parent.mkdir(parents=True, exist_ok=True)
             token.touch()
+
         yield tokens
     finally:
         for token in tokens:

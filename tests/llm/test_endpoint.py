@@ -20,10 +20,12 @@ from PIL import Image
 
 from chat_server import reply
 from common.errors import UserError
-from common.sections import Images
 from conftest import ROOT, wait_until
-from images.locate import Pictures
-from llm.endpoint import EndpointChat, Failure, load_address
+from images.locate import ImageFiles
+from images.settings import Images
+from llm.client import CallError
+from llm.data_url import load_data_url
+from llm.endpoint import EndpointChat
 from llm.messages import Question, Reply
 from models.refine import Settings as Refine
 from models.vlm import Settings as Vlm
@@ -132,7 +134,7 @@ def test_pictures_are_sent_once_read_and_a_bad_one_harms_no_other(tmp_path):
     (tmp_path / "b.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:300])
     names, pictures = (
         ["a.jpg", "a.jpg", "b.jpg", "b.jpg", "c.png", "missing.jpg", ""],
-        Pictures(tmp_path, tmp_path / "downloads"),
+        ImageFiles(tmp_path, tmp_path / "downloads"),
     )
     with serving() as address:
         replies = by_row(
@@ -146,7 +148,7 @@ def test_pictures_are_sent_once_read_and_a_bad_one_harms_no_other(tmp_path):
     assert all(
         r.text == "" and r.reason.startswith("picture: broken") and r.final for r in replies[2:4]
     )
-    png = base64.b64decode(load_address(pictures, "c.png", Images(), 10**6)[0].partition(",")[2])
+    png = base64.b64decode(load_data_url(pictures, "c.png", Images(), 10**6)[0].partition(",")[2])
     assert replies[4:] == [
         Reply(4, reply(TEXTS[4], png)),
         Reply(5, "", "picture: missing"),
@@ -155,7 +157,7 @@ def test_pictures_are_sent_once_read_and_a_bad_one_harms_no_other(tmp_path):
 
 
 def test_one_picture_asked_much_is_read_once_for_its_neighbours(tmp_path, monkeypatch):
-    read, pictures = [], Pictures(tmp_path, tmp_path / "downloads")
+    read, pictures = [], ImageFiles(tmp_path, tmp_path / "downloads")
     own = pictures.read
     monkeypatch.setattr(pictures, "read", lambda name: read.append(name) or own(name))
     photo(tmp_path / "a.jpg")
@@ -168,7 +170,7 @@ def test_one_picture_asked_much_is_read_once_for_its_neighbours(tmp_path, monkey
 
 def test_a_picture_is_its_own_bytes_or_upright_and_no_larger_than_allowed(tmp_path):
     def load(name, most):
-        address, reason = load_address(Pictures(tmp_path, tmp_path), name, Images(), most)
+        address, reason = load_data_url(ImageFiles(tmp_path, tmp_path), name, Images(), most)
         head, _, data = address.partition(",")
         assert not reason and head == "data:image/jpeg;base64"
         data = base64.b64decode(data, validate=True)
@@ -221,7 +223,7 @@ def test_where_all_are_refused_none_is_told_so_unless_a_plain_question_is_answer
             UserError,
             match=r"20 calls in a row, the last: 400 this server takes no a\)\. Is it well\?",
         ):
-            told += chat(address, Pictures(tmp_path, tmp_path), at_once=2).ask(
+            told += chat(address, ImageFiles(tmp_path, tmp_path), at_once=2).ask(
                 Question(i, text, "a.jpg") for i, text in enumerate(TEXTS)
             )
         assert not told and stats(address)["calls"] <= 23
@@ -240,9 +242,9 @@ def test_waits_grow_by_themselves_or_are_the_servers_up_to_a_minute(monkeypatch)
 
     for wait, bounds in ((None, [0.5, 1, 2, 4, 8]), (0.05, [0.05] * 5), (10.0**6, [60 / 1.5] * 5)):
         monkeypatch.setattr(
-            asked, "call", lambda *_: (_ for _ in ()).throw(Failure("429 later", 429, wait))
+            asked.client, "call", lambda *_: (_ for _ in ()).throw(CallError("429 later", 429, wait))
         )
-        assert asked.put(Question(3, "a"), "", SimpleNamespace(wait=waits.append)) == Reply(
+        assert asked.ask_one(Question(3, "a"), "", SimpleNamespace(wait=waits.append)) == Reply(
             3, "", "429 later", final=False
         )
         assert len(waits) == 5 and all(
@@ -258,7 +260,7 @@ def test_waits_grow_by_themselves_or_are_the_servers_up_to_a_minute(monkeypatch)
 def test_calls_that_go_wrong_take_no_connection_away(monkeypatch):
     with serving("--fail", 0.5) as address:
         asked = chat(address, at_once=1, retries=20)
-        monkeypatch.setattr(asked, "chance", SimpleNamespace(uniform=lambda *_: 0))  # no waiting
+        monkeypatch.setattr(asked, "random", SimpleNamespace(uniform=lambda *_: 0))  # no waiting
         assert by_row(asked.ask(questions(16))) == answers(16)  # hangs where one is taken away
         assert {"drop", "truncated", "huge"} <= stats(address).keys()
 
@@ -422,9 +424,9 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background shells have it ignored
 from llm.messages import Question
 from llm.endpoint import EndpointChat
-from common.sections import Images
+from images.settings import Images
 from models.refine import Settings as Refine
-from common.stops import run
+from pipeline.stops import run
 def main():
     chat = EndpointChat(Refine(endpoint=sys.argv[1], model="made-up"), Images(), None)
     print("asking", flush=True)
@@ -451,7 +453,7 @@ def test_ctrl_c_waits_for_no_answer():
 
 
 def test_a_mistake_of_ours_in_a_thread_is_raised(monkeypatch):
-    monkeypatch.setattr("llm.endpoint.request", lambda *_: 1 / 0)
+    monkeypatch.setattr("llm.endpoint.request_body", lambda *_: 1 / 0)
     with serving() as address, pytest.raises(ZeroDivisionError):
         list(chat(address).ask(questions(5)))
 

@@ -12,8 +12,9 @@ from PIL import Image
 
 import tiny
 from common.errors import UserError
-from common.sections import Images, Run
-from images.locate import Pictures
+from common.sections import Run
+from images.locate import ImageFiles
+from images.settings import Images
 from llm import local as chat_local
 from llm.messages import Question, Reply
 from llm.open import open_chat
@@ -65,7 +66,7 @@ def pictures(tmp_path_factory):
     for i, (height, width) in enumerate([(60, 90), (56, 56), (40, 120), (84, 84), (100, 30)]):
         coarse = Image.fromarray(rng.integers(0, 256, (4, 4, 3), np.uint8))
         coarse.resize((width, height), Image.Resampling.BICUBIC).save(top / f"{i}.png")
-    return Pictures(top, top / "downloads")
+    return ImageFiles(top, top / "downloads")
 
 
 @pytest.fixture
@@ -183,21 +184,21 @@ def test_a_reply_is_what_transformers_says_by_itself(chat, place, pictures, fami
 
 def test_pictures_are_read_once_and_kept_no_longer_than_needed(chat, place, questions, monkeypatch):
     talk, read, kept = chat(place("qwen_vl"), batch=2), [], []
-    own = talk.read
-    monkeypatch.setattr(talk, "read", lambda name: read.append(name) or own(name))
+    own = talk.load
+    monkeypatch.setattr(talk, "load", lambda name: read.append(name) or own(name))
     for _ in talk.ask(questions):
-        kept.append(len(talk.ahead))
+        kept.append(len(talk.loading))
     assert (
-        sorted(read) == sorted({q.image for q in questions}) and max(kept) <= 4 and talk.ahead == {}
+        sorted(read) == sorted({q.image for q in questions}) and max(kept) <= 4 and talk.loading == {}
     )
 
 
 def test_large_pictures_come_first_and_those_of_one_together(questions, pictures):
-    order = [q.row for q in chat_local.ordered(questions, pictures, 28 * 28 * 16)]
+    order = [q.row for q in chat_local.in_order(questions, pictures, 28 * 28 * 16)]
     seen = [questions[row].image for row in order]
     assert list(dict.fromkeys(seen)) == ["3.png", "0.png", "2.png", "1.png", "4.png"]
     alike = [
-        q.image for q in chat_local.ordered(questions, pictures, 2000)
+        q.image for q in chat_local.in_order(questions, pictures, 2000)
     ]  # all are as large as is shown
     assert sum(a != b for a, b in pairwise(seen)) == sum(a != b for a, b in pairwise(alike)) == 4
     same = [q for q in map(questions.__getitem__, order) if q.image == "0.png"]
@@ -215,8 +216,8 @@ def test_a_larger_picture_is_made_smaller_to_whole_patches(chat, place, pictures
         Image.fromarray(rng.integers(0, 256, size[::-1] + (3,), np.uint8)).save(
             pictures.folder / name
         )
-        assert tuple(talk.read(name).shape) == wanted
-    inputs = talk.model.reader.image_processor(images=[talk.read("b.jpg")], return_tensors="pt")
+        assert tuple(talk.load(name).shape) == wanted
+    inputs = talk.model.processor.image_processor(images=[talk.load("b.jpg")], return_tensors="pt")
     assert inputs["image_grid_thw"].tolist() == [[1, 4, 4]]
 
 

@@ -153,11 +153,11 @@ def test_a_bad_picture_is_a_row_with_its_reason_and_is_asked_again_when_it_is_me
 
 
 def test_a_question_is_known_by_its_words_and_the_file_it_shows(tmp_path):
-    from images.locate import Pictures
+    from images.locate import ImageFiles
     from images.names import link_name
     from llm.messages import Question
 
-    link, pictures = "https://x.test/a.jpg", Pictures(tmp_path, tmp_path / "downloads")
+    link, pictures = "https://x.test/a.jpg", ImageFiles(tmp_path, tmp_path / "downloads")
 
     def write(name, data):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -170,7 +170,7 @@ def test_a_question_is_known_by_its_words_and_the_file_it_shows(tmp_path):
             Question(0, "b"),
             *(Question(0, "a", name) for name in ("i/0.jpg", "i/1.jpg", link)),
         ]
-        return [replies.hashed(question, pictures) for question in asked]
+        return [replies.question_hash(question, pictures) for question in asked]
 
     for name in ("i/0.jpg", "i/1.jpg", f"downloads/{link_name(link)}"):
         write(name, b"0")
@@ -178,7 +178,7 @@ def test_a_question_is_known_by_its_words_and_the_file_it_shows(tmp_path):
     assert (
         len(set(first)) == 6
         and hashes() == first
-        and replies.hashed(Question(9, "a", "i/0.jpg"), pictures) == first[3]
+        and replies.question_hash(Question(9, "a", "i/0.jpg"), pictures) == first[3]
     )
     write("i/1.jpg", b"larger")
     assert [a == b for a, b in zip(hashes(), first, strict=True)] == [True] * 4 + [False, True]
@@ -253,9 +253,9 @@ def test_rows_that_were_left_are_asked_when_they_may_be_again(shelf, script):
         "bad"
     ] == {}
     from config import load
-    from pipeline import graph
+    from pipeline import graph, staleness
 
-    why = graph.stale(
+    why = staleness.stale(
         load("entity", SETTINGS), graph.steps(load("entity", SETTINGS), Paths("entity"))
     )
     assert why[Paths("entity").replies("vlm_1")] == "has 1 questions without an answer"

@@ -116,21 +116,28 @@ def quiet():
 def to_page_svg(svg: str) -> str:
     """matplotlib's SVG as an element of an HTML page: the page's colours, ids that no other
     figure has, a size that fits its place."""
-    root = ElementTree.fromstring(clean(svg))  # without comments
     prefix = "f" + hashlib.sha256(svg.encode()).hexdigest()[:8]
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if local_name(child.tag) in ("metadata", "style"):
-                parent.remove(child)
+    root = ElementTree.fromstring(clean(svg))  # without comments
+    remove(root, ("metadata", "style"))
     for element in root.iter():
         restyle(element, prefix)
+
     width, height = root.get("viewBox").split()[2:]
-    shown = min(float(width), 900)
+    least = min(float(width), 900)
+    most = 1.35 * float(width)
     root.attrib = {
         "viewBox": f"0 0 {width} {height}",
-        "style": f"min-width: {shown:.0f}px; max-width: {1.35 * float(width):.0f}px",
+        "style": f"min-width: {least:.0f}px; max-width: {most:.0f}px",
     }
     return ElementTree.tostring(root, encoding="unicode").strip()
+
+
+def remove(root, tags: tuple[str, ...]) -> None:
+    """Take the elements of these tags out of a tree."""
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if local_name(child.tag) in tags:
+                parent.remove(child)
 
 
 def local_name(name: str) -> str:
@@ -144,14 +151,18 @@ def restyle(element, prefix: str) -> None:
     element.tag = local_name(element.tag)
     if not (element.text or "").strip():
         element.text = None
+
     element.tail = "\n"
     attributes = {}
     for name, value in element.attrib.items():
         attributes[local_name(name)] = restyle_value(value, prefix)
+
     if "id" in attributes:
         attributes["id"] = prefix + attributes["id"]
+
     if element.tag == "g":
         attributes.pop("id", None)
+
     element.attrib = attributes
 
 
@@ -159,9 +170,13 @@ def restyle_value(value: str, prefix: str) -> str:
     """An attribute's value; references #x and url(#x) to ids get the prefix."""
     for placeholder, colour in CSS_COLOURS.items():
         value = value.replace(placeholder, colour)
+
+    # references to ids
     value = re.sub(r"^#|(?<=url\()#", f"#{prefix}", value)
+    # two decimals of a coordinate
     value = re.sub(r"(\d\.\d\d)\d+", r"\1", value)
-    return " ".join(value.split())  # a path comes in many lines
+    # a path comes in many lines
+    return " ".join(value.split())
 
 
 def short_label(text, most: int = LABEL) -> str:

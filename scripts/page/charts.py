@@ -39,22 +39,26 @@ def bars(
     {name: value}: dashed lines. colours (n,): indices of PALETTE.
     """
     values = np.asarray(values, float)
-    y = np.arange(len(values))
+    n = len(values)
+    y = np.arange(n)
     known = np.isfinite(values)
-    colour_ids = [0] * len(values) if colours is None else colours
-    with drawing(width, 0.65 + 0.25 * max(len(values), 1)) as canvas:
+    colour_ids = [0] * n if colours is None else colours
+    fills = [PALETTE[i % 8] for i in colour_ids]
+
+    with drawing(width, height=0.65 + 0.25 * max(n, 1)) as canvas:
         ax = canvas.ax
-        fills = [PALETTE[i % 8] for i in colour_ids]
         ax.barh(y, np.where(known, values, 0), 0.66, color=fills)
         if spans is not None:
             low, high = np.asarray(spans, float).T
             ax.hlines(y[known], low[known], high[known], color=INK, linewidth=1.2)
+
         write_values(ax, values, form)
         draw_references(ax, reference or {})
         ax.set_yticks(y, [short_label(label) for label in labels])
         ax.tick_params(axis="y", length=0)
-        ax.set(ylim=(len(values) - 0.4, -0.6), xlabel=xlabel)
+        ax.set(ylim=(n - 0.4, -0.6), xlabel=xlabel)
         ax.grid(axis="y", visible=False)
+
     return canvas.svg
 
 
@@ -62,15 +66,27 @@ def write_values(ax, values: np.ndarray, form: str) -> None:
     """The values in a column at the right of bars, where no line crosses them."""
     for y, value in enumerate(values):
         text = form.format(value) if np.isfinite(value) else MISSING
-        transform = ax.get_yaxis_transform()
-        ax.text(1.02, y, text, transform=transform, va="center", fontsize=9)
+        ax.text(
+            1.02,
+            y,
+            text,
+            transform=ax.get_yaxis_transform(),
+            va="center",
+            fontsize=9,
+        )
 
 
 def draw_references(ax, reference: dict) -> None:
     """Dashed vertical lines {name: value} with a legend above the axes."""
     for i, (name, value) in enumerate(reference.items()):
-        dashes = DASHES[1 + i % 3]
-        ax.axvline(value, color=MUTED, linestyle=dashes, linewidth=1.2, label=short_label(name))
+        ax.axvline(
+            value,
+            color=MUTED,
+            linestyle=DASHES[1 + i % 3],
+            linewidth=1.2,
+            label=short_label(name),
+        )
+
     if reference:
         ax.legend(**ABOVE_AXES, handlelength=1.8)
 
@@ -94,10 +110,13 @@ def lines(
         if diagonal:
             ends = ax.get_xlim()
             ax.plot(ends, ends, color=MUTED, linestyle=DASHES[2], linewidth=1, zorder=1)
+
         if log:
             make_logarithmic(ax)
+
         ax.set(xlabel=xlabel, ylabel=ylabel)
         draw_legend(ax)
+
     return canvas.svg
 
 
@@ -153,30 +172,39 @@ def histogram(
     for name, values in series.items():
         values = np.asarray(values, float)
         drawn[name] = values[np.isfinite(values) & (not log or values > 0)]
+
     all_values = np.concatenate([*drawn.values(), []])
     with drawing(**size) as canvas:
         ax = canvas.ax
         if len(all_values):
             draw_histogram(ax, drawn, bin_edges(all_values, bins, log))
+
         if log:
             ax.set_xscale("log")
             use_plain_ticks(ax.xaxis)
+
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.grid(axis="x", visible=False)
         draw_legend(ax)
+
     return canvas.svg
 
 
 def bin_edges(values: np.ndarray, bins: int, log: bool):
     """Edges of equal width, or equal ratio; of few whole numbers one bin each."""
-    low, high = values.min(), values.max()
+    low = values.min()
+    high = values.max()
     if high <= low:
         return [low - 0.5, low + 0.5]
+
     if log:
+        # the last edge lies a little above the largest value
         return np.geomspace(low, high * 1.0001, bins)
+
     is_whole = np.array_equal(values, values.round())
     if is_whole and high - low < bins:
         return np.arange(low - 0.5, high + 1)
+
     return np.linspace(low, high, bins)
 
 
@@ -205,21 +233,30 @@ def heat(
     matrix = np.asarray(matrix, float)
     if shade is None:
         shade = matrix / max(np.nanmax(matrix, initial=0), 1e-12)
+
     shade = np.nan_to_num(np.asarray(shade, float)).clip(0, 1)
     row_labels = [short_label(name, SHORT) for name in rows]
     column_labels = [short_label(name, SHORT) for name in columns]
+    n_rows, n_columns = matrix.shape
     layout = heat_layout(row_labels, column_labels)
+
     with drawing(layout.width, layout.height) as canvas:
         ax = canvas.ax
         draw_tints(ax, shade)
         if layout.cell >= NARROW:
             write_cells(ax, matrix, form)
-        r, c = matrix.shape
-        ax.set_xticks(range(c), column_labels, rotation=90)
-        ax.set_yticks(range(r), row_labels)
-        ax.set(xlim=(-0.5, c - 0.5), ylim=(r - 0.5, -0.5), xlabel=xlabel, ylabel=ylabel)
+
+        ax.set_xticks(range(n_columns), column_labels, rotation=90)
+        ax.set_yticks(range(n_rows), row_labels)
+        ax.set(
+            xlim=(-0.5, n_columns - 0.5),
+            ylim=(n_rows - 0.5, -0.5),
+            xlabel=xlabel,
+            ylabel=ylabel,
+        )
         ax.tick_params(length=0)
         ax.grid(visible=False)
+
     return canvas.svg
 
 
@@ -233,12 +270,18 @@ class HeatLayout:
 
 
 def heat_layout(row_labels: list[str], column_labels: list[str]) -> HeatLayout:
-    """Cells as wide as the page allows, beside and above their labels."""
-    left = label_room(row_labels) + 0.5
+    """Cells as wide as the page allows, beside and below their labels."""
+    n_rows = len(row_labels)
     n_columns = len(column_labels)
-    cell = float(np.clip((WIDTH - left) / max(n_columns, 1), 0.2, 0.5))
-    height = 0.5 + label_room(column_labels) + 0.24 * len(row_labels)
-    return HeatLayout(cell, left + cell * n_columns, height)
+    left = label_room(row_labels) + 0.5
+    cell = (WIDTH - left) / max(n_columns, 1)
+    cell = float(np.clip(cell, 0.2, 0.5))
+
+    return HeatLayout(
+        cell,
+        width=left + cell * n_columns,
+        height=0.5 + label_room(column_labels) + 0.24 * n_rows,
+    )
 
 
 def label_room(labels: list[str]) -> float:
@@ -251,9 +294,15 @@ def draw_tints(ax, shade: np.ndarray) -> None:
     from matplotlib.patches import Rectangle
 
     for i, j in np.argwhere(shade > 0.004):
-        alpha = round(0.06 + 0.44 * float(shade[i, j]), 3)
-        corner = (j - 0.5, i - 0.5)
-        ax.add_patch(Rectangle(corner, 1, 1, facecolor=PALETTE[0], alpha=alpha, linewidth=0))
+        rectangle = Rectangle(
+            (j - 0.5, i - 0.5),
+            width=1,
+            height=1,
+            facecolor=PALETTE[0],
+            alpha=round(0.06 + 0.44 * float(shade[i, j]), 3),
+            linewidth=0,
+        )
+        ax.add_patch(rectangle)
 
 
 def write_cells(ax, matrix: np.ndarray, form: str) -> None:
@@ -280,22 +329,28 @@ def scatter(
     known = np.isfinite(x) & np.isfinite(y)
     if log:
         known &= (x > 0) & (y > 0)
+
     x, y = x[known], y[known]
     dashed = {"color": INK, "linestyle": DASHES[1], "linewidth": 1}
     with drawing(**({"height": 3.6} | size)) as canvas:
         ax = canvas.ax
         if log:
             make_logarithmic(ax)
+
         if len(x) <= MOST_POINTS:
             ax.plot(x, y, "o", markersize=3.2, alpha=0.55, color=PALETTE[0], markeredgewidth=0)
         else:
             draw_density(ax, x, y, log)
+
         if diagonal and len(x):
             ends = [min(x.min(), y.min()), max(x.max(), y.max())]
             ax.plot(ends, ends, **dashed)
+
         if level is not None:
             ax.axhline(level, **dashed)
+
         ax.set(xlabel=xlabel, ylabel=ylabel)
+
     return canvas.svg
 
 
@@ -305,25 +360,40 @@ def draw_density(ax, x, y, log: bool, bins: int = 48) -> None:
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
-    x_edges, y_edges = square_edges(x, bins, log), square_edges(y, bins, log)
+    x_edges = square_edges(x, bins, log)
+    y_edges = square_edges(y, bins, log)
     count = np.histogram2d(x, y, [x_edges, y_edges])[0]
     tint = np.ceil(5 * np.log1p(count) / np.log1p(count.max()))
+
     for step in range(1, 6):
         squares = []
         for i, j in np.argwhere(tint == step):
             squares.append(square(x_edges[i : i + 2], y_edges[j : j + 2]))
-        if squares:
-            path = Path.make_compound_path(*squares)
-            alpha = 0.15 + 0.17 * step
-            ax.add_patch(PathPatch(path, facecolor=PALETTE[0], alpha=alpha, linewidth=0))
-    ax.set(xlim=(x_edges[0], x_edges[-1]), ylim=(y_edges[0], y_edges[-1]))
+
+        if not squares:
+            continue
+
+        patch = PathPatch(
+            Path.make_compound_path(*squares),
+            facecolor=PALETTE[0],
+            alpha=0.15 + 0.17 * step,
+            linewidth=0,
+        )
+        ax.add_patch(patch)
+
+    ax.set(
+        xlim=(x_edges[0], x_edges[-1]),
+        ylim=(y_edges[0], y_edges[-1]),
+    )
 
 
 def square_edges(values: np.ndarray, bins: int, log: bool) -> np.ndarray:
     """(bins + 1,) edges, the last a little above the largest value."""
-    low, high = values.min(), values.max()
+    low = values.min()
+    high = values.max()
     if log:
         return np.geomspace(low, high * 1.0001, bins + 1)
+
     return np.linspace(low, high + 1e-9, bins + 1)
 
 
@@ -333,5 +403,11 @@ def square(x_ends, y_ends):
 
     left, right = x_ends
     bottom, top = y_ends
-    corners = [(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]
+    corners = [
+        (left, bottom),
+        (right, bottom),
+        (right, top),
+        (left, top),
+        (left, bottom),
+    ]
     return Path(corners, closed=True)

@@ -22,6 +22,7 @@ def shorten(text: str, most: int) -> str:
     text = " ".join(text[: 20 * most].split())
     if len(text) <= most:
         return text
+
     return text[: most - 1].rstrip() + "…"
 
 
@@ -29,6 +30,7 @@ def list_names(names: list[str], most: int = 4) -> str:
     """ "a, b, c, d and 7 more"."""
     rest = len(names) - most
     shown = ", ".join(names[:most])
+
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
@@ -46,6 +48,7 @@ def is_missing(value) -> bool:
     """Whether a cell is None, NaN, NaT or NA."""
     if value is None or value is pd.NaT or value is pd.NA:
         return True
+
     return is_number(value) and math.isnan(value)
 
 
@@ -54,24 +57,38 @@ def count_decimals(numbers: list[float]) -> int:
     largest = max(map(abs, numbers), default=0)
     if largest <= 1:
         return MOST_DIGITS
-    return max(MOST_DIGITS - len(f"{largest:.0f}"), 0)
+
+    whole_digits = len(f"{largest:.0f}")
+    return max(MOST_DIGITS - whole_digits, 0)
 
 
 def format_cell(value, decimals: int) -> str:
     """A table's cell: thousands by commas, fractions with `decimals`, – where it is missing."""
     if is_missing(value):
         return MISSING
+
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
+
     if isinstance(value, (int, np.integer)):
         return f"{value:,}"
+
     return f"{value:,.{decimals}f}" if is_number(value) else str(value)
+
+
+def format_number(value: float) -> str:
+    """A number that stands alone, e.g. "1,234", "2" or "0.1235": four significant digits."""
+    if float(value).is_integer():
+        return f"{int(value):,}"
+
+    return f"{value:.4g}" if abs(value) < 1e3 else f"{value:,.0f}"
 
 
 def format_score(value: float) -> str:
     """A score with four digits, e.g. "0.8040" or "38.38"."""
     if not np.isfinite(value):
         return "none"
+
     return f"{value:.4f}" if abs(value) < 2 else f"{value:.2f}"
 
 
@@ -79,4 +96,5 @@ def format_interval(ends: tuple[float, float]) -> str:
     """ "0.7934 to 0.8120"; "" where there is no interval."""
     if not np.isfinite(ends).all():
         return ""
+
     return f"{format_score(ends[0])} to {format_score(ends[1])}"

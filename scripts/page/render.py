@@ -54,6 +54,7 @@ def render(title: str, lead: list, sections: list[Section], foot: str = "") -> s
     }
     template = environment.from_string(Path(__file__).with_name("page.html").read_text())
     filled = [section for section in sections if section.blocks]
+
     return template.render(title=title, lead=lead, sections=filled, foot=foot, long=LONG)
 
 
@@ -73,24 +74,31 @@ def labelled_svg(figure: Figure):
     from markupsafe import Markup, escape
 
     label = escape(clean(figure.alt))
+
     return Markup(figure.svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))
 
 
 def grid(table: Table) -> Grid:
     """The table's cells as texts."""
     frame = table.frame
+    heads = []
     columns = []
     for j, name in enumerate(frame.columns):
-        columns.append(column_cells(frame.iloc[:, j], table.best.get(name, "")))
-    heads = []
-    for name, column in zip(frame.columns, columns, strict=True):
-        heads.append((name, any(cell.is_number for cell in column)))
+        best = table.best.get(name, "")
+        cells = column_cells(frame.iloc[:, j], best)
+        columns.append(cells)
+        heads.append((name, any(cell.is_number for cell in cells)))
 
     has_heads = not isinstance(frame.index, pd.RangeIndex)
     rows = []
     for i, head in enumerate(frame.index):
-        rows.append((head if has_heads else None, [column[i] for column in columns]))
-    corner = (frame.index.name or "") if has_heads else None
+        cells = [column[i] for column in columns]
+        rows.append((head if has_heads else None, cells))
+
+    corner = None
+    if has_heads:
+        corner = frame.index.name or ""
+
     return Grid(corner, heads, rows)
 
 
@@ -99,12 +107,18 @@ def column_cells(column: pd.Series, best: str) -> list[Cell]:
     values = list(column)
     numbers = [float(value) for value in values if is_number(value) and math.isfinite(value)]
     decimals = count_decimals(numbers)
-    numeric = bool(numbers) and all(value is None or is_number(value) for value in values)
+    has_texts = not all(value is None or is_number(value) for value in values)
     best_number = None
     if best and numbers:
         best_number = max(numbers) if best == "max" else min(numbers)
+
     cells = []
     for value in values:
-        is_best = is_number(value) and float(value) == best_number
-        cells.append(Cell(format_cell(value, decimals), numeric, is_best))
+        cell = Cell(
+            format_cell(value, decimals),
+            is_number=bool(numbers) and not has_texts,
+            is_best=is_number(value) and float(value) == best_number,
+        )
+        cells.append(cell)
+
     return cells

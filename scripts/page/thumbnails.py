@@ -39,13 +39,17 @@ class Thumbnails:
         """Two thumbnails side by side; None where either image cannot be read."""
         from PIL import Image
 
-        one, other = self.load(left), self.load(right)
+        one = self.load(left)
+        other = self.load(right)
         if one is None or other is None:
             return None
-        size = (one.width + GAP + other.width, max(one.height, other.height))
-        both = Image.new("RGB", size, "white")
+
+        height = max(one.height, other.height)
+        start = one.width + GAP
+        both = Image.new("RGB", (start + other.width, height), "white")
         both.paste(one, (0, 0))
-        both.paste(other, (one.width + GAP, 0))
+        both.paste(other, (start, 0))
+
         return to_jpeg(both)
 
     def load(self, name: str):
@@ -55,8 +59,10 @@ class Thumbnails:
             image = self.load_file(name) if row is None else self.load_cached(row)
         except (UserError, ValueError, OSError):  # UserError: not where images.csv says
             return None
+
         if image is not None:
             image.thumbnail((SIDE, SIDE))
+
         return image
 
     def load_cached(self, row: int):
@@ -64,22 +70,26 @@ class Thumbnails:
         from PIL import Image
 
         square = Image.fromarray(self.cache.read(row))
-        width, height = self.cache.table.loc[row, ["width", "height"]].astype(int)
-        if self.job.config.images.fit == "pad" or not width * height:
+        sides = self.cache.table.loc[row, ["width", "height"]].astype(int)
+        longer = sides.max()
+        if self.job.config.images.fit == "pad" or not sides.min():
             return square
-        scale = SIDE / max(width, height)
-        return square.resize((max(1, round(scale * width)), max(1, round(scale * height))))
+
+        size = [max(1, round(SIDE * side / longer)) for side in sides]
+        return square.resize(size)
 
     def load_file(self, name: str):
         """An image from its file; None where the row names none or the data folder is missing."""
         if not name or not self.has_folder:
             return None
+
         try:
             self.files = self.files or open_image_files(self.job)
             data = self.files.read(name)
         except UserError:  # no data folder, or a broken archive in it: so it is for all
             self.has_folder = False
             return None
+
         return load_image(data, self.job.config.images, SIDE)[0]
 
 

@@ -36,7 +36,8 @@ def load_section(name: str, title: str, view) -> Section:
     try:
         if name != "pictures":
             return import_module(f"report.{name}").section(view)
-        figures = load_part(view.job.config.task, "figures")
+
+        figures = load_part(view.config.task, "figures")
         blocks = figures.figures(view) if figures and view.rows else []
         return Section(title, name, blocks)
     except Exception as error:
@@ -48,11 +49,13 @@ def broken_note(title: str, error: Exception) -> Note:
     traceback = error.__traceback__
     while traceback.tb_next:
         traceback = traceback.tb_next
+
     file = Path(traceback.tb_frame.f_code.co_filename).name
     text = (
         f"“{title}” could not be made: {type(error).__name__}: {error} "
         f"({file}, line {traceback.tb_lineno})"
     )
+
     return Note(text, "warning")
 
 
@@ -63,6 +66,7 @@ def lead_blocks(view) -> list:
         headline = import_module("report.headline").headline(view)
     except Exception as error:
         headline = [broken_note("The score", error)]
+
     return [
         *headline,
         *submission_note(view),
@@ -74,33 +78,44 @@ def lead_blocks(view) -> list:
 
 def submission_note(view) -> list[Note]:
     """Which file to submit; [] before there is one that is as today's config says."""
-    file = view.job.paths.submission
+    file = view.paths.submission
     if not file.exists() or file in view.stale:
         return []
+
     return [Note(f"To submit: {file}, checked by the organisers' rules as it was written.")]
 
 
 def links_to_joined(view) -> list[Links]:
     """Links to the reports of the categories that this one joins."""
     pages = {}
-    for category in view.job.config.concat:
+    for category in view.config.concat:
         if Paths(category).report.exists():
             pages[category] = f"../{category}/report.html"
-    return [Links("The categories that it joins:", pages)] if pages else []
+
+    if not pages:
+        return []
+
+    return [Links("The categories that it joins:", pages)]
 
 
 def stop_notes(view) -> list[Note]:
     """The steps that failed and why, as pipeline.stops left it, until their files are made."""
     notes = []
     for target, step in view.steps.items():
-        stop = read_stop(step.command) if target in view.stale else {}
+        if target not in view.stale:
+            continue
+
+        stop = read_stop(step.command)
         if stop:
-            notes.append(Note(stop_text(stop, view.job), "warning"))
+            text = stop_text(stop, view.job)
+            notes.append(Note(text, "warning"))
+
     n_others = len(notes) - NAMED_STOPS
-    if n_others > 0:
-        others = Note(f"And {n_others} more steps that stopped.", "warning")
-        notes = [*notes[:NAMED_STOPS], others]
-    return notes
+    if n_others <= 0:
+        return notes
+
+    others = Note(f"And {n_others} more steps that stopped.", "warning")
+    return [*notes[:NAMED_STOPS], others]
 
 
 def stop_text(stop: dict, job) -> str:
@@ -108,8 +123,11 @@ def stop_text(stop: dict, job) -> str:
     command = stop["command"]
     when = stop["when"].replace("T", " ")[:16]
     if stop["code"] == AGAIN:
-        again = job.command("make all")
-        return f"Stopped at its time limit in {command} ({when} UTC). To go on from there: {again}"
+        return (
+            f"Stopped at its time limit in {command} ({when} UTC). "
+            f"To go on from there: {job.command('make all')}"
+        )
+
     return f"{command} failed ({when} UTC, exit code {stop['code']}): {stop['message']}"
 
 
@@ -132,6 +150,7 @@ def write(job) -> None:
         view = load_view(job)
         if view.stale:
             record["inputs"] = {}
+
         sections = [load_section(name, title, view) for name, title in SECTIONS.items()]
         now = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
         foot = f"{category}, {job.config.task}. Made {now} by 10_report."
@@ -142,12 +161,15 @@ def write(job) -> None:
 def write_once(job, noticed: float) -> None:
     """Write the page unless one was begun since `noticed` (Unix time): when a server dies all of
     make -j20 fails at once, and two pages do."""
-    job.paths.dir.mkdir(parents=True, exist_ok=True)
-    with open(job.paths.dir / ".report.lock", "w") as lock:
+    folder = job.paths.dir
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".report.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         record = read_record(job.paths.report) or {}
-        if record.get("looked", 0) < noticed:
-            write(job)
+        if record.get("looked", 0) >= noticed:
+            return
+
+        write(job)
 
 
 def write_after_stop(job, code: int, target: Path) -> None:
@@ -155,9 +177,11 @@ def write_after_stop(job, code: int, target: Path) -> None:
     failure is what matters."""
     if code == INTERRUPTED:
         return
+
     try:
         if code > INTERRUPTED:
             note_signal(job, code, target)
+
         write_once(job, noticed=time.time())
         print(f"what is there so far, and what failed: {job.paths.report}", file=sys.stderr)
     except Exception as error:

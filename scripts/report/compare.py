@@ -11,7 +11,7 @@ from page.charts import bar_figure
 from page.formats import MISSING
 from report.making import format_setting
 from report.runs import Run, read_run
-from report.stages import Stage, gain_over
+from report.stages import Gain, Stage, gain_over
 
 EQUAL = 1e-12  # scores that differ by less are equal
 
@@ -22,34 +22,40 @@ def compare(first: str, second: str) -> tuple[list, list[Section]]:
     first, second: categories, or folders as working/c2. Raises UserError where they cannot be
     compared.
     """
-    a, b = read_run(first, "A"), read_run(second, "B")
+    a = read_run(first, "A")
+    b = read_run(second, "B")
     if a.task != b.task:
         raise UserError(
             f"{first} is a task of kind {a.task}, {second} of kind {b.task}: "
             "their scores cannot be compared"
         )
+
+    lead = [*verdict(a, b), runs_table(a, b)]
     sections = [
         Section("What changed", "changed", changes(a, b)),
         Section("Scores", "scores", score_blocks(a, b)),
     ]
-    return [*verdict(a, b), runs_table(a, b)], sections
+    return lead, sections
 
 
 def runs_table(a: Run, b: Run) -> Table:
-    frame = pd.DataFrame(
-        {
-            "run": ["A", "B"],
-            "folder": [str(run.dir) for run in (a, b)],
-            "merged": [str(run.merged.get("created", MISSING))[:19] for run in (a, b)],
+    lines = []
+    for run in (a, b):
+        line = {
+            "run": run.label,
+            "folder": str(run.dir),
+            "merged": str(run.merged.get("created", MISSING))[:19],
         }
-    )
-    return Table("The runs", frame)
+        lines.append(line)
+
+    return Table("The runs", pd.DataFrame(lines))
 
 
 def common_rows(a: Run, b: Run) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers (m,) in A and in B of the labelled rows that both have, in A's order."""
     row_in_b = pd.Index(b.rows.id).get_indexer(a.rows.id)
     is_common = (row_in_b >= 0) & a.labelled & b.labelled[row_in_b]
+
     return np.flatnonzero(is_common), row_in_b[is_common]
 
 
@@ -67,25 +73,35 @@ def verdict(a: Run, b: Run) -> list[Note]:
             "difference between them is tested."
         )
         return [Note(text, "warning")]
+
     task = a.rows.task
     weights = bootstrap.draw_replicates(a.rows.group[a_idx])
     stage_a = Stage("A", a.score(a_idx), a.replicates(a_idx, weights))
     stage_b = Stage("B", b.score(b_idx), b.replicates(b_idx, weights))
     gain = gain_over(stage_b, stage_a, task.MODE)
-    # + 0.0 makes 0 of -0
-    value, low, high = gain.value + 0.0, gain.low + 0.0, gain.high + 0.0
-    conclusion = "that may be chance"
-    if low > 0:
-        conclusion = "B is better"
-    elif high < 0:
-        conclusion = "A is better"
     text = (
         f"On the {len(a_idx):,} labelled rows that both have, out-of-fold {task.SCORE.upper()} is "
-        f"{stage_a.score:.4f} in A and {stage_b.score:.4f} in B: B gains {value:+.4f} (95 % "
-        f"interval {low:+.4f} to {high:+.4f}, the same {bootstrap.REPLICATES} draws of rows for "
-        f"both): {conclusion}."
+        f"{stage_a.score:.4f} in A and {stage_b.score:.4f} in B: "
+        f"B gains {signed(gain.value)} (95 % interval {signed(gain.low)} to {signed(gain.high)}, "
+        f"the same {bootstrap.REPLICATES} draws of rows for both): {conclusion(gain)}."
     )
     return [Note(text), *difference_notes(a, b, a_idx, b_idx)]
+
+
+def signed(value: float) -> str:
+    """ "+0.0123"; of -0.0 "+0.0000"."""
+    return f"{value + 0.0:+.4f}"
+
+
+def conclusion(gain: Gain) -> str:
+    """What a gain of B over A and its interval say."""
+    if gain.low > 0:
+        return "B is better"
+
+    if gain.high < 0:
+        return "A is better"
+
+    return "that may be chance"
 
 
 def difference_notes(a: Run, b: Run, a_idx: np.ndarray, b_idx: np.ndarray) -> list[Note]:
@@ -95,15 +111,20 @@ def difference_notes(a: Run, b: Run, a_idx: np.ndarray, b_idx: np.ndarray) -> li
         n_others = run.labelled.sum() - len(a_idx)
         if n_others > 0:
             differences.append(f"{n_others:,} labelled rows are in {run.label} alone")
+
     if not has_same_folds(a, b, a_idx, b_idx):
         differences.append(
             "the folds are others, so scores per fold are of other rows, and part of a difference "
             "is that of the draw"
         )
-    if not np.array_equal(a.rows.target[a_idx], b.rows.target[b_idx]):
+
+    same_targets = np.array_equal(a.rows.target[a_idx], b.rows.target[b_idx])
+    if not same_targets:
         differences.append("labels or classes are others, each run is scored by its own")
+
     if not differences:
         return []
+
     return [Note(f"Not all is alike: {'; '.join(differences)}.", "warning")]
 
 
@@ -122,13 +143,22 @@ def changes(a: Run, b: Run) -> list:
 
 def changed(what: str, source: str, a_values: dict, b_values: dict) -> Table | Note:
     """The keys whose values differ, with both values."""
-    rows = []
+    lines = []
     for key in {**a_values, **b_values}:
-        if a_values.get(key) != b_values.get(key):
-            rows.append((key, format_value(a_values, key), format_value(b_values, key)))
-    if not rows:
+        if a_values.get(key) == b_values.get(key):
+            continue
+
+        line = {
+            "what": key,
+            "A": format_value(a_values, key),
+            "B": format_value(b_values, key),
+        }
+        lines.append(line)
+
+    if not lines:
         return Note(f"{what}: no difference.")
-    return Table(f"{what}{source}", pd.DataFrame(rows, columns=["what", "A", "B"]))
+
+    return Table(f"{what}{source}", pd.DataFrame(lines))
 
 
 def format_value(values: dict, key: str) -> str:
@@ -140,21 +170,38 @@ def score_blocks(a: Run, b: Run) -> list:
     task = a.rows.task
     name = task.SCORE.upper()
     better = "higher" if task.MODE == "max" else "lower"
-    a_outputs, b_outputs = a.output_scores(), b.output_scores()
-    outputs = pair_up(a_outputs, b_outputs)
-    models = pair_up(a.merged.get("at_test_size", {}), b.merged.get("at_test_size", {}))
-    blocks = [
+    key = "at_test_size"
+    models = pair_up(a.merged.get(key, {}), b.merged.get(key, {}))
+    seconds = {"seconds of work, all files": (a.seconds, b.seconds)}
+
+    return [
         *side_by_side(f"{name}, {better} is better", total_scores(a, b), task.MODE),
         *side_by_side(f"{name} of each model, at the test's number of rows", models, task.MODE),
         *model_notes(a, b),
+        *output_blocks(a, b),
+        *side_by_side("Time", seconds),
     ]
-    if len(outputs) > 1:
-        gains = {output: second - first for output, (first, second) in outputs.items()}
-        caption = f"{name} of B less that of A, output by output."
-        blocks += side_by_side(f"{name} of each output", outputs, task.MODE)
-        blocks.append(bar_figure(caption, gains, "{:+.4f}", xlabel=f"{name}, B less A"))
-    seconds = {"seconds of work, all files": (a.seconds, b.seconds)}
-    return [*blocks, *side_by_side("Time", seconds)]
+
+
+def output_blocks(a: Run, b: Run) -> list:
+    """The scores of each output as a table, their differences as bars; [] of a single output."""
+    task = a.rows.task
+    outputs = pair_up(a.output_scores(), b.output_scores())
+    if len(outputs) < 2:
+        return []
+
+    name = task.SCORE.upper()
+    gains = {}
+    for output, (first, second) in outputs.items():
+        gains[output] = second - first
+
+    figure = bar_figure(
+        f"{name} of B less that of A, output by output.",
+        gains,
+        "{:+.4f}",
+        xlabel=f"{name}, B less A",
+    )
+    return [*side_by_side(f"{name} of each output", outputs, task.MODE), figure]
 
 
 def pair_up(a_values: dict, b_values: dict) -> dict[str, tuple]:
@@ -164,42 +211,70 @@ def pair_up(a_values: dict, b_values: dict) -> dict[str, tuple]:
 
 def total_scores(a: Run, b: Run) -> dict[str, tuple]:
     """{what: (of A, of B)}: the score as submitted, of the test's number of rows, of each fold."""
-    scores = {"out-of-fold, as submitted": (a.score(a.labelled), b.score(b.labelled))}
+    scores = {
+        "out-of-fold, as submitted": (a.score(a.labelled), b.score(b.labelled)),
+    }
     key = "score_at_test_size"
     if key in a.submission and key in b.submission:
-        scores["expected on the test rows"] = (a.submission[key], b.submission[key])
+        pair = (a.submission[key], b.submission[key])
+        scores["expected on the test rows"] = pair
+
     a_idx, b_idx = common_rows(a, b)
-    if has_same_folds(a, b, a_idx, b_idx):
-        fold = a.rows.fold[a_idx]
-        for k in np.unique(fold):
-            in_fold = fold == k
-            pair = (a.score(a_idx[in_fold]), b.score(b_idx[in_fold]))
-            scores[f"fold {k}, rows that both have"] = pair
+    if not has_same_folds(a, b, a_idx, b_idx):
+        return scores
+
+    fold = a.rows.fold[a_idx]
+    for k in np.unique(fold):
+        in_fold = fold == k
+        pair = (a.score(a_idx[in_fold]), b.score(b_idx[in_fold]))
+        scores[f"fold {k}, rows that both have"] = pair
+
     return scores
 
 
 def model_notes(a: Run, b: Run) -> list[Note]:
     """Which models only one run has; [] where both have the same."""
-    a_models, b_models = list(a.merged.get("scores", {})), list(b.merged.get("scores", {}))
     texts = []
-    for label, models, others in (("A", a_models, b_models), ("B", b_models, a_models)):
-        names = [model for model in models if model not in others]
+    for run, other in ((a, b), (b, a)):
+        names = models_missing_in(run, other)
         if names:
-            texts.append(f"{', '.join(names)} in {label} alone")
-    return [Note(f"Models: {'; '.join(texts)}.")] if texts else []
+            texts.append(f"{', '.join(names)} in {run.label} alone")
+
+    if not texts:
+        return []
+
+    return [Note(f"Models: {'; '.join(texts)}.")]
+
+
+def models_missing_in(run: Run, other: Run) -> list[str]:
+    """The models of a run that the other has not."""
+    others = other.merged.get("scores", {})
+    return [model for model in run.merged.get("scores", {}) if model not in others]
 
 
 def side_by_side(caption: str, pairs: dict[str, tuple], mode: str = "") -> list[Table]:
     """A table of {what: (of A, of B)} with the differences; with mode "max" or "min" also which is
     better. [] without pairs."""
-    if not pairs:
-        return []
-    frame = pd.DataFrame(list(pairs.values()), columns=["A", "B"])
-    frame.insert(0, "", list(pairs))
-    frame["B less A"] = frame["B"] - frame["A"]
-    if mode:
-        gain = frame["B less A"] if mode == "max" else -frame["B less A"]
-        is_better = gain > EQUAL
-        is_worse = gain < -EQUAL
-        frame["better"] = np.select([is_better, is_worse], ["B", "A"], "")
-    return [Table(caption, frame)]
+    lines = []
+    for what, (first, second) in pairs.items():
+        line = {
+            "": what,
+            "A": first,
+            "B": second,
+            "B less A": second - first,
+        }
+        if mode:
+            line["better"] = better_run(second - first, mode)
+
+        lines.append(line)
+
+    return [Table(caption, pd.DataFrame(lines))] if lines else []
+
+
+def better_run(difference: float, mode: str) -> str:
+    """ "A" or "B" by B less A; "" where they are equal."""
+    gain = difference if mode == "max" else -difference
+    if gain > EQUAL:
+        return "B"
+
+    return "A" if gain < -EQUAL else ""

@@ -2,7 +2,6 @@
 went. All of it from the records."""
 
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,25 +19,29 @@ MOST_COLUMNS = 15  # that trees split by are shown
 def section(view) -> Section:
     """Learning curves, importance and time."""
     blocks = []
-    if not view.job.config.concat:
-        for model, by_fold in training_records(view.job, view.records).items():
+    if not view.config.concat:
+        for model, by_fold in training_records(view).items():
             blocks += learning_curves(model, by_fold, view.rows)
             blocks += tree_importance(model, by_fold)
             blocks += second_level(model, by_fold, view.rows)
+
         blocks += time_figure(view)
+
     return Section("Training", "training", blocks)
 
 
-def training_records(job, records: dict[Path, dict]) -> dict[str, dict[int, dict]]:
+def training_records(view) -> dict[str, dict[int, dict]]:
     """{model: {fold: record of its training}}; of models that nothing trains, of their
     predictions."""
     by_model: dict[str, dict[int, dict]] = defaultdict(dict)
-    for member in graph.members(job.config):
-        model, k = split_member(member)
-        files = (job.paths.model(member), pred_file(job.paths, member))
-        found = [records[file] for file in files if file in records]
-        if found:
-            by_model[model][k] = found[0]
+    for member in graph.members(view.config):
+        trained = view.paths.model(member)
+        predicted = pred_file(view.paths, member)
+        record = view.records.get(trained) or view.records.get(predicted)
+        if record:
+            model, k = split_member(member)
+            by_model[model][k] = record
+
     return by_model
 
 
@@ -48,17 +51,21 @@ def learning_curves(model: str, by_fold: dict[int, dict], rows) -> list[Figure]:
     history = {k: record["history"] for k, record in by_fold.items() if record.get("history")}
     if not history:
         return []
+
     loss = {}
     score = {}
     for k, entries in history.items():
         epochs = [entry["epoch"] for entry in entries]
-        loss[f"fold {k}"] = (epochs, [entry["loss"] for entry in entries])
-        values = [mean_score(entry) for entry in entries]
-        if np.isfinite(values).any():
-            score[f"fold {k}"] = (epochs, values)
+        losses = [entry["loss"] for entry in entries]
+        scores = [mean_score(entry) for entry in entries]
+        loss[f"fold {k}"] = (epochs, losses)
+        if np.isfinite(scores).any():
+            score[f"fold {k}"] = (epochs, scores)
+
     what = "; no row is kept back to pick an epoch"
     if score:
         what = ", above; its score on the rows that pick the epoch, below"
+
     figure = Figure(
         f"{model}: training loss by epoch{what}.",
         draw_learning(loss, score, rows.task.SCORE.upper() if rows else "score"),
@@ -71,35 +78,44 @@ def mean_score(entry: dict) -> float:
     """An epoch's score, of heads the mean over attributes; nan where there is none."""
     scores = entry.get("hm", [entry.get("score")])
     values = np.array([np.nan if score is None else score for score in scores], float)
+
     return float(np.nanmean(values)) if np.isfinite(values).any() else np.nan
 
 
 def draw_learning(loss: dict, score: dict, score_name: str) -> str:
     """The losses {fold: (epochs, values)}, and where there are scores these below."""
-    n_axes = 2 if score else 1
-    with drawing(height=4.6 if score else 2.6, rows=n_axes, sharex=True) as canvas:
-        draw_lines(canvas.ax, loss)
-        canvas.ax.set(ylabel="loss", ylim=(0, None))
-        draw_legend(canvas.ax)
+    size = {"height": 4.6, "rows": 2} if score else {"height": 2.6}
+    with drawing(**size, sharex=True) as canvas:
+        top = canvas.axes[0, 0]
+        draw_lines(top, loss)
+        top.set(ylabel="loss", ylim=(0, None))
+        draw_legend(top)
+
         bottom = canvas.axes[-1, 0]
         if score:
             draw_lines(bottom, score)
             bottom.set(ylabel=f"{score_name} on the validation rows")
+
         bottom.set(xlabel="epoch")
-        bottom.xaxis.get_major_locator().set_params(integer=True)
+        locator = bottom.xaxis.get_major_locator()
+        locator.set_params(integer=True)
+
     return canvas.svg
 
 
 def describe_learning(loss: dict, score: dict, mode: str) -> str:
     """First and last loss and the best score of each fold."""
+    argbest = np.nanargmin if mode == "min" else np.nanargmax
     texts = []
-    for fold, (_, losses) in loss.items():
+    for fold, (epochs, losses) in loss.items():
         text = f"{fold}: loss {losses[0]:.4g} to {losses[-1]:.4g}"
         if fold in score:
-            epochs, scores = score[fold]
-            best = int(np.nanargmin(scores) if mode == "min" else np.nanargmax(scores))
+            _, scores = score[fold]
+            best = int(argbest(scores))
             text += f", best score {scores[best]:.4g} in epoch {epochs[best]}"
+
         texts.append(text)
+
     return "; ".join(texts)
 
 
@@ -108,8 +124,13 @@ def attribute_curves(model: str, history: dict[int, list]) -> list[Figure]:
     entries = [entry for epochs in history.values() for entry in epochs]
     if not all("hm" in entry for entry in entries):
         return []
+
+    # of as many epochs as every fold has
     n_epochs = min(len(epochs) for epochs in history.values())
-    per_fold = [[entry["hm"] for entry in epochs[:n_epochs]] for epochs in history.values()]
+    per_fold = []
+    for epochs in history.values():
+        per_fold.append([entry["hm"] for entry in epochs[:n_epochs]])
+
     hm = np.array(per_fold, float)  # (folds, epochs, attributes)
     mean = np.nanmean(hm, axis=0) if np.isfinite(hm).any() else hm[0]
     series = {}
@@ -117,11 +138,13 @@ def attribute_curves(model: str, history: dict[int, list]) -> list[Figure]:
     for a, curve in enumerate(mean.T, start=1):
         series[f"attribute {a}"] = (range(1, n_epochs + 1), curve)
         texts.append(f"attribute {a}: {curve[0]:.3f} to {curve[-1]:.3f}")
+
     caption = (
         f"{model}: HM of each attribute on the validation rows, mean of the folds. Each head keeps "
         "its own best epoch."
     )
-    return [Figure(caption, lines(series, "epoch", "HM", height=3.2), "; ".join(texts))]
+    svg = lines(series, "epoch", "HM", height=3.2)
+    return [Figure(caption, svg, "; ".join(texts))]
 
 
 def tree_importance(model: str, by_fold: dict[int, dict]) -> list[Figure]:
@@ -131,19 +154,27 @@ def tree_importance(model: str, by_fold: dict[int, dict]) -> list[Figure]:
     table = pd.DataFrame(gains).fillna(0)  # a line per column, a column per fold
     if table.empty:
         return []
-    mean = table.mean(axis=1).sort_values(ascending=False, kind="stable")
-    top, rest = mean[:MOST_COLUMNS], mean[MOST_COLUMNS:]
+
+    mean = table.mean(axis=1)
+    mean = mean.sort_values(ascending=False, kind="stable")
+    top = mean[:MOST_COLUMNS]
+    rest = mean[MOST_COLUMNS:]
     caption = (
         f"{model}: what its trees split by, as share of the gain; mean of {len(gains)} folds, with "
         "the least and the most of them."
     )
     if len(rest):
         caption += f" The other {len(rest)} columns have {rest.sum():.3f} together."
+
     shown = table.loc[top.index]
-    spans = np.c_[shown.min(axis=1), shown.max(axis=1)]
-    return [
-        bar_figure(caption, top.to_dict(), "{:.3f}", spans=spans, xlabel="share of gain"),
-    ]
+    figure = bar_figure(
+        caption,
+        top.to_dict(),
+        "{:.3f}",
+        spans=np.c_[shown.min(axis=1), shown.max(axis=1)],
+        xlabel="share of gain",
+    )
+    return [figure]
 
 
 def second_level(model: str, by_fold: dict[int, dict], rows) -> list[Figure]:
@@ -153,15 +184,19 @@ def second_level(model: str, by_fold: dict[int, dict], rows) -> list[Figure]:
     scores = record.get("scores")
     if not isinstance(scores, dict):
         return []
+
     if not all(isinstance(score, float) for score in scores.values()):
         return []
-    order = sorted(scores, key=scores.get, reverse=rows.task.MODE == "max")
+
     name = rows.task.SCORE.upper()
+    is_high_best = rows.task.MODE == "max"
+    order = sorted(scores, key=scores.get, reverse=is_high_best)
     caption = (
         f"{model}: out-of-fold {name} of each column that it reads and of each way to put them "
         "together, the best first."
     )
-    figures = [bar_figure(caption, {column: scores[column] for column in order}, xlabel=name)]
+    ordered = {column: scores[column] for column in order}
+    figures = [bar_figure(caption, ordered, xlabel=name)]
     weights = record.get("linear", {})
     if weights:
         caption = (
@@ -169,25 +204,25 @@ def second_level(model: str, by_fold: dict[int, dict], rows) -> list[Figure]:
             "to about 1; one below 0 is held against the others."
         )
         figures.append(bar_figure(caption, weights, xlabel="weight"))
+
     return figures
 
 
 def time_figure(view) -> list[Figure]:
     """Seconds of work by kind of step, and the longest of them; [] where no record has any."""
-    seconds: dict[str, list[float]] = defaultdict(list)
-    for target, record in view.records.items():
-        if isinstance(record.get("seconds"), (int, float)):
-            seconds[kind_of(view.steps[target].command)].append(record["seconds"])
+    seconds = seconds_by_kind(view)
     if not seconds:
         return []
+
     totals = {kind: sum(values) for kind, values in seconds.items()}
     total = format_duration(sum(totals.values()))
     longest = max(totals, key=totals.get)
-    n_files = sum(len(values) for values in seconds.values())
-
+    n_files = 0
     labels = []
     for kind, values in seconds.items():
+        n_files += len(values)
         labels.append(f"{kind} ({len(values)})" if len(values) > 1 else kind)
+
     caption = (
         f"Where the time went: {total} of work in {n_files} files, the last making of each. In "
         "brackets, how many. Loading packages is not in it; files made side by side count each."
@@ -200,12 +235,25 @@ def time_figure(view) -> list[Figure]:
     return [Figure(caption, svg, alt)]
 
 
+def seconds_by_kind(view) -> dict[str, list[float]]:
+    """{kind of step: seconds of each of its files}."""
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for target, record in view.records.items():
+        value = record.get("seconds")
+        if isinstance(value, (int, float)):
+            kind = kind_of(view.steps[target].command)
+            seconds[kind].append(value)
+
+    return seconds
+
+
 def kind_of(command: str) -> str:
     """ "04 train fold net" of "04_train_fold c2 --member net_0"."""
     script, *words = command.split()
     label = script.replace("_", " ")
-    if len(words) < 2:
+    if len(words) < 2:  # the category alone
         return label
+
     name, _, k = words[-1].rpartition("_")
     is_member = name and k.isdigit()
     return f"{label} {name if is_member else words[-1]}"
@@ -215,7 +263,10 @@ def format_duration(seconds: float) -> str:
     """ "2 h 5 min", "3 min 20 s" or "4.2 s"."""
     if seconds < 60:
         return f"{seconds:.1f} s"
-    if round(seconds / 60) < 60:
-        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min"
+    if hours:
+        return f"{hours} h {minutes} min"
+
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes)} min {int(rest)} s"

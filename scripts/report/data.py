@@ -20,14 +20,17 @@ def section(view: View) -> Section:
     """Counts, labels and lengths by the raw files; images by what 02 wrote of them. No image is
     read but the few that are shown."""
     blocks = []
-    if not view.job.config.concat:
-        blocks = [*raw_blocks(view), *fold_table(view), *image_blocks(view)]
+    if not view.config.concat:
+        blocks += raw_blocks(view)
+        blocks += fold_table(view)
+        blocks += image_blocks(view)
+
     return Section("The data", "data", blocks)
 
 
 def raw_blocks(view: View) -> list:
     """What the raw files hold; a note where they are not there, or not as the config says."""
-    config = view.job.config
+    config = view.config
     analysis = load_part(config.task, "analysis")
     figures = load_part(config.task, "figures")
     try:
@@ -36,12 +39,14 @@ def raw_blocks(view: View) -> list:
         tables = analysis.analyse(raw) if analysis else {}
     except UserError as error:
         return [Note(f"The raw files are not to be had: {error}", "warning")]
+
     blocks = [
         *file_blocks(raw, general["files"]),
         *odd_columns(shared_columns(raw, general["columns"])),
     ]
     if figures and analysis:
         blocks += figures.data(raw, tables)
+
     return blocks
 
 
@@ -52,19 +57,23 @@ def file_blocks(raw: Raw, files: pd.DataFrame) -> list:
     text = f"{n_train:,} training rows and {n_test:,} test rows in {raw.folder.name}/."
     if n_shared:
         text += f" {n_shared:,} ids stand in both: they are told apart by their split."
+
     caption = "The files. Rows that repeat another are equal in all but the id."
     if not raw.config.data.text:
         # rows of labels alone are often equal, and their images are not
         caption = "The files."
         files = files.drop(columns="rows that repeat another")
+
     return [Note(text), Table(caption, files)]
 
 
 def shared_columns(raw: Raw, columns: pd.DataFrame) -> pd.DataFrame:
     """Facts of the columns that train and test share, but ids and categories."""
     data = raw.config.data
+    keys = [data.id, data.category_column]
     is_shared = columns["in"] == "train test"
-    is_key = columns["column"].isin([data.id, data.category_column])
+    is_key = columns["column"].isin(keys)
+
     return columns[is_shared & ~is_key]
 
 
@@ -76,6 +85,7 @@ def odd_columns(columns: pd.DataFrame) -> list[Table]:
     odd = columns[has_empty | (columns["reads as unknown"] > 0) | columns["constant"]]
     if odd.empty:
         return []
+
     examples = [shorten(text, LETTERS) for text in odd["most frequent"]]
     odd = odd.assign(**{"most frequent": examples})
     odd = odd.astype(dict.fromkeys(empty, int))
@@ -84,6 +94,7 @@ def odd_columns(columns: pd.DataFrame) -> list[Table]:
         "Columns of both files with cells that are empty, or read as unknown (na, none, -), or "
         "are all the same."
     )
+
     return [Table(caption, odd[shown].head(MOST_COLUMNS))]
 
 
@@ -91,6 +102,7 @@ def fold_table(view: View) -> list[Table]:
     """How many rows each fold has; [] before folds.csv."""
     if view.rows is None:
         return []
+
     rows = view.rows
     train = rows.fold >= 0
     lines = []
@@ -104,10 +116,12 @@ def fold_table(view: View) -> list[Table]:
                 "groups": len(set(rows.group[in_fold])),
             }
         )
+
     frame = pd.DataFrame(lines)
     caption = f"The {len(lines)} folds; rows of one group are in one fold."
     has_groups = len(set(rows.group[train])) < train.sum()
     if not has_groups:
         caption = f"The {len(lines)} folds."
         frame = frame.drop(columns="groups")
+
     return [Table(caption, frame)]

@@ -18,16 +18,20 @@ MOST_REASONS = 12  # for which images are bad
 
 def image_blocks(view: View) -> list:
     """What became of the images, as 02 left it in images.csv and duplicates.csv."""
-    paths = view.job.paths
-    if not view.job.config.data.train_image:
+    paths = view.paths
+    if not view.config.data.train_image:
         return [Note("The config names no pictures.")]
+
     if not paths.images.exists():
         return [Note("No images.csv: pictures have not been looked at (make images).")]
+
     try:
         images = read_csv(paths.images, ["id", "image", "status", "reason", "width", "height"])
     except UserError as error:
         return [Note(str(error), "warning")]
+
     images["split"] = images["id"].map(split_of)
+
     return [
         status_table(images),
         *reason_table(images),
@@ -43,6 +47,7 @@ def status_table(images: pd.DataFrame) -> Table:
         "Distinct pictures by what became of them, of the split whose rows show them first."
         f"{size_sentence(images[images['status'] == 'ok'])}"
     )
+
     return Table(caption, counts)
 
 
@@ -50,8 +55,10 @@ def size_sentence(images: pd.DataFrame) -> str:
     """The middle half of the images' shorter sides; "" of no images."""
     if images.empty:
         return ""
+
     sides = images[["width", "height"]].apply(pd.to_numeric, errors="coerce")
     shorter = sides.min(axis=1)
+
     return (
         f" Half of them are between {shorter.quantile(0.25):.0f} and "
         f"{shorter.quantile(0.75):.0f} pixels on their shorter side."
@@ -63,6 +70,7 @@ def reason_table(images: pd.DataFrame) -> list[Table]:
     bad = images[images["status"] != "ok"]
     if bad.empty:
         return []
+
     # "9x9 is under 10 pixels" and "8x9 is under 10 pixels" are one reason
     reason = bad["reason"].str.replace(r"^\d+x\d+ ", "", regex=True)
     reasons = bad.groupby(reason)["image"].agg(["size", "first"]).reset_index()
@@ -72,6 +80,7 @@ def reason_table(images: pd.DataFrame) -> list[Table]:
         "without a picture."
     )
     most = reasons.sort_values("pictures", ascending=False).head(MOST_REASONS)
+
     return [Table(caption, most)]
 
 
@@ -82,36 +91,48 @@ def look_alikes(view: View, images: pd.DataFrame, file: Path) -> list:
         pairs = read_csv(file, ["kind", "picture", "same as"])
     except UserError:
         return [Note("No duplicates.csv: look-alikes were not sought (make images).")]
+
     if pairs.empty:
         return [Note("No picture is the same as another, or nearly.")]
+
     splits = splits_of_images(view, images)
     pairs["in"] = splits_of_pairs(pairs, splits)
     across = pairs[pairs["in"] == "train and test"]
-    blocks: list = [pair_table(pairs, len(across) > 0, bool(view.job.config.data.group))]
-    if len(across):
-        blocks.append(pair_cards(view, across, splits))
-    return blocks
+    is_grouped = bool(view.config.data.group)
+    table = pair_table(pairs, not across.empty, is_grouped)
+    if across.empty:
+        return [table]
+
+    return [table, pair_cards(view, across, splits)]
 
 
 def splits_of_images(view: View, images: pd.DataFrame) -> dict[str, set[str]]:
     """{image: the splits whose rows show it}: by the rows where they are there, else by images.csv,
     which knows the first split alone."""
-    names, row_splits = images["image"], images["split"]
-    if view.rows is not None:
+    if view.rows is None:
+        names = images["image"]
+        row_splits = images["split"]
+    else:
+        is_test = view.rows.fold < 0
         names = view.rows.image
-        row_splits = np.where(view.rows.fold < 0, "test", "train")
+        row_splits = np.where(is_test, "test", "train")
+
     splits: dict[str, set[str]] = {}
     for name, split in zip(names, row_splits, strict=True):
         splits.setdefault(name, set()).add(split)
+
     return splits
 
 
 def splits_of_pairs(pairs: pd.DataFrame, splits: dict[str, set[str]]) -> list[str]:
     """ "train", "test" or "train and test" of each pair."""
     texts = []
+    nowhere: set[str] = set()
     for one, other in zip(pairs["picture"], pairs["same as"], strict=True):
-        both = splits.get(one, set()) | splits.get(other, set())
-        texts.append(" and ".join(sorted(both, reverse=True)))
+        both = splits.get(one, nowhere) | splits.get(other, nowhere)
+        names = sorted(both, reverse=True)
+        texts.append(" and ".join(names))
+
     return texts
 
 
@@ -123,27 +144,42 @@ def pair_table(pairs: pd.DataFrame, is_across: bool, is_grouped: bool) -> Table:
     )
     if is_across:
         caption += "Test pictures with a twin in train may have its labels. "
+
     if not is_grouped:
         caption += (
             "Twins in different folds make out-of-fold scores too good: data.group=image keeps "
             "them together. "
         )
+
     counts = pairs.groupby(["kind", "in"]).size().rename("pairs").reset_index()
+
     return Table(caption, counts)
 
 
 def pair_cards(view: View, across: pd.DataFrame, splits: dict[str, set[str]]) -> Cards:
     """Pairs of which train has one image and test the other, evenly drawn."""
     thumbnails = Thumbnails(view.job)
-    n_shown = min(MOST_PAIRS, len(across))
-    shown = np.unique(np.linspace(0, len(across) - 1, n_shown).astype(int))
+    last = len(across) - 1
+    even = np.linspace(0, last, min(MOST_PAIRS, len(across)))
+    shown = across.iloc[np.unique(even.astype(int))]
     cards = []
-    for kind, one, other in across.iloc[shown][["kind", "picture", "same as"]].to_numpy():
-        in_splits = [" and ".join(sorted(splits.get(name, set()))) for name in (one, other)]
-        facts = {"twins": kind, "shown in": "; ".join(in_splits)}
-        cards.append(Card(f"{one} · {other}", facts, thumbnails.jpeg_of_pair(one, other)))
+    for kind, one, other in shown[["kind", "picture", "same as"]].to_numpy():
+        card = Card(
+            f"{one} · {other}",
+            {
+                "twins": kind,
+                "shown in": f"{join_splits(splits, one)}; {join_splits(splits, other)}",
+            },
+            thumbnails.jpeg_of_pair(one, other),
+        )
+        cards.append(card)
+
     caption = (
         f"{len(cards)} of {len(across):,} pairs of look-alikes of which train has one and test "
         "the other."
     )
     return Cards(caption, cards)
+
+
+def join_splits(splits: dict[str, set[str]], name: str) -> str:
+    return " and ".join(sorted(splits.get(name, set())))

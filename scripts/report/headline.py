@@ -13,12 +13,14 @@ from report.view import View
 
 def headline(view: View) -> list:
     """The score so far; [] while there is none."""
-    if view.job.config.concat:
+    if view.config.concat:
         return mean_score(view)
+
     stages = load_stages(view)
     if not stages:
         return []
-    task = view.rows.task
+
+    task = view.task
     baseline = stages[0]
     if len(stages) == 1:
         text = (
@@ -36,6 +38,7 @@ def headline(view: View) -> list:
         f"95 % interval {format_interval(interval)}; {baseline.name}: "
         f"{format_score(baseline.score)}; {better} is better.{expected_score(view)}"
     )
+
     return [
         Number(format_score(submitted.score), label, detail),
         *warnings(stages, submitted, task),
@@ -44,11 +47,12 @@ def headline(view: View) -> list:
 
 def expected_score(view: View) -> str:
     """What to expect of the test rows, a sentence; "" before there is a submission."""
-    record = read_record(view.job.paths.submission) or {}
-    if "score_at_test_size" not in record:
+    score = view.submission_record.get("score_at_test_size")
+    if score is None:
         return ""
+
     n_test = int((view.rows.fold < 0).sum())
-    return f" Expected on the {n_test:,} test rows: {format_score(record['score_at_test_size'])}."
+    return f" Expected on the {n_test:,} test rows: {format_score(score)}."
 
 
 def warnings(stages: list[Stage], submitted: Stage, task) -> list[Note]:
@@ -61,21 +65,30 @@ def warnings(stages: list[Stage], submitted: Stage, task) -> list[Note]:
                 f"{stage.name} is worse than {baseline.name}: look at its training, "
                 "or leave it out."
             )
+
     for stage in others:
         if gain_over(stage, submitted, task.MODE).low > 0:
             sentences.append(
                 f"{stage.name} alone has {format_score(stage.score)}, better than {submitted.name}."
             )
+
     return [Note(" ".join(sentences), "warning")] if sentences else []
 
 
-def mean_score(view: View) -> list:
+def mean_score(view: View) -> list[Number]:
     """The score of a category that joins others: the mean of theirs; [] before all have one."""
-    names = view.job.config.concat
-    records = [read_record(Paths(name).submission) or {} for name in names]
-    scores = [record.get("score", np.nan) for record in records]
+    scores = []
+    for name in view.config.concat:
+        record = read_record(Paths(name).submission) or {}
+        scores.append(record.get("score", np.nan))
+
     if not np.isfinite(scores).all():
         return []
-    label = f"mean out-of-fold score of {', '.join(names)}, as submitted"
-    detail = "Intervals stand in their own reports."
-    return [Number(format_score(np.mean(scores)), label, detail)]
+
+    names = ", ".join(view.config.concat)
+    number = Number(
+        format_score(np.mean(scores)),
+        f"mean out-of-fold score of {names}, as submitted",
+        "Intervals stand in their own reports.",
+    )
+    return [number]

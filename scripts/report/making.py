@@ -33,6 +33,7 @@ def flatten(values: dict, prefix: str = "") -> dict:
             flat |= flatten(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = value
+
     return flat
 
 
@@ -40,71 +41,103 @@ def format_setting(value) -> str:
     """A setting's value as it is written on the command line."""
     if value in ("", [], ()):
         return "nothing"
+
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
+
     return str(value)
 
 
 def setting_blocks(job) -> list:
     """What the config says other than the defaults, what this command changed, and all of it."""
     config = job.config
-    defaults = Config.model_construct(task=config.task, models=config.models, concat=config.concat)
-    default = flatten(defaults.model_dump(mode="json"))
+    defaults = Config.model_construct(
+        task=config.task,
+        models=config.models,
+        concat=config.concat,
+    )
+    default_values = flatten(defaults.model_dump(mode="json"))
     values = flatten(config.model_dump(mode="json"))
-    rows = []
+    changed = []
     for key, value in values.items():
-        if value != default.get(key):
-            rows.append((key, format_setting(value), format_setting(default.get(key, ""))))
-    lines = [f"{key} = {format_setting(value)}" for key, value in values.items()]
+        default = default_values.get(key, "")
+        if value != default_values.get(key):
+            line = {
+                "setting": key,
+                "value": format_setting(value),
+                "default": format_setting(default),
+            }
+            changed.append(line)
 
     blocks: list = [Note(summary(job, values))]
-    if rows:
+    if changed:
         caption = f"configs/{job.paths.category}.py: what differs from the defaults"
-        blocks.append(Table(caption, pd.DataFrame(rows, columns=["setting", "value", "default"])))
+        blocks.append(Table(caption, pd.DataFrame(changed)))
+
+    lines = [f"{key} = {format_setting(value)}" for key, value in values.items()]
     code = Code("section.key = value", "\n".join(lines))
     blocks.append(Subsection("The complete config", [code], closed=True))
+
     return blocks
 
 
 def summary(job, values: dict) -> str:
     """Task, models, overrides and seeds in a sentence each; values: the flat config."""
     config = job.config
-    models = format_setting(config.models) if config.models else "none of its own"
-    joins = f"; joins {format_setting(config.concat)}" if config.concat else ""
+    models = "none of its own"
+    if config.models:
+        models = format_setting(config.models)
+
+    joins = ""
+    if config.concat:
+        joins = f"; joins {format_setting(config.concat)}"
+
     overrides = " ".join(job.overrides) or "nothing"
-    seeds = []
-    for key, value in values.items():
-        section, name = key.partition(".")[0], key.rpartition(".")[2]
-        if name in ("seed", "seeds") and section in ("data", *config.models):
-            seeds.append(f"{key}={value}")
+    seeds = [f"{key}={values[key]}" for key in values if is_seed(key, config)]
     return (
         f"Task {config.task}; models {models}{joins}. Set by the command: {overrides}. "
         f"Seeds: {', '.join(seeds)}; all randomness follows from them."
     )
 
 
+def is_seed(key: str, config) -> bool:
+    """Whether "section.key" is a seed that shapes this category."""
+    section = key.partition(".")[0]
+    name = key.rpartition(".")[2]
+    return name in ("seed", "seeds") and section in ("data", *config.models)
+
+
 def version_blocks(records: dict[Path, dict]) -> list:
     """The packages and machine that the last file was made with, the commit; a warning where files
     were made with others."""
-    files_by_version = collect_versions(records)
-    rows = []
+    lines = []
     mixed = []
-    for name, files in files_by_version.items():
+    for name, files_by_version in collect_versions(records).items():
+        newest = list(files_by_version)[-1]
         what = "files made on" if name == "machine" else f"files made with {name}"
-        rows.append((what, list(files)[-1]))
-        if len(files) > 1:
-            counts = [f"{v} ({len(names)} files, e.g. {names[-1]})" for v, names in files.items()]
-            mixed.append(f"{name}: {', '.join(counts)}")
-    rows.append(("commit", commit()))
-    caption = "Versions, machine and commit"
-    blocks: list = [Table(caption, pd.DataFrame(rows, columns=["what", "value"]))]
+        lines.append({"what": what, "value": newest})
+        if len(files_by_version) > 1:
+            mixed.append(f"{name}: {describe_versions(files_by_version)}")
+
+    lines.append({"what": "commit", "value": commit()})
+    blocks: list = [Table("Versions, machine and commit", pd.DataFrame(lines))]
     if mixed:
         text = (
             f"Not all files were made with the same: {'; '.join(mixed)}. Scores may differ in the "
             "last digits from those of one machine."
         )
         blocks.append(Note(text, "warning"))
+
     return blocks
+
+
+def describe_versions(files_by_version: dict[str, list[str]]) -> str:
+    """ "1.0 (3 files, e.g. net_0.npz), 2.0 (1 files, e.g. net_1.npz)"."""
+    texts = []
+    for version, names in files_by_version.items():
+        texts.append(f"{version} ({len(names)} files, e.g. {names[-1]})")
+
+    return ", ".join(texts)
 
 
 def collect_versions(records: dict[Path, dict]) -> dict[str, dict[str, list[str]]]:
@@ -112,10 +145,13 @@ def collect_versions(records: dict[Path, dict]) -> dict[str, dict[str, list[str]
     the order in which they were first used."""
     collected: dict[str, dict[str, list[str]]] = {"python": {}, "machine": {}}
     for target in sorted(records, key=modified):
-        for package, version in records[target].get("packages", {}).items():
-            files = collected.setdefault(package, {}).setdefault(version, [])
+        versions = records[target].get("packages", {})
+        for package, version in versions.items():
+            files_by_version = collected.setdefault(package, {})
+            files = files_by_version.setdefault(version, [])
             files.append(target.name)
-    return {package: files for package, files in collected.items() if files}
+
+    return {package: versions for package, versions in collected.items() if versions}
 
 
 def modified(target: Path) -> float:
@@ -123,18 +159,20 @@ def modified(target: Path) -> float:
     return target.stat().st_mtime if target.exists() else 0
 
 
-def command_line(step, record: dict) -> str:
-    """What to type to make a file as it was made."""
-    return " ".join([step.shell, *record.get("overrides", [])])
-
-
-def command_blocks(view) -> list:
+def command_blocks(view) -> list[Subsection]:
     """The commands that made the files, in their order."""
-    lines = [command_line(view.steps[target], record) for target, record in view.records.items()]
+    lines = []
+    for target, record in view.records.items():
+        overrides = record.get("overrides", [])
+        command = view.steps[target].shell
+        lines.append(" ".join([command, *overrides]))
+
     if not lines:
         return []
+
     code = Code("In this order; make all runs those that are needed", "\n".join(lines))
-    return [Subsection(f"The {len(lines)} commands", [code], closed=len(lines) > LONG)]
+    title = f"The {len(lines)} commands"
+    return [Subsection(title, [code], closed=len(lines) > LONG)]
 
 
 def file_table(view) -> list[Table]:
@@ -145,20 +183,24 @@ def file_table(view) -> list[Table]:
         state = view.stale.get(target, "")
         if not state and record.get("evicted"):
             state = "removed, nothing needs it any more"
+
         lines.append(
             {
-                "file": short_path(target, view.job.paths),
+                "file": short_path(target, view.paths),
                 "kB": target.stat().st_size / 1000 if target.exists() else None,
                 "made (UTC)": creation_time(target, record),
                 "seconds": record.get("seconds"),
                 "state": state,
             }
         )
+
     if not lines:
         return []
+
     frame = pd.DataFrame(lines)
     if (frame["state"] == "").all():
         frame = frame.drop(columns="state")
+
     return [Table("Files", frame)]
 
 
@@ -175,4 +217,5 @@ def creation_time(target: Path, record: dict) -> str:
         if not target.exists():
             return MISSING
         moment = datetime.fromtimestamp(target.stat().st_mtime, UTC)
+
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

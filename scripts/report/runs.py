@@ -60,7 +60,9 @@ class Run:
             raise UserError(
                 f"{file} is of other rows than folds.csv beside it; run make all there again"
             )
+
         answer = kept_answers(self.dir / "answers.npz", self.rows, self.merged.get("version"))
+
         return decode(self.rows, arrays["pred"])[0] if answer is None else answer
 
     @property
@@ -69,6 +71,7 @@ class Run:
         settings = {}
         for record in [*self.records.values(), self.submission]:
             settings |= flatten(record.get("settings", {}))
+
         return settings
 
     @property
@@ -77,6 +80,7 @@ class Run:
         packages = {}
         for record in self.records.values():
             packages |= record.get("packages", {})
+
         return packages
 
     @property
@@ -90,16 +94,23 @@ class Run:
 
     def replicates(self, idx: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """The score of the rows idx (m,) on bootstrap replicates, weights (b, m)."""
-        task = self.rows.task
-        target = self.rows.target[idx]
-        return task.score_replicates(self.answer[idx], target, self.rows.outputs, weights)
+        return self.rows.task.score_replicates(
+            self.answer[idx],
+            self.rows.target[idx],
+            self.rows.outputs,
+            weights,
+        )
 
     def output_scores(self) -> dict[str, float]:
         """{output: score} of the labelled rows."""
         task = self.rows.task
-        answer, target = self.answer[self.labelled], self.rows.target[self.labelled]
-        table = task.table(answer, target, self.rows.outputs)
-        return {output: row[task.SCORE] for output, row in table.items()}
+        idx = self.labelled
+        table = task.table(
+            self.answer[idx],
+            self.rows.target[idx],
+            self.rows.outputs,
+        )
+        return {output: measures[task.SCORE] for output, measures in table.items()}
 
 
 def read_run(name: str, label: str) -> Run:
@@ -113,13 +124,16 @@ def read_run(name: str, label: str) -> Run:
             record = read_record(file)
             if record:
                 records[str(file.relative_to(directory))] = record
+
     for needed in ("folds.csv", "merged.npz"):
         if needed not in records:
             raise UserError(
                 f"{directory} has no {needed}, so there is nothing to compare; run: make all "
                 f"CATEGORY={directory.name}"
             )
+
     version = records["merged.npz"].get("version")
+
     return Run(label, directory, records, submission_of(directory, version))
 
 
@@ -133,8 +147,10 @@ def run_folder(name: str) -> Path:
         directory = Path(name).absolute()
         names = ", ".join(categories())
         problem = f"neither a category nor a folder as working/c2; categories: {names}"
+
     if not directory.is_dir():
         raise UserError(f"no run {name!r}: {problem}")
+
     return directory
 
 
@@ -142,9 +158,11 @@ def submission_of(directory: Path, version: str) -> dict:
     """The record of the submission that was made of this version of merged.npz: among today's, or
     in a folder beside the run's; {} where there is none."""
     name = f"{directory.name}.csv"
-    files = [folder("submissions") / name, *sorted(directory.parent.parent.glob(f"*/{name}"))]
-    for file in files:
+    beside = directory.parent.parent.glob(f"*/{name}")
+    for file in (folder("submissions") / name, *sorted(beside)):
         record = read_record(file) or {}
-        if version in record.get("inputs", {}).values():
+        versions = record.get("inputs", {}).values()
+        if version in versions:
             return record
+
     return {}

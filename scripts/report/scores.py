@@ -33,12 +33,15 @@ def section(view: View) -> Section:
 
 
 def score_blocks(view: View) -> list:
-    if view.job.config.concat:
+    if view.config.concat:
         return joined_scores(view)
+
     if view.rows is None:
         return [Note("No rows yet, so nothing to score: folds.csv comes first (make folds).")]
+
     if not len(view.labelled):
         return [Note("No training row has a label: nothing can be scored.", "warning")]
+
     return [
         *stage_blocks(view),
         fold_table(view),
@@ -51,10 +54,11 @@ def joined_scores(view: View) -> list:
     """The scores of the categories that this one joins, from their submissions' records."""
     lines = []
     missing = []
-    for name in view.job.config.concat:
+    for name in view.config.concat:
         record = read_record(Paths(name).submission) or {}
         if "score" not in record:
             missing.append(name)
+
         lines.append(
             {
                 "category": name,
@@ -63,30 +67,36 @@ def joined_scores(view: View) -> list:
                 "expected on test": record.get("score_at_test_size", np.nan),
             }
         )
+
     frame = pd.DataFrame(lines)
     means = frame.drop(columns="category").mean(skipna=False)
     lines.append({"category": "mean of them", **means})
     table = Table("Each category's score; its own report says more.", pd.DataFrame(lines))
     if not missing:
         return [table]
+
     return [table, Note(f"Not there yet: {', '.join(missing)}.", "warning")]
 
 
 def stage_blocks(view: View) -> list:
     """The table of stages, and the same as bars."""
     stages = load_stages(view)
-    spans = [
-        bootstrap.interval(stage.score, stage.replicates, view.rows.task.RANGE) for stage in stages
-    ]
+    limits = view.task.RANGE
+    spans = []
+    for stage in stages:
+        span = bootstrap.interval(stage.score, stage.replicates, limits)
+        spans.append(span)
+
     blocks: list = [stage_table(view, stages, spans)]
     if len(stages) > 2:
         blocks.append(stage_bars(view, stages, spans))
+
     return blocks
 
 
 def stage_table(view: View, stages: list[Stage], spans: list[tuple]) -> Table:
     """A line per stage: score, interval, what it gains over its rival."""
-    task = view.rows.task
+    task = view.task
     by_name = {stage.name: stage for stage in stages}
     expected = expected_scores(view)
     is_other = is_expected_elsewhere(expected, by_name)
@@ -99,6 +109,7 @@ def stage_table(view: View, stages: list[Stage], spans: list[tuple]) -> Table:
         }
         if is_other:
             line["expected on test"] = expected.get(stage.name, np.nan)
+
         rival = by_name.get(stage.rival)
         if rival:
             gain = gain_over(stage, rival, task.MODE)
@@ -106,13 +117,16 @@ def stage_table(view: View, stages: list[Stage], spans: list[tuple]) -> Table:
             line["by"] = gain.value
             line["interval of it"] = format_interval(gain.ends)
             line["told from chance"] = told_from_chance(gain)
+
         lines.append(line)
+
     caption = stage_caption(view)
     if is_other:
         caption += (
             " Macro F1 counts each class that is there as one: fewer rows hold fewer of the "
             "rarest, so the test's score is another."
         )
+
     return Table(caption, pd.DataFrame(lines), {"score": task.MODE})
 
 
@@ -120,7 +134,8 @@ def stage_caption(view: View) -> str:
     n = len(view.labelled)
     n_groups = len(np.unique(view.rows.group[view.labelled]))
     units = "rows" if n_groups == n else f"{n_groups:,} groups of rows"
-    better = "higher" if view.rows.task.MODE == "max" else "lower"
+    better = "higher" if view.task.MODE == "max" else "lower"
+
     return (
         f"Out-of-fold {score_name(view)} of each step over {n:,} labelled rows; {better} is "
         "better, a gain is positive where a step is better. Intervals: "
@@ -133,6 +148,7 @@ def stage_caption(view: View) -> str:
 def told_from_chance(gain: Gain) -> str:
     if gain.low > 0:
         return "yes"
+
     return "worse" if gain.high < 0 else "no"
 
 
@@ -146,18 +162,21 @@ def stage_bars(view: View, stages: list[Stage], spans: list[tuple]) -> Figure:
         reference={baseline.name: baseline.score},
         xlabel=score_name(view),
     )
-    caption = f"The same as bars, with the intervals; dashed: {baseline.name}."
     texts = {stage.name: format_score(stage.score) for stage in stages}
-    return Figure(caption, svg, describe(texts, "{}"))
+    return Figure(
+        f"The same as bars, with the intervals; dashed: {baseline.name}.",
+        svg,
+        describe(texts, "{}"),
+    )
 
 
 def expected_scores(view: View) -> dict[str, float]:
     """{stage: score to expect on as many rows as the test has}, as 08 and 09 recorded it."""
-    merged = read_record(view.job.paths.merged) or {}
-    submission = read_record(view.job.paths.submission) or {}
-    expected = dict(merged.get("at_test_size", {}))
-    if view.decoded and "score_at_test_size" in submission:
-        expected[DECODED] = submission["score_at_test_size"]
+    expected = dict(view.merged_record.get("at_test_size", {}))
+    decoded = view.submission_record.get("score_at_test_size")
+    if view.decoded and decoded is not None:
+        expected[DECODED] = decoded
+
     return expected
 
 
@@ -165,25 +184,32 @@ def is_expected_elsewhere(expected: dict[str, float], by_name: dict[str, Stage])
     """Whether any stage's score depends on how many rows are scored."""
     for name, value in expected.items():
         stage = by_name.get(name)
-        if stage and np.isfinite(value) and abs(value - stage.score) > 1e-9:
+        if stage is None or not np.isfinite(value):
+            continue
+
+        if abs(value - stage.score) > 1e-9:
             return True
+
     return False
 
 
 def fold_table(view: View) -> Table:
     """Scores per fold, a line per stage and per model that is half way."""
-    rows = view.rows
-    folds = range(rows.fold.max() + 1)
+    fold = view.rows.fold
+    n_folds = fold.max() + 1
     lines = []
     for name in [*stage_answers(view), *view.partial]:
-        scores = [fold_score(view, name, k) for k in folds]
         line = {"step": name}
-        line |= {f"fold {k}": score for k, score in zip(folds, scores, strict=True)}
-        known = np.array([score for score in scores if np.isfinite(score)])
+        for k in range(n_folds):
+            line[f"fold {k}"] = fold_score(view, name, k)
+
+        scores = np.array(list(line.values())[1:])
+        known = scores[np.isfinite(scores)]
         line["mean"] = known.mean() if len(known) else np.nan
         line["sd"] = known.std(ddof=1) if len(known) > 1 else np.nan
         lines.append(line)
-    sizes = np.bincount(rows.fold[view.labelled])
+
+    sizes = np.bincount(fold[view.labelled])
     caption = (
         f"{score_name(view)} fold by fold, each by the member that never saw that fold; sd: of "
         "the folds. A fold that is worse for every model holds harder rows; worse for one model "
@@ -196,33 +222,42 @@ def fold_table(view: View) -> Table:
 def fold_score(view: View, name: str, k: int) -> float:
     """A stage's or half finished model's score on the labelled rows of fold k; nan where it has not
     answered them all."""
-    task, outputs = view.rows.task, view.rows.outputs
-    idx = view.labelled[view.rows.fold[view.labelled] == k]
+    rows = view.rows
+    task = view.task
+    in_fold = rows.fold[view.labelled] == k
+    idx = view.labelled[in_fold]
     if not len(idx):
         return np.nan
+
     if name not in view.partial:
         answer = stage_answers(view)[name][idx]
-    else:
-        pred = view.partial[name][idx]
-        if not np.isfinite(pred).all():
-            return np.nan
-        answer = task.answer(pred, outputs)
-    return task.score(answer, view.rows.target[idx], outputs)
+        return task.score(answer, rows.target[idx], rows.outputs)
+
+    pred = view.partial[name][idx]
+    if not np.isfinite(pred).all():
+        return np.nan
+
+    return rows.score(pred, idx)
 
 
 def weight_table(view: View) -> list[Table]:
     """Each model's share of the ensemble; [] where one model is all of it."""
-    record = read_record(view.job.paths.merged) or {}
-    weights = record.get("weights_of_models", {})
+    weights = view.merged_record.get("weights_of_models", {})
     if view.merged is None or len(weights) < 2:
         return []
+
     outputs = list(view.rows.outputs)
     lines = []
     for name, row in weights.items():
-        line = {"model": name, "mean": float(np.mean(row))}
+        line = {
+            "model": name,
+            "mean": float(np.mean(row)),
+        }
         if len(row) == len(outputs) > 1:
             line |= dict(zip(outputs, row, strict=True))
+
         lines.append(line)
+
     caption = (
         "Each model's weight in the ensemble of the test rows. One near 0 everywhere can be left "
         "out of config models."
@@ -233,35 +268,61 @@ def weight_table(view: View) -> list[Table]:
 def output_table(view: View) -> Table:
     """A line per output of what is submitted, or of the best model so far, beside the baseline's
     score."""
-    idx = view.labelled
-    task, outputs, target = view.rows.task, view.rows.outputs, view.rows.target[idx]
-    stage = submitted_stage(view)
-    answers = stage_answers(view)
-    pred = view.merged if view.merged is not None else view.preds.get(stage.name)
-    table = task.table(
-        answers[stage.name][idx], target, outputs, None if pred is None else pred[idx]
-    )
-    baseline = task.table(answers[task.BASELINE][idx], target, outputs)
-    figures = load_part(view.job.config.task, "figures")
-    counts = figures.counts(target, outputs) if figures else {}
+    task = view.task
+    name = submitted_stage(view).name
+    table = scores_by_output(view, name)
+    baseline = scores_by_output(view, task.BASELINE)
+    counts = label_counts(view)
     lines = []
-    for output, row in table.items():
-        line = {"output": output, "labelled rows": counts.get(output, len(target)), **row}
-        line[f"{task.BASELINE}: {task.SCORE}"] = baseline[output][task.SCORE]
+    for output, measures in table.items():
+        line = {
+            "output": output,
+            "labelled rows": counts.get(output, len(view.labelled)),
+            **measures,
+            f"{task.BASELINE}: {task.SCORE}": baseline[output][task.SCORE],
+        }
         lines.append(line)
-    frame = pd.DataFrame(lines)
 
+    frame = pd.DataFrame(lines)
     what = "by all measures, out-of-fold"
     if len(frame) > 1:
         what = "output by output, out-of-fold, the weakest first"
-        frame = frame.sort_values(task.SCORE, ascending=task.MODE == "max", ignore_index=True)
+        is_worst_first = task.MODE == "max"
+        frame = frame.sort_values(task.SCORE, ascending=is_worst_first, ignore_index=True)
+
     caption = (
-        f"{stage.name[0].upper()}{stage.name[1:]}, {what}; the last column is what "
-        f"{task.BASELINE} has.{getattr(task, 'SCORES_MEAN', '')}"
+        f"{name[0].upper()}{name[1:]}, {what}; the last column is what {task.BASELINE} has."
+        f"{getattr(task, 'SCORES_MEAN', '')}"
     )
     return Table(caption, frame)
 
 
+def scores_by_output(view: View, name: str) -> dict[str, dict[str, float]]:
+    """{output: {measure: value}} of a stage's answers to the labelled rows; of what is submitted
+    also the measures that need its predictions."""
+    rows = view.rows
+    idx = view.labelled
+    pred = None
+    if name == submitted_stage(view).name:
+        pred = view.preds.get(name) if view.merged is None else view.merged
+
+    return view.task.table(
+        stage_answers(view)[name][idx],
+        rows.target[idx],
+        rows.outputs,
+        None if pred is None else pred[idx],
+    )
+
+
+def label_counts(view: View) -> dict[str, int]:
+    """{output: labelled rows}; {} of a task that does not count them."""
+    figures = load_part(view.config.task, "figures")
+    if figures is None:
+        return {}
+
+    return figures.counts(view.rows.target[view.labelled], view.rows.outputs)
+
+
 def score_name(view: View) -> str:
     """ "SMAPE", "F1", "HM"."""
-    return view.rows.task.SCORE.upper()
+    return view.task.SCORE.upper()

@@ -41,6 +41,7 @@ def gain_over(stage: Stage, other: Stage, mode: str) -> Gain:
     sign = 1 if mode == "max" else -1
     value = sign * (stage.score - other.score)
     low, high = bootstrap.interval(value, sign * (stage.replicates - other.replicates))
+
     return Gain(value, low, high)
 
 
@@ -50,14 +51,18 @@ def stage_answers(view: View) -> dict[str, np.ndarray]:
     of the models, decoding where it changes nothing."""
     if view.rows is None or not len(view.labelled):
         return {}
-    task, outputs = view.rows.task, view.rows.outputs
-    answers = {task.BASELINE: task.answer(baseline(view), outputs)}
-    for name, pred in view.preds.items():
-        answers[name] = task.answer(pred, outputs)
+
+    preds = {view.task.BASELINE: baseline(view), **view.preds}
     if view.merged is not None and not merged_model(view):
-        answers[ENSEMBLE] = task.answer(view.merged, outputs)
+        preds[ENSEMBLE] = view.merged
+
+    answers = {}
+    for name, pred in preds.items():
+        answers[name] = view.task.answer(pred, view.rows.outputs)
+
     if view.decoded:
         answers[DECODED] = view.answer
+
     return answers
 
 
@@ -65,6 +70,7 @@ def baseline(view: View) -> np.ndarray:
     """The baseline predictions (n, K): of each row as the other folds' labels say."""
     rows = view.rows
     per_fold = [rows.baseline(k) for k in range(rows.fold.max() + 1)]
+
     return np.stack(per_fold)[rows.fold]
 
 
@@ -73,6 +79,7 @@ def merged_model(view: View) -> str:
     for name, pred in view.preds.items():
         if np.array_equal(view.merged, pred):
             return name
+
     return ""
 
 
@@ -82,16 +89,25 @@ def load_stages(view: View) -> list[Stage]:
     answers = stage_answers(view)
     if not answers:
         return []
-    idx = view.labelled
-    task, outputs = view.rows.task, view.rows.outputs
-    target = view.rows.target[idx]
-    weights = bootstrap.draw_replicates(view.rows.group[idx])
 
-    scores = {name: task.score(answer[idx], target, outputs) for name, answer in answers.items()}
+    idx = view.labelled
+    rows = view.rows
+    target = rows.target[idx]
+    weights = bootstrap.draw_replicates(rows.group[idx])
+    scores = {}
+    for name, answer in answers.items():
+        scores[name] = view.task.score(answer[idx], target, rows.outputs)
+
     stages = []
     for name, answer in answers.items():
-        replicates = task.score_replicates(answer[idx], target, outputs, weights)
-        stages.append(Stage(name, scores[name], replicates, rival_of(view, name, scores)))
+        stage = Stage(
+            name,
+            scores[name],
+            view.task.score_replicates(answer[idx], target, rows.outputs, weights),
+            rival_of(view, name, scores),
+        )
+        stages.append(stage)
+
     return stages
 
 
@@ -101,23 +117,30 @@ def rival_of(view: View, name: str, scores: dict[str, float]) -> str:
     Of decoding, what is decoded; of an ensemble or a second-level model, the best of those that it
     is made of; of any other model the baseline; of the baseline "".
     """
-    baseline_name = view.rows.task.BASELINE
-    if name == baseline_name:
+    task = view.task
+    if name == task.BASELINE:
         return ""
+
     if name == DECODED:
         return merged_model(view) or ENSEMBLE
-    final = [m for m in graph.final_models(view.job.config, view.job.paths) if m in scores]
+
+    final = graph.final_models(view.config, view.paths)
     rivals = []
     if name == ENSEMBLE:
-        rivals = final
+        rivals = [model for model in final if model in scores]
     elif name in final:
         rivals = [model for model in view.preds if model not in final]
-    return best_of(rivals, scores, view.rows.task.MODE) if rivals else baseline_name
+
+    if not rivals:
+        return task.BASELINE
+
+    return best_of(rivals, scores, task.MODE)
 
 
 def best_of(names, scores: dict[str, float], mode: str) -> str:
     """The name with the best score; mode "max" or "min"."""
-    return max(names, key=scores.get) if mode == "max" else min(names, key=scores.get)
+    best = max if mode == "max" else min
+    return best(names, key=scores.get)
 
 
 def submitted_stage(view: View) -> Stage:
@@ -125,7 +148,10 @@ def submitted_stage(view: View) -> Stage:
     by_name = {stage.name: stage for stage in load_stages(view)}
     if view.merged is None:
         scores = {name: stage.score for name, stage in by_name.items()}
-        return by_name[best_of(by_name, scores, view.rows.task.MODE)]
+        best = best_of(by_name, scores, view.task.MODE)
+        return by_name[best]
+
     if DECODED in by_name:
         return by_name[DECODED]
+
     return by_name[merged_model(view) or ENSEMBLE]

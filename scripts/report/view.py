@@ -39,6 +39,29 @@ class View:
     decoded: bool = False  # whether decoding changed the answers
     notes: list[Note] = field(default_factory=list)
 
+    @property
+    def config(self):
+        return self.job.config
+
+    @property
+    def paths(self):
+        return self.job.paths
+
+    @property
+    def task(self):
+        """The module of tasks/ that answers are judged by."""
+        return self.rows.task
+
+    @cached_property
+    def merged_record(self) -> dict:
+        """The record of merged.npz; {} before there is one."""
+        return read_record(self.paths.merged) or {}
+
+    @cached_property
+    def submission_record(self) -> dict:
+        """The record of the submission; {} before there is one."""
+        return read_record(self.paths.submission) or {}
+
     @cached_property
     def records(self) -> dict[Path, dict]:
         """The records of all files that have one."""
@@ -65,8 +88,10 @@ class Attempts:
             message = str(error)
         except Exception as error:  # broken bytes raise anything, and the report is there to say so
             message = f"{type(error).__name__}: {error}"
+
         message = " ".join(message.split())
         self.notes.append(Note(message[:LONGEST_MESSAGE], "warning"))
+
         return default
 
 
@@ -84,6 +109,7 @@ def load_view(job: Job) -> View:
     rows = None
     if not config.concat and paths.folds.exists():
         rows = attempts.call(load_rows, job)
+
     if rows is None:
         return View(**general)
 
@@ -91,10 +117,13 @@ def load_view(job: Job) -> View:
     merged, answer, decoded = None, None, False
     if paths.merged.exists():
         merged = attempts.call(load_merged, job, rows)
+
     if merged is not None:
         answer = attempts.call(load_answers, job, rows, merged)
+
     if answer is not None:
         decoded = is_decoded(rows, merged, answer)
+
     return View(
         **general,
         rows=rows,
@@ -118,12 +147,14 @@ def staleness_notes(job: Job, steps: dict, stale: dict) -> list[Note]:
             f"To make them again: {command}"
         )
         notes.append(Note(text, "warning"))
+
     if missing:
         text = (
             f"Not there yet: {len(missing)} of {len(steps)} files, {list_names(missing)}. "
             f"To go on: {command}"
         )
         notes.append(Note(text, "warning"))
+
     return notes
 
 
@@ -132,15 +163,16 @@ def load_preds(job: Job, rows: Rows, attempts: Attempts) -> tuple[dict, dict]:
     full: dict[str, np.ndarray] = {}
     partial: dict[str, np.ndarray] = {}
     for model, members in members_by_model(job).items():
-        tables = {}
-        for member in members:
-            table = load_member(job, rows, member, attempts)
-            if table is not None:
-                tables[member] = table
+        tables = load_members(job, rows, members, attempts)
+        if not tables:
+            continue
+
         is_full = len(tables) == len(members)
-        pred = attempts.call(merge if is_full else merge_some, tables, rows) if tables else None
+        pred = attempts.call(merge if is_full else merge_some, tables, rows)
         if pred is not None:
-            (full if is_full else partial)[model] = pred
+            by_model = full if is_full else partial
+            by_model[model] = pred
+
     return full, partial
 
 
@@ -149,36 +181,50 @@ def members_by_model(job: Job) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for member in graph.members(job.config):
         model, _ = split_member(member)
-        groups.setdefault(model, []).append(member)
+        group = groups.setdefault(model, [])
+        group.append(member)
+
     return groups
 
 
-def load_member(job: Job, rows: Rows, member: str, attempts: Attempts) -> dict | None:
-    """A member's predictions; None where they are not there, or not of its rows."""
-    if not pred_file(job.paths, member).exists():
-        return None
-    table = attempts.call(load_pred, job, rows, member)
-    if table is None or attempts.call(positions, member, table, rows) is None:
-        return None
-    return table
+def load_members(job: Job, rows: Rows, members: list[str], attempts: Attempts) -> dict[str, dict]:
+    """{member: its predictions} of those that are there, and of their own rows."""
+    tables = {}
+    for member in members:
+        if not pred_file(job.paths, member).exists():
+            continue
+
+        table = attempts.call(load_pred, job, rows, member)
+        if table is None:
+            continue
+
+        idx = attempts.call(positions, member, table, rows)
+        if idx is not None:
+            tables[member] = table
+
+    return tables
 
 
 def merge_some(tables: dict[str, dict], rows: Rows) -> np.ndarray:
     """Predictions (n, K) of some of a model's members, nan in rows that none of them predicts."""
-    pred = np.full((len(rows.id), sum(rows.sizes)), np.nan)
+    n_columns = sum(rows.sizes)
+    pred = np.full((len(rows.id), n_columns), np.nan)
     for member, table in tables.items():
-        pred[positions(member, table, rows)] = table["pred"]
+        idx = positions(member, table, rows)
+        pred[idx] = table["pred"]
+
     return pred
 
 
 def load_merged(job: Job, rows: Rows) -> np.ndarray:
     """Predictions (n, K) of merged.npz. Raises UserError when they are of other rows."""
-    arrays = load_npz(job.paths.merged)
+    file = job.paths.merged
+    arrays = load_npz(file)
     shape = (len(rows.id), sum(rows.sizes))
-    if not np.array_equal(arrays["id"], rows.id) or arrays["pred"].shape != shape:
-        raise UserError(
-            f"{job.paths.merged} is of other rows or classes than folds.csv; run make again"
-        )
+    has_rows = np.array_equal(arrays["id"], rows.id)
+    if not has_rows or arrays["pred"].shape != shape:
+        raise UserError(f"{file} is of other rows or classes than folds.csv; run make again")
+
     return arrays["pred"]
 
 
@@ -189,9 +235,11 @@ def load_answers(job: Job, rows: Rows, merged: np.ndarray) -> np.ndarray:
     answer = kept_answers(job.paths.answers, rows, version)
     if answer is not None:
         return answer
+
     submission = read_record(job.paths.submission) or {}
     if submission.get("fitted"):  # its answers were decoded
         return decode(rows, merged)[0]
+
     return rows.task.answer(merged, rows.outputs)
 
 
@@ -199,4 +247,5 @@ def is_decoded(rows: Rows, merged: np.ndarray, answer: np.ndarray) -> bool:
     """Whether training rows are answered otherwise than predictions say without decoding."""
     train = rows.fold >= 0
     plain = rows.task.answer(merged, rows.outputs)
+
     return not np.array_equal(answer[train], plain[train])

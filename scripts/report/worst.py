@@ -19,11 +19,13 @@ def section(view: View) -> Section:
 
 def worst_blocks(view: View) -> list:
     """Two lists of cards, without a row in both."""
-    figures = load_part(view.job.config.task, "figures")
-    if view.job.config.concat or view.rows is None or figures is None:
+    figures = load_part(view.config.task, "figures")
+    if view.config.concat or view.rows is None or figures is None:
         return []
+
     if not len(view.labelled):
         return [Note("No training row has a label: none is answered wrong.")]
+
     if view.answer is None:
         return [Note("Rows are judged once the models are merged (make merge).")]
 
@@ -47,6 +49,7 @@ def worst_blocks(view: View) -> list:
         cards = [row_card(view, verdict, i, thumbnails) for i in chosen]
         if cards:
             blocks.append(Cards(caption, cards))
+
     return blocks or [Note("Every labelled row is answered right.")]
 
 
@@ -55,6 +58,7 @@ def largest(value: np.ndarray) -> np.ndarray:
     tenth of all where that is fewer."""
     tenth = -(-len(value) // 10)  # rounded up
     order = np.argsort(-value, kind="stable")[: min(SHOWN, tenth)]
+
     return order[value[order] > 0]
 
 
@@ -62,11 +66,14 @@ def row_card(view: View, verdict: Verdict, i: int, thumbnails: Thumbnails) -> Ca
     """The i-th row of the verdict."""
     rows = view.rows
     row = verdict.row[i]
-    texts = [str(column[row]) for column in (rows.question, rows.text) if column is not None]
-    text = " · ".join(text for text in texts if text)
+    texts = []
+    for column in (rows.question, rows.text):
+        if column is not None and str(column[row]):
+            texts.append(str(column[row]))
+
     return Card(
         str(rows.id[row]),
         verdict.facts(int(i)),
         thumbnails.jpeg(rows.image[row]),
-        shorten(text, LETTERS),
+        shorten(" · ".join(texts), LETTERS),
     )

@@ -17,22 +17,18 @@ import torch.distributed as dist
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 from common.processes import rank  # noqa: E402
-from common.stops import run  # noqa: E402
 from networks import training  # noqa: E402
+from pipeline.stops import run  # noqa: E402
 
-step = training.Trainer.step
+backward = training.Trainer.backward
 
 
-def short_of_memory(self, loss, data, rows, number):
+def short_of_memory(self, data, part, batch, number):
     if rank() == 1 and str(number) == os.environ.get("DIE_AT"):
         os.kill(os.getpid(), signal.SIGKILL)
-
-    def own(forward, data, part, rows, number):
-        if rank() == 1 and part.stop - part.start > 2:
-            raise torch.OutOfMemoryError
-        return loss(forward, data, part, rows, number)
-
-    return step(self, own, data, rows, number)
+    if rank() == 1 and part.stop - part.start > 2:
+        raise torch.OutOfMemoryError
+    return backward(self, data, part, batch, number)
 
 
 def main():
@@ -41,7 +37,7 @@ def main():
 
 
 torch.nn.Dropout.forward = lambda self, x: x
-training.Trainer.step = short_of_memory
+training.Trainer.backward = short_of_memory
 dist.init_process_group, dist.destroy_process_group = (
     cache(dist.init_process_group),
     lambda: None,

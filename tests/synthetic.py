@@ -1,5 +1,5 @@
-"""Training T1 on random images and labels, with the network, objective and trainer of models/net.py
-but without an image cache. For the GPU tests and the GPU benchmark."""
+"""Training T1 on random images and labels, with the network, loss and trainer of models/net.py but
+without an image cache. For the GPU tests and the GPU benchmark."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from config import Config
+from models.net import Net
 
 STEPS = 6  # training steps per epoch
 CLASSES = 4  # classes per attribute
@@ -29,6 +30,18 @@ SMALL = Size("convnext_atto", side=224, batch=32, attributes=10, width=128)
 PUBLISHED = Size("convnext_base", side=512, batch=32, attributes=10, width=512)
 
 
+class SyntheticNet(Net):
+    """T1 whose images are arrays in memory, `images` (2 n, s, s, 3): those of n training rows, then
+    of as many test rows."""
+
+    def load(self, row_batches, epoch, first):
+        for batch in row_batches[first:]:
+            positions = batch
+            if len(self.unlabelled):
+                positions = np.concatenate([batch, len(self.images) // 2 + batch])
+            yield self.images[positions]
+
+
 class SyntheticTraining:
     """One network with its trainer. The same Size always gives the same weights, images and labels.
 
@@ -47,8 +60,8 @@ class SyntheticTraining:
         import timm
         import torch
 
-        from models.net import Objective, parameter_groups
         from networks.attributes import AttributeNet
+        from networks.losses import MaskedLoss
         from networks.training import Trainer
 
         torch.manual_seed(0)
@@ -69,58 +82,29 @@ class SyntheticTraining:
         classes = [CLASSES] * size.attributes
         backbone = timm.create_model(size.backbone, num_classes=0)
         self.net = AttributeNet(backbone, classes, width=size.width)
-        self.net.to(device, memory_format=torch.channels_last)
-
         train_rows = STEPS * size.batch
         rng = np.random.default_rng(0)
         labels = rng.integers(-1, CLASSES, (train_rows, size.attributes))
-        self.images = rng.integers(0, 256, (2 * train_rows, size.side, size.side, 3), np.uint8)
+        images = rng.integers(0, 256, (2 * train_rows, size.side, size.side, 3), np.uint8)
         self.rows = np.arange(train_rows)
-        self.uses_test_rows = mmd > 0
         table = SimpleNamespace(
             sizes=classes,
             fold=np.repeat([0, -1], train_rows),  # as many test rows as training rows
             target=labels,
+            task=SimpleNamespace(MODE="max"),
         )
-        self.objective = Objective(
-            self.net,
-            config,
-            0,
-            table,
-            None,
-            np.arange(2 * train_rows),
-            np.arange(0),
-            np.full(CLASSES * size.attributes, 1 / CLASSES),
-            device,
-        )
-        self.trainer = Trainer(
-            self.net,
-            parameter_groups(self.net, config.net),
-            config.net,
-            config.run,
-            device,
-            1,
-            checkpoint,
-            "key",
-        )
-
-    def load(self, batches, epoch: int, first: int):
-        """Yield the images of each batch of row numbers in batches[first:]; with MMD, the images of
-        as many test rows follow."""
-        for batch in batches[first:]:
-            if self.uses_test_rows:
-                yield self.images[np.concatenate([batch, len(self.rows) + batch])]
-            else:
-                yield self.images[batch]
-
-    def loss(self, *arguments):
-        return self.objective.loss(*arguments)
+        prior = np.full(CLASSES * size.attributes, 1 / CLASSES)
+        masked = MaskedLoss(classes, prior, config.net)
+        position = np.arange(2 * train_rows)
+        self.learner = SyntheticNet(self.net, config, 0, table, None, position, device, masked)
+        self.learner.images = images
+        self.trainer = Trainer(self.learner, 1, checkpoint, "key")
 
     def train_steps(self, count: int) -> np.ndarray:
         """Train the first `count` steps of an epoch. Returns their losses (count,)."""
         self.trainer.resume(STEPS)
-        batches = self.trainer.order(self.rows, self.trainer.settings.batch, 1, 0)[:count]
+        batches = self.learner.batches(self.rows, 1, 0)[:count]
         losses = []
-        for step, images in enumerate(self.load(batches, 0, 0)):
-            losses.append(self.trainer.step(self.loss, images, batches[step], step))
+        for step, images in enumerate(self.learner.load(batches, 0, 0)):
+            losses.append(self.trainer.step(images, batches[step], step))
         return np.array(losses)

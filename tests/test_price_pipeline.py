@@ -332,11 +332,11 @@ def test_fusion_with_one_side_or_a_timm_encoder(
 @pytest.mark.parametrize(
     "settings",
     [
-        ["clip.target=standard", "clip.alpha=1"],
+        ["clip.alpha=1"],
         ["clip.model=google/siglip-base-patch16-224", "clip.alpha=0"],
     ],
 )
-def test_v1_with_another_target_loss_or_encoder(script, input_of, weights, settings):
+def test_v1_with_another_loss_or_encoder(script, input_of, weights, settings):
     input_of("true")
     settings = [
         f"run.weights={weights}",

@@ -1,27 +1,30 @@
-"""fusion (V2): cross-attention and residual MLPs over cached features of picture and text; one
-network per fold."""
+"""fusion (V2): image and text features of frozen encoders attend to each other; one network a fold.
+
+in: SigLIP features (t, 768) of the image, EmbeddingGemma features (u, 768) of "Basmati rice 5 kg"
+out: log1p price 3.1
+"""
 
 from typing import Literal
 
 import numpy as np
 from pydantic import model_validator
 
-from common.log import log
 from common.questions import NUMBER
 from common.sections import Count, NonNegative, Positive, Share
 from features.store import FeatureTable, full_name, keys
-from networks.device import autocast, precision, use_device
+from networks.learner import NumberLearner
 from networks.settings import Training
 
 ANSWERS = (NUMBER,)
 NETWORK = True
+SIDES = ("image", "text")
 
 
 class Settings(Training):
-    """V2: picture and text attend to each other over cached features, residual MLPs, one number.
-    Its defaults are the published notebook's."""
+    """V2: image and text attend to each other over cached features, residual MLPs, one number. Its
+    defaults are the published notebook's."""
 
-    # directory or hub name; timm:<name>; joint:<name> = after text and picture
+    # directory or hub name; timm:<name>; joint:<name> = after text and image
     image: str = "google/siglip-base-patch16-224"
     text: str = "google/embeddinggemma-300m"  # likewise
     width: Count = 512  # of both sides after projection
@@ -30,12 +33,12 @@ class Settings(Training):
     blocks: Count = 2
     dropout: Share = 0.1
     attention_dropout: Share = 0.05
-    beta: Positive = 0.1  # of SmoothL1 on log1p
+    beta: Positive = 0.1  # of SmoothL1 on log1p prices
     epochs: Count = 60  # 20 + 40: two cycles
     batch: Count = 150
     lr: Positive = 4e-5
     weight_decay: NonNegative = 1e-8
-    schedule: Literal["cosine", "plateau", "restarts"] = "restarts"
+    schedule: Literal["cosine", "restarts"] = "restarts"
     warmup: NonNegative = 0.0
 
     @model_validator(mode="after")
@@ -48,8 +51,8 @@ class Settings(Training):
 def sources(settings) -> dict[str, str]:
     """{side: source of its features}, e.g. {"image": "image:google/siglip-base-patch16-224"}; a
     side set to "" is left out."""
-    found = {"image": settings.image, "text": settings.text}
-    return {side: full_name(side, name) for side, name in found.items() if name}
+    names = {"image": settings.image, "text": settings.text}
+    return {side: full_name(side, name) for side, name in names.items() if name}
 
 
 def inputs(config, paths, k):
@@ -60,104 +63,53 @@ def weights(config):
     return list(sources(config.fusion).values())
 
 
-def sides(job, rows, device) -> list[FeatureTable]:
-    """The features of picture and of text, for every row."""
-    found = [sources(job.config.fusion).get(side, "") for side in ("image", "text")]
-    return [
-        FeatureTable(job.paths.features(source) if source else None, keys(source, rows), device)
-        for source in found
-    ]
+class Fusion(NumberLearner):
+    """A FusionNet over the features of every row."""
+
+    PREDICT_BATCH = 1024
+
+    def __init__(self, job, rows, device):
+        from networks.cross_attention import FusionNet
+
+        settings = job.config.fusion
+        source = sources(settings)
+        self.tables = [feature_table(job, rows, source.get(side, ""), device) for side in SIDES]
+        image, text = self.tables
+        net = FusionNet(image.d, text.d, settings).to(device)
+        super().__init__(net, settings, rows, job.config.run, device)
+        self.facts = {"without_image": image.missing, "without_text": text.missing}
+
+    def read(self, groups):
+        for group in groups:
+            yield [table.take(group) for table in self.tables]
+
+
+def feature_table(job, rows, source: str, device) -> FeatureTable:
+    """The features of a source for every row; "": a side that no row has."""
+    file = job.paths.features(source) if source else None
+    return FeatureTable(file, keys(source, rows), device)
 
 
 def fit(job, k: int, rows, file) -> dict:
-    """Train fusion_<k> on the rows outside fold k and write its best weights. Gives the history."""
-    import torch
+    """Train fusion_<k> on the rows outside fold k and write its best weights. Returns the
+    history."""
+    from networks.training import fit_network
 
-    from networks.training import Trainer, decay_groups
-    from networks.weights import save_weights
+    train_idx = rows.training(k)
 
-    settings, run, seed = job.config.fusion, job.config.run, job.config.data.seed
-    train, validation = rows.training(k), rows.validating(k)
-    target = torch.as_tensor(rows.target[:, 0], dtype=torch.float32)
-    with use_device(run) as device:
-        torch.manual_seed(seed + k)
-        both = sides(job, rows, device)
-        log(
-            member=f"fusion_{k}",
-            train=len(train),
-            validation=len(validation),
-            **{
-                f"without_{name}": side.missing
-                for name, side in zip(("image", "text"), both, strict=True)
-            },
-        )
-        net = build(both, settings).to(device)
-        with torch.no_grad():
-            net.head.bias.fill_(
-                float(np.median(rows.target[train]))
-            )  # from the median on: hundreds of steps less
+    def start(device):
+        learner = Fusion(job, rows, device)
+        learner.start_at_median(train_idx)
+        return learner
 
-        def load(groups, epoch, first):
-            for group in groups[first:]:
-                yield [side.take(group) for side in both] + [target[group].to(device)]
-
-        def loss(forward, data, part, batch, step):
-            image, text, idx = (x[part] for x in data)
-            error = torch.nn.functional.smooth_l1_loss(
-                forward(image, text)[:, 0].float(), idx, beta=settings.beta, reduction="sum"
-            )
-            return error / len(batch)
-
-        trainer = Trainer(
-            net,
-            decay_groups(net, settings.lr, settings.weight_decay),
-            settings,
-            run,
-            device,
-            seed * 1000 + k,
-            job.paths.checkpoint(f"fusion_{k}"),
-            job.key(job.paths.model(f"fusion_{k}")),
-            rows.task.MODE,
-        )
-        best, history = trainer.fit(
-            train,
-            load,
-            loss,
-            lambda net: (
-                rows.score(answers(net, both, validation, run, device), validation)
-                if len(validation)
-                else None
-            ),
-        )
-        save_weights(best, file)
-    return {"history": history}
+    return fit_network(job, "fusion", k, start, train_idx, rows.validating(k), file)
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
-    """log1p prices (m, 1) of the rows `idx` (m,)."""
-    from networks.weights import load_strict, read_weights
+    """log1p prices (m, 1) of the rows idx (m,)."""
+    from networks.training import predict_network
 
-    file = job.paths.model(f"fusion_{k}")
-    with use_device(job.config.run) as device:
-        both = sides(job, rows, device)
-        net = build(both, job.config.fusion).to(device)
-        load_strict(net, read_weights(file), file)
-        return answers(net, both, idx, job.config.run, device)
+    def start(device):
+        return Fusion(job, rows, device)
 
-
-def build(both, settings):
-    from networks.cross_attention import FusionNet
-
-    return FusionNet(both[0].d, both[1].d, settings)
-
-
-def answers(net, both, use, run, device, batch: int = 1024) -> np.ndarray:
-    """log1p prices (m, 1) float32 of row numbers `use` (m,)."""
-    import torch
-
-    net.eval()
-    out = [np.zeros((0, 1), np.float32)]
-    with torch.inference_mode(), autocast(device, precision(run, device)):
-        for i in range(0, len(use), batch):
-            out.append(net(*(side.take(use[i : i + batch]) for side in both)).float().cpu().numpy())
-    return np.concatenate(out)
+    return predict_network(job, "fusion", k, start, idx)

@@ -1,6 +1,9 @@
 """heads (T2): all attribute heads of a fold trained together on cached features of a frozen
 network.
 
+in: features (d,) or a map (d, h, w) of a saree's image
+out: probabilities of its classes, e.g. color: blue .7, red .2, green .1; pattern: ...
+
 Each head sees the labelled rows of every batch, has its own dropout draws, loss and best epoch, and
 shares no parameter with the others: the result is exactly that of training it alone on its labelled
 rows, at the cost of one pass.
@@ -14,26 +17,24 @@ from pydantic import Field
 
 from common.errors import UserError
 from common.files import evict
-from common.log import log, progress
 from common.questions import CLASSES
 from common.sections import Count, NonNegative, Positive, Share
-from common.stops import check_time_limit
 from features.store import names_file, read_features
-from networks.device import use_device
-from networks.settings import Loss
+from networks.learner import Learner, copy_state
+from networks.settings import Loss, Training
 
 ANSWERS = (CLASSES,)
 NEEDS_IMAGE = True
 NETWORK = True
 PREDICT_SETTINGS = ("infer",)
+MOMENT_ROWS = 20_000  # enough for a mean and a standard deviation
 
 
 class Settings(Loss):
     """T2: all attribute heads together on cached features, each keeping its own best epoch."""
 
-    source: Literal["net", "encoders"] = (
-        "net"  # trunk of net_<fold> with its heads to go on from, or the encoders' features
-    )
+    # trunk of net_<fold> with its heads to go on from, or the encoders' features
+    source: Literal["net", "encoders"] = "net"
     hidden: Annotated[int, Field(ge=0)] = 512  # of a new head on encoders' features; 0 = linear
     dropout: Share = 0.1  # likewise; the heads of a net keep their own
     epochs: Count = 3
@@ -51,6 +52,11 @@ def inputs(config, paths, k):
     return [paths.images, *(paths.features(source) for source in sources(config, k))]
 
 
+def weights(config):
+    is_pretrained = config.heads.source == "encoders" and config.features.pretrained
+    return list(config.features.encoders) if is_pretrained else []
+
+
 def clean_up(job, k):
     """The maps of a trained trunk, 14 GB a fold at 512 pixels, have served: heads_<k> was their
     only reader."""
@@ -60,253 +66,212 @@ def clean_up(job, k):
         names_file(features).unlink(missing_ok=True)
 
 
-def weights(config):
-    return (
-        list(config.features.encoders)
-        if config.heads.source == "encoders" and config.features.pretrained
-        else []
-    )
+class Features:
+    """The features of every row: of all encoders side by side, or a net's maps.
+
+    row: (n,) each row's place in the files, -1 where it has none; views: of an image, the plain one
+    first.
+    """
+
+    def __init__(self, job, k: int, rows):
+        files = [job.paths.features(source) for source in sources(job.config, k)]
+        self.arrays, self.row = read_features(files, rows.image)
+        self.d = sum(array.shape[2] for array in self.arrays)
+        self.views = self.arrays[0].shape[1]
+
+    def take(self, idx: np.ndarray, view) -> np.ndarray:
+        """float32 (b, d) or (b, d, h, w) of the rows idx (b,) in a view: a number, or (b,)."""
+        row = self.row[idx]
+        return np.concatenate([array[row, view] for array in self.arrays], 1).astype(np.float32)
+
+    def moments(self, idx: np.ndarray):
+        """Mean and standard deviation (d,) of the plain view over the rows idx (m,), as tensors."""
+        import torch
+
+        in_order = idx[np.argsort(self.row[idx], kind="stable")]
+        x = self.take(in_order[:MOMENT_ROWS], 0)
+        return torch.as_tensor(x.mean(0)), torch.as_tensor(x.std(0) + 1e-3)
 
 
-def fit(job, k: int, rows, file) -> dict:
-    """Train heads_<k> outside fold k and write each head's best weights. Gives history and best
-    epochs."""
-    import torch
+class HeadsLearner(Learner):
+    """A HeadSet on features. It saves one network, whose heads are each of its own best epoch.
 
-    from networks.weights import save_weights
+    features: has take(idx, view) and views, as Features; seed: of the drawn views and the dropout;
+    masked: the MaskedLoss; None where nothing is trained; views: over which predict averages.
+    """
 
-    config = job.config
-    arrays, row = read_features([job.paths.features(s) for s in sources(config, k)], rows.image)
-    train, validation = (use[row[use] >= 0] for use in (rows.training(k), rows.validating(k)))
-    if not len(train):
-        raise UserError(
-            f"heads_{k} has no labelled row with features to train on; look at {job.paths.images}"
+    PREDICT_BATCH = 512
+    MIXED_PRECISION = False
+    STEP_OFFSET = 0.0
+    SCORED_BEFORE = True  # heads of T1 may be better than what a few epochs make of them
+
+    def __init__(
+        self, net, features, settings, rows, run, device, seed=0, masked=None, views: int = 1
+    ):
+        training = Training(
+            epochs=settings.epochs,
+            batch=settings.batch,
+            lr=settings.lr,
+            weight_decay=settings.weight_decay,
+            warmup=0,
+            clip=0,
         )
-    log(member=f"heads_{k}", train=len(train), validation=len(validation))
-    with use_device(config.run) as device:
-        torch.manual_seed(config.data.seed + k)
-        heads = build(job, k, rows, arrays)
-        if config.heads.source == "encoders":
-            mean, std = moments(arrays, row[train])
-            for head in heads.heads:
-                head.mean[:], head.std[:] = mean, std
-        heads.to(device)
-        best, history = train_heads(
-            heads,
-            lambda use, view: take(arrays, row[use], view),
-            rows,
-            train,
-            validation,
-            config.heads,
-            arrays[0].shape[1],
-            device,
-            config.data.seed * 1000 + k,
-            job.paths.checkpoint(f"heads_{k}"),
-            job.key(job.paths.model(f"heads_{k}")),
-            config.run,
-        )
-        save_weights(best, file)
-    return {"history": history, "outputs": rows.outputs}
+        super().__init__(net.to(device), training, rows, run, device)
+        self.features, self.seed, self.views = features, seed, views
+        self.masked = masked and masked.to(device)
+
+    def parameters(self):
+        settings = self.settings
+        return [
+            {
+                "params": list(self.net.parameters()),
+                "lr": settings.lr,
+                "weight_decay": settings.weight_decay,
+            }
+        ]
+
+    def load(self, batches, epoch, first):
+        """Yield the features of each batch, each row in a view drawn for the epoch."""
+        rng = np.random.default_rng([self.seed, epoch, 1])
+        view = rng.integers(0, self.features.views, len(self.rows.id))
+        for batch in batches[first:]:
+            yield self.tensor(batch, view[batch])
+
+    def read(self, groups):
+        """Yield the features of each group, a list of its views."""
+        for group in groups:
+            yield [self.tensor(group, view) for view in range(self.views)]
+
+    def tensor(self, idx: np.ndarray, view):
+        import torch
+
+        return torch.as_tensor(self.features.take(idx, view), device=self.device)
+
+    def loss(self, forward, data, part, batch, step):
+        """The losses (heads,) of the heads with a labelled row in the batch; the others get no
+        gradient, and AdamW does not move them."""
+        import torch
+
+        whole = torch.as_tensor(self.rows.target[batch], device=self.device)
+        counts = (whole >= 0).sum(0)
+        x, target = data[part], whole[part]
+        losses = []
+        for a in torch.nonzero(counts)[:, 0].tolist():
+            is_labelled = target[:, a] >= 0
+            # dropout of this head, whatever the other heads draw
+            torch.manual_seed(self.seed + 7919 * step + 104729 * a + part.start)
+            logits = self.net.attribute_logits(a, x[is_labelled])
+            losses.append(self.masked.attribute_loss(a, logits, target[is_labelled, a]) / counts[a])
+        return torch.stack(losses)
+
+    def answer(self, net, data):
+        """Probabilities (b, K), the mean over the views."""
+        import torch
+
+        from networks.losses import probabilities
+
+        sizes = self.rows.sizes
+        by_view = []
+        for x in data:
+            logits = [net.attribute_logits(a, x) for a in range(len(sizes))]
+            by_view.append(probabilities(torch.cat(logits, 1), sizes))
+        return torch.stack(by_view).mean(0)
+
+    def evaluate(self, net, val_idx):
+        """HM of each attribute on the validation rows; nan where none of them is labelled."""
+        if not len(val_idx):
+            return [math.nan] * len(self.rows.sizes)
+        task, outputs = self.rows.task, self.rows.outputs
+        answer = task.answer(self.predict(net, val_idx), outputs)
+        table = task.table(answer, self.rows.target[val_idx], outputs)
+        return [scores["hm"] for scores in table.values()]
+
+    def keep_best(self, state, net, score):
+        """Keep each head where its own score is the best so far; without a score, the newest."""
+        weights = copy_state(net)
+        if state.best_score is None:
+            state.best, state.best_score = weights, [-1.0] * len(score)
+        is_better = [
+            math.isnan(new) or new > old for old, new in zip(state.best_score, score, strict=True)
+        ]
+        for key, value in weights.items():  # keys are heads.<a>.<...>
+            if is_better[int(key.split(".")[1])]:
+                state.best[key] = value
+        for a, new in enumerate(score):
+            if new > state.best_score[a]:
+                state.best_score[a] = new
+
+    def shown(self, score):
+        return "-" if np.isnan(score).all() else float(np.nanmean(score))
 
 
-def predict(job, k: int, rows, idx) -> np.ndarray:
-    """Probabilities (m, K) for the rows `idx` (m,), the mean over the picture and, with
-    infer.flip, its mirror image."""
-    from networks.weights import load_strict, read_weights
-
-    arrays, row = read_features([job.paths.features(s) for s in sources(job.config, k)], rows.image)
-    file = job.paths.model(f"heads_{k}")
-    heads = build(job, k, rows, arrays)
-    load_strict(heads, read_weights(file), file)
-    views = min(arrays[0].shape[1], 2 if job.config.infer.flip else 1)
-    with use_device(job.config.run) as device:
-        heads.to(device)
-        return np.mean(
-            [
-                predict_heads(heads, lambda use, v=v: take(arrays, row[use], v), idx, device)
-                for v in range(views)
-            ],
-            0,
-        )
-
-
-def build(job, k: int, rows, arrays):
-    """The heads for these features: the published ones, as net_<k> left them, on its map; new MLPs on
-    pooled features."""
+def build(job, k: int, rows, features: Features):
+    """A HeadSet for these features: on the maps of net_<k> its own heads as it left them, on
+    encoders' features new MLPs."""
     from networks.attributes import HeadSet
     from networks.weights import load_strict, read_weights
 
     config, settings = job.config, job.config.heads
     if settings.source == "encoders":
-        return HeadSet(
-            sum(a.shape[2] for a in arrays), rows.sizes, "mlp", settings.hidden, settings.dropout
-        )
-    heads = HeadSet(arrays[0].shape[2], rows.sizes, config.net.head, config.net.width)
+        return HeadSet(features.d, rows.sizes, "mlp", settings.hidden, settings.dropout)
+    heads = HeadSet(features.d, rows.sizes, config.net.head, config.net.width)
     file = job.paths.model(f"net_{k}")
     state = {key: value for key, value in read_weights(file).items() if key.startswith("heads.")}
     load_strict(heads, state, file)
     return heads
 
 
-def take(arrays, row, view):
-    """Features (m, d) of all encoders side by side, or a net's maps (m, d, h, w); view a number or
-    one per row (m,)."""
-    return np.concatenate([array[row, view] for array in arrays], 1).astype(np.float32)
-
-
-def moments(arrays, row) -> tuple:
-    """Mean and standard deviation (d,) of the plain view over the given rows."""
-    import torch
-
-    x = take(arrays, np.sort(row)[:20000], 0)  # enough rows for two moments
-    return torch.as_tensor(x.mean(0)), torch.as_tensor(x.std(0) + 1e-3)
-
-
-def train_heads(
-    heads,
-    features,
-    rows,
-    train,
-    validation,
-    settings,
-    views: int,
-    device,
-    seed: int,
-    checkpoint,
-    key: str,
-    run,
-):
-    """Train on row numbers `train` (n,); each head keeps its best epoch on `validation`. Gives the state
-    dict and the history.
-
-    features(rows (b,), view (b,) or number) → float32 (b, ...). Goes on from the checkpoint's last
-    epoch.
-    """
-    import torch
-
+def fit(job, k: int, rows, file) -> dict:
+    """Train heads_<k> outside fold k and write each head's best weights. Returns the history: the
+    loss, and HM of each attribute, by epoch."""
     from networks.losses import MaskedLoss
-    from networks.training import epoch_batches, load_checkpoint, save_checkpoint
+    from networks.training import fit_network
 
-    loss = MaskedLoss(
-        rows.sizes, rows.task.baseline(rows.target[train], rows.outputs), settings
-    ).to(device)
-    optimizer = torch.optim.AdamW(
-        heads.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True
-    )
-    state = load_checkpoint(checkpoint, key)
-    if not state:  # what the heads already know, from T1, counts as epoch 0
-        first = (
-            hm_of(
-                rows,
-                predict_heads(heads, lambda use: features(use, 0), validation, device),
-                validation,
-            )
-            if len(validation)
-            else [math.nan] * len(rows.sizes)
+    config, settings = job.config, job.config.heads
+    features = Features(job, k, rows)
+    train_idx = with_features(rows.training(k), features)
+    if not len(train_idx):
+        raise UserError(
+            f"heads_{k} has no labelled row with features to train on; look at {job.paths.images}"
         )
-        best, score = keep_best(heads, heads.state_dict(), [-1.0] * len(rows.sizes), first)
-        state = {"epoch": 0, "best": best, "score": score, "history": []}
-    if state["epoch"]:
-        heads.load_state_dict(state["heads"])
-        optimizer.load_state_dict(state["optimizer"])
-    steps = settings.epochs * -(-len(train) // settings.batch)
-    for epoch in range(state["epoch"], settings.epochs):
-        groups = epoch_batches(train, settings.batch, seed, epoch)
-        chosen = np.random.default_rng([seed, epoch, 1]).integers(0, views, len(rows.id))
-        heads.train()
-        total = 0.0
-        for step, batch in enumerate(
-            progress(groups, f"epoch {epoch + 1}/{settings.epochs}"), epoch * len(groups)
-        ):
-            for group in optimizer.param_groups:
-                group["lr"] = settings.lr * (1 + math.cos(math.pi * step / steps)) / 2
-            x = torch.as_tensor(features(batch, chosen[batch]), device=device)
-            total += step_heads(
-                heads,
-                optimizer,
-                loss,
-                x,
-                torch.as_tensor(rows.target[batch], device=device),
-                seed + 7919 * step,
-            )
-        pred = predict_heads(heads, lambda use: features(use, 0), validation, device)
-        score = hm_of(rows, pred, validation) if len(validation) else [math.nan] * len(rows.sizes)
-        state["best"], state["score"] = keep_best(heads, state["best"], state["score"], score)
-        state["history"].append({"epoch": epoch + 1, "loss": total / len(groups), "hm": score})
-        log(
-            epoch=epoch + 1,
-            loss=total / len(groups),
-            validation=float(np.nanmean(score)) if len(validation) else "-",
-        )
-        state |= {
-            "epoch": epoch + 1,
-            "heads": heads.state_dict(),
-            "optimizer": optimizer.state_dict(),
-        }
-        save_checkpoint(checkpoint, key=key, **state)
-        check_time_limit(run)
-    return state["best"], state["history"]
+    prior = rows.task.baseline(rows.target[train_idx], rows.outputs)
+    seed = config.data.seed * 1000 + k
 
+    def start(device):
+        heads = build(job, k, rows, features)
+        if settings.source == "encoders":
+            mean, std = features.moments(train_idx)
+            for head in heads.heads:
+                head.mean[:], head.std[:] = mean, std
+        masked = MaskedLoss(rows.sizes, prior, settings)
+        return HeadsLearner(heads, features, settings, rows, config.run, device, seed, masked)
 
-def step_heads(heads, optimizer, loss, x, target, seed: int) -> float:
-    """One AdamW step of every head that has a labelled row in the batch; the others do not move.
-    Gives the mean loss."""
-    import torch
-
-    optimizer.zero_grad(set_to_none=True)
-    losses = []
-    for a in range(target.shape[1]):
-        known = target[:, a] >= 0
-        if known.any():
-            torch.manual_seed(
-                seed + 104729 * a
-            )  # dropout of this head, whatever the other heads draw
-            one = loss.of(a, heads.one(a, x[known]), target[known, a]) / known.sum()
-            one.backward()
-            losses.append(one.detach())
-    optimizer.step()
-    return float(torch.stack(losses).mean()) if losses else 0.0
-
-
-def keep_best(
-    heads, best: dict, before: list[float], score: list[float]
-) -> tuple[dict, list[float]]:
-    """The best state and score of each head so far; a head without a score keeps its newest."""
-    now = {key: value.detach().cpu().clone() for key, value in heads.state_dict().items()}
-    better = [math.isnan(new) or new > old for old, new in zip(before, score, strict=True)]
-    best = {
-        key: now[key] if better[int(key.split(".")[1])] else best[key] for key in now
-    }  # keys are heads.<a>.<...>
-    return best, [
-        new if b and not math.isnan(new) else old
-        for old, new, b in zip(before, score, better, strict=True)
+    val_idx = with_features(rows.validating(k), features)
+    record = fit_network(job, "heads", k, start, train_idx, val_idx, file)
+    history = [
+        {"epoch": entry["epoch"], "loss": entry["loss"], "hm": entry["score"]}
+        for entry in record["history"]
     ]
+    return {"history": history, "outputs": rows.outputs}
 
 
-def hm_of(rows, pred: np.ndarray, use: np.ndarray) -> list[float]:
-    """HM of each attribute (a,) of probabilities (m, K) for the rows `use` (m,); nan where none of
-    them is labelled."""
-    answer = rows.task.answer(pred, rows.outputs)
-    table = rows.task.table(answer, rows.target[use], rows.outputs)
-    return [scores["hm"] for scores in table.values()]
+def with_features(idx: np.ndarray, features: Features) -> np.ndarray:
+    """The row numbers of idx (m,) whose image has features."""
+    return idx[features.row[idx] >= 0]
 
 
-def predict_heads(heads, features, use, device, batch: int = 512) -> np.ndarray:
-    """Probabilities (m, K) float32 for row numbers `use` (m,)."""
-    import torch
+def predict(job, k: int, rows, idx) -> np.ndarray:
+    """Probabilities (m, K) for the rows idx (m,), the mean over the image and, with infer.flip, its
+    mirror image."""
+    from networks.training import predict_network
 
-    from networks.losses import probabilities
+    config = job.config
+    features = Features(job, k, rows)
+    views = min(features.views, 2 if config.infer.flip else 1)
 
-    heads.eval()
-    out = [np.zeros((0, sum(heads.sizes)), np.float32)]
-    with torch.inference_mode():
-        for i in range(0, len(use), batch):
-            x = torch.as_tensor(features(use[i : i + batch]), device=device)
-            out.append(
-                probabilities(
-                    torch.cat([heads.one(a, x) for a in range(len(heads.sizes))], 1), heads.sizes
-                )
-                .cpu()
-                .numpy()
-            )
-    return np.concatenate(out)
+    def start(device):
+        heads = build(job, k, rows, features)
+        settings = config.heads
+        return HeadsLearner(heads, features, settings, rows, config.run, device, views=views)
+
+    return predict_network(job, "heads", k, start, idx)

@@ -1,13 +1,17 @@
-"""mlp: a small network on the words of a text, after the winners of Mercari's price challenge; one
-per fold, several seeds each."""
+"""mlp: small networks on the words of a text, after the winners of Mercari's price challenge;
+several seeds side by side, one such set a fold.
+
+in: "Basmati rice 5 kg" as n-grams and binned quantities → out: log1p price 3.1
+"""
 
 import numpy as np
 
-from common.log import log
 from common.questions import NUMBER
 from common.sections import Count, NonNegative, Positive
 from features.ngrams import ngrams_file
-from networks.device import use_device
+from networks.batches import cut
+from networks.distributed import shard
+from networks.learner import NumberLearner
 from networks.settings import Training
 from texts.ngrams import binned, read_ngrams
 
@@ -15,9 +19,8 @@ ANSWERS = (NUMBER,)
 NEEDS_TEXT = True
 NETWORK = True
 NUMBERS = 0.3  # weight of binned quantities beside n-grams
-PRESENCE = (
-    0.15  # of whether a name has an n-gram, beside how telling it is: .3 SMAPE better with it
-)
+# of whether a name has an n-gram, beside how telling it is: .3 SMAPE better with it
+PRESENCE = 0.15
 
 
 class Settings(Training):
@@ -41,119 +44,120 @@ def columns(job, rows):
     at all, binned quantities."""
     from scipy import sparse
 
-    words = read_ngrams(ngrams_file(job.paths), rows.id)
-    return sparse.hstack(
-        [
-            words["name"],
-            words["text"],
-            words["name"].sign() * PRESENCE,
-            binned(words["numbers"], NUMBERS),
-        ]
-    ).tocsr()
+    ngrams = read_ngrams(ngrams_file(job.paths), rows.id)
+    presence = ngrams["name"].sign() * PRESENCE
+    numbers = binned(ngrams["numbers"], NUMBERS)
+    return sparse.hstack([ngrams["name"], ngrams["text"], presence, numbers]).tocsr()
 
 
 def build(v: int, settings):
-    """`seeds` networks side by side: words of a text as a bag of v columns → hidden layers → (b,
-    seeds)."""
+    """`seeds` networks side by side: a text as a bag of v columns → hidden layers → (b, seeds)."""
     import torch
 
     class WordNets(torch.nn.Module):
         def __init__(self):
             super().__init__()
             self.nets = torch.nn.ModuleList(word_net(v, settings) for _ in range(settings.seeds))
+            # median and standard deviation of the training rows' log1p prices
+            self.register_buffer("scale", torch.tensor([0.0, 1.0]))
 
         def forward(self, column, offset, weight):
-            return torch.cat(
-                [
-                    tail(words(column, offset, per_sample_weights=weight) + tail.bias)
-                    for words, tail in self.nets
-                ],
-                1,
-            )
+            outputs = []
+            for words, tail in self.nets:
+                embedding = words(column, offset, per_sample_weights=weight)
+                outputs.append(tail(embedding + tail.bias))
+            return torch.cat(outputs, 1)
 
     return WordNets()
 
 
 def word_net(v: int, settings):
     """One network's embedding of the columns, and the layers after it."""
-    import torch
+    from torch import nn, zeros
 
-    words = torch.nn.EmbeddingBag(v, settings.width, mode="sum")
-    torch.nn.init.normal_(words.weight, std=0.05)
-    layers = torch.nn.Linear(settings.width, settings.hidden), torch.nn.Linear(settings.hidden, 1)
-    tail = torch.nn.Sequential(torch.nn.ReLU(), layers[0], torch.nn.ReLU(), layers[1])
-    tail.register_parameter("bias", torch.nn.Parameter(torch.zeros(settings.width)))
-    return torch.nn.ModuleList([words, tail])
+    words = nn.EmbeddingBag(v, settings.width, mode="sum")
+    nn.init.normal_(words.weight, std=0.05)
+    hidden = nn.Linear(settings.width, settings.hidden)
+    output = nn.Linear(settings.hidden, 1)
+    tail = nn.Sequential(nn.ReLU(), hidden, nn.ReLU(), output)
+    tail.register_parameter("bias", nn.Parameter(zeros(settings.width)))
+    return nn.ModuleList([words, tail])
 
 
-def bag(x, rows: np.ndarray, device):
-    """The rows (b,) of sparse x as EmbeddingBag takes them: column numbers, where each row begins,
-    weights."""
-    import torch
+class WordLearner(NumberLearner):
+    """WordNets, which give log1p prices in standard deviations from the median, and the columns of
+    every row."""
 
-    part = x[rows]
-    return tuple(
-        torch.as_tensor(a, device=device)
-        for a in (part.indices.astype(np.int64), part.indptr[:-1].astype(np.int64), part.data)
-    )
+    PREDICT_BATCH = 1024
+
+    def __init__(self, job, rows, device):
+        settings = job.config.mlp
+        self.columns = columns(job, rows)
+        net = build(self.columns.shape[1], settings).to(device)
+        super().__init__(net, settings, rows, job.config.run, device)
+        self.facts = {"columns": self.columns.shape[1]}
+
+    def standardise(self, log_price: np.ndarray) -> None:
+        """Set the scale by the training rows' log1p prices (m,), and what the networks should give
+        for every row."""
+        import torch
+
+        median, std = float(np.median(log_price)), float(log_price.std()) or 1.0
+        self.net.scale.copy_(torch.tensor([median, std]))
+        standardised = (self.rows.target[:, 0] - median) / std
+        self.target = torch.as_tensor(standardised, dtype=torch.float32)
+
+    def read(self, groups):
+        return groups
+
+    def inputs(self, data, part):
+        """The rows data[part] as EmbeddingBag takes them: column numbers, where each row begins,
+        weights."""
+        import torch
+
+        bag = self.columns[data[part]]
+        arrays = bag.indices.astype(np.int64), bag.indptr[:-1].astype(np.int64), bag.data
+        return tuple(torch.as_tensor(array, device=self.device) for array in arrays)
+
+    def loss(self, forward, data, part, batch, step):
+        output = forward(*self.inputs(data, part)).float()
+        target = self.target[shard(batch)[part]].to(self.device)
+        return (output - target[:, None]).abs().sum() / len(batch)
+
+    def predict(self, net, idx):
+        """log1p prices (m, 1) of the rows idx (m,): the mean over the networks, in fp32."""
+        import torch
+
+        median, std = net.scale.tolist()
+        outputs = [np.zeros((0, 1))]
+        with torch.inference_mode():
+            for group in cut(idx, self.PREDICT_BATCH):
+                output = net(*self.inputs(group, slice(None)))
+                outputs.append(output.mean(1, keepdim=True).cpu().numpy())
+        return np.concatenate(outputs) * std + median
 
 
 def fit(job, k: int, rows, file) -> dict:
     """Train mlp_<k> on all labelled rows outside fold k, for mlp.epochs: no row is kept back to
-    pick one. Gives the history."""
-    import torch
+    pick one. Returns the history."""
+    from networks.training import fit_network
 
-    from networks.training import Trainer, decay_groups
-    from networks.weights import save_weights
+    train_idx = rows.labelled(k)
 
-    settings, run, seed = job.config.mlp, job.config.run, job.config.data.seed
-    train = rows.labelled(k)
-    x, own = columns(job, rows), rows.target[train, 0]
-    middle, spread = float(np.median(own)), float(own.std()) or 1.0
-    target = torch.as_tensor((rows.target[:, 0] - middle) / spread, dtype=torch.float32)
-    with use_device(run) as device:
-        torch.manual_seed(seed + k)
-        net = build(x.shape[1], settings).to(device)
-        log(member=f"mlp_{k}", train=len(train), columns=x.shape[1])
+    def start(device):
+        learner = WordLearner(job, rows, device)
+        learner.standardise(rows.target[train_idx, 0])
+        return learner
 
-        def loss(forward, data, part, batch, step):
-            return (
-                forward(*bag(x, batch[part], device)).float()
-                - target[batch[part]].to(device)[:, None]
-            ).abs().sum() / len(batch)
-
-        trainer = Trainer(
-            net,
-            decay_groups(net, settings.lr, settings.weight_decay),
-            settings,
-            run,
-            device,
-            seed * 1000 + k,
-            job.paths.checkpoint(f"mlp_{k}"),
-            job.key(job.paths.model(f"mlp_{k}")),
-            rows.task.MODE,
-        )
-        best, history = trainer.fit(
-            train, lambda groups, epoch, first: groups[first:], loss, lambda net: None
-        )
-        save_weights(best | {"scale": torch.tensor([middle, spread])}, file)
-    return {"history": history}
+    no_rows = train_idx[:0]
+    return fit_network(job, "mlp", k, start, train_idx, no_rows, file)
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
-    """log1p prices (m, 1) of the rows `idx` (m,): the mean over the networks."""
-    import torch
+    """log1p prices (m, 1) of the rows idx (m,): the mean over the networks."""
+    from networks.training import predict_network
 
-    from networks.weights import load_strict, read_weights
+    def start(device):
+        return WordLearner(job, rows, device)
 
-    file, x = job.paths.model(f"mlp_{k}"), columns(job, rows)
-    state = read_weights(file)
-    middle, spread = state.pop("scale").tolist()
-    with use_device(job.config.run) as device, torch.inference_mode():
-        net = build(x.shape[1], job.config.mlp).to(device)
-        load_strict(net, state, file)
-        out = [
-            net(*bag(x, idx[i : i + 1024], device)).mean(1, keepdim=True).cpu().numpy()
-            for i in range(0, len(idx), 1024)
-        ]
-    return np.concatenate([np.zeros((0, 1)), *out]) * spread + middle
+    return predict_network(job, "mlp", k, start, idx)

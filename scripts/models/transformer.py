@@ -1,16 +1,18 @@
-"""text: a text encoder fine-tuned end to end on log1p of the price, parsed quantities beside it at
-the head; one per fold."""
+"""transformer: a text encoder fine-tuned end to end on log1p prices; one a fold. Quantities parsed
+from the text stand beside it at the head.
+
+in: "Basmati rice 5 kg" → out: log1p price 3.1
+"""
 
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from common.log import log, progress
 from common.questions import NUMBER
 from common.sections import Count, NonNegative, Positive, Share
-from networks.device import autocast, precision, use_device
-from networks.distributed import all_gather_rows, shard
+from networks.batches import length_batches
+from networks.learner import NumberLearner
 from networks.settings import FineTuning
 from texts.quantities import quantities, scaled
 
@@ -27,7 +29,7 @@ class Settings(FineTuning):
     max_length: Count = 192  # tokens
     quantities: bool = True  # parsed quantities beside the text, at the head
     dropout: Share = 0.0
-    beta: Positive = 0.1  # of SmoothL1 on log1p
+    beta: Positive = 0.1  # of SmoothL1 on log1p prices
     epochs: Count = 4
     lr: Positive = 2e-5
     head_lr: NonNegative = 1e-3
@@ -39,140 +41,86 @@ def weights(config):
     return [f"text:{config.transformer.model}"]
 
 
-class Reader:
-    """The rows as the network reads them: token ids and standardised quantities, on the device
-    batch by batch."""
+class Transformer(NumberLearner):
+    """A TextNet, and the token ids and quantities of the rows idx (m,).
 
-    def __init__(self, tokenizer, settings, rows, device, use: np.ndarray):
-        self.device, self.tokenizer = device, tokenizer
-        texts = [rows.text[i] for i in use]
-        ids = self.tokenizer(texts, truncation=True, max_length=settings.max_length, verbose=False)[
-            "input_ids"
-        ]
-        self.ids = dict(zip(use.tolist(), ids, strict=True))
-        self.length = np.zeros(len(rows.id), int)
-        self.length[use] = [len(i) for i in ids]
-        self.numbers = (
-            scaled(quantities(rows.text)[0])
-            if settings.quantities
-            else np.zeros((len(rows.id), 0), np.float32)
-        )
+    pretrained False: its weights are random, and to be loaded.
+    """
 
-    def take(self, use: np.ndarray) -> tuple:
-        """Token ids and mask (b, t), quantities (b, q)."""
+    def __init__(self, job, rows, device, idx: np.ndarray, pretrained: bool):
+        from networks.finetune import load_text_model
+        from networks.transformer import TextNet
+
+        settings, run = job.config.transformer, job.config.run
+        encoder, self.tokenizer, source = load_text_model(settings.model, run.weights, pretrained)
+        self.quantities = np.zeros((len(rows.id), 0), np.float32)
+        if settings.quantities:
+            self.quantities = scaled(quantities(rows.text)[0])
+        self.tokenize(rows.text, idx, settings.max_length)
+        net = TextNet(encoder, self.quantities.shape[1], settings.dropout).to(device)
+        super().__init__(net, settings, rows, run, device)
+        self.record = {"weights": source}
+
+    def tokenize(self, texts, idx: np.ndarray, max_length: int) -> None:
+        """The token ids of the rows idx (m,), and each row's number of them, 0 for other rows."""
+        chosen = [texts[i] for i in idx]
+        tokens = self.tokenizer(chosen, truncation=True, max_length=max_length, verbose=False)
+        self.ids = dict(zip(idx.tolist(), tokens["input_ids"], strict=True))
+        self.length = np.zeros(len(texts), int)
+        self.length[idx] = [len(ids) for ids in tokens["input_ids"]]
+
+    def parameters(self):
+        return self.net.groups(self.settings)
+
+    def batches(self, rows, seed, epoch):
+        return length_batches(rows, self.settings.batch, seed, epoch, self.length)
+
+    def read(self, groups):
+        for group in groups:
+            yield self.inputs_of(group) if len(group) else ()
+
+    def inputs_of(self, idx: np.ndarray) -> tuple:
+        """Token ids and mask (b, t), quantities (b, q) of the rows idx (b,), on the device."""
         import torch
 
-        batch = self.tokenizer.pad(
-            {"input_ids": [self.ids[i] for i in use.tolist()]}, return_tensors="pt"
-        )
+        ids = [self.ids[i] for i in idx.tolist()]
+        padded = self.tokenizer.pad({"input_ids": ids}, return_tensors="pt")
         return (
-            batch["input_ids"].to(self.device),
-            batch["attention_mask"].to(self.device),
-            torch.as_tensor(self.numbers[use], device=self.device),
+            padded["input_ids"].to(self.device),
+            padded["attention_mask"].to(self.device),
+            torch.as_tensor(self.quantities[idx], device=self.device),
         )
+
+    def predict(self, net, idx):
+        """log1p prices (m, 1) of the rows idx (m,), the longest texts first."""
+        order = np.argsort(-self.length[idx], kind="stable")
+        log_price = np.empty((len(idx), 1), np.float32)
+        log_price[order] = super().predict(net, idx[order])
+        return log_price
 
 
 def fit(job, k: int, rows, file) -> dict:
-    """Train transformer_<k> on the rows outside fold k and write its best weights. Gives the history."""
-    from functools import partial
+    """Train transformer_<k> on the rows outside fold k and write its best weights. Returns the
+    history and the weights that it started from."""
+    from networks.training import fit_network
 
-    import torch
+    train_idx, val_idx = rows.training(k), rows.validating(k)
 
-    from networks.training import Trainer, length_batches
-    from networks.weights import save_weights
+    def start(device):
+        idx = np.concatenate([train_idx, val_idx])
+        learner = Transformer(job, rows, device, idx, pretrained=True)
+        learner.start_at_median(train_idx)
+        learner.facts = {"tokens": float(learner.length[train_idx].mean())}
+        return learner
 
-    settings, run, seed = job.config.transformer, job.config.run, job.config.data.seed
-    train, validation = rows.training(k), rows.validating(k)
-    target = torch.as_tensor(rows.target[:, 0], dtype=torch.float32)
-    with use_device(run) as device:
-        torch.manual_seed(seed + k)
-        net, reader, weights = build(
-            job, rows, device, np.concatenate([train, validation]), pretrained=True
-        )
-        with torch.no_grad():
-            net.head.bias.fill_(float(np.median(rows.target[train])))
-        log(
-            member=f"transformer_{k}",
-            train=len(train),
-            validation=len(validation),
-            tokens=float(reader.length[train].mean()),
-        )
-
-        def load(groups, epoch, first):
-            for group in map(shard, groups[first:]):
-                yield (*reader.take(group), target[group].to(device)) if len(group) else ()
-
-        def loss(forward, data, part, batch, step):
-            ids, mask, extra, idx = (x[part] for x in data)
-            pred = forward(ids, mask, extra)[:, 0].float()
-            return torch.nn.functional.smooth_l1_loss(
-                pred, idx, beta=settings.beta, reduction="sum"
-            ) / len(batch)
-
-        trainer = Trainer(
-            net,
-            net.groups(settings),
-            settings,
-            run,
-            device,
-            seed * 1000 + k,
-            job.paths.checkpoint(f"transformer_{k}"),
-            job.key(job.paths.model(f"transformer_{k}")),
-            rows.task.MODE,
-            partial(length_batches, length=reader.length),
-        )
-        best, history = trainer.fit(
-            train,
-            load,
-            loss,
-            lambda net: (
-                rows.score(
-                    all_gather_rows(answers(net, reader, shard(validation), run, device)),
-                    validation,
-                )
-                if len(validation)
-                else None
-            ),
-        )
-        save_weights(best, file)
-    return {"history": history, "weights": weights}
+    return fit_network(job, "transformer", k, start, train_idx, val_idx, file)
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
-    """log1p prices (m, 1) of the rows `idx` (m,)."""
-    from networks.weights import load_strict, read_weights
+    """log1p prices (m, 1) of the rows idx (m,)."""
+    from networks.training import predict_network
 
-    file = job.paths.model(f"transformer_{k}")
-    with use_device(job.config.run) as device:
-        net, reader, _ = build(job, rows, device, idx, pretrained=False)
-        load_strict(net, read_weights(file), file)
-        return answers(net, reader, idx, job.config.run, device)
+    def start(device):
+        return Transformer(job, rows, device, idx, pretrained=False)
 
-
-def build(job, rows, device, use, pretrained: bool):
-    """A TextNet on the device, a Reader of the rows `use`, and the first weights by name for the
-    record."""
-    from networks.finetune import load_text_model
-    from networks.text import TextNet
-
-    settings = job.config.transformer
-    model, tokenizer, weights = load_text_model(settings.model, job.config.run.weights, pretrained)
-    reader = Reader(tokenizer, settings, rows, device, use)
-    return TextNet(model, reader.numbers.shape[1], settings.dropout).to(device), reader, weights
-
-
-def answers(net, reader: Reader, use, run, device, batch: int = 64) -> np.ndarray:
-    """log1p prices (m, 1) float32 of row numbers `use` (m,), read longest first."""
-    import torch
-
-    net.eval()
-    order, out = (
-        use[np.argsort(-reader.length[use], kind="stable")],
-        np.zeros((len(reader.length), 1), np.float32),
-    )
-    with torch.inference_mode(), autocast(device, precision(run, device)):
-        for i in progress(range(0, len(order), batch), "texts"):
-            out[order[i : i + batch]] = (
-                net(*reader.take(order[i : i + batch])).float().cpu().numpy()
-            )
-    return out[use]
+    return predict_network(job, "transformer", k, start, idx)

@@ -12,6 +12,7 @@ as it does between two seeds, and MMD and batch norms see the slice, as with mic
 first process keeps the checkpoint, so a run may go on with another number of processes.
 """
 
+import math
 import time
 from pathlib import Path
 
@@ -19,11 +20,11 @@ import numpy as np
 import torch
 
 from common.errors import UserError
-from common.files import replacing
 from common.log import log, progress
 from common.processes import is_first, rank
-from common.stops import deadline, time_is_up
-from networks.device import autocast, precision
+from common.time_limit import deadline, time_is_up
+from networks.checkpoint import TrainingState, load_checkpoint, save_checkpoint
+from networks.device import autocast, precision, use_device
 from networks.distributed import (
     all_reduce_sum,
     broadcast_parameters,
@@ -31,218 +32,153 @@ from networks.distributed import (
     require_same,
     shard,
 )
+from networks.weights import load_strict, read_weights, save_weights
 
 
-def epoch_batches(
-    rows: np.ndarray, batch: int, seed: int, epoch: int, weight: np.ndarray | None = None
-) -> list[np.ndarray]:
-    """The rows (n,) of an epoch in its own order, cut into batches; weight (n,) draws them with
-    replacement instead."""
-    rng = np.random.default_rng([seed, epoch])
-    order = (
-        rng.permutation(rows)
-        if weight is None
-        else rng.choice(rows, len(rows), p=weight / weight.sum())
-    )
-    return [order[i : i + batch] for i in range(0, len(order), batch)]
+def fit_network(
+    job, name: str, k: int, make_learner, train_idx: np.ndarray, val_idx: np.ndarray, file: Path
+) -> dict:
+    """Train member <name>_<k> on the row numbers train_idx, write the weights of its best epoch on
+    val_idx to `file`, and return what its record adds.
+
+    make_learner(device) returns a networks.learner.Learner; what is new in its network is drawn
+    from the seed that is set here.
+    """
+    member, seed = f"{name}_{k}", job.config.data.seed
+    with use_device(job.config.run) as device:
+        torch.manual_seed(seed + k)
+        learner = make_learner(device)
+        log(member=member, train=len(train_idx), validation=len(val_idx), **learner.facts)
+        trainer = Trainer(
+            learner,
+            seed=seed * 1000 + k,
+            checkpoint=job.paths.checkpoint(member),
+            key=job.key(job.paths.model(member)),
+        )
+        best, history = trainer.fit(train_idx, val_idx)
+        save_weights(best, file)
+    return {"history": history} | learner.record
 
 
-def length_batches(
-    rows: np.ndarray, batch: int, seed: int, epoch: int, length: np.ndarray
-) -> list[np.ndarray]:
-    """Batches of rows of about the same length (by row number), in random order: shuffled, sorted
-    within each 50 batches, cut."""
-    rng = np.random.default_rng([seed, epoch])
-    order = rng.permutation(rows)
-    pools = [order[i : i + 50 * batch] for i in range(0, len(order), 50 * batch)]
-    order = np.concatenate([pool[np.argsort(length[pool], kind="stable")] for pool in pools])
-    cut = [order[i : i + batch] for i in range(0, len(order), batch)]
-    return [cut[i] for i in rng.permutation(len(cut))]
-
-
-def decay_groups(module, lr: float, weight_decay: float) -> list[dict]:
-    """AdamW groups of a module's trained parameters at `lr`; no decay on biases and norms."""
-    from timm.optim import param_groups_weight_decay
-
-    return [
-        group | {"lr": lr}
-        for group in param_groups_weight_decay(module, weight_decay)
-        if group["params"]
-    ]
-
-
-def save_checkpoint(file: Path, **state) -> None:
-    """Tensors, numbers, strings and containers of them, whole or not at all."""
-    with replacing(file) as part:
-        torch.save(state, part)
-
-
-def load_checkpoint(file: Path, key: str) -> dict:
-    """The state saved under the same key (what it was made with); {} where there is none."""
-    if not file.exists():
-        return {}
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch has one for every way in which a file can be broken
-        log(checkpoint=file.name, unreadable=f"{type(error).__name__}; starting anew")
-        return {}
-    if state["key"] == key:
-        return state
-    log(checkpoint=file.name, made="with other settings; starting anew")
-    return {}
+def predict_network(job, name: str, k: int, make_learner, idx: np.ndarray) -> np.ndarray:
+    """Predictions (m, K) of the trained member <name>_<k> for row numbers idx (m,)."""
+    file = job.paths.model(f"{name}_{k}")
+    with use_device(job.config.run) as device:
+        learner = make_learner(device)
+        load_strict(learner.net, read_weights(file), file)
+        return learner.predict(learner.net, idx)
 
 
 class Trainer:
-    """Trains `net` by `settings` (config section Training) and keeps the weights of the best epoch.
+    """Trains a learner's network and keeps the weights of its best epoch.
 
-    parameters: AdamW groups with their lr. checkpoint: where to save to and go on from; key: what
-    the run is made with; mode: whether the best score is the "max" or the "min"; order(rows, batch,
-    seed, epoch): an epoch's batches, shuffled by default.
+    checkpoint: the file to save to and to go on from; key: what the run is made with.
     """
 
-    def __init__(
-        self,
-        net,
-        parameters,
-        settings,
-        run,
-        device,
-        seed: int,
-        checkpoint: Path,
-        key: str,
-        mode: str = "max",
-        order=epoch_batches,
-    ):
+    def __init__(self, learner, seed: int, checkpoint: Path, key: str):
         from timm.utils import ModelEmaV3
 
-        self.net, self.settings, self.run, self.device, self.seed = net, settings, run, device, seed
-        self.mode, self.order = mode, order
-        broadcast_parameters(net)
+        run, device = learner.run, learner.device
+        self.learner, self.net, self.settings = learner, learner.net, learner.settings
+        self.run, self.device, self.seed = run, device, seed
         self.checkpoint, self.key = checkpoint, key
-        self.dtype = precision(run, device, training=True)
-        self.forward = torch.compile(net) if run.compile else net
-        self.optimizer = torch.optim.AdamW(parameters, fused=True)
+        broadcast_parameters(self.net)
+
+        mixed = learner.MIXED_PRECISION
+        self.dtype = precision(run, device, training=True) if mixed else None
+        self.forward = torch.compile(self.net) if run.compile else self.net
+        self.optimizer = torch.optim.AdamW(learner.parameters(), fused=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
-        self.scaler.scale(
-            torch.zeros((), device=device)
-        )  # it starts with what it scales, and a process's first share may be empty
-        self.ema = ModelEmaV3(net, decay=settings.ema, use_warmup=True) if settings.ema else None
-        self.micro = run.micro_batch or settings.batch
+        # the scaler starts with what it scales, and a process's first share may be empty
+        self.scaler.scale(torch.zeros((), device=device))
+        self.ema = None
+        if self.settings.ema:
+            self.ema = ModelEmaV3(self.net, decay=self.settings.ema, use_warmup=True)
+        self.micro = run.micro_batch or self.settings.batch
         self.saved = time.time()
 
     @property
     def averaged(self):
-        """The network to judge and to keep."""
+        """The network to score and to keep."""
         return self.ema.module if self.ema else self.net
 
-    def fit(self, rows: np.ndarray, load, loss, evaluate) -> tuple[dict, list[dict]]:
-        """Train on row numbers (n,). Gives the best epoch's state dict (CPU; not the first process:
-        {}) and the history, one entry per epoch.
+    def fit(self, train_idx: np.ndarray, val_idx: np.ndarray) -> tuple[dict, list[dict]]:
+        """Train on row numbers train_idx (n,), go by the score on val_idx.
 
-        load(groups, epoch, first) yields the data of each batch in groups[first:], of this
-        process's share of its rows; loss(forward, data, part, rows, step) the loss of the slice
-        `part` of that share, as its share of the loss of the whole batch, `rows`; evaluate(net) the
-        score, or None to keep the last epoch.
+        Returns the best epoch's state dict, on the CPU ({} where this is not the first process of
+        torchrun), and the history, an entry per epoch.
         """
-        at = self.resume(steps := -(-len(rows) // self.settings.batch))
-        require_same((self.key, str(self.dtype), at["epoch"], at["step"]))
-        for epoch in range(at["epoch"], self.settings.epochs):
-            if 0 < self.settings.patience <= at["epoch"] - at["best_epoch"]:
-                log(
-                    stopped=f"no better score in {self.settings.patience} epochs",
-                    best_epoch=at["best_epoch"],
-                )
-                break
-            groups, started = self.order(rows, self.settings.batch, self.seed, epoch), time.time()
-            self.net.train()
-            bar = progress(
-                what=f"epoch {epoch + 1}/{self.settings.epochs}", total=steps, done=at["step"]
-            )
-            for data in load(groups, epoch, at["step"]):
-                number = epoch * steps + at["step"]
-                at["loss"] += self.step(loss, data, groups[at["step"]], number)
-                at["step"] += 1
-                self.save_if_due(at)
-                bar.update()
-            bar.close()
-            broadcast_parameters(self.net, self.averaged)
-            score = evaluate(self.averaged)
-            at["history"].append(
-                {
-                    "epoch": epoch + 1,
-                    "loss": at["loss"] / steps,
-                    "score": score,
-                    "lr": max(g["lr"] for g in self.optimizer.param_groups),
-                    "seconds": round(time.time() - started, 1),
-                }
-            )
-            log(**at["history"][-1])
-            if score is None and (self.settings.patience or self.settings.schedule == "plateau"):
-                raise UserError(
-                    "patience and schedule=plateau go by the score on validation rows, and "
-                    "there are none: set data.validation, or neither"
-                )
-            if self.better(score, at["best_score"]):
-                at |= {
-                    "best_score": score,
-                    "best_epoch": epoch + 1,
-                    "best": {
-                        k: v.detach().cpu().clone() for k, v in self.averaged.state_dict().items()
-                    }
-                    if is_first()
-                    else {},
-                }
-            if self.settings.schedule == "plateau" and score is not None:
-                self.scheduler.step(score)
-            at |= {"epoch": epoch + 1, "step": 0, "loss": 0.0}
-            self.save(at)
-        return at["best"], at["history"]
-
-    def better(self, score: float | None, best: float | None) -> bool:
-        """Whether an epoch is to be kept: the first, one without a score, one with a better
-        score."""
-        return (
-            score is None or best is None or (score > best if self.mode == "max" else score < best)
-        )
-
-    def step(self, loss, data, rows, number: int) -> float:
-        """One optimizer step; its gradient is the batch's whatever the micro-batch, which is halved
-        when memory ends."""
-        own = len(shard(rows))
-        while True:
-            try:
-                self.optimizer.zero_grad(set_to_none=True)
-                torch.manual_seed(
-                    self.seed * 1_000_003 + number + (rank() << 40)
-                )  # no two processes drop out the same
-                total = 0.0
-                for i in range(0, own, self.micro):
-                    with autocast(self.device, self.dtype):
-                        part = loss(self.forward, data, slice(i, i + self.micro), rows, number)
-                    self.scaler.scale(part).backward()
-                    total += float(part.detach())
-                break
-            except torch.OutOfMemoryError:
-                if self.micro == 1:
-                    raise UserError(
-                        "out of memory with one row at a time; take a smaller network, "
-                        "smaller pictures (images.size) or shorter "
-                        "texts (max_length)"
-                    ) from None
-                self.micro = min(self.micro, own) // 2 or 1
-            torch.cuda.empty_cache()
-            log(out_of_memory="yes", micro_batch=self.micro)
-        total = all_reduce_sum(total)
-        reduce_gradients(self.net.parameters())
-        if (
-            not np.isfinite(total) and not self.scaler.is_enabled()
-        ):  # with a scaler, an overflow only skips the step
+        if self.settings.patience and not len(val_idx):
             raise UserError(
-                f"the loss is {total} at step {number}; lower the learning rate, or set "
-                "run.amp=fp32"
+                "patience goes by the score on validation rows, and there are none: set "
+                "data.validation, or no patience"
             )
-        if self.settings.schedule != "plateau":
-            self.scheduler.step_update(number + 0.5)  # neither the first nor the last step is at 0
+        steps = math.ceil(len(train_idx) / self.settings.batch)
+        state = self.resume(steps)
+        require_same((self.key, str(self.dtype), state.epoch, state.step))
+        if self.learner.SCORED_BEFORE and not state.best:
+            self.score(state, val_idx)
+        while state.epoch < self.settings.epochs and not self.is_out_of_patience(state):
+            started = time.time()
+            self.train_epoch(state, train_idx, steps)
+            self.end_epoch(state, val_idx, steps, started)
+        return state.best, state.history
+
+    def is_out_of_patience(self, state: TrainingState) -> bool:
+        """Whether settings.patience epochs have brought no better score."""
+        patience = self.settings.patience
+        if not patience or state.epoch - state.best_epoch < patience:
+            return False
+        log(stopped=f"no better score in {patience} epochs", best_epoch=state.best_epoch)
+        return True
+
+    def train_epoch(self, state: TrainingState, train_idx: np.ndarray, steps: int) -> None:
+        """Make the steps of an epoch that are not made yet."""
+        batches = self.learner.batches(train_idx, self.seed, state.epoch)
+        what = f"epoch {state.epoch + 1}/{self.settings.epochs}"
+        self.net.train()
+        with progress(what=what, total=steps, done=state.step) as bar:
+            for data in self.learner.load(batches, state.epoch, state.step):
+                number = state.epoch * steps + state.step
+                state.loss += self.step(data, batches[state.step], number)
+                state.step += 1
+                self.save_if_due(state)
+                bar.update()
+
+    def end_epoch(self, state: TrainingState, val_idx, steps: int, started: float) -> None:
+        """Score the network, keep it where it is the best so far, and write the epoch down."""
+        broadcast_parameters(self.net, self.averaged)
+        state.epoch += 1
+        score = self.score(state, val_idx)
+        entry = {
+            "epoch": state.epoch,
+            "loss": state.loss / steps,
+            "score": score,
+            "lr": max(group["lr"] for group in self.optimizer.param_groups),
+            "seconds": round(time.time() - started, 1),
+        }
+        log(**entry | {"score": self.learner.shown(score)})
+        state.history.append(entry)
+        state.step, state.loss = 0, 0.0
+        if self.is_save_due():
+            self.save(state)
+
+    def score(self, state: TrainingState, val_idx: np.ndarray):
+        """The score of the network as it is, which is kept where it is the best so far."""
+        score = self.learner.evaluate(self.averaged, val_idx)
+        self.learner.keep_best(state, self.averaged, score)
+        return score
+
+    def step(self, data, batch: np.ndarray, number: int) -> float:
+        """One optimizer step. Returns the batch's loss."""
+        loss = all_reduce_sum(self.add_gradients(data, batch, number))
+        reduce_gradients(self.net.parameters())
+        # with a scaler, an overflow only skips the step
+        if not np.isfinite(loss) and not self.scaler.is_enabled():
+            raise UserError(
+                f"the loss is {loss} at step {number}; lower the learning rate, or set run.amp=fp32"
+            )
+        self.scheduler.step_update(number + self.learner.STEP_OFFSET)
         self.scaler.unscale_(self.optimizer)
         if self.settings.clip:
             torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip)
@@ -255,73 +191,81 @@ class Trainer:
             )
         if self.ema:
             self.ema.update(self.net, step=number)
-        return total
+        return loss
 
-    def resume(self, steps: int) -> dict:
+    def add_gradients(self, data, batch: np.ndarray, number: int) -> float:
+        """Compute the gradient of this process's share of a batch. Returns the share's loss.
+
+        It is the same whatever the micro-batch, which is halved when memory runs out.
+        """
+        size = len(shard(batch))
+        while True:
+            try:
+                self.optimizer.zero_grad(set_to_none=True)
+                # no two processes drop out the same
+                torch.manual_seed(self.seed * 1_000_003 + number + (rank() << 40))
+                loss = 0.0
+                for start in range(0, size, self.micro):
+                    part = slice(start, start + self.micro)
+                    loss += self.backward(data, part, batch, number)
+                return loss
+            except torch.OutOfMemoryError:
+                if self.micro == 1:
+                    raise UserError(
+                        "out of memory with one row at a time; take a smaller network, "
+                        "smaller pictures (images.size) or shorter "
+                        "texts (max_length)"
+                    ) from None
+                self.micro = min(self.micro, size) // 2 or 1
+            torch.cuda.empty_cache()  # here the error, and what it held, is gone
+            log(out_of_memory="yes", micro_batch=self.micro)
+
+    def backward(self, data, part: slice, batch: np.ndarray, number: int) -> float:
+        """Add the gradient of a micro-batch. Returns its loss."""
+        with autocast(self.device, self.dtype):
+            loss = self.learner.loss(self.forward, data, part, batch, number)
+        self.scaler.scale(loss.sum()).backward()
+        return float(loss.detach().mean())
+
+    def resume(self, steps: int) -> TrainingState:
         """Where the run stands: what the checkpoint says, or the start."""
-        self.scheduler = self.schedule(steps)
-        state = load_checkpoint(self.checkpoint, self.key)
-        if not state:
-            return {
-                "epoch": 0,
-                "step": 0,
-                "loss": 0.0,
-                "history": [],
-                "best": {},
-                "best_score": None,
-                "best_epoch": 0,
-            }
-        self.net.load_state_dict(state["net"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scheduler.load_state_dict(state["scheduler"])
-        if (
-            state["scaler"] and self.scaler.is_enabled()
-        ):  # another GPU may train in another precision
-            self.scaler.load_state_dict(state["scaler"])
+        self.scheduler = schedule(self.optimizer, self.settings, steps)
+        saved = load_checkpoint(self.checkpoint, self.key)
+        if not saved:
+            return TrainingState()
+        self.net.load_state_dict(saved["net"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.scheduler.load_state_dict(saved["scheduler"])
+        # another GPU may train in another precision
+        if saved["scaler"] and self.scaler.is_enabled():
+            self.scaler.load_state_dict(saved["scaler"])
         if self.ema:
-            self.ema.module.load_state_dict(state["ema"])
-        log(resumed=self.checkpoint.stem, epoch=state["at"]["epoch"], step=state["at"]["step"])
-        return state["at"]
+            self.ema.module.load_state_dict(saved["ema"])
+        state = TrainingState(**saved["at"])
+        log(resumed=self.checkpoint.stem, epoch=state.epoch, step=state.step)
+        return state
 
-    def schedule(self, steps: int):
-        """The learning rate's way over epochs of `steps` steps."""
-        from timm.scheduler import CosineLRScheduler
+    def is_save_due(self) -> bool:
+        """Whether the last checkpoint is run.save_every minutes old."""
+        return time.time() - self.saved >= 60 * self.run.save_every
 
-        s = self.settings
-        if s.schedule == "plateau":
-            return torch.optim.lr_scheduler.ReduceLROnPlateau(
-                self.optimizer, self.mode, factor=0.5, patience=2
-            )
-        if s.schedule == "restarts":  # from the top again after cycle, 2 cycle, 4 cycle ... epochs
-            return CosineLRScheduler(
-                self.optimizer,
-                s.cycle * steps,
-                cycle_mul=2.0,
-                cycle_limit=30,
-                warmup_t=s.warmup * steps,
-                t_in_epochs=False,
-            )
-        return CosineLRScheduler(
-            self.optimizer, s.epochs * steps, warmup_t=s.warmup * steps, t_in_epochs=False
-        )
-
-    def save_if_due(self, at: dict) -> None:
+    def save_if_due(self, state: TrainingState) -> None:
         """Checkpoint every run.save_every minutes; at the time limit, checkpoint and stop."""
-        late = all_reduce_sum(time.time() > deadline(self.run))
-        if late or time.time() - self.saved >= 60 * self.run.save_every:
-            self.save(at)
-        if late:
-            all_reduce_sum(
-                0
-            )  # torchrun ends all as soon as one has gone: not before the first has saved
+        is_late = all_reduce_sum(time.time() > deadline(self.run))
+        if is_late or self.is_save_due():
+            self.save(state)
+        if is_late:
+            # torchrun ends all as soon as one has gone: not before the first has saved
+            all_reduce_sum(0)
             raise time_is_up(self.run)
 
-    def save(self, at: dict) -> None:
+    def save(self, state: TrainingState) -> None:
+        """Write the checkpoint, in the first process alone."""
         if is_first():
             save_checkpoint(
                 self.checkpoint,
                 key=self.key,
-                at=at,
+                at=vars(state),
                 net=self.net.state_dict(),
                 optimizer=self.optimizer.state_dict(),
                 scheduler=self.scheduler.state_dict(),
@@ -329,3 +273,22 @@ class Trainer:
                 ema=self.ema.module.state_dict() if self.ema else {},
             )
         self.saved = time.time()
+
+
+def schedule(optimizer, settings, steps: int):
+    """The learning rate over epochs of `steps` steps: timm's cosine, once or with restarts."""
+    from timm.scheduler import CosineLRScheduler
+
+    warmup = settings.warmup * steps
+    if settings.schedule == "cosine":
+        total = settings.epochs * steps
+        return CosineLRScheduler(optimizer, total, warmup_t=warmup, t_in_epochs=False)
+    # from the top again after cycle, 2 cycle, 4 cycle ... epochs
+    return CosineLRScheduler(
+        optimizer,
+        settings.cycle * steps,
+        cycle_mul=2.0,
+        cycle_limit=30,
+        warmup_t=warmup,
+        t_in_epochs=False,
+    )

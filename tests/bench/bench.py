@@ -47,8 +47,10 @@ def heads(folder: Path, race, n: int = 64, attributes: int = 10, epochs: int = 5
     import torch
 
     from common.sections import Run
-    from models.heads import Heads, train_heads
+    from models.heads import HeadsLearner, Settings
     from networks.attributes import AttributeNet, HeadSet
+    from networks.losses import MaskedLoss
+    from networks.training import Trainer
     from tasks import attributes as task
 
     torch.manual_seed(0)
@@ -79,20 +81,13 @@ def heads(folder: Path, race, n: int = 64, attributes: int = 10, epochs: int = 5
         rows = SimpleNamespace(
             sizes=sizes, outputs=names, target=target, id=np.arange(n), task=task
         )
-        train_heads(
-            HeadSet(maps.shape[1], sizes, "attention", 128),
-            lambda use, view: maps[use].astype(np.float32),
-            rows,
-            np.arange(n),
-            np.arange(0),
-            Heads(epochs=epochs, batch=64),
-            1,
-            torch.device("cpu"),
-            0,
-            folder / f"{time.time()}.pt",
-            "",
-            Run(),
-        )
+        features = SimpleNamespace(views=1, take=lambda idx, view: maps[idx].astype(np.float32))
+        settings = Settings(epochs=epochs, batch=64)
+        masked = MaskedLoss(sizes, task.baseline(target, names), settings)
+        heads = HeadSet(maps.shape[1], sizes, "attention", 128)
+        cpu = torch.device("cpu")
+        learner = HeadsLearner(heads, features, settings, rows, Run(), cpu, masked=masked)
+        Trainer(learner, 0, folder / f"{time.time()}.pt", "").fit(np.arange(n), np.arange(0))
 
     yield (
         f"T2, {attributes} attributes, {epochs} epochs",
@@ -122,10 +117,11 @@ def pictures(folder: Path, race, n: int = 64):
     import torch
     from PIL import Image
 
-    from common.sections import Images
     from images.augment import augmenter, pipeline
     from images.cache import Cache, batches
-    from images.decode import fast_jpeg, validate
+    from images.decode import fast_jpeg
+    from images.settings import Images
+    from images.validate import validate
 
     files = photographs(folder, n)
     rows, blob = [], b""

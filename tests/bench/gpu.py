@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 sys.path.insert(1, str(Path(__file__).parents[1]))
 sys.path.insert(1, str(Path(__file__).parents[2] / "scripts"))
@@ -24,8 +25,9 @@ import torch
 from price import lengths
 
 from bench import photographs
-from common.sections import Images, Run
+from common.sections import Run
 from config import Config
+from images.settings import Images
 from networks.device import autocast, precision
 from synthetic import PUBLISHED, TINY, SyntheticTraining
 
@@ -122,15 +124,15 @@ def predict(table: Table) -> None:
 
     from images.augment import augmenter
     from images.cache import Cache, batches
-    from images.decode import validate
-    from models.net import predict_pictures
+    from images.validate import validate
+    from models.net import Net
     from networks.attributes import AttributeNet
 
     n, name = (4, "test_convnext") if DRY else (192, "convnext_base")
     classes = [4] * 10
     config = Config(task="attributes", models=("net",))
     net = AttributeNet(timm.create_model(name, num_classes=0), classes).eval()
-    net.to(DEVICE, memory_format=torch.channels_last)
+    table_rows = SimpleNamespace(sizes=classes, fold=np.zeros(n, int))
     with TemporaryDirectory() as folder:
         folder = Path(folder)
         data, about = validate(photographs(folder, 1)[0].read_bytes(), Images())
@@ -147,9 +149,10 @@ def predict(table: Table) -> None:
         ]
         pd.DataFrame(rows).to_csv(folder / "images.csv", index=False)
         cache = Cache(folder / "images.csv", folder)
+        learner = Net(net, config, 0, table_rows, cache, np.arange(n), DEVICE)
 
         def ours():
-            predict_pictures(net, cache, np.arange(n), classes, config, DEVICE, 0)
+            learner.predict(net, np.arange(n))
 
         def today():
             """Batches of eight, normalised on the CPU, fp32."""
@@ -185,20 +188,19 @@ def fusion(table: Table) -> None:
     """An epoch of V2 with its own data and trainer, and its step as one CUDA graph. The graph is
     the limit: this network is so small that starting its kernels takes longer than running
     them."""
-    from torch.nn.functional import smooth_l1_loss
-
     from features.store import FeatureTable, names_file
     from networks.cross_attention import FusionNet
-    from networks.training import Trainer, decay_groups
+    from networks.learner import NumberLearner
+    from networks.training import Trainer
+
+    class Fusion(NumberLearner):
+        def read(self, groups):
+            for group in groups:
+                yield [side.take(group) for side in sides]
 
     n, d = 600 if DRY else 30_000, 768
     settings = Config(task="price", models=("fusion",)).fusion
-    target = torch.randn(n)
-
-    def loss(forward, data, part, batch, step):
-        image, text, expected = (values[part] for values in data)
-        predicted = forward(image, text)[:, 0].float()
-        return smooth_l1_loss(predicted, expected, beta=settings.beta, reduction="sum") / len(batch)
+    rows = SimpleNamespace(target=torch.randn(n, 1).numpy(), sizes=[1])
 
     with TemporaryDirectory() as folder:
         folder, names, sides = Path(folder), np.arange(n).astype(str), []
@@ -209,23 +211,14 @@ def fusion(table: Table) -> None:
             sides.append(FeatureTable(file, names, DEVICE))
         for amp in ("auto", "fp32"):
             net = FusionNet(d, d, settings).to(DEVICE)
-            trainer = Trainer(
-                net,
-                decay_groups(net, settings.lr, settings.weight_decay),
-                settings,
-                Run(amp=amp),
-                DEVICE,
-                1,
-                folder / f"{amp}.pt",
-                "key",
-            )
+            learner = Fusion(net, settings, rows, Run(amp=amp), DEVICE)
+            trainer = Trainer(learner, 1, folder / f"{amp}.pt", "key")
             trainer.resume(10**6)
 
-            def epoch(trainer=trainer):
-                batches = trainer.order(np.arange(n), settings.batch, 1, 0)
-                for number, batch in enumerate(batches):
-                    data = [side.take(batch) for side in sides] + [target[batch].to(DEVICE)]
-                    trainer.step(loss, data, batch, number)
+            def epoch(trainer=trainer, learner=learner):
+                batches = learner.batches(np.arange(n), 1, 0)
+                for number, data in enumerate(learner.load(batches, 0, 0)):
+                    trainer.step(data, batches[number], number)
 
             net.train()
             table.row(f"V2 epoch, amp={amp}", "rows/s", n / seconds(epoch, warm=1, rounds=2))
@@ -441,10 +434,10 @@ def train(table: Table) -> None:
             training.net.train()
             training.trainer.resume(10**6)
             batch = training.rows[: size.batch]
-            images = next(training.load([batch], 0, 0))
+            images = next(training.learner.load([batch], 0, 0))
 
             def step(training=training, images=images, batch=batch):
-                training.trainer.step(training.loss, images, batch, 0)
+                training.trainer.step(images, batch, 0)
 
             rate = pictures / seconds(step, warm=3, rounds=5)
             cost = cost or operations(step) / pictures

@@ -9,7 +9,7 @@ from common.paths import safe_name
 from common.sections import Count, Section
 from features.source import Source
 from features.stream import Stream, write_stream
-from images.cache import batches, load_pictures
+from images.cache import batches, open_cache
 from networks.device import autocast, precision
 
 
@@ -36,7 +36,7 @@ def open_stream(job, stem: str, device) -> Stream:
     name = encoder_of(job, stem)
     config, step = job.config, job.config.run.infer_batch
     dtype, rows = precision(config.run, device), job.rows
-    cache, position = load_pictures(job, rows) if side != "text" else (None, None)
+    cache, position = open_cache(job, rows) if side != "text" else (None, None)
     if side == "image":
         use = np.flatnonzero(cache.ok)
     elif rows.text is None:
@@ -50,7 +50,7 @@ def open_stream(job, stem: str, device) -> Stream:
         )
     encoder = load_encoder(side, name, config.run.weights, config.encode, device, dtype)
     if side != "image":
-        use = use[encoder.order([rows.text[i] for i in use])]
+        use = use[encoder.texts.longest_first([rows.text[i] for i in use])]
     names = cache.names[use] if side == "image" else rows.id[use]
     places = None  # of the pictures in the cache
     if side != "text":
@@ -67,7 +67,7 @@ def open_stream(job, stem: str, device) -> Stream:
                 yield encoder.encode(texts, seen)
 
     return Stream(
-        names, encoder.shape, stream, {"weights": encoder.weights, "encoder": encoder.about}
+        names, encoder.shape, stream, {"weights": encoder.weights, "encoder": encoder.description()}
     )
 
 

@@ -1,5 +1,8 @@
-"""The network of the attributes: a timm trunk, the published attention head per attribute, or plain
-heads on pooled features."""
+"""The network of the attributes: a timm backbone, and per attribute the published attention head
+or a plain MLP.
+
+in: images (b, 3, 512, 512) → out: logits (b, 5), for attributes of 3 and of 2 classes
+"""
 
 import math
 
@@ -10,11 +13,9 @@ from networks.backbone import feature_map, pool
 
 
 class AttentionHead(nn.Module):
-    """Spatial and channel attention over the trunk's map, then an MLP: (b, d, h, w) → logits (b,
-    classes).
+    """Spatial and channel attention over a feature map, then an MLP: (b, d, h, w) → (b, classes).
 
-    With d=1024 and width=512 it has 1,407,104 + 513 classes parameters, the published system's
-    count.
+    With d=1024 and width=512 it has 1,407,104 + 513 classes parameters, as the published system.
     """
 
     def __init__(self, d: int, classes: int, width: int = 512):
@@ -27,7 +28,10 @@ class AttentionHead(nn.Module):
             nn.GELU(),
         )
         self.channel = nn.Sequential(
-            nn.Linear(width, width // 4), nn.GELU(), nn.Linear(width // 4, width), nn.Sigmoid()
+            nn.Linear(width, width // 4),
+            nn.GELU(),
+            nn.Linear(width // 4, width),
+            nn.Sigmoid(),
         )
         self.mlp = nn.Sequential(
             nn.Linear(width, 2 * width),
@@ -44,41 +48,49 @@ class AttentionHead(nn.Module):
     def forward(self, x):
         x = self.spatial(x)
         pooled = x.mean((2, 3))
-        return self.mlp(
-            pooled * self.channel(pooled)
-        )  # the gate is one number per channel: it commutes with the mean
+        # the gate is one number per channel, so it may be applied after the mean
+        return self.mlp(pooled * self.channel(pooled))
 
 
 class MlpHead(nn.Module):
-    """Linear-LayerNorm-ReLU-Dropout-Linear on pooled features (b, d), or a map (b, d, h, w) that it
-    averages; hidden 0 = linear."""
+    """Linear, LayerNorm, ReLU, Dropout, Linear on features (b, d) → logits (b, classes).
+
+    A feature map (b, d, h, w) is averaged first. hidden=0 leaves one linear layer.
+    """
 
     def __init__(self, d: int, classes: int, hidden: int = 512, dropout: float = 0.1):
         super().__init__()
+        # moments of the training features; whoever trains the head on fixed features sets them
         self.register_buffer("mean", torch.zeros(d))
-        self.register_buffer(
-            "std", torch.ones(d)
-        )  # of the features, where whoever trains it knows them
-        self.mlp = (
-            nn.Linear(d, classes)
-            if not hidden
-            else nn.Sequential(
-                nn.Linear(d, hidden),
-                nn.LayerNorm(hidden),
-                nn.ReLU(),
-                nn.Dropout(dropout),
-                nn.Linear(hidden, classes),
-            )
+        self.register_buffer("std", torch.ones(d))
+        if not hidden:
+            self.mlp = nn.Linear(d, classes)
+            return
+        self.mlp = nn.Sequential(
+            nn.Linear(d, hidden),
+            nn.LayerNorm(hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, classes),
         )
 
     def forward(self, x):
-        x = x.mean((2, 3)) if x.ndim == 4 else x
+        if x.ndim == 4:
+            x = x.mean((2, 3))
         return self.mlp((x - self.mean) / self.std)
 
 
+def create_heads(
+    d: int, sizes: list[int], head: str, width: int, dropout: float = 0.1
+) -> nn.ModuleList:
+    """One head per attribute on d features. sizes: classes of each; head: "attention" or "mlp"."""
+    if head == "attention":
+        return nn.ModuleList(AttentionHead(d, classes, width) for classes in sizes)
+    return nn.ModuleList(MlpHead(d, classes, width, dropout) for classes in sizes)
+
+
 class AttributeNet(nn.Module):
-    """Backbone → Conv1x1, GELU, Dropout → a head per attribute. Images (b, 3, s, s) → logits (b,
-    k), pooled features (b, d)."""
+    """Backbone, then Conv1x1, GELU and Dropout, then one head per attribute."""
 
     def __init__(
         self, backbone: nn.Module, sizes: list[int], head: str = "attention", width: int = 512
@@ -87,28 +99,28 @@ class AttributeNet(nn.Module):
         d = backbone.num_features
         self.backbone = backbone
         self.reduce = nn.Sequential(nn.Conv2d(d, d, 1), nn.GELU(), nn.Dropout(0.1))
-        make = AttentionHead if head == "attention" else MlpHead
-        self.heads = nn.ModuleList(make(d, classes, width) for classes in sizes)
+        self.heads = create_heads(d, sizes, head, width)
 
     def trunk(self, images):
-        """The map (b, d, h, w) that the heads look at: what T2 freezes and 03 keeps."""
+        """The map (b, d, h, w) that the heads read: T2 freezes it and 03 keeps it."""
         return self.reduce(feature_map(self.backbone, images))
 
     def forward(self, images):
+        """images (b, 3, s, s) → logits (b, k) of all attributes, pooled features (b, d)."""
         features = feature_map(self.backbone, images)
         maps = self.reduce(features)
-        return torch.cat([head(maps) for head in self.heads], 1), pool(self.backbone, features)
+        logits = torch.cat([head(maps) for head in self.heads], 1)
+        return logits, pool(self.backbone, features)
 
 
 class HeadSet(nn.Module):
-    """A head per attribute on given features (b, d) or maps (b, d, h, w)."""
+    """One head per attribute on features (b, d) or maps (b, d, h, w) made before."""
 
     def __init__(self, d: int, sizes: list[int], head: str, width: int, dropout: float = 0.1):
         super().__init__()
         self.sizes = sizes
-        make = AttentionHead if head == "attention" else lambda d, c, w: MlpHead(d, c, w, dropout)
-        self.heads = nn.ModuleList(make(d, classes, width) for classes in sizes)
+        self.heads = create_heads(d, sizes, head, width, dropout)
 
-    def one(self, a: int, x):
+    def attribute_logits(self, a: int, x):
         """Logits (b, classes) of attribute a."""
         return self.heads[a](x)

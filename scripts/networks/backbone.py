@@ -1,4 +1,4 @@
-"""timm backbones: made, with weights found or asked for, and what is read of their stages."""
+"""timm backbones: created with their pretrained weights, and the features of their stages."""
 
 import math
 from pathlib import Path
@@ -13,92 +13,123 @@ from networks.weights import load_strict, read_weights, weights_file
 
 
 def feature_map(backbone: nn.Module, images):
-    """A timm backbone's last map (b, d, h, w), also of a transformer's tokens (b, n, d) and of
-    channels-last maps."""
+    """The last feature map (b, d, h, w) of a timm backbone.
+
+    A transformer's tokens (b, n, d) and channels-last maps (b, h, w, d) are brought to this shape.
+    """
     x = backbone.forward_features(images)
     if x.ndim == 3:
-        x = x[:, getattr(backbone, "num_prefix_tokens", 0) :]
-        side = math.isqrt(x.shape[1])
-        return x.transpose(1, 2).reshape(len(x), -1, side, side)
-    return x if x.shape[1] == backbone.num_features else x.permute(0, 3, 1, 2)
+        prefix_tokens = getattr(backbone, "num_prefix_tokens", 0)
+        patches = x[:, prefix_tokens:]
+        side = math.isqrt(patches.shape[1])
+        return patches.transpose(1, 2).reshape(len(x), -1, side, side)
+    if x.shape[1] == backbone.num_features:
+        return x
+    return x.permute(0, 3, 1, 2)
 
 
 def stage_means(backbone: nn.Module, images):
-    """A timm encoder's pooled features with the mean of every stage's map after them: (b, d +
-    channels of all stages)."""
+    """Pooled features (b, d), then the mean of each stage's map: (b, d + channels of stages)."""
     final, maps = backbone.forward_intermediates(images, output_fmt="NCHW")
-    return torch.cat(
-        [backbone.forward_head(final, pre_logits=True), *(m.mean((2, 3)) for m in maps)], 1
-    )
+    pooled = backbone.forward_head(final, pre_logits=True)
+    means = [stage.mean((2, 3)) for stage in maps]
+    return torch.cat([pooled, *means], 1)
 
 
 def pool(backbone: nn.Module, features):
-    """Mean over places of a map (b, d, h, w), through the backbone's last norm where it has one
-    over channels: (b, d)."""
-    norm = getattr(getattr(backbone, "head", None), "norm", None)
+    """Spatial mean (b, d) of a map (b, d, h, w), then the norm of the backbone's own head, if it
+    has one."""
+    head = getattr(backbone, "head", None)
+    norm = getattr(head, "norm", None)
     pooled = features.mean((2, 3), keepdim=True)
-    return (norm(pooled) if norm is not None else pooled).flatten(1)
+    if norm is not None:
+        pooled = norm(pooled)
+    return pooled.flatten(1)
 
 
-def create_backbone(name: str, pretrained: bool, place: str, size: int = 0):
-    """A timm model without classifier, and for its record {name: digest of the weights file},
-    {name: None} from the hub, {} for random weights. A file in `place` wins, is loaded strictly,
-    and nothing calls home. Raises UserError when neither has it, or when the model cannot take pictures of
-    `size` pixels.
+def create_backbone(name: str, pretrained: bool, weights_dir: str, size: int = 0):
+    """A timm model without its classifier, and its weights for the record.
+
+    The weights are {name: digest of the file}, {name: None} when they come from the hub, {} when
+    they are random. A file in weights_dir (run.weights) is used before the hub; with a weights_dir
+    the hub is never asked. Raises UserError when the weights are not found or do not fit, or when
+    the model does not take images of `size` pixels (0 = do not check).
+    """
+    file = None
+    if pretrained:
+        file = weights_file(name, weights_dir)
+        if weights_dir and file is None:
+            raise missing_file(name, weights_dir)
+
+    model = create_timm_model(name, from_hub=pretrained and file is None)
+    config = model.pretrained_cfg
+    model.reset_classifier(0)
+
+    own_size = config["input_size"][-1]
+    if size and size != own_size and config.get("fixed_input_size"):
+        raise UserError(
+            f"{name} takes pictures of {own_size} pixels, not {size}; set "
+            "net.size or features.size to that"
+        )
+    if file is not None:
+        load_strict(model, without_classifier(read_weights(file), config), file)
+        return model, {name: digest(file)}
+    return model, {name: None} if pretrained else {}
+
+
+def missing_file(name: str, weights_dir: str) -> UserError:
+    """The error when weights_dir does not have the weights: it lists what is there."""
+    names = sorted(file.name for file in Path(weights_dir).expanduser().iterdir())
+    return UserError(
+        f"no {name}.safetensors in run.weights={weights_dir}; there are: "
+        f"{', '.join(names) or 'no files'}. "
+        "Put it there, or leave run.weights empty: the hub is asked then"
+    )
+
+
+def create_timm_model(name: str, from_hub: bool) -> nn.Module:
+    """The whole timm model, with random weights or the hub's.
+
+    It keeps its classifier: without one, timm loads weights loosely.
     """
     import timm
 
-    file = weights_file(name, place) if pretrained else None
-    if pretrained and place and not file:
-        there = ", ".join(sorted(p.name for p in Path(place).expanduser().iterdir()))
-        raise UserError(
-            f"no {name}.safetensors in run.weights={place}; there are: {there or 'no files'}. "
-            "Put it there, or leave run.weights empty: the hub is asked then"
-        )
     try:
-        model = timm.create_model(
-            name, pretrained=pretrained and not file
-        )  # whole, since timm loads loosely without its classifier
+        return timm.create_model(name, pretrained=from_hub)
     except Exception as error:  # timm, the hub, its HTTP client and torch each raise their own
-        what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"no backbone {name}: asked timm and the hub: {what}. Set run.weights to a "
+            f"no backbone {name}: asked timm and the hub: {type(error).__name__}: {reason}. "
+            "Set run.weights to a "
             "folder that has it, or pretrained=false to start from random weights"
         ) from None
-    cfg = model.pretrained_cfg
-    model.reset_classifier(0)
-    if size and cfg.get("fixed_input_size") and size != cfg["input_size"][-1]:
-        raise UserError(
-            f"{name} takes pictures of {cfg['input_size'][-1]} pixels, not {size}; set "
-            "net.size or features.size to that"
-        )
-    if file:
-        heads = (
-            cfg["classifier"]
-            if isinstance(cfg["classifier"], (tuple, list))
-            else [cfg["classifier"]]
-        )
-        state = {
-            k: v
-            for k, v in read_weights(file).items()
-            if not k.startswith(tuple(f"{head}." for head in heads))
-        }
-        load_strict(model, state, file)
-    return model, {name: digest(file) if file else None} if pretrained else {}
 
 
-def normalised(pictures, backbone, device, size: int):
-    """uint8 (b, s, s, 3) → float (b, 3, size, size) on the device, by the backbone's own mean and
-    std; size 0 keeps s.
+def without_classifier(state: dict, config: dict) -> dict:
+    """The state dict without the classifiers that timm's config names."""
+    names = config["classifier"]
+    if not isinstance(names, (tuple, list)):
+        names = [names]
+    prefixes = tuple(f"{name}." for name in names)
+    return {key: tensor for key, tensor in state.items() if not key.startswith(prefixes)}
 
-    The channels stay last in memory, as pictures come: what GPUs want, and bf16 on a CPU (3x,
-    measured).
+
+def normalize_images(images, backbone: nn.Module, device, size: int):
+    """uint8 (b, s, s, 3) → float32 (b, 3, size, size) on the device; size=0 keeps s.
+
+    Mean and standard deviation are the backbone's own. The channels stay last in memory, as the
+    images come: GPUs like it best, and bf16 on a CPU is 3 times faster so (measured).
     """
-    x = torch.as_tensor(pictures).to(device, non_blocking=True).permute(0, 3, 1, 2).float()
+    x = torch.as_tensor(images).to(device, non_blocking=True)
+    x = x.permute(0, 3, 1, 2).float()
     if size and x.shape[-1] != size:
         x = F.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
-    mean, std = (
-        255 * torch.tensor(backbone.pretrained_cfg[key], device=device).view(1, 3, 1, 1)
-        for key in ("mean", "std")
-    )
+
+    mean = channel_values(backbone.pretrained_cfg["mean"], device)
+    std = channel_values(backbone.pretrained_cfg["std"], device)
     return (x - mean) / std
+
+
+def channel_values(values, device):
+    """One value per channel, given for levels 0 to 1, as a tensor (1, 3, 1, 1) for 0 to 255."""
+    return 255 * torch.tensor(values, device=device).view(1, 3, 1, 1)

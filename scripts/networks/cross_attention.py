@@ -1,47 +1,60 @@
-"""Networks that join a picture and a text: cross-attention both ways, residual MLPs, one number. V2
-and V1 of the price system."""
+"""Networks that read an image and a text together: cross-attention both ways, then residual MLPs.
+
+They are V2 (FusionNet) and V1 (ClipFusion) of the published price systems.
+in: features of an image and of "Basmati rice 5 kg" → out: one number (b, 1), log1p price 3.1
+"""
 
 import torch
 from torch import nn
+from torch.nn.functional import normalize
+
+from networks.pooling import masked_mean
 
 
 class CrossAttention(nn.Module):
-    """Either side's tokens attend to the other's; the attention is added, normalised, and averaged
-    over the side's tokens.
+    """Each side's tokens attend to the other side's; the result is added, normalised and averaged.
 
-    image (b, t, d), text (b, u, d), present (b, t) and (b, u) bool → (b, d) each. With one token a
-    side, the softmax has one key and the attention is a linear map of the other side: the published
-    system. A side without any token, a missing picture or an empty text, stays at zero and gives
-    the other nothing.
+    With one token a side the softmax has one key, so the attention is a linear map of the other
+    side: that is the published system. A side without tokens (no image, an empty text) stays at
+    zero and gives the other side nothing.
     """
 
     def __init__(self, d: int, heads: int, dropout: float):
         super().__init__()
-        self.to_image = nn.MultiheadAttention(d, heads, dropout, batch_first=True)  # text asks
-        self.to_text = nn.MultiheadAttention(d, heads, dropout, batch_first=True)  # image asks
-        self.norm_text, self.norm_image = nn.LayerNorm(d), nn.LayerNorm(d)
+        # the queries are the text's
+        self.to_image = nn.MultiheadAttention(d, heads, dropout, batch_first=True)
+        # the queries are the image's
+        self.to_text = nn.MultiheadAttention(d, heads, dropout, batch_first=True)
+        self.norm_text = nn.LayerNorm(d)
+        self.norm_image = nn.LayerNorm(d)
 
-    def forward(self, image, has_image, text, has_text):
-        image, text = image * has_image[..., None], text * has_text[..., None]
-        seen = self.norm_text(text + attend(self.to_image, text, image, has_image))
-        read = self.norm_image(image + attend(self.to_text, image, text, has_text))
-        return masked_mean(read, has_image), masked_mean(seen, has_text)
+    def forward(self, image, image_mask, text, text_mask):
+        """image (b, t, d) and text (b, u, d), with bool masks (b, t) and (b, u) that are true where
+        a token is present → image vectors (b, d), text vectors (b, d)."""
+        image = image * image_mask[..., None]
+        text = text * text_mask[..., None]
+
+        from_image = attend(self.to_image, text, image, image_mask)
+        new_text = self.norm_text(text + from_image)
+        from_text = attend(self.to_text, image, text, text_mask)
+        new_image = self.norm_image(image + from_text)
+
+        return masked_mean(new_image, image_mask), masked_mean(new_text, text_mask)
 
 
-def attend(attention, query, keys, present):
-    """Attention (b, u, d) of queries to the keys that are present; 0 where none is."""
-    some = present.any(1)
-    hidden = (
-        ~present & some[:, None]
-    )  # a row without keys would divide by zero: let it look, then take it back
-    out = attention(query, keys, keys, key_padding_mask=hidden, need_weights=False)[0]
-    return out * some[:, None, None]
+def attend(attention: nn.MultiheadAttention, query, keys, key_mask):
+    """Attention (b, u, d) of the queries to the keys that are present; 0 where no key is."""
+    has_keys = key_mask.any(1)
+    # without any key the softmax would divide by zero: such a row attends to all of them, and its
+    # result is set to 0 below
+    hidden = ~key_mask & has_keys[:, None]
+    out, _ = attention(query, keys, keys, key_padding_mask=hidden, need_weights=False)
+    return out * has_keys[:, None, None]
 
 
-def masked_mean(x, present):
-    """Mean (b, d) over the tokens (b, t, d) that are present; 0 where none is."""
-    weight = present.to(x.dtype)[..., None]
-    return (x * weight).sum(1) / weight.sum(1).clamp(min=1)
+def token_mask(tokens):
+    """Bool mask (b, t) of tokens (b, t, d): false for padding, which is all zero."""
+    return (tokens != 0).any(2)
 
 
 class Residual(nn.Module):
@@ -59,110 +72,108 @@ class Residual(nn.Module):
 
 
 class FusionNet(nn.Module):
-    """V2: features of picture (b, t, d_image) and text (b, u, d_text) → (b, 1); tokens that are all
-    zero are not there.
+    """V2: tokens of an image (b, t, d_image) and of a text (b, u, d_text) → one number (b, 1).
 
-    11,292,673 parameters at 768 and 768 features, width 512, 8 heads, hidden 2048, 2 blocks: the
-    published count.
+    Tokens that are all zero are padding. With 768 and 768 features, width 512, 8 heads, hidden 2048
+    and 2 blocks it has 11,292,673 parameters, as the published system.
     """
 
     def __init__(self, d_image: int, d_text: int, settings):
         super().__init__()
-        s = settings
-        self.image, self.text = nn.Linear(d_image, s.width), nn.Linear(d_text, s.width)
-        self.cross = CrossAttention(s.width, s.heads, s.attention_dropout)
-        self.norm = nn.LayerNorm(2 * s.width)
-        self.blocks = nn.Sequential(
-            *(Residual(2 * s.width, s.hidden, s.dropout) for _ in range(s.blocks))
-        )
-        self.head = nn.Linear(2 * s.width, 1)
+        width = settings.width
+        self.image = nn.Linear(d_image, width)
+        self.text = nn.Linear(d_text, width)
+        self.cross = CrossAttention(width, settings.heads, settings.attention_dropout)
+        self.norm = nn.LayerNorm(2 * width)
+        blocks = [
+            Residual(2 * width, settings.hidden, settings.dropout) for _ in range(settings.blocks)
+        ]
+        self.blocks = nn.Sequential(*blocks)
+        self.head = nn.Linear(2 * width, 1)
 
     def forward(self, image, text):
-        image, text = self.cross(self.image(image), present(image), self.text(text), present(text))
-        return self.head(self.blocks(self.norm(torch.cat([text, image], 1))))
-
-
-def present(tokens):
-    """Which tokens (b, t) of (b, t, d) are there: padding is all zero."""
-    return (tokens != 0).any(2)
+        image_mask = token_mask(image)
+        text_mask = token_mask(text)
+        image_vector, text_vector = self.cross(
+            self.image(image), image_mask, self.text(text), text_mask
+        )
+        both = torch.cat([text_vector, image_vector], 1)
+        return self.head(self.blocks(self.norm(both)))
 
 
 class ClipFusion(nn.Module):
-    """V1: CLIP's tokens attend both ways; both sides of length 1, side by side, into a wide and a
-    deep head → (b, 1).
+    """V1: CLIP's tokens attend both ways; both vectors, of length 1, feed a wide and a deep head.
 
-    clip: a transformers CLIPModel or SiglipModel; all of it is frozen but the last `layers` of
-    either encoder, their final norms and the projections.
+    clip: a transformers CLIPModel or SiglipModel. All of it is frozen but the last settings.layers
+    of either encoder, their final norms and the projections.
     """
 
     def __init__(self, clip, settings):
         super().__init__()
-        self.clip, self.layers, self.projects = (
-            clip,
-            settings.layers,
-            hasattr(clip, "visual_projection"),
-        )
-        d = (
-            clip.visual_projection.out_features
-            if self.projects
-            else clip.config.vision_config.hidden_size
-        )
-        self.cross = CrossAttention(d, 8 if d % 8 == 0 else 1, settings.dropout)
-        self.deep = nn.Sequential(
-            nn.Linear(2 * d, settings.width),
-            *(
-                Residual(settings.width, 4 * settings.width, settings.dropout)
-                for _ in range(settings.blocks)
-            ),
-            nn.LayerNorm(settings.width),
-        )
-        self.wide = nn.Sequential(
-            nn.Linear(2 * d, 4 * settings.width), nn.GELU(), nn.Dropout(settings.dropout)
-        )
-        self.head = nn.Linear(5 * settings.width, 1)
+        self.clip = clip
+        self.layers = settings.layers
+        # SigLIP has no projections
+        self.has_projections = hasattr(clip, "visual_projection")
+        d = clip.config.vision_config.hidden_size
+        if self.has_projections:
+            d = clip.visual_projection.out_features
+
+        width, dropout = settings.width, settings.dropout
+        self.cross = CrossAttention(d, 8 if d % 8 == 0 else 1, dropout)
+        first = nn.Linear(2 * d, width)
+        blocks = [Residual(width, 4 * width, dropout) for _ in range(settings.blocks)]
+        self.deep = nn.Sequential(first, *blocks, nn.LayerNorm(width))
+        self.wide = nn.Sequential(nn.Linear(2 * d, 4 * width), nn.GELU(), nn.Dropout(dropout))
+        self.head = nn.Linear(5 * width, 1)
+
         clip.requires_grad_(False)
-        for part in self.trained():
-            part.requires_grad_(True)
+        for module in self.trained_modules():
+            module.requires_grad_(True)
 
-    def train(self, mode: bool = True):
-        """What is frozen stays as it is when it answers: no dropout in it."""
-        super().train(mode)
-        self.clip.eval()
-        for part in self.trained():
-            part.train(mode)
-        return self
-
-    def trained(self) -> list[nn.Module]:
-        """The parts of CLIP that are trained."""
-        text, vision = self.clip.text_model, self.clip.vision_model
-        norms = [text.final_layer_norm, vision.post_layernorm]
-        projections = [
-            getattr(self.clip, name)
-            for name in ("text_projection", "visual_projection")
-            if hasattr(self.clip, name)
-        ]
-        return [
+    def trained_modules(self) -> list[nn.Module]:
+        """The modules of CLIP that are trained."""
+        text = self.clip.text_model
+        vision = self.clip.vision_model
+        modules = [
             *text.encoder.layers[-self.layers :],
             *vision.encoder.layers[-self.layers :],
-            *norms,
-            *projections,
+            text.final_layer_norm,
+            vision.post_layernorm,
         ]
+        if self.has_projections:
+            modules += [self.clip.text_projection, self.clip.visual_projection]
+        return modules
+
+    def train(self, mode: bool = True):
+        """Frozen modules stay in evaluation mode: no dropout in them."""
+        super().train(mode)
+        self.clip.eval()
+        for module in self.trained_modules():
+            module.train(mode)
+        return self
+
+    def encode(self, pixels, ids, mask) -> tuple:
+        """CLIP's tokens of the images (b, t, d) and of the texts (b, u, d), in the joint space."""
+        vision = self.clip.vision_model
+        image = vision(pixel_values=pixels).last_hidden_state
+        if not self.has_projections:
+            # SigLIP has normalised its tokens, and was trained without a mask
+            text = self.clip.text_model(input_ids=ids, attention_mask=None).last_hidden_state
+            return image, text
+        text = self.clip.text_model(input_ids=ids, attention_mask=mask).last_hidden_state
+        image = self.clip.visual_projection(vision.post_layernorm(image))
+        return image, self.clip.text_projection(text)
 
     def forward(self, pixels, has_image, ids, mask, has_text):
         """pixels (b, 3, s, s), ids and mask (b, u), has_image and has_text (b,) bool → (b, 1)."""
-        image = self.clip.vision_model(pixel_values=pixels).last_hidden_state
-        text = self.clip.text_model(
-            input_ids=ids, attention_mask=mask if self.projects else None
-        ).last_hidden_state
-        if (
-            self.projects
-        ):  # SigLIP has no projections, has normalised its tokens, and was trained without a mask
-            image, text = (
-                self.clip.visual_projection(self.clip.vision_model.post_layernorm(image)),
-                self.clip.text_projection(text),
-            )
-        sides = self.cross(
-            image, has_image[:, None].expand(image.shape[:2]), text, mask.bool() & has_text[:, None]
-        )
-        both = torch.cat([nn.functional.normalize(side, dim=1) for side in sides], 1)
-        return self.head(torch.cat([self.deep(both), self.wide(both)], 1))
+        image, text = self.encode(pixels, ids, mask)
+        image_mask = has_image[:, None].expand(image.shape[:2])
+        text_mask = mask.bool() & has_text[:, None]
+        image_vector, text_vector = self.cross(image, image_mask, text, text_mask)
+
+        image_vector = normalize(image_vector, dim=1)
+        text_vector = normalize(text_vector, dim=1)
+        both = torch.cat([image_vector, text_vector], 1)
+
+        hidden = torch.cat([self.deep(both), self.wide(both)], 1)
+        return self.head(hidden)

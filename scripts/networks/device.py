@@ -1,8 +1,8 @@
 """Where and in which precision to compute: one job at a time on a device, however wide make -j is.
 
-Processes of torchrun have a GPU each, by their number on the machine. The machine's first holds the
-locks of all of them, taken in order: two such jobs, each holding what the other waits for, would
-wait for ever.
+Each process of torchrun has a GPU of its own, by its number on the machine. The first process of a
+machine holds the locks of all of them, taken in order: otherwise two such jobs could each hold what
+the other waits for, for ever.
 """
 
 import fcntl
@@ -17,16 +17,17 @@ from pathlib import Path
 from common.errors import UserError
 from common.log import log
 from common.paths import folder
-from common.processes import here, is_first, world_size
+from common.processes import is_first, local_rank, local_world_size, world_size
 from networks.distributed import process_group
 
 
 @contextmanager
 def use_device(run):
-    """Yield a free torch.device and hold it: a GPU, waited for while others use it, or the CPU, one
-    job at a time.
+    """Yield a free torch.device and hold it: a GPU, or the CPU; wait while others use it.
 
-    Under torchrun it is this process's own, and in the block all of them can speak to one another.
+    Under torchrun it is this process's GPU, and inside the block the processes can communicate.
+    Raises UserError when run.device=cuda and there is no GPU, or when there are fewer GPUs than
+    processes.
     """
     import torch
 
@@ -35,45 +36,61 @@ def use_device(run):
         raise UserError(
             "run.device=cuda, and torch sees no GPU; leave run.device at auto to use the CPU"
         )
-    number, processes = here()
+    processes = local_world_size()
     if 0 < gpus < processes:
         raise UserError(
             f"{processes} processes, and torch sees {gpus} GPUs; write "
             f"run.processes={gpus}, or torchrun --nproc-per-node {gpus}"
         )
-    visible = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(gpus)))).split(",")
-    temp, working = Path(tempfile.gettempdir()), folder("working")
-    working.mkdir(parents=True, exist_ok=True)
-    locks = [temp / f"catalogue-{os.getuid()}-gpu-{visible[k]}.lock" for k in range(gpus)] or [
-        working / f".cpu.{socket.gethostname()}.lock"
-    ]
-    files = [open(lock, "w") for lock in locks]  # noqa: SIM115, closed later
+    locks = [open(file, "w") for file in lock_files(gpus)]  # noqa: SIM115, closed later
     try:
-        k = first_free(files) if world_size() == 1 else number
-        for file in (
-            files[:processes] if world_size() > 1 and (number == 0 if gpus else is_first()) else ()
-        ):
-            first_free([file])
+        number = take_locks(locks, gpus)
+        device = torch.device("cpu")
         if gpus:
-            torch.cuda.set_device(k)
-            torch.backends.cudnn.benchmark = True
-            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-        device = torch.device(f"cuda:{k}" if gpus else "cpu")
+            device = torch.device(f"cuda:{number}")
+            set_up_gpu(number)
         with process_group(device):
             yield device
     finally:
-        for file in files:
-            file.close()  # and its lock goes with it, also when the process is killed
+        for lock in locks:
+            lock.close()  # and its lock goes with it, also when the process is killed
 
 
-def first_free(files) -> int:
-    """Lock one of the files, the first that nobody holds, and give its number; wait while all are
+def lock_files(gpus: int) -> list[Path]:
+    """One file per GPU that torch sees, whose lock means that the GPU is in use; without GPUs one
+    for this machine's CPU."""
+    working = folder("working")
+    working.mkdir(parents=True, exist_ok=True)
+    if not gpus:
+        # machines may share the working folder
+        return [working / f".cpu.{socket.gethostname()}.lock"]
+    # the GPU's own number, which CUDA_VISIBLE_DEVICES may have changed
+    every = ",".join(str(number) for number in range(gpus))
+    visible = (os.environ.get("CUDA_VISIBLE_DEVICES") or every).split(",")
+    temp = Path(tempfile.gettempdir())
+    return [temp / f"catalogue-{os.getuid()}-gpu-{visible[k]}.lock" for k in range(gpus)]
+
+
+def take_locks(locks: list, gpus: int) -> int:
+    """Take what this process has to hold, and return the number of its device on this machine."""
+    if world_size() == 1:
+        return lock_first_free(locks)
+    # with GPUs, the first process of each machine; on CPUs, the first of all
+    takes_locks = local_rank() == 0 if gpus else is_first()
+    if takes_locks:
+        for lock in locks[: local_world_size()]:
+            lock_first_free([lock])
+    return local_rank()
+
+
+def lock_first_free(files: list) -> int:
+    """Lock the first of the open files that nobody holds, and return its number; wait while all are
     held."""
     for attempt in itertools.count():
-        for k, file in enumerate(files):
+        for number, file in enumerate(files):
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return k
+                return number
             except BlockingIOError:
                 continue
         if attempt == 5:
@@ -81,9 +98,20 @@ def first_free(files) -> int:
         time.sleep(0.2)
 
 
+def set_up_gpu(number: int) -> None:
+    """Make this GPU the process's own, and allow the fast paths: TF32, and cuDNN's search for the
+    fastest convolution."""
+    import torch
+
+    torch.cuda.set_device(number)
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cuda.matmul.allow_tf32 = True
+
+
 def precision(run, device, training: bool = False):
-    """torch dtype to autocast to, None for plain fp32: bf16 where the hardware has it, else fp16 on
-    a GPU, else fp32.
+    """The torch dtype to autocast to, None for plain fp32: bf16 where the hardware has it, else
+    fp16 on a GPU, else fp32.
 
     Training on a CPU stays in fp32: oneDNN's bf16 backward of a depthwise convolution is 3 to 20
     times slower (measured on Zen 4).
@@ -92,18 +120,18 @@ def precision(run, device, training: bool = False):
 
     if run.amp != "auto":
         return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[run.amp]
-    if device.type == "cuda":  # a T4 emulates bf16: slower than fp16 and no more exact
-        return (
-            torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
-        )
-    return (
-        torch.bfloat16
-        if not training and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
-        else None
-    )
+    if device.type == "cuda":
+        # a T4 (7.5) emulates bf16: slower than fp16 and no more exact
+        has_bf16 = torch.cuda.get_device_capability(device) >= (8, 0)
+        return torch.bfloat16 if has_bf16 else torch.float16
+    if training:
+        return None
+    cpu_has_bf16 = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
+    return torch.bfloat16 if cpu_has_bf16 else None
 
 
 def autocast(device, dtype):
+    """torch.autocast to dtype on the device; dtype None: no autocast."""
     import torch
 
     return torch.autocast(device.type, dtype, enabled=dtype is not None)

@@ -1,18 +1,18 @@
-"""Several processes train one member: each on its share of every batch, on its own GPU; their
-gradients are added up.
+"""Data-parallel training: several processes train one member, each on its share of every batch and
+on its own GPU, and their gradients are added up.
 
-`torchrun --nproc-per-node 2 scripts/04_train_fold.py c2 --member net_0` starts them and says in the
-environment which one each is; with --nnodes on several machines, which see the same working folder.
-Started plainly there is one process, and everything here gives back what it was given. The first
-process alone writes and logs.
+`torchrun --nproc-per-node 2 scripts/04_train_fold.py c2 --member net_0` starts them, and tells each
+its number in the environment; with --nnodes they run on several machines, which see the same
+working folder. Without torchrun there is one process, and every function here returns its input.
+Only the first process writes and logs.
 
-This is data parallelism as in DistributedDataParallel, without that wrapper. It sends gradients off
-while backward is still running, and what has been sent cannot be taken back; here a step is added
-up once it is whole. So a process that runs out of memory halves its micro-batch and repeats, and
-the others merely wait; processes may take unequal numbers of micro-batches, or no row of an epoch's
-last batch; a parameter that no loss reaches keeps no gradient, as in one process. Gradients are
-added, not averaged: a slice's loss is its share of the whole batch's. The price is that sending and
-computing do not overlap.
+This is not DistributedDataParallel. That wrapper sends gradients while backward is still running,
+and what was sent cannot be taken back. Here a step's gradients are added once the step is whole, so
+that a process that runs out of memory may halve its micro-batch and repeat the step, while the
+others merely wait. Processes may also take unequal numbers of micro-batches, or have no row of an
+epoch's last batch, and a parameter that no loss reaches keeps no gradient, as in one process.
+Gradients are added, not averaged: the loss of a slice is already its share of the whole batch's.
+The price is that communication and computation do not overlap.
 """
 
 import itertools
@@ -27,139 +27,164 @@ import numpy as np
 from common.errors import UserError
 from common.processes import die_with_parent, rank, world_size
 
-PATIENCE = timedelta(
-    days=1
-)  # to wait for a process that waits for its GPU; torchrun ends all when one has died
+# to wait for a process that waits for its GPU; torchrun ends all of them when one has died
+TIMEOUT = timedelta(days=1)
 
 
 def launch(script: str, argv: list[str], processes: int) -> int:
-    """Run a script in so many processes of torchrun, which end when this one does, however that
-    ends. Gives torchrun's exit code."""
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        str(processes),
-        script,
-        *argv,
-    ]
-    threads = {"OMP_NUM_THREADS": str(max(1, os.cpu_count() // processes))}
-    return subprocess.run(command, env=threads | os.environ, preexec_fn=die_with_parent).returncode
-
-
-def shard(rows):
-    """This process's part of what is cut along its first axis: neighbours, in order; empty where
-    there are more processes than rows."""
-    n = len(rows)
-    return rows[n * rank() // world_size() : n * (rank() + 1) // world_size()]
+    """Run a script in `processes` processes of torchrun, and return torchrun's exit code. They end
+    when this process ends, however it ends."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run"]
+    options = ["--standalone", "--nproc-per-node", str(processes)]
+    command = [*torchrun, *options, script, *argv]
+    threads = max(1, os.cpu_count() // processes)
+    env = {"OMP_NUM_THREADS": str(threads)} | os.environ
+    done = subprocess.run(command, env=env, preexec_fn=die_with_parent)
+    return done.returncode
 
 
 @contextmanager
 def process_group(device):
-    """Where there are several processes: wait for all of them, and let them speak to one another in
-    the block."""
+    """Connect all processes inside the block, once all of them have come; nothing for one."""
     if world_size() == 1:
         yield
         return
     import torch.distributed as dist
 
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, timeout=TIMEOUT)
     yield
-    # not after an error: it would wait for work that the others never join
+    # not after an error: it would wait for processes that never come
     dist.destroy_process_group()
 
 
-def place():
-    """Where a tensor must be to be sent."""
+def shard(rows):
+    """This process's share of the rows: a contiguous slice of the first axis, empty where there are
+    more processes than rows."""
+    n = len(rows)
+    start = n * rank() // world_size()
+    stop = n * (rank() + 1) // world_size()
+    return rows[start:stop]
+
+
+def communication_device():
+    """The torch.device on which a tensor must be to be sent."""
     import torch
     import torch.distributed as dist
 
-    return (
-        torch.device("cuda", torch.cuda.current_device())
-        if dist.get_backend() == "nccl"
-        else torch.device("cpu")
-    )
+    if dist.get_backend() == "nccl":
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("cpu")
 
 
 def all_reduce_sum(number: float) -> float:
-    """The sum of a number over all processes, the same in each."""
+    """all_reduce: the sum of every rank's number."""
     if world_size() == 1:
         return number
     import torch
     import torch.distributed as dist
 
-    total = torch.tensor(float(number), dtype=torch.float64, device=place())
+    total = torch.tensor(float(number), dtype=torch.float64, device=communication_device())
     dist.all_reduce(total)
     return total.item()
 
 
 def all_gather_objects(value) -> list:
-    """The value of each process, in order."""
+    """all_gather: the list of every rank's value."""
     if world_size() == 1:
         return [value]
     import torch.distributed as dist
 
-    found = [None] * world_size()
-    dist.all_gather_object(found, value)
-    return found
+    values = [None] * world_size()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def all_gather_rows(rows: np.ndarray) -> np.ndarray:
+    """All rows (n, ...), from every rank's rows (m, ...) of its `shard`."""
+    if world_size() == 1:
+        return rows
+    return np.concatenate(all_gather_objects(rows))
 
 
 def require_same(value) -> None:
-    """Raises UserError where the processes are not about to train the same."""
-    found = all_gather_objects(value)
-    if other := [r for r, own in enumerate(found) if own != found[0]]:
+    """Check that all ranks have the same value, e.g. config hash, precision and resume position.
+    Raises UserError when one differs from rank 0's."""
+    values = all_gather_objects(value)
+    different = [number for number, other in enumerate(values) if other != values[0]]
+    if different:
         raise UserError(
-            f"process {other[0]} of torchrun has other settings, sees other files or "
+            f"process {different[0]} of torchrun has other settings, sees other files or "
             "computes in another precision than process 0; give "
             "all machines the same command and one folder as working_path, and where "
             "their GPUs differ say run.amp=fp16"
         )
 
 
-def all_gather_rows(rows: np.ndarray) -> np.ndarray:
-    """What the processes have made of their shares (m, ...), put together again: (n, ...)."""
-    return rows if world_size() == 1 else np.concatenate(all_gather_objects(rows))
-
-
 def reduce_gradients(parameters, bucket: int = 2**25) -> None:
-    """Every gradient becomes its sum over all processes, sent `bucket` numbers at a time; where no
-    process has one, none stays none."""
+    """Replace every gradient by its sum over all ranks, about `bucket` numbers at a time. Where no
+    rank has a gradient it stays None."""
     if world_size() == 1:
         return
+    gradients = gradients_of_any_rank(list(parameters))
+    for group in buckets(gradients, bucket):
+        reduce_in_place(group)
+
+
+def gradients_of_any_rank(parameters: list) -> list:
+    """The gradients of the parameters that have one on some rank; zeros where it is another's."""
     import torch
     import torch.distributed as dist
 
-    parameters = list(parameters)
-    used = torch.tensor([p.grad is not None for p in parameters], dtype=torch.uint8, device=place())
-    dist.all_reduce(used, dist.ReduceOp.MAX)
+    has_gradient = torch.tensor(
+        [parameter.grad is not None for parameter in parameters],
+        dtype=torch.uint8,
+        device=communication_device(),
+    )
+    dist.all_reduce(has_gradient, dist.ReduceOp.MAX)
     gradients = []
-    for parameter in itertools.compress(parameters, used.tolist()):
+    for parameter in itertools.compress(parameters, has_gradient.tolist()):
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
         gradients.append(parameter.grad)
-    ends = itertools.accumulate(gradient.numel() for gradient in gradients)
-    for _, group in itertools.groupby(
-        zip(ends, gradients, strict=True), lambda pair: pair[0] // bucket
-    ):
-        some = [gradient for _, gradient in group]
-        flat = torch.cat([gradient.flatten() for gradient in some])
-        dist.all_reduce(flat)
-        for gradient, total in zip(
-            some, flat.split([gradient.numel() for gradient in some]), strict=True
-        ):
-            gradient.copy_(total.view(gradient.shape))
+    return gradients
+
+
+def buckets(tensors: list, size: int):
+    """Yield lists of consecutive tensors: a new one wherever another `size` numbers are full."""
+    group, group_number, count = [], 0, 0
+    for tensor in tensors:
+        count += tensor.numel()
+        if group and count // size != group_number:
+            yield group
+            group = []
+        group_number = count // size
+        group.append(tensor)
+    if group:
+        yield group
+
+
+def reduce_in_place(tensors: list) -> None:
+    """Replace the tensors by their sums over all ranks, sent as one."""
+    import torch
+    import torch.distributed as dist
+
+    flat = torch.cat([tensor.flatten() for tensor in tensors])
+    dist.all_reduce(flat)
+    sums = flat.split([tensor.numel() for tensor in tensors])
+    for tensor, total in zip(tensors, sums, strict=True):
+        tensor.copy_(total.view(tensor.shape))
 
 
 def broadcast_parameters(*modules) -> None:
-    """The first process's weights and buffers in all of them: another machine's, or a batch norm's
-    own statistics, give way."""
+    """Broadcast rank 0's parameters and buffers to all ranks: batch norms have seen other rows in
+    each, and another machine may have started from other weights."""
     if world_size() == 1:
         return
     import torch.distributed as dist
 
-    for tensor in itertools.chain(*(module.state_dict().values() for module in modules)):
-        sent = tensor.to(place()).contiguous()
-        dist.broadcast(sent, 0)
-        tensor.copy_(sent)
+    for module in modules:
+        for tensor in module.state_dict().values():
+            sent = tensor.to(communication_device()).contiguous()
+            dist.broadcast(sent, 0)
+            tensor.copy_(sent)

@@ -1,282 +1,355 @@
-"""Frozen pretrained encoders of transformers: the features of a row's text, its picture or both,
-from a directory or the hub.
+"""Frozen pretrained encoders of transformers: features of a row's text, its image, or both.
 
-CLIP, SigLIP and SigLIP 2 (their joint space), Qwen2.5-VL, sentence-transformers directories such as
-EmbeddingGemma, and any other text encoder (mean over its tokens). Nothing of sentence-transformers
-is needed. timm's are in networks.backbone.
+A model lies in a directory or on the hub. Known are CLIP, SigLIP and SigLIP 2 (their joint space),
+Qwen2-VL and Qwen2.5-VL, sentence-transformers directories such as EmbeddingGemma, and any other
+text encoder (the mean over its tokens). timm's encoders are in networks.backbone.
+in: "Basmati rice 5 kg" → out: 768 numbers; or up to `tokens` rows of them, one per token
 """
 
 import json
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch.nn.functional import pad
 
 from common.errors import UserError
-from networks.pooling import Sentence, Texts, sentence_modules
+from networks.pooling import SentencePooling, read_sentence_modules
 from networks.pretrained import digest_files, find_weights, load_auto, read_model, weight_files
+from networks.tokens import TextTokenizer
+from networks.weights import IMAGE, JOINT, TEXT
 
-TOWERS = (
-    "clip",
-    "siglip",
-    "siglip2",
-)  # model types with a text tower, a picture tower and a space of both
-VLMS = ("qwen2_vl", "qwen2_5_vl")  # language models with a vision tower before them
+# model types with a text tower, an image tower and a space that both share
+TWO_TOWERS = ("clip", "siglip", "siglip2")
+# model types of language models with a vision tower before them
+VISION_LANGUAGE = ("qwen2_vl", "qwen2_5_vl")
 
 
-@dataclass
+@dataclass(frozen=True)
+class Request:
+    """What an encoder is made of and for."""
+
+    side: str  # TEXT, IMAGE or JOINT
+    folder: Path  # the model's directory
+    config: object  # its transformers config
+    sentence: SentencePooling
+    settings: object  # tokens (1 = pooled), max_length (of texts), prompt ("" = the encoder's own)
+    device: torch.device
+    dtype: torch.dtype | None  # what the caller will autocast to
+
+
+@dataclass(frozen=True)
+class States:
+    """What a model computes of a batch."""
+
+    hidden: torch.Tensor  # (b, n, d)
+    mask: torch.Tensor  # (b, n), true for tokens, false for padding
+    pooled: torch.Tensor | None = None  # (b, d), where the model pools by itself
+
+
 class Encoder:
-    """One side of a frozen model. `encode` gives its features, `order` the order in which texts
-    waste no padding.
+    """One side of a frozen model.
 
-    weights and about are for the record: digests of the weights files, what was done to texts and
-    pictures.
+    shape: of one row's features, (d,) or (tokens, d); texts: the TextTokenizer, None for images;
+    weights: {name: digest} of the weights files, for the record.
     """
 
-    shape: tuple[int, ...]  # of one row's features: (d,), or (tokens, d)
-    weights: dict
-    about: dict
-    device: object  # torch.device
-    texts: Texts | None  # None for pictures
-    # (texts, pictures) → hidden (b, n, d), mask (b, n), and the model's own pooled (b, d) or None
-    states: Callable
-    pool: Sentence  # (hidden, mask) → (b, d), where the model has none of its own
-    tokens: int
-    exact: bool  # no half precision, whatever the caller's autocast: the model overflows in fp16
+    SIDES: tuple[str, ...] = ()  # that models of this family have
+    pooling_name = "mean"  # for the record
 
-    def order(self, texts) -> np.ndarray:
-        """Row numbers (n,) of the texts, longest first by tokens."""
-        return self.texts.order(texts)
+    def __init__(self, request: Request):
+        self.side = request.side
+        self.device = request.device
+        self.tokens = request.settings.tokens
+        self.pooling = request.sentence
+        # Gemma overflows in fp16, so it computes in fp32 whatever the caller's autocast
+        is_gemma = request.config.model_type.startswith("gemma")
+        self.full_precision = is_gemma and request.dtype == torch.float16
+        self.dtype = torch.float32
+        if request.dtype is not None and not self.full_precision:
+            self.dtype = request.dtype
+        self.texts: TextTokenizer | None = None
+        self.image_processor = None
+        self.shape: tuple[int, ...] = ()
+        self.weights: dict = {}
+        self.revision: str | None = None  # on the hub
 
-    def encode(self, texts, pictures):
-        """texts (b,), pictures uint8 (b, s, s, 3), None where the side has none → (b, *shape)
-        float32 on the device.
+    def states(self, texts, images) -> States:
+        """The model's states of texts (b,) and images uint8 (b, s, s, 3); None where the side has
+        none."""
+        raise NotImplementedError
 
-        Of more than `tokens` tokens the first are kept; after a row's last one come exact zeros,
-        and no token is all zero. Raises UserError on a value that is not finite.
+    def encode(self, texts, images):
+        """Features (b, *shape) float32, on the device, of texts (b,) and of images uint8
+        (b, s, s, 3); None where the side has none.
+
+        Of more than `tokens` tokens the first are kept; after a row's last token come exact zeros,
+        and no token is all zero. Raises UserError when a value is not finite.
         """
-        import torch
-
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, enabled=False) if self.exact else nullcontext(),
-        ):
-            hidden, mask, own = self.states(texts, pictures)
-        with torch.inference_mode(), torch.autocast(self.device.type, enabled=False):
-            if self.tokens > 1:
-                out = pad_or_truncate(hidden.float(), mask, self.tokens)
-            else:
-                out = own.float() if own is not None else self.pool(hidden.float(), mask)
-            if not out.isfinite().all():
+        no_autocast = torch.autocast(self.device.type, enabled=False)
+        model_precision = no_autocast if self.full_precision else nullcontext()
+        with torch.inference_mode(), model_precision:
+            states = self.states(texts, images)
+        with torch.inference_mode(), no_autocast:
+            features = self.features(states)
+            if not features.isfinite().all():
                 raise UserError(
-                    f"{self.about['architecture']} gave features that are not finite; set "
+                    f"{type(self.model).__name__} gave features that are not finite; set "
                     "run.amp=fp32"
                 )
-        return out
+        return features
+
+    def features(self, states: States):
+        """The features (b, *shape) float32 of the model's states."""
+        if self.tokens > 1:
+            return pad_or_truncate(states.hidden.float(), states.mask, self.tokens)
+        if states.pooled is not None:
+            return states.pooled.float()
+        return self.pooling(states.hidden.float(), states.mask)
+
+    def process(self, images) -> dict:
+        """The image processor's batch of images uint8 (b, s, s, 3), on the device."""
+        batch = self.image_processor(images=on_device(images, self.device), return_tensors="pt")
+        return batch.to(self.device)
+
+    def description(self) -> dict:
+        """How the features are made, for their record."""
+        description = {
+            "architecture": type(self.model).__name__,
+            "revision": self.revision,
+            "side": self.side,
+            "tokens": self.tokens,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "attention": getattr(self.model.config, "_attn_implementation", None),
+            "pooling": self.pooling_name,
+        }
+        if self.image_processor is not None:
+            description["image"] = json.loads(self.image_processor.to_json_string())
+        if self.texts is not None:
+            description["text"] = self.texts.description
+        return description
 
 
-def load_encoder(side: str, name: str, place: str, settings, device, dtype) -> Encoder:
-    """The encoder of `side` (text, image, joint), frozen, on the device `where`.
-
-    name: a directory, a folder of `place`, or with place "" a name on the hub. settings: tokens (1
-    = pooled), max_length (of text), prompt ("" = the encoder's own). dtype: what the caller will
-    autocast to, or None. Raises UserError when the weights are not there, do not fit, or the model has no such
-    side.
-    """
-    from transformers import AutoConfig
-
-    folder, local = find_weights(name, place)
-    sentence = sentence_modules(folder) if side == "text" else Sentence()
-    config = load_auto(AutoConfig, folder / sentence.path)
-    family, sides = (
-        (two_towers, ("text", "image"))
-        if config.model_type in TOWERS
-        else (language_and_vision, ("text", "image", "joint"))
-        if config.model_type in VLMS
-        else (text_only, ("text",))
-    )
-    if side not in sides:
-        raise UserError(
-            f"{name} is a {config.model_type}, which gives features of "
-            f"{' and of '.join(sides)} here, not of {side}; "
-            f"{side} is known of {', '.join(VLMS if side == 'joint' else TOWERS + VLMS)}"
-        )
-    sentence.layers = tuple(
-        layer.to(device) if hasattr(layer, "to") else layer for layer in sentence.layers
-    )
-    model, states, texts, about = family(side, folder, config, sentence, settings, device, dtype)
-    exact = config.model_type.startswith("gemma") and str(dtype) == "torch.float16"
-    about = {
-        "architecture": type(model).__name__,
-        "revision": None if local else folder.name,
-        "side": side,
-        "tokens": settings.tokens,
-        "dtype": "float32" if exact or dtype is None else str(dtype).removeprefix("torch."),
-        "attention": getattr(model.config, "_attn_implementation", None),
-        **about,
-    }
-    files = [*weight_files(folder / sentence.path), *sentence.files]
-    weights = digest_files(folder, files, place) if local else {name: None}
-    encoder = Encoder((), weights, about, device, texts, states, sentence, settings.tokens, exact)
-    encoder.shape = tuple(encoder.encode(["a"], np.zeros((1, 64, 64, 3), np.uint8)).shape[1:])
-    return encoder
-
-
-def pad_or_truncate(hidden, mask, tokens: int):
-    """The first tokens of each row (b, n, d), zeros where mask (b, n) is not: (b, tokens, d)."""
-    from torch.nn.functional import pad
-
-    hidden = hidden.masked_fill(~mask[..., None].bool(), 0)[:, :tokens]
-    return pad(hidden, (0, 0, 0, tokens - hidden.shape[1]))
-
-
-def on_device(pictures: np.ndarray, device) -> list:
-    """Pictures uint8 (b, s, s, 3) as b tensors (3, s, s) on the device: what the image processors
-    work on where it is."""
-    import torch
-
-    return list(torch.from_numpy(np.ascontiguousarray(pictures)).to(device).permute(0, 3, 1, 2))
-
-
-def image_processor(folder: Path):
-    """The model's own image processor, the one that works on tensors; before `backend` came in,
-    that had to be asked for."""
-    from transformers import AutoImageProcessor
-
-    fast = {} if find_spec("transformers.image_processing_backends") else {"use_fast": True}
-    return load_auto(AutoImageProcessor, folder, **fast)
-
-
-def two_towers(side, folder, config, sentence, settings, device, dtype):
-    """CLIP, SigLIP, SigLIP 2: pooled is the embedding in the space of both sides, before it is
-    brought to length 1.
+class TwoTowers(Encoder):
+    """CLIP, SigLIP, SigLIP 2. Pooled features are in the joint space, before they are brought to
+    length 1.
 
     SigLIP was trained on lower case texts padded to 64 tokens, without a mask (transformers'
     convert_siglip2_to_hf.py).
     """
-    import torch
-    from transformers import AutoModel, AutoTokenizer
 
-    model = read_model(AutoModel, folder)
-    siglip = config.model_type != "clip"
-    setattr(model, "vision_model" if side == "text" else "text_model", None)  # not to be moved
-    model.to(device)
-    if side == "image":
-        processor = image_processor(folder)
+    SIDES = (TEXT, IMAGE)
+    pooling_name = "joint space"
 
-        def states(_, pictures):
-            batch = processor(images=on_device(pictures, device), return_tensors="pt").to(device)
-            out = model.get_image_features(**batch)
-            every = torch.ones(out.last_hidden_state.shape[:2], device=device)
-            return (
-                out.last_hidden_state,
-                batch.get("pixel_attention_mask", every),
-                out.pooler_output,
+    def __init__(self, request: Request):
+        from transformers import AutoModel, AutoTokenizer
+
+        super().__init__(request)
+        self.is_siglip = request.config.model_type != "clip"
+        self.model = read_model(AutoModel, request.folder)
+        if self.side == IMAGE:
+            self.model.text_model = None  # the other tower need not be on the device
+            self.image_processor = image_processor(request.folder)
+        else:
+            self.model.vision_model = None
+            max_length = request.config.text_config.max_position_embeddings
+            limits = [max_length]
+            if not self.is_siglip:
+                limits.append(request.settings.max_length)
+            self.texts = TextTokenizer(
+                load_auto(AutoTokenizer, request.folder),
+                limits,
+                request.settings.prompt,
+                lower=self.is_siglip,
+                fixed_length=self.is_siglip,
             )
+        self.model.to(self.device)
 
-        return (
-            model,
-            states,
-            None,
-            {"pooling": "joint space", "image": json.loads(processor.to_json_string())},
+    def states(self, texts, images) -> States:
+        return self.image_states(images) if self.side == IMAGE else self.text_states(texts)
+
+    def image_states(self, images) -> States:
+        batch = self.process(images)
+        out = self.model.get_image_features(**batch)
+        hidden = out.last_hidden_state
+        every_token = torch.ones(hidden.shape[:2], device=self.device)
+        mask = batch.get("pixel_attention_mask", every_token)
+        return States(hidden, mask, out.pooler_output)
+
+    def text_states(self, texts) -> States:
+        batch = self.texts.tokenize(texts, self.device)
+        if self.is_siglip:
+            out = self.model.get_text_features(input_ids=batch["input_ids"])
+        else:
+            out = self.model.get_text_features(**batch)
+        return States(out.last_hidden_state, batch["attention_mask"], out.pooler_output)
+
+
+class TextEncoder(Encoder):
+    """A text encoder, in a sentence-transformers directory or not. Its own pooler is not used, and
+    its weights may be missing."""
+
+    SIDES = (TEXT,)
+
+    def __init__(self, request: Request):
+        from transformers import AutoModel, AutoTokenizer
+
+        super().__init__(request)
+        sentence, settings = request.sentence, request.settings
+        folder = request.folder / sentence.path
+        self.pooling_name = " ".join([sentence.mode, *sentence.kinds])
+        self.model = read_model(AutoModel, folder, unused=("pooler.",)).to(self.device)
+        max_positions = getattr(request.config, "max_position_embeddings", 0)
+        self.texts = TextTokenizer(
+            load_auto(AutoTokenizer, folder),
+            [settings.max_length, sentence.max_length, max_positions],
+            settings.prompt or sentence.prompt,
+            sentence.lower,
         )
-    limit = config.text_config.max_position_embeddings
-    texts = Texts(
-        load_auto(AutoTokenizer, folder),
-        [limit] if siglip else [settings.max_length, limit],
-        settings.prompt,
-        lower=siglip,
-        fixed=siglip,
-    )
 
-    def states(rows, _):
-        batch = texts.batch(rows, device)
-        out = model.get_text_features(**({"input_ids": batch["input_ids"]} if siglip else batch))
-        return out.last_hidden_state, batch["attention_mask"], out.pooler_output
-
-    return model, states, texts, {"pooling": "joint space", "text": texts.about}
+    def states(self, texts, images) -> States:
+        batch = self.texts.tokenize(texts, self.device)
+        return States(self.model(**batch).last_hidden_state, batch["attention_mask"])
 
 
-def text_only(side, folder, config, sentence, settings, device, dtype):
-    """A text encoder, in a sentence-transformers directory or not; its own pooler is not used and
-    may be missing."""
-    from transformers import AutoModel, AutoTokenizer
-
-    place = folder / sentence.path
-    model = read_model(AutoModel, place, unused=("pooler.",)).to(device)
-    limits = (settings.max_length, sentence.length, getattr(config, "max_position_embeddings", 0))
-    texts = Texts(
-        load_auto(AutoTokenizer, place), limits, settings.prompt or sentence.prompt, sentence.lower
-    )
-
-    def states(rows, _):
-        batch = texts.batch(rows, device)
-        return model(**batch).last_hidden_state, batch["attention_mask"], None
-
-    return (
-        model,
-        states,
-        texts,
-        {"pooling": " ".join([sentence.pooling, *sentence.kinds]), "text": texts.about},
-    )
-
-
-def language_and_vision(side, folder, config, sentence, settings, device, dtype):
+class VisionLanguage(Encoder):
     """Qwen2.5-VL: the vision tower's merged patches, or the language model's last hidden states of
-    a text, alone or with a picture.
+    a text, alone or after an image.
 
-    On a GPU its weights are in `dtype`: in float32 they would not fit many.
+    On a GPU its weights are in the caller's dtype: in float32 they would not fit many.
     """
-    import torch
-    from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    model = read_model(
-        AutoModelForImageTextToText, folder, dtype if device.type == "cuda" else None
-    ).model
-    if side != "joint":
-        setattr(model, "language_model" if side == "image" else "visual", None)  # not to be moved
-    model.to(device)
-    processor = load_auto(AutoProcessor, folder)
-    texts = Texts(processor.tokenizer, [settings.max_length], settings.prompt)
+    SIDES = (TEXT, IMAGE, JOINT)
 
-    def of_image(_, pictures):
-        batch = processor.image_processor(
-            images=on_device(pictures, device), return_tensors="pt"
-        ).to(device)
-        found = torch.stack(
-            list(model.get_image_features(**batch).pooler_output)
-        )  # squares of one size have as many patches each
-        return found, torch.ones(found.shape[:2], device=device), None
+    def __init__(self, request: Request):
+        from transformers import AutoModelForImageTextToText, AutoProcessor
 
-    def of_text(rows, _):
-        batch = texts.batch(rows, device)
-        return model(**batch, use_cache=False).last_hidden_state, batch["attention_mask"], None
+        super().__init__(request)
+        dtype = request.dtype if self.device.type == "cuda" else None
+        self.model = read_model(AutoModelForImageTextToText, request.folder, dtype).model
+        # what the side does not use need not be on the device
+        if self.side == IMAGE:
+            self.model.language_model = None
+        if self.side == TEXT:
+            self.model.visual = None
+        self.model.to(self.device)
 
-    def of_both(rows, pictures):
-        chats = [
-            processor.apply_chat_template(
-                [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": text}]}],
-                tokenize=False,
-                add_generation_prompt=True,
+        settings = request.settings
+        self.processor = load_auto(AutoProcessor, request.folder)
+        if self.side != TEXT:
+            self.image_processor = self.processor.image_processor
+        if self.side != IMAGE:
+            self.texts = TextTokenizer(
+                self.processor.tokenizer, [settings.max_length], settings.prompt
             )
-            for text in texts.inert(rows)
-        ]
-        batch = processor(
-            text=chats, images=on_device(pictures, device), padding=True, return_tensors="pt"
-        ).to(device)
-        return model(**batch, use_cache=False).last_hidden_state, batch["attention_mask"], None
 
-    about = {
-        "image": {"image": json.loads(processor.image_processor.to_json_string())},
-        "text": {"text": texts.about},
-    }
-    about["joint"] = {
-        **about["image"],
-        **about["text"],
-        "chat": "one user message: picture, text; then the mark of the answer",
-    }
-    states = {"image": of_image, "text": of_text, "joint": of_both}[side]
-    return model, states, None if side == "image" else texts, {"pooling": "mean", **about[side]}
+    def states(self, texts, images) -> States:
+        if self.side == IMAGE:
+            return self.image_states(images)
+        if self.side == TEXT:
+            return self.language_states(self.texts.tokenize(texts, self.device))
+        return self.language_states(self.chats(texts, images))
+
+    def image_states(self, images) -> States:
+        out = self.model.get_image_features(**self.process(images))
+        # images are square and of one size, so each has as many patches
+        hidden = torch.stack(list(out.pooler_output))
+        return States(hidden, torch.ones(hidden.shape[:2], device=self.device))
+
+    def language_states(self, batch) -> States:
+        hidden = self.model(**batch, use_cache=False).last_hidden_state
+        return States(hidden, batch["attention_mask"])
+
+    def chats(self, texts, images):
+        """The batch of one user message per row, image and text, up to where the answer begins."""
+        prompts = [self.chat_prompt(text) for text in self.texts.without_marks(texts)]
+        batch = self.processor(
+            text=prompts,
+            images=on_device(images, self.device),
+            padding=True,
+            return_tensors="pt",
+        )
+        return batch.to(self.device)
+
+    def chat_prompt(self, text: str) -> str:
+        content = [{"type": "image"}, {"type": "text", "text": text}]
+        messages = [{"role": "user", "content": content}]
+        return self.processor.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True
+        )
+
+    def description(self) -> dict:
+        description = super().description()
+        if self.side == JOINT:
+            description["chat"] = "one user message: picture, text; then the mark of the answer"
+        return description
+
+
+def load_encoder(side: str, name: str, weights_dir: str, settings, device, dtype) -> Encoder:
+    """The encoder of a side (TEXT, IMAGE or JOINT), frozen, on the device.
+
+    name: a directory, a folder in weights_dir (run.weights), or with weights_dir="" a model of the
+    hub. settings, dtype: see Request. Raises UserError when the weights are not found or do not
+    fit, or when the model has no such side.
+    """
+    from transformers import AutoConfig
+
+    folder, is_local = find_weights(name, weights_dir)
+    sentence = SentencePooling()
+    if side == TEXT:
+        sentence = read_sentence_modules(folder)
+        sentence.layers.to(device)
+    config = load_auto(AutoConfig, folder / sentence.path)
+    family = family_of(config.model_type)
+    if side not in family.SIDES:
+        known = VISION_LANGUAGE if side == JOINT else TWO_TOWERS + VISION_LANGUAGE
+        raise UserError(
+            f"{name} is a {config.model_type}, which gives features of "
+            f"{' and of '.join(family.SIDES)} here, not of {side}; "
+            f"{side} is known of {', '.join(known)}"
+        )
+    encoder = family(Request(side, folder, config, sentence, settings, device, dtype))
+    if is_local:
+        files = [*weight_files(folder / sentence.path), *sentence.files]
+        encoder.weights = digest_files(folder, files, weights_dir)
+    else:
+        encoder.weights = {name: None}
+        encoder.revision = folder.name
+    example = encoder.encode(["a"], np.zeros((1, 64, 64, 3), np.uint8))
+    encoder.shape = tuple(example.shape[1:])
+    return encoder
+
+
+def family_of(model_type: str) -> type[Encoder]:
+    """The class that knows models of a transformers model type."""
+    if model_type in TWO_TOWERS:
+        return TwoTowers
+    if model_type in VISION_LANGUAGE:
+        return VisionLanguage
+    return TextEncoder
+
+
+def pad_or_truncate(hidden, mask, tokens: int):
+    """Token states (b, tokens, d) of hidden (b, n, d): zero where mask (b, n) is, and after the
+    n-th."""
+    hidden = hidden.masked_fill(~mask[..., None].bool(), 0)[:, :tokens]
+    return pad(hidden, (0, 0, 0, tokens - hidden.shape[1]))
+
+
+def on_device(images: np.ndarray, device) -> list:
+    """Images uint8 (b, s, s, 3) as b tensors (3, s, s) on the device, where the image processors
+    then work."""
+    batch = torch.from_numpy(np.ascontiguousarray(images)).to(device)
+    return list(batch.permute(0, 3, 1, 2))
+
+
+def image_processor(folder: Path):
+    """The model's own image processor, in its version that works on tensors."""
+    from transformers import AutoImageProcessor
+
+    # before image_processing_backends, that version had to be asked for
+    options = {} if find_spec("transformers.image_processing_backends") else {"use_fast": True}
+    return load_auto(AutoImageProcessor, folder, **options)

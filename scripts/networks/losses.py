@@ -4,89 +4,105 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+MIN_PRIOR = 1e-6
+BANDWIDTHS = (0.125, 0.25, 0.5, 1, 2, 4)  # of mmd's kernels, times the median distance
+
 
 class MaskedLoss(nn.Module):
-    """Cross-entropy of the labelled cells: per attribute its mean, then the mean over attributes.
+    """Cross-entropy of the labelled cells: the mean over rows of each attribute, then the mean over
+    attributes.
 
-    prior (k,): class frequencies of the training rows, for class weights and logit adjustment.
+    sizes: classes of each attribute; prior (k,): class frequencies of the training rows, all
+    attributes side by side; settings: networks.settings.Loss.
     """
 
     def __init__(self, sizes: list[int], prior, settings):
         super().__init__()
-        self.sizes, self.smoothing = sizes, settings.label_smoothing
-        prior = torch.as_tensor(prior, dtype=torch.float32).clamp(min=1e-6)
-        self.register_buffer("adjust", settings.logit_adjustment * prior.log())
-        there = (
-            prior > 1e-6
-        ).float()  # a class that no training row has gets no weight: smoothing would multiply it
-        weights = (
-            [
-                t * p.pow(-settings.class_weight) / (t * p.pow(1 - settings.class_weight)).sum()
-                for p, t in zip(prior.split(sizes), there.split(sizes), strict=True)
-            ]
-            if settings.class_weight
-            else [torch.ones_like(prior)]
-        )
-        self.register_buffer("weight", torch.cat(weights))  # so that the mean weight of a row is 1
+        self.sizes = sizes
+        prior = torch.as_tensor(prior, dtype=torch.float32).clamp(min=MIN_PRIOR)
+        weight = torch.ones_like(prior)
+        if settings.class_weight:
+            weights = [class_weights(p, settings.class_weight) for p in prior.split(sizes)]
+            weight = torch.cat(weights)
+        self.register_buffer("weight", weight)
 
-    def of(self, a: int, logits, target):
-        """Sum over rows of attribute a's loss: logits (b, classes), target (b,), -1 where not
+    def attribute_loss(self, a: int, logits, target):
+        """The loss of attribute a, summed over rows: logits (b, classes), target (b,), -1 where not
         labelled."""
         start = sum(self.sizes[:a])
-        own = slice(start, start + self.sizes[a])
-        return F.cross_entropy(
-            logits.float() + self.adjust[own],
-            target,
-            self.weight[own],
-            ignore_index=-1,
-            reduction="sum",
-            label_smoothing=self.smoothing,
-        )
+        stop = start + self.sizes[a]
+        weight = self.weight[start:stop]
+        return F.cross_entropy(logits.float(), target, weight, ignore_index=-1, reduction="sum")
 
     def forward(self, logits, target, counts):
-        """logits (b, k), target (b, a) of a micro-batch. counts (a,): labelled rows of the whole
-        batch, so that the losses of its micro-batches add up to the batch's."""
-        losses = [
-            self.of(a, z, target[:, a]) / n
-            for a, (z, n) in enumerate(
-                zip(logits.split(self.sizes, 1), counts.tolist(), strict=True)
-            )
-            if n
-        ]
-        return sum(losses) / len(losses) if losses else logits.sum() * 0
+        """The loss of a micro-batch: logits (b, k), target (b, a), -1 where not labelled.
+
+        counts (a,): labelled rows of the whole batch, so that the losses of its micro-batches add
+        up to the batch's. 0, with a gradient of 0, where nothing is labelled.
+        """
+        losses = []
+        per_attribute = logits.split(self.sizes, 1)
+        for a, count in enumerate(counts.tolist()):
+            if count:
+                losses.append(self.attribute_loss(a, per_attribute[a], target[:, a]) / count)
+        if not losses:
+            return logits.sum() * 0
+        return sum(losses) / len(losses)
+
+
+def class_weights(prior, exponent: float):
+    """Weights (classes,) = frequency^-exponent of one attribute, scaled so that the mean weight of
+    a training row is 1; 0 for a class without rows."""
+    has_rows = (prior > MIN_PRIOR).float()
+    mean = (has_rows * prior.pow(1 - exponent)).sum()
+    return has_rows * prior.pow(-exponent) / mean
 
 
 def mmd(x, y):
-    """Biased squared maximum mean discrepancy of x (n, d) and y (m, d), Gaussian kernels at 6
-    bandwidths around the median.
+    """Squared maximum mean discrepancy of two samples x (n, d) and y (m, d): 0 for equal samples.
 
-    MMD² = mean k(x,x) + mean k(y,y) − 2 mean k(x,y) (Gretton et al. 2012); 0 for equal samples. The
-    bandwidth follows the median distance of the pooled sample, without a gradient of its own.
+    MMD² = mean k(x,x) + mean k(y,y) − 2 mean k(x,y), biased (Gretton et al. 2012), with the mean of
+    Gaussian kernels at 6 bandwidths around the median distance of the pooled sample. The bandwidths
+    have no gradient.
     """
-    with torch.autocast(
-        x.device.type, enabled=False
-    ):  # half precision would cancel in |x|² + |y|² - 2xy
+    # not in half precision: |x|² + |y|² - 2xy would cancel
+    with torch.autocast(x.device.type, enabled=False):
         both = torch.cat([x, y]).float()
-        norm = both.square().sum(1)
-        distance = (norm[:, None] + norm[None] - 2 * both @ both.T).clamp(min=0)
-        median = distance.detach().flatten().median().clamp(min=1e-12)
-        kernel = (
-            sum(torch.exp(-distance / (median * scale)) for scale in (0.125, 0.25, 0.5, 1, 2, 4))
-            / 6
-        )
+        kernel = mean_kernel(squared_distances(both))
+
     n = len(x)
-    return kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()
+    within_x = kernel[:n, :n].mean()
+    within_y = kernel[n:, n:].mean()
+    between = kernel[:n, n:].mean()
+    return within_x + within_y - 2 * between
+
+
+def squared_distances(x):
+    """Squared Euclidean distance (n, n) of each row of x (n, d) to each."""
+    norm = x.square().sum(1)
+    distance = norm[:, None] + norm[None] - 2 * x @ x.T
+    return distance.clamp(min=0)
+
+
+def mean_kernel(distance):
+    """Mean (n, n) of Gaussian kernels of squared distances, around their median."""
+    median = distance.detach().flatten().median().clamp(min=1e-12)
+    kernels = [torch.exp(-distance / (median * scale)) for scale in BANDWIDTHS]
+    return sum(kernels) / len(kernels)
 
 
 def probabilities(logits, sizes: list[int]):
-    """Softmax attribute by attribute (b, k)."""
-    return torch.cat([z.float().softmax(1) for z in logits.split(sizes, 1)], 1)
+    """Softmax (b, k) of logits (b, k), attribute by attribute."""
+    per_attribute = logits.split(sizes, 1)
+    return torch.cat([z.float().softmax(1) for z in per_attribute], 1)
 
 
 def smape_loss(price, truth):
-    """Sum over rows of |p - a| / (|a| + |p|), SMAPE / 200, of torch tensors (b,) of prices; 200
-    tanh(|log p - log a| / 2) for p > 0.
+    """Sum over rows of |p - a| / (|a| + |p|), of prices (b,): SMAPE / 200.
 
-    Bounded and symmetric in log space: a row that is far off pulls no more than one that is near.
+    For p > 0 a row's share is tanh(|log p - log a| / 2): bounded and symmetric in log space, so a
+    row that is far off pulls no more than one that is near.
     """
-    return ((price - truth).abs() / (price.abs() + truth.abs()).clamp(min=1e-6)).sum()
+    difference = (price - truth).abs()
+    size = (price.abs() + truth.abs()).clamp(min=1e-6)
+    return (difference / size).sum()

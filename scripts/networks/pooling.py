@@ -1,228 +1,162 @@
-"""The text side of frozen encoders: tokens of a batch of texts, and what makes one vector of a
-text's hidden states."""
+"""One vector per text from a text encoder's hidden states, as sentence-transformers directories say
+(modules.json, 1_Pooling, 2_Dense, ...); the mean over the tokens for all others.
 
-import re
-from dataclasses import dataclass
+The package sentence-transformers gives the same bits on the same directories (6.2.0, compared for
+each of MODES and for EmbeddingGemma). It is not used because it loads loosely: a weight that is
+missing in the transformer stays random with a warning, and a Dense layer may come from a pickle
+file. What it would save, the few formulas below, is less than the checks that would remain.
+"""
+
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
+import torch
+from torch import nn
 
 from common.errors import UserError
 from networks.pretrained import read_json
 from networks.weights import load_strict, read_weights
 
-POOLING = ("mean", "cls", "lasttoken", "max")
-DOCUMENT = (
-    "document",
-    "passage",
-    "corpus",
-)  # the names that sentence-transformers tries for a document's prompt, in its order
+MODES = ("mean", "cls", "lasttoken", "max")
+LAYERS = ("Dense", "Normalize")
+ACTIVATIONS = {"Identity": nn.Identity, "Tanh": nn.Tanh, "ReLU": nn.ReLU, "GELU": nn.GELU}
+# names of a document's prompt, in the order in which sentence-transformers tries them
+DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 
 
-class Texts:
-    """Texts to tokens as one encoder wants them: its prompt, at most `length` tokens, padded on the
-    right.
+def pool_tokens(mode: str, hidden, mask):
+    """One vector (b, d) of hidden states (b, n, d), by one of MODES.
 
-    lower: the model was trained on lower case and its tokenizer does not see to it. fixed: always
-    padded to `length`.
+    mask (b, n): true for a text's tokens, which come first; false for the padding after them.
     """
-
-    def __init__(
-        self, tokenizer, limits, prompt: str = "", lower: bool = False, fixed: bool = False
-    ):
-        tokenizer.padding_side = tokenizer.truncation_side = "right"
-        tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-        self.tokenizer, self.prompt, self.lower, self.fixed = tokenizer, prompt, lower, fixed
-        self.nothing = "" if tokenizer("")["input_ids"] else " "
-        self.length = min(n for n in (*limits, tokenizer.model_max_length) if n)
-        self.about = {
-            "prompt": prompt,
-            "max_length": self.length,
-            "lower": lower,
-            "padding": "max_length" if fixed else "longest",
-        }
-
-    def full(self, texts) -> list[str]:
-        """Each text after the prompt; of nothing at all a blank, where the tokenizer makes no token
-        of nothing."""
-        return [
-            self.prompt + (text.lower() if self.lower else text) or self.nothing for text in texts
-        ]
-
-    def batch(self, texts, device) -> dict:
-        """{"input_ids", "attention_mask"} (b, n) on the device."""
-        found = self.tokenizer(
-            self.full(texts),
-            padding="max_length" if self.fixed else True,
-            truncation=True,
-            max_length=self.length,
-            return_attention_mask=True,
-            return_tensors="pt",
-        )
-        return {key: found[key].to(device) for key in ("input_ids", "attention_mask")}
-
-    def order(self, texts) -> np.ndarray:
-        """Row numbers (n,), longest first by tokens, equal lengths as they come."""
-        lengths = [
-            len(ids)
-            for i in range(0, len(texts), 4096)
-            for ids in self.tokenizer(
-                self.full(texts[i : i + 4096]), truncation=True, max_length=self.length
-            )["input_ids"]
-        ]
-        return np.argsort(-np.array(lengths, int), kind="stable")
-
-    def inert(self, texts) -> list[str]:
-        """The texts cut to `length` tokens, without what the tokenizer would read as marks of its
-        own, e.g. a picture's place."""
-        marks = re.compile(
-            "|".join(
-                map(re.escape, sorted(self.tokenizer.get_added_vocab(), key=len, reverse=True))
-            )
-            or r"(?!)"
-        )
-        texts = [marks.sub(" ", text) for text in self.full(texts)]
-        found = self.tokenizer(
-            texts,
-            truncation=True,
-            max_length=self.length,
-            add_special_tokens=False,
-            return_offsets_mapping=True,
-        )
-        return [
-            text[: ends[-1][1]] if ends else text
-            for text, ends in zip(texts, found["offset_mapping"], strict=True)
-        ]
-
-
-def pooled(mode: str, hidden, mask):
-    """One vector (b, d) of hidden states (b, n, d) where mask (b, n) is true, which it is on the
-    left: one of POOLING."""
-    import torch
-
-    mask = mask.bool()
     if mode == "cls":
         return hidden[:, 0]
     if mode == "lasttoken":
-        return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1).clamp(min=1) - 1]
+        rows = torch.arange(len(hidden), device=hidden.device)
+        last = mask.sum(1).clamp(min=1) - 1
+        return hidden[rows, last]
+
+    padding = ~mask[..., None].bool()
     if mode == "max":
-        return hidden.masked_fill(~mask[..., None], -torch.inf).amax(1)
-    return hidden.masked_fill(~mask[..., None], 0).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+        return hidden.masked_fill(padding, -torch.inf).amax(1)
+    # a state of padding may be NaN, and NaN times 0 is NaN
+    return masked_mean(hidden.masked_fill(padding, 0), mask)
+
+
+def masked_mean(x, mask):
+    """Mean (b, d) over the tokens (b, t, d) where mask (b, t) is true; 0 where none is."""
+    weight = mask.to(x.dtype)[..., None]
+    return (x * weight).sum(1) / weight.sum(1).clamp(min=1)
+
+
+class Normalize(nn.Module):
+    """Vectors (b, d) at length 1."""
+
+    def forward(self, x):
+        return nn.functional.normalize(x, dim=-1)
 
 
 @dataclass
-class Sentence:
-    """What follows a transformer in a sentence-transformers directory; the defaults are for any
-    other: the mean over its tokens."""
+class SentencePooling:
+    """What follows the transformer in a sentence-transformers directory, and how texts are
+    prepared. The defaults are for any other directory."""
 
-    path: str = ""  # of the transformer in the directory
-    pooling: str = "mean"  # one of POOLING
-    kinds: tuple = ()  # of the layers: Dense, Normalize
-    layers: tuple = ()  # torch modules (b, d) → (b, d')
-    files: tuple = ()  # the layers' weights
-    length: int = 0  # max_seq_length, 0 where it is not said
-    prompt: str = ""  # of a document
-    lower: bool = False
+    path: str = ""  # of the transformer, in the directory
+    mode: str = "mean"  # one of MODES
+    kinds: tuple[str, ...] = ()  # of the layers after the pooling: some of LAYERS
+    layers: nn.Module = field(default_factory=nn.Sequential)  # (b, d) → (b, d')
+    files: tuple[Path, ...] = ()  # the weights of the layers
+    max_length: int = 0  # tokens; 0 = not said
+    prompt: str = ""  # before a document
+    lower: bool = False  # texts are read in lower case
 
     def __call__(self, hidden, mask):
-        """One vector (b, d') of hidden states (b, n, d)."""
-        x = pooled(self.pooling, hidden, mask)
-        for layer in self.layers:
-            x = layer(x)
-        return x
+        """One vector (b, d') of hidden states (b, n, d) and their mask (b, n)."""
+        return self.layers(pool_tokens(self.mode, hidden, mask))
 
 
-def sentence_modules(folder: Path) -> Sentence:
-    """What the directory's modules.json says, as sentence-transformers reads it; Sentence() where
-    there is none.
+def read_sentence_modules(folder: Path) -> SentencePooling:
+    """What the directory's modules.json says; the defaults where there is none.
 
-    Raises UserError on a module or setting that is not known here: the result would differ.
+    Raises UserError on a module or a setting that is not known here: the result would differ.
     """
     if not (folder / "modules.json").is_file():
-        return Sentence()
-    modules = [
-        (module["type"].rsplit(".", 1)[-1], folder / module["path"])
-        for module in read_json(folder / "modules.json")
-    ]
-    kinds = [kind for kind, _ in modules]
-    if kinds[:2] != ["Transformer", "Pooling"] or not set(kinds[2:]) <= {"Dense", "Normalize"}:
+        return SentencePooling()
+    modules = read_json(folder / "modules.json")
+    kinds = [module["type"].rsplit(".", 1)[-1] for module in modules]
+    paths = [folder / module["path"] for module in modules]
+    if kinds[:2] != ["Transformer", "Pooling"] or not set(kinds[2:]) <= set(LAYERS):
         raise UserError(
             f"{folder}/modules.json has {', '.join(kinds)}; known is Transformer, "
             "Pooling, then any of Dense and Normalize"
         )
-    top, config = (
-        read_json(modules[0][1] / "sentence_bert_config.json"),
-        read_json(folder / "config_sentence_transformers.json"),
+    transformer, pooling, *_ = paths
+    layers = [read_layer(kind, path) for kind, path in zip(kinds[2:], paths[2:], strict=True)]
+    dense = [path for kind, path in zip(kinds, paths, strict=True) if kind == "Dense"]
+    config = read_json(transformer / "sentence_bert_config.json")
+    return SentencePooling(
+        path=str(transformer.relative_to(folder)),
+        mode=read_mode(pooling / "config.json"),
+        kinds=tuple(kinds[2:]),
+        layers=nn.Sequential(*layers),
+        files=tuple(path / "model.safetensors" for path in dense),
+        max_length=config.get("max_seq_length") or 0,
+        prompt=document_prompt(folder / "config_sentence_transformers.json"),
+        lower=bool(config.get("do_lower_case")),
     )
+
+
+def document_prompt(file: Path) -> str:
+    """The prompt that sentence-transformers puts before a document; "" where there is none."""
+    config = read_json(file)
     prompts = config.get("prompts") or {}
-    own = next(
-        (prompts[key] for key in DOCUMENT if key in prompts),
-        prompts.get(config.get("default_prompt_name")),
-    )
-    return Sentence(
-        str(modules[0][1].relative_to(folder)),
-        pooling_mode(modules[1][1]),
-        tuple(kinds[2:]),
-        tuple(dense(place) if kind == "Dense" else normalised for kind, place in modules[2:]),
-        tuple(place / "model.safetensors" for kind, place in modules[2:] if kind == "Dense"),
-        top.get("max_seq_length") or 0,
-        own or "",
-        bool(top.get("do_lower_case")),
-    )
+    for name in (*DOCUMENT_PROMPTS, config.get("default_prompt_name")):
+        if name in prompts:
+            return prompts[name] or ""
+    return ""
 
 
-def pooling_mode(place: Path) -> str:
-    """The one of POOLING that a Pooling module's config names, in its old keys
-    (pooling_mode_mean_tokens) or its new one."""
-    config = read_json(place / "config.json")
-    old = [
-        key.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token")
-        for key, on in config.items()
-        if key.startswith("pooling_mode_") and on
-    ]
-    mode = config.get("pooling_mode") or old or ["mean"]
-    modes = [mode] if isinstance(mode, str) else mode
-    if len(modes) != 1 or modes[0] not in POOLING or not config.get("include_prompt", True):
+def read_mode(file: Path) -> str:
+    """The one of MODES that a Pooling module's config names, in its new key pooling_mode or the old
+    ones (pooling_mode_mean_tokens). Raises UserError when it names another."""
+    config = read_json(file)
+    modes = config.get("pooling_mode") or old_modes(config) or ["mean"]
+    if isinstance(modes, str):
+        modes = [modes]
+    includes_prompt = config.get("include_prompt", True)
+    if len(modes) != 1 or modes[0] not in MODES or not includes_prompt:
         raise UserError(
-            f"{place}/config.json pools by {', '.join(modes)}, "
-            f"include_prompt={config.get('include_prompt', True)}; "
-            f"known is one of {', '.join(POOLING)}, with the prompt"
+            f"{file} pools by {', '.join(modes)}, include_prompt={includes_prompt}; "
+            f"known is one of {', '.join(MODES)}, with the prompt"
         )
     return modes[0]
 
 
-def dense(place: Path):
-    """A Dense module as a torch module (b, d) → (b, d'), its weights loaded strictly."""
-    from torch import nn
+def old_modes(config: dict) -> list[str]:
+    """The modes that are on in the old keys of a Pooling module's config."""
+    prefix = "pooling_mode_"
+    on = [key for key, value in config.items() if key.startswith(prefix) and value]
+    modes = [key.removeprefix(prefix) for key in on]
+    return [mode.removesuffix("_tokens").removesuffix("_token") for mode in modes]
 
-    config, known = (
-        read_json(place / "config.json"),
-        {"Identity": nn.Identity, "Tanh": nn.Tanh, "ReLU": nn.ReLU, "GELU": nn.GELU},
-    )
-    act = config.get("activation_function", "torch.nn.Tanh").rsplit(".", 1)[-1]
-    if (
-        act not in known
-        or config.get("use_residual")
-        or config.get("module_input_name", "sentence_embedding") != "sentence_embedding"
-    ):
+
+def read_layer(kind: str, folder: Path) -> nn.Module:
+    """A module (b, d) → (b, d') that follows the pooling."""
+    return Normalize() if kind == "Normalize" else read_dense(folder)
+
+
+def read_dense(folder: Path) -> nn.Module:
+    """A Dense module, its weights loaded strictly. Raises UserError on a kind that is not known."""
+    config = read_json(folder / "config.json")
+    name = config.get("activation_function", "torch.nn.Tanh").rsplit(".", 1)[-1]
+    reads = config.get("module_input_name", "sentence_embedding")
+    if name not in ACTIVATIONS or config.get("use_residual") or reads != "sentence_embedding":
         raise UserError(
-            f"{place}/config.json is a Dense layer of a kind that is not known here; "
-            f"known are {', '.join(known)} on the embedding"
+            f"{folder}/config.json is a Dense layer of a kind that is not known here; "
+            f"known are {', '.join(ACTIVATIONS)} on the embedding"
         )
     layer = nn.Linear(config["in_features"], config["out_features"], bias=config.get("bias", True))
-    load_strict(
-        layer,
-        {
-            key.removeprefix("linear."): v
-            for key, v in read_weights(place / "model.safetensors").items()
-        },
-        place,
-    )
-    return nn.Sequential(layer, known[act]())
-
-
-def normalised(x):
-    """Rows (b, d) of length 1."""
-    from torch.nn.functional import normalize
-
-    return normalize(x, dim=-1)
+    state = read_weights(folder / "model.safetensors")
+    state = {key.removeprefix("linear."): tensor for key, tensor in state.items()}
+    load_strict(layer, state, folder)
+    return nn.Sequential(layer, ACTIVATIONS[name]())

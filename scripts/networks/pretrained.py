@@ -1,5 +1,5 @@
-"""Where a pretrained encoder's files are, and its parts read from them: strictly, and without a
-call home where they are had."""
+"""Where a pretrained transformers model lies, and its parts read from there: strictly, and without
+asking the hub when the files are local."""
 
 import json
 from importlib.util import find_spec
@@ -8,90 +8,108 @@ from pathlib import Path
 from common.errors import UserError
 from common.files import digest
 from common.paths import safe_name
+from networks.weights import first_problems
 
 SHAPING = ("*.json", "*.txt", "*.model", "*.jinja")  # config, tokenizer, processor, pooling
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
-WANTED = ("*.safetensors", *SHAPING)  # files of a hub repository that are of use here
+HUB_FILES = ("*.safetensors", *SHAPING)  # what is downloaded of a hub repository
 
 
-def find_weights(name: str, place: str) -> tuple[Path, bool]:
-    """The directory with the model's files, and whether it is the user's own rather than the hub's
-    cache.
+def find_weights(name: str, weights_dir: str) -> tuple[Path, bool]:
+    """The directory with the model's files, and whether it is local rather than the hub's cache.
 
-    With a place (run.weights), or a name that is a path, nothing calls home. Raises UserError when it is not
-    had.
+    With weights_dir (run.weights), or where name is a path, the hub is never asked. Raises
+    UserError when the model is not found.
     """
-    top = Path(place).expanduser()
-    tried = [Path(name).expanduser()] + [
-        top / load_auto for load_auto in (name, safe_name(name), name.split("/")[-1]) if place
-    ]
-    if found := next(
-        (folder for folder in tried if folder.is_dir() and any(folder.glob("*.json"))), None
-    ):
-        return found, True
-    if place or name.startswith(("/", ".", "~")):
-        there = sorted(p.name for p in (top if place else tried[0].parent).glob("*") if p.is_dir())
-        raise UserError(
-            f"no model {name}: looked for a directory "
-            f"{', '.join(dict.fromkeys(map(str, tried)))}; directories there: "
-            f"{', '.join(there[:20]) or 'none'}. Put it there (config.json, "
-            "model.safetensors, the tokenizer's files), or name a hub "
-            "model and leave run.weights empty: the hub is asked then"
-        )
+    candidates = [Path(name).expanduser()]
+    if weights_dir:
+        top = Path(weights_dir).expanduser()
+        last_part = name.split("/")[-1]
+        candidates += [top / name, top / safe_name(name), top / last_part]
+    for folder in candidates:
+        if folder.is_dir() and any(folder.glob("*.json")):
+            return folder, True
+
+    if weights_dir:
+        raise missing_directory(name, candidates, top)
+    if name.startswith(("/", ".", "~")):
+        raise missing_directory(name, candidates, candidates[0].parent)
+    return download_model(name), False
+
+
+def missing_directory(name: str, candidates: list[Path], top: Path) -> UserError:
+    """The error when no candidate is a model's directory: it lists the directories in `top`."""
+    tried = ", ".join(dict.fromkeys(map(str, candidates)))
+    names = sorted(path.name for path in top.glob("*") if path.is_dir())
+    return UserError(
+        f"no model {name}: looked for a directory "
+        f"{tried}; directories there: "
+        f"{', '.join(names[:20]) or 'none'}. Put it there (config.json, "
+        "model.safetensors, the tokenizer's files), or name a hub "
+        "model and leave run.weights empty: the hub is asked then"
+    )
+
+
+def download_model(name: str) -> Path:
+    """The model's directory in the hub's cache. Raises UserError when the hub does not give it."""
     try:
         from huggingface_hub import snapshot_download
 
-        folder = Path(snapshot_download(name, allow_patterns=WANTED))
+        folder = Path(snapshot_download(name, allow_patterns=HUB_FILES))
         if not any(folder.rglob("*.safetensors")):
-            snapshot_download(
-                name, allow_patterns="pytorch_model*"
-            )  # older repositories: read as tensors only, nothing is run
-        return folder, False
+            # older repositories have a pickle: it is read as tensors only, nothing of it is run
+            snapshot_download(name, allow_patterns="pytorch_model*")
+        return folder
     except Exception as error:  # the hub and its HTTP client each raise their own
         raise UserError(
-            f"no model {name}: no such directory, and the hub said {said(error)}. "
+            f"no model {name}: no such directory, and the hub said {one_line(error)}. "
             f"Download it (hf download {name}), name its "
             "directory, or the folder it is in as run.weights"
         ) from None
 
 
-def said(error: Exception) -> str:
-    """An exception in one line, its start."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+def one_line(error: Exception) -> str:
+    """The start of an exception's message, in one line, after its type."""
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message[:300]}"
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The model's own weights in a directory: safetensors, or where there are none the older
+    """The weights files of the model in a directory: safetensors, or where there are none the older
     pytorch_model.bin."""
     return sorted(folder.glob("model*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
 
 
-def load_auto(auto, folder: Path, **more):
-    """What one of transformers' Auto classes reads of the directory: config, tokenizer, processor.
-    Raises UserError when it cannot."""
-    if auto.__name__ == "AutoTokenizer" and not any(
-        any(folder.glob(pattern)) for pattern in TOKENIZERS
-    ):
+def load_auto(auto, folder: Path, **options):
+    """auto.from_pretrained(folder): a config, tokenizer, processor or model by one of transformers'
+    Auto classes. Code in the directory is never run. Raises UserError when it cannot be read."""
+    is_tokenizer = auto.__name__ == "AutoTokenizer"
+    if is_tokenizer and not has_tokenizer(folder):
         raise UserError(
             f"no tokenizer in {folder}: it needs tokenizer.json, or what its kind has: "
             f"{', '.join(TOKENIZERS[1:])}"
         )
     try:
-        return auto.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **more)
-    except (
-        Exception
-    ) as error:  # OSError, ValueError, KeyError, what a file that is half there makes of them
-        lacks = auto.__name__ == "AutoTokenizer" and not find_spec("sentencepiece")
-        hint = "; some tokenizers, SigLIP's too, need sentencepiece, which is not installed"
-        raise UserError(
-            f"{auto.__name__} cannot read {folder}: {said(error)}{hint if lacks else ''}"
-        ) from None
+        return auto.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, **options
+        )
+    except Exception as error:  # a damaged file makes OSError, ValueError, KeyError and others
+        hint = ""
+        if is_tokenizer and not find_spec("sentencepiece"):
+            hint = "; some tokenizers, SigLIP's too, need sentencepiece, which is not installed"
+        raise UserError(f"{auto.__name__} cannot read {folder}: {one_line(error)}{hint}") from None
+
+
+def has_tokenizer(folder: Path) -> bool:
+    return any(any(folder.glob(pattern)) for pattern in TOKENIZERS)
 
 
 def read_model(auto, folder: Path, dtype=None, unused: tuple[str, ...] = ()):
-    """The model of `folder` in float32, or `dtype`, loaded strictly. A key that is missing,
-    misshaped or more than the model's own parts have is a UserError; keys of heads beside them are not
-    read, and `unused` parts may be missing.
+    """The model of a directory by one of transformers' Auto classes, in dtype (None: float32),
+    frozen and in evaluation mode.
+
+    It is loaded strictly. Raises UserError when one of its weights is missing, misshaped or not the
+    model's. Heads beside the model are not read, and the parts `unused` may be missing.
     """
     import torch
 
@@ -99,48 +117,78 @@ def read_model(auto, folder: Path, dtype=None, unused: tuple[str, ...] = ()):
         auto,
         folder,
         dtype=dtype or torch.float32,
-        use_safetensors=bool(list(folder.glob("*.safetensors"))),
+        use_safetensors=any(folder.glob("*.safetensors")),
         weights_only=True,
         output_loading_info=True,
-        ignore_mismatched_sizes=True,
-    )  # they are a UserError here, with their names
-    parts = {name for net in (model, model.base_model) for name, _ in net.named_children()}
-    wrong = [f"missing {key}" for key in sorted(info["missing_keys"]) if not key.startswith(unused)]
-    wrong += [
-        f"extra {key}"
-        for key in sorted(info["unexpected_keys"])
-        if key.removeprefix(f"{model.base_model_prefix}.").split(".")[0] in parts
-        and not key.startswith(unused)
-        and not key.endswith(".position_ids")
-    ]  # numbers from 0 on, which old files hold
-    wrong += [
-        f"{key} is {tuple(there)}, not {tuple(own)}"
-        for key, there, own in sorted(info["mismatched_keys"])
-    ] + list(info["error_msgs"] or [])
-    if wrong:
+        ignore_mismatched_sizes=True,  # they are a UserError here, with their names
+    )
+    problems = [
+        *missing_weights(info, unused),
+        *extra_weights(info, unused, model),
+        *misshaped_weights(info),
+        *(info["error_msgs"] or []),
+    ]
+    if problems:
         raise UserError(
-            f"{folder} does not fit {type(model).__name__}: {'; '.join(map(str, wrong[:20]))}"
-            f"{f' and {len(wrong) - 20} more' if len(wrong) > 20 else ''}"
+            f"{folder} does not fit {type(model).__name__}: "
+            f"{first_problems([str(problem) for problem in problems])}"
         )
     return model.eval().requires_grad_(False)
 
 
-def digest_files(folder: Path, weights, place: str) -> dict:
-    """{name: digest} of a model's weights files and of all that shapes its tokens, pixels and
-    pooling; names are paths under `place`, as `weights.weights_file` finds them."""
-    top = Path(place).expanduser() if place else None
-    files = sorted({*weights, *(file for pattern in SHAPING for file in folder.rglob(pattern))})
-    return {
-        str(file.relative_to(top) if top and file.is_relative_to(top) else file.absolute()): digest(
-            file
-        )
-        for file in files
-    }
+def missing_weights(info: dict, unused: tuple[str, ...]) -> list[str]:
+    """The weights of the model that its files lack, by transformers' loading info."""
+    keys = sorted(info["missing_keys"])
+    return [f"missing {key}" for key in keys if not key.startswith(unused)]
+
+
+def extra_weights(info: dict, unused: tuple[str, ...], model) -> list[str]:
+    """The weights in the files that belong to a part of the model, and that the part does not
+    have."""
+    parts = set()
+    for module in (model, model.base_model):
+        parts |= {name for name, _ in module.named_children()}
+
+    problems = []
+    for key in sorted(info["unexpected_keys"]):
+        part = key.removeprefix(f"{model.base_model_prefix}.").split(".")[0]
+        # position_ids are the numbers from 0 on, which old files hold
+        ignored = key.startswith(unused) or key.endswith(".position_ids")
+        if part in parts and not ignored:
+            problems.append(f"extra {key}")
+    return problems
+
+
+def misshaped_weights(info: dict) -> list[str]:
+    """The weights whose shape in the files is not the model's."""
+    return [
+        f"{key} is {tuple(shape)}, not {tuple(expected)}"
+        for key, shape, expected in sorted(info["mismatched_keys"])
+    ]
+
+
+def digest_files(folder: Path, weights, weights_dir: str) -> dict:
+    """{name: digest} of the weights files and of all that shapes a model's tokens, pixels and
+    pooling. Names are paths below weights_dir, as `weights.weights_file` finds them."""
+    files = set(weights)
+    for pattern in SHAPING:
+        files |= set(folder.rglob(pattern))
+    return {path_below(file, weights_dir): digest(file) for file in sorted(files)}
+
+
+def path_below(file: Path, folder: str) -> str:
+    """The file's path below the folder; its absolute path where it is not there."""
+    top = Path(folder).expanduser()
+    if folder and file.is_relative_to(top):
+        return str(file.relative_to(top))
+    return str(file.absolute())
 
 
 def read_json(file: Path):
     """The file's values; {} where there is no such file. Raises UserError when it is no JSON."""
+    if not file.is_file():
+        return {}
     try:
-        return json.loads(file.read_text()) if file.is_file() else {}
+        return json.loads(file.read_text())
     except ValueError as error:
         raise UserError(f"{file} is no JSON: {error}; get it again") from None

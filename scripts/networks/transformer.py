@@ -1,46 +1,63 @@
-"""A text encoder with one number at its head."""
+"""The fine-tuned text network: a transformers encoder with one number at its head.
+
+in: token ids (b, t) of "Basmati rice 5 kg", parsed quantities (b, q) → out: log1p price 3.1 (b, 1)
+"""
 
 import re
 
 import torch
 from torch import nn
 
+from networks.pooling import masked_mean
+
 
 class TextNet(nn.Module):
-    """Encoder → mean over the text's tokens, beside it q numbers through a small MLP → (b, 1)."""
+    """Encoder, mean over the text's tokens, beside it q numbers through a small MLP → (b, 1)."""
+
+    NUMBERS_WIDTH = 64
 
     def __init__(self, encoder: nn.Module, q: int, dropout: float):
         super().__init__()
         self.encoder = encoder
-        self.numbers = nn.Sequential(nn.Linear(q, 64), nn.GELU()) if q else None
+        self.numbers = None
+        d = encoder.config.hidden_size
+        if q:
+            self.numbers = nn.Sequential(nn.Linear(q, self.NUMBERS_WIDTH), nn.GELU())
+            d += self.NUMBERS_WIDTH
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(encoder.config.hidden_size + (64 if q else 0), 1)
+        self.head = nn.Linear(d, 1)
 
-    def forward(self, ids, mask, extra):
-        """ids and mask (b, t), extra (b, q) → (b, 1)."""
+    def forward(self, ids, mask, numbers):
+        """ids and mask (b, t), numbers (b, q) → (b, 1)."""
         hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-        weight = mask[..., None].to(hidden.dtype)
-        pooled = (hidden * weight).sum(1) / weight.sum(1).clamp(min=1)
-        pooled = pooled if self.numbers is None else torch.cat([pooled, self.numbers(extra)], 1)
-        return self.head(self.dropout(pooled))
+        features = masked_mean(hidden, mask)
+        if self.numbers is not None:
+            features = torch.cat([features, self.numbers(numbers)], 1)
+        return self.head(self.dropout(features))
 
     def groups(self, settings) -> list[dict]:
-        """AdamW groups: layer i of n at lr layer_decay^(n - i), the embeddings below them all, what
-        is new at head_lr."""
-        depth = self.encoder.config.num_hidden_layers
-        found: dict[tuple, list] = {}
+        """AdamW groups with layer-wise learning rate decay: layer i of n at lr layer_decay^(n - i),
+        the embeddings below them all, new layers at head_lr. settings: FineTuning."""
+        parameters_of: dict[tuple[float, float], list] = {}
         for name, parameter in self.named_parameters():
-            layer = re.search(r"\.(?:layers?|h)\.(\d+)\.", name)
-            below = depth - 1 - int(layer[1]) if layer else depth if "embed" in name else 0
-            lr = (
-                settings.lr * settings.layer_decay**below
-                if name.startswith("encoder.")
-                else settings.head_lr or settings.lr
-            )
-            found.setdefault((lr, settings.weight_decay if parameter.ndim > 1 else 0.0), []).append(
-                parameter
-            )
+            lr = self.learning_rate(name, settings)
+            decay = settings.weight_decay if parameter.ndim > 1 else 0.0
+            parameters_of.setdefault((lr, decay), []).append(parameter)
         return [
             {"params": parameters, "lr": lr, "weight_decay": decay}
-            for (lr, decay), parameters in found.items()
+            for (lr, decay), parameters in parameters_of.items()
         ]
+
+    def learning_rate(self, name: str, settings) -> float:
+        """The peak learning rate of the parameter `name`."""
+        if not name.startswith("encoder."):
+            return settings.head_lr or settings.lr
+        n_layers = self.encoder.config.num_hidden_layers
+        layer = re.search(r"\.(?:layers?|h)\.(\d+)\.", name)
+        if layer:
+            below_top = n_layers - 1 - int(layer[1])
+        elif "embed" in name:
+            below_top = n_layers
+        else:
+            below_top = 0
+        return settings.lr * settings.layer_decay**below_top

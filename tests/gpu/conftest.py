@@ -56,7 +56,7 @@ def device(folders):
     threads = torch.get_num_threads()
     if DRY:
         torch.set_num_threads(1)  # faster for networks this small
-    with devices.device(Run(device="cpu" if DRY else "cuda")) as locked:
+    with devices.use_device(Run(device="cpu" if DRY else "cuda")) as locked:
         yield locked
     torch.set_num_threads(threads)
 

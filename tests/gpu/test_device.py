@@ -28,7 +28,7 @@ def test_nccl_sends_every_dtype_and_memory_format(device, tmp_path, monkeypatch)
     backend = "nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, init_method=f"file://{tmp_path}/init", rank=0, world_size=1)
     try:
-        monkeypatch.setattr(distributed, "world", lambda: 2)
+        monkeypatch.setattr(distributed, "world_size", lambda: 2)
         net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 4, 1))
         net.to(device, memory_format=torch.channels_last)
         net(torch.randn(2, 3, 8, 8, device=device)).sum().backward()
@@ -41,7 +41,7 @@ def test_nccl_sends_every_dtype_and_memory_format(device, tmp_path, monkeypatch)
         state = {name: tensor.clone() for name, tensor in net.state_dict().items()}
         distributed.reduce_gradients(net.parameters(), bucket=100)
         distributed.broadcast_parameters(net)
-        assert distributed.place().type == device.type
+        assert distributed.communication_device().type == device.type
         assert distributed.all_reduce_sum(2.5) == 2.5
         for name, parameter in net.named_parameters():
             if name == "2.weight":

@@ -5,7 +5,8 @@ import torch
 
 from models.clip import Settings as Clip
 from models.fusion import Settings as Fusion
-from networks.cross_attention import CrossAttention, FusionNet, masked_mean
+from networks.cross_attention import CrossAttention, FusionNet
+from networks.pooling import masked_mean
 
 
 def test_v2_has_the_published_number_of_parameters():

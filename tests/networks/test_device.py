@@ -8,16 +8,16 @@ import torch
 
 from common.errors import UserError
 from common.sections import Run
-from networks.device import first_free, precision, use_device
+from networks.device import lock_first_free, precision, use_device
 
 
 def test_the_first_free_device_is_taken_and_given_back(tmp_path):
     with open(tmp_path / "0", "w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         files = [open(tmp_path / name, "w") for name in "01"]
-        assert first_free(files) == 1
+        assert lock_first_free(files) == 1
         fcntl.flock(held, fcntl.LOCK_UN)
-        assert first_free(files) == 0
+        assert lock_first_free(files) == 0
         [file.close() for file in files]
 
 

@@ -343,7 +343,9 @@ def test_shares_are_all_rows_once_in_order_and_nearly_equal(n, processes):
 
 
 def test_processes_that_were_given_other_settings_stop(monkeypatch):
-    monkeypatch.setattr(distributed, "everyones", lambda value: [value, value, ("other", 0, 0)])
+    monkeypatch.setattr(
+        distributed, "all_gather_objects", lambda value: [value, value, ("other", 0, 0)]
+    )
     with pytest.raises(
         UserError,
         match="process 2 of torchrun has other settings, sees other files or computes in "

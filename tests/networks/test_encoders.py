@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 import tiny
 from common.errors import UserError
-from networks.encoders import load_encoder
-from networks.pooling import pooled
+from networks.encoders import States, load_encoder
+from networks.pooling import pool_tokens
 from networks.weights import weights_file
 from tiny import load
 
@@ -76,7 +76,7 @@ def test_a_row_does_not_depend_on_its_batch_mates(place, name, side, d, width):
         )
         torch.testing.assert_close(found, alone, atol=1e-5, rtol=1e-5)
         assert (found[0] - found[2]).abs().max() > 1e-4
-        assert json.loads(json.dumps(encoder.about))["tokens"] == tokens
+        assert json.loads(json.dumps(encoder.description()))["tokens"] == tokens
         assert all(
             weights_file(key, str(place)).is_file() and value["sha256"]
             for key, value in encoder.weights.items()
@@ -86,7 +86,7 @@ def test_a_row_does_not_depend_on_its_batch_mates(place, name, side, d, width):
 @pytest.mark.parametrize("name", ["clip", "siglip", "minilm", "deberta"])
 def test_tokens_end_in_exact_zeros_and_are_cut_to_the_first(place, name):
     encoder = load(place, "text", name, 12)
-    own = encoder.texts.tokenizer(encoder.texts.full(TEXTS))["input_ids"]
+    own = encoder.texts.tokenizer(encoder.texts.prepare(TEXTS))["input_ids"]
     assert len(own[1]) == 2 < len(own[3]) < 12 < len(own[2])
     found = encoder.encode(TEXTS, None)
     assert [int((row != 0).any(-1).sum()) for row in found] == [min(len(ids), 12) for ids in own]
@@ -117,10 +117,10 @@ def test_pooling_by_hand():
         [[[1.0, 5.0], [3.0, -1.0], [9.0, 9.0]], [[2.0, 0.0], [float("nan"), 0.0], [0.0, 0.0]]]
     )
     mask = torch.tensor([[1, 1, 0], [1, 0, 0]])
-    assert pooled("mean", hidden, mask).tolist() == [[2, 2], [2, 0]]
-    assert pooled("cls", hidden, mask).tolist() == [[1, 5], [2, 0]]
-    assert pooled("lasttoken", hidden, mask).tolist() == [[3, -1], [2, 0]]
-    assert pooled("max", hidden, mask).tolist() == [[3, 5], [2, 0]]
+    assert pool_tokens("mean", hidden, mask).tolist() == [[2, 2], [2, 0]]
+    assert pool_tokens("cls", hidden, mask).tolist() == [[1, 5], [2, 0]]
+    assert pool_tokens("lasttoken", hidden, mask).tolist() == [[3, -1], [2, 0]]
+    assert pool_tokens("max", hidden, mask).tolist() == [[3, 5], [2, 0]]
 
 
 def test_embedding_gemma_by_hand(place):
@@ -138,8 +138,8 @@ def test_embedding_gemma_by_hand(place):
     encoder = load(place, "text", "embedding_gemma")
     torch.testing.assert_close(encoder.encode(TEXTS, None)[:1], x / x.norm())
     assert (
-        encoder.about["text"]["prompt"] == tiny.DOCUMENT
-        and encoder.about["pooling"] == "mean Dense Dense Normalize"
+        encoder.description()["text"]["prompt"] == tiny.DOCUMENT
+        and encoder.description()["pooling"] == "mean Dense Dense Normalize"
     )
     assert [key.split("/")[-2] for key in encoder.weights if key.endswith("model.safetensors")] == [
         "2_Dense",
@@ -170,7 +170,7 @@ def test_siglip_reads_lower_case_always_padded(place):
 
     encoder = load(place, "text", "siglip", max_length=10)
     assert torch.equal(encoder.encode(["Green TEA"], None), encoder.encode(["green tea"], None))
-    ids = encoder.texts.batch(["a"], "cpu")["input_ids"]
+    ids = encoder.texts.tokenize(["a"], "cpu")["input_ids"]
     model = AutoModel.from_pretrained(place / "siglip").eval()
     with torch.inference_mode():  # without a mask, as it was trained
         torch.testing.assert_close(
@@ -184,9 +184,9 @@ def test_left_padding_of_the_files_is_not_followed(place):
         json.loads((place / "qwen_vl" / "tokenizer_config.json").read_text())["padding_side"]
         == "left"
     )
-    assert load(place, "text", "qwen_vl").texts.batch(TEXTS, "cpu")["attention_mask"][3].tolist()[
-        :2
-    ] == [1, 1]
+    assert load(place, "text", "qwen_vl").texts.tokenize(TEXTS, "cpu")["attention_mask"][
+        3
+    ].tolist()[:2] == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_pictures_are_prepared_as_the_processor_does(place, name, kind):
         "pixel_values"
     ]
     mean, std = (
-        torch.tensor(encoder.about["image"][key]).view(3, 1, 1)
+        torch.tensor(encoder.description()["image"][key]).view(3, 1, 1)
         for key in ("image_mean", "image_std")
     )
     torch.testing.assert_close(
@@ -222,10 +222,10 @@ def test_pictures_are_prepared_as_the_processor_does(place, name, kind):
 
 def test_order_is_longest_first_and_stable(place):
     encoder = load(place, "text", "minilm")
-    assert encoder.order(
+    assert encoder.texts.longest_first(
         ["a", "item weight 500 gram and more of it", "b", "item weight"]
     ).tolist() == [1, 3, 0, 2]
-    assert encoder.order([]).tolist() == []
+    assert encoder.texts.longest_first([]).tolist() == []
 
 
 def test_marks_in_a_text_are_no_picture(place):
@@ -265,7 +265,10 @@ def test_names_of_the_hub_are_found_in_the_place_and_in_the_cache(tmp_path, monk
         )
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **more: str(folder))
     encoder = load("", "text", "org/all-MiniLM")
-    assert encoder.weights == {"org/all-MiniLM": None} and encoder.about["revision"] == "all-MiniLM"
+    assert (
+        encoder.weights == {"org/all-MiniLM": None}
+        and encoder.description()["revision"] == "all-MiniLM"
+    )
 
 
 @pytest.mark.parametrize(
@@ -278,10 +281,8 @@ def test_a_side_that_the_model_has_not_is_refused(place, name, side):
 
 def test_values_that_are_not_finite_stop(place):
     encoder = load(place, "text", "minilm")
-    encoder.states = lambda texts, pictures: (
-        torch.full((1, 2, 32), torch.inf),
-        torch.ones(1, 2),
-        None,
+    encoder.states = lambda texts, images: States(
+        torch.full((1, 2, 32), torch.inf), torch.ones(1, 2)
     )
     with pytest.raises(UserError, match="not finite; set run.amp=fp32"):
         encoder.encode(["a"], None)
@@ -296,5 +297,5 @@ def test_gemma_leaves_fp16_alone(place):
         found = encoder.encode(TEXTS, None)
     assert (
         torch.equal(found, load(place, "text", "embedding_gemma").encode(TEXTS, None))
-        and encoder.about["dtype"] == "float32"
+        and encoder.description()["dtype"] == "float32"
     )

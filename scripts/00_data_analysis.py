@@ -25,8 +25,9 @@ from pipeline.job import start
 from pipeline.staleness import values
 from pipeline.stops import run
 from tasks import load_analysis
-from tasks.pictures import analyse_pictures
-from tasks.raw import as_records, overview, read_raw, show
+from tasks.image_analysis import analyse_images
+from tasks.raw import overview, read_raw
+from tasks.tables import as_records, show
 
 PICTURES = {
     "type": int,
@@ -41,7 +42,7 @@ def analyse(job, raw):
     """(name of a section, its tables {title: table}), each as soon as it is counted."""
     yield "raw files", overview(raw)
     yield job.config.task, load_analysis(job.config.task).analyse(raw)
-    yield "pictures", analyse_pictures(raw, open_image_files(job), job.args.pictures)
+    yield "pictures", analyse_images(raw, open_image_files(job), job.args.pictures)
 
 
 def print_section(name: str, category: str, tables: dict) -> None:
@@ -70,7 +71,6 @@ def main(argv=None):
     config = job.config
     raw = read_raw(config, load_analysis(config.task).needs(config.data))
     sections = {}
-
     for name, tables in analyse(job, raw):
         if tables:
             sections[name] = tables
@@ -78,7 +78,6 @@ def main(argv=None):
 
     print()
     target = job.paths.dir / "analysis.json"
-
     with writing(target, record_of(job, raw)) as tmp:
         text = json.dumps(as_records(sections), indent=1, ensure_ascii=False)
         tmp.write_text(text, encoding="utf-8")

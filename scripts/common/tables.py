@@ -76,6 +76,12 @@ def and_more(rows) -> str:
     return f" and {len(rows) - 1} more rows" if len(rows) > 1 else ""
 
 
+def name_cell(rows: pd.DataFrame, column: str, id_column: str) -> str:
+    """ "price is '-1' at id 7 and 3 more rows", of the rows whose cell in the column is wrong."""
+    first = rows.iloc[0]
+    return f"{column} is {first[column]!r} at {id_column} {first[id_column]}{and_more(rows)}"
+
+
 def id_problems(ids: pd.Series, expected: pd.Series, column: str) -> list[str]:
     """What is wrong with a submission's ids, a line each: each expected id must be there once."""
     problems = {
@@ -84,7 +90,6 @@ def id_problems(ids: pd.Series, expected: pd.Series, column: str) -> list[str]:
         "missing": expected[~expected.isin(ids)],
     }
     lines = []
-
     for problem, rows in problems.items():
         if len(rows):
             noun = "row" if len(rows) == 1 else "rows"

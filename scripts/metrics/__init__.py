@@ -1,4 +1,4 @@
-"""The competitions' scores, and what is told from them: intervals, calibration, label quality.
+"""The competitions' scores, and what follows from them: intervals, calibration, label quality.
 
-They know arrays alone: no task, no file, no config.
+They take and return arrays: they know no task, no file and no config.
 """

@@ -1,4 +1,4 @@
-"""Whether confidences are what they say: of answers given with 80 %, are 80 % right?"""
+"""Calibration of confidences: of the answers given with confidence 0.8, are 80 % right?"""
 
 import numpy as np
 import pandas as pd
@@ -7,21 +7,27 @@ BINS = 10
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> pd.DataFrame:
-    """Answers (n,) by their confidence in (0, 1], in bins of equal width: rows, mean confidence,
-    share that is right; no empty bins."""
-    which = np.clip(np.ceil(np.asarray(confidence, float) * bins).astype(int) - 1, 0, bins - 1)
+    """A row per bin of confidence: rows, mean confidence, share of the answers that is right.
+
+    confidence (n,) in (0, 1], right (n,) bool. Bins have equal width and hold their upper edge;
+    empty bins are left out.
+    """
+    bin_of_row = np.ceil(np.asarray(confidence, float) * bins).astype(int) - 1
+    bin_of_row = np.clip(bin_of_row, 0, bins - 1)
     table = pd.DataFrame(
-        {"bin": which, "confidence": confidence, "right": np.asarray(right, float)}
+        {"bin": bin_of_row, "confidence": confidence, "right": np.asarray(right, float)}
     )
-    found = table.groupby("bin").agg(
-        rows=("right", "size"), confidence=("confidence", "mean"), right=("right", "mean")
+    per_bin = table.groupby("bin").agg(
+        rows=("right", "size"),
+        confidence=("confidence", "mean"),
+        right=("right", "mean"),
     )
-    return found.reset_index(drop=True)
+    return per_bin.reset_index(drop=True)
 
 
 def error(table: pd.DataFrame) -> float:
-    """Expected calibration error of a reliability table: the bins' |right - confidence|, weighted
-    by their rows (Naeini, Cooper and Hauskrecht 2015; Guo et al. 2017, equation 3)."""
-    return float(
-        (table.rows * (table.right - table.confidence).abs()).sum() / max(table.rows.sum(), 1)
-    )
+    """Expected calibration error of a reliability table: the mean of |right - confidence| over its
+    bins, weighted by their rows (Naeini et al. 2015; Guo et al. 2017, equation 3)."""
+    gap = (table.right - table.confidence).abs()
+    n = max(table.rows.sum(), 1)
+    return float((table.rows * gap).sum() / n)

@@ -1,85 +1,95 @@
-"""F1 scores of class numbers, from confusion counts: equal to scikit-learn's, and fast enough to be
-searched over.
+"""F1 scores of class numbers, computed from confusion counts.
 
-Micro F1 is the accuracy (one class per row); macro F1 is the mean over the classes that are true or
-predicted somewhere.
+They equal scikit-learn's, and are fast enough to be searched over. Micro F1 is the accuracy, as a
+row has one class. Macro F1 is the mean of F1 over the classes that are true or predicted in at
+least one row.
 """
 
 import numpy as np
 
-METRICS = (
-    "val_loss",
-    "accuracy",
-    "weighted_f1",
-    "micro_f1",
-    "macro_f1",
-    "hm",
-)  # the published table, in its order
+# columns of the published notebook's table, in its order; its first one is val_loss
+METRICS = ("accuracy", "weighted_f1", "micro_f1", "macro_f1", "hm")
 
 
 def confusion(answer: np.ndarray, target: np.ndarray, k: int) -> np.ndarray:
-    """Counts (k, k) of [target, answer] over the labelled rows; answer and target (n,), target -1
-    where not labelled."""
-    known = target >= 0
-    return np.bincount(target[known] * k + answer[known], minlength=k * k).reshape(k, k)
+    """Counts (k, k) of [target, answer] over the labelled rows.
+
+    answer (n,) and target (n,) are class numbers; target is -1 where a row is not labelled.
+    """
+    labelled = target >= 0
+    cell = target[labelled] * k + answer[labelled]
+    return np.bincount(cell, minlength=k * k).reshape(k, k)
 
 
-def f1_per_class(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """F1 (k,), whether the class is there at all (k,), and its true rows (k,), of a confusion (k,
-    k)."""
-    true, predicted = counts.sum(1), counts.sum(0)
-    return 2 * counts.diagonal() / np.maximum(true + predicted, 1), true + predicted > 0, true
+def f1_per_class(counts: np.ndarray) -> np.ndarray:
+    """F1 (k,) of each class of a confusion (k, k): 2 TP / (2 TP + FP + FN).
+
+    0 for a class that is neither true nor predicted.
+    """
+    true = counts.sum(axis=1)  # TP + FN
+    predicted = counts.sum(axis=0)  # TP + FP
+    return 2 * counts.diagonal() / np.maximum(true + predicted, 1)
 
 
 def scores(answer: np.ndarray, target: np.ndarray, k: int) -> dict[str, float]:
-    """accuracy, weighted, micro and macro F1 and HM of one attribute; nan for all when no row is
-    labelled."""
+    """The METRICS of one attribute by name; nan for all where no row is labelled."""
     counts = confusion(answer, target, k)
-    if not counts.sum():
-        return dict.fromkeys(METRICS[1:], float("nan"))
-    f1, there, true = f1_per_class(counts)
-    micro, macro = counts.trace() / counts.sum(), f1[there].mean()
+    n = counts.sum()
+    if n == 0:
+        return dict.fromkeys(METRICS, float("nan"))
+    true = counts.sum(axis=1)
+    predicted = counts.sum(axis=0)
+    f1 = f1_per_class(counts)
+    micro = counts.trace() / n
+    macro = f1[true + predicted > 0].mean()
     return {
         "accuracy": micro,
-        "weighted_f1": f1 @ true / true.sum(),
+        "weighted_f1": f1 @ true / n,
         "micro_f1": micro,
         "macro_f1": macro,
         "hm": hm(micro, macro),
     }
 
 
+def hm(micro, macro):
+    """Harmonic mean of micro and macro F1, numbers or arrays; 0 where both are 0."""
+    return 2 * micro * macro / np.maximum(micro + macro, 1e-12)
+
+
 def hm_replicates(
     answer: np.ndarray, target: np.ndarray, k: int, weights: np.ndarray
 ) -> np.ndarray:
-    """HM (b,) of one attribute where row i counts weights[:, i] times, weights (b, n) whole
-    numbers; nan where no labelled row counts."""
+    """HM (b,) of one attribute in b bootstrap replicates; nan where no labelled row counts.
+
+    Row i counts weights[j, i] times in replicate j; weights (b, n) are whole numbers.
+    """
+    labelled = np.flatnonzero(target >= 0)
+    answer = answer[labelled]
+    target = target[labelled]
+    # in float32, whole numbers and their sums are exact up to 16 million
+    weights = np.ascontiguousarray(weights[:, labelled].T, np.float32)
+
+    rows = np.arange(len(labelled))
+    hits = weigh_classes(target, rows[answer == target], k, weights)  # TP
+    true = weigh_classes(target, rows, k, weights)  # TP + FN
+    predicted = weigh_classes(answer, rows, k, weights)  # TP + FP
+    f1 = 2 * hits / np.maximum(true + predicted, 1)
+
+    is_present = true + predicted > 0
+    macro = np.full(len(f1), np.nan)
+    for j in range(len(f1)):
+        if is_present[j].any():
+            macro[j] = f1[j, is_present[j]].mean()
+
+    n = true.sum(axis=1)
+    micro = np.where(n > 0, hits.sum(axis=1) / np.maximum(n, 1), np.nan)
+    return hm(micro, macro)
+
+
+def weigh_classes(classes: np.ndarray, rows: np.ndarray, k: int, weights: np.ndarray) -> np.ndarray:
+    """Sums (b, k) of the weights (n, b) of `rows` (m,) by their class in `classes` (n,)."""
     from scipy.sparse import csr_array
 
-    known = np.flatnonzero(target >= 0)
-    answer, target, each = answer[known], target[known], np.arange(len(known))
-    weights = np.ascontiguousarray(
-        weights[:, known].T, np.float32
-    )  # whole numbers and their sums are exact up to 16 million
-
-    def sums(classes, rows):
-        counted = csr_array(
-            (np.ones(len(rows), np.float32), (classes[rows], rows)), shape=(k, len(known))
-        )
-        return (counted @ weights).T.astype(float)
-
-    hits, true, predicted = (
-        sums(target, each[answer == target]),
-        sums(target, each),
-        sums(answer, each),
-    )
-    f1, there = 2 * hits / np.maximum(true + predicted, 1), true + predicted > 0
-    macro = np.array(
-        [row[own].mean() if own.any() else np.nan for row, own in zip(f1, there, strict=True)]
-    )
-    every = true.sum(1)
-    return hm(np.where(every > 0, hits.sum(1) / np.maximum(every, 1), np.nan), macro)
-
-
-def hm(micro, macro):
-    """Harmonic mean of micro and macro F1; 0 where both are."""
-    return 2 * micro * macro / np.maximum(micro + macro, 1e-12)
+    ones = np.ones(len(rows), np.float32)
+    one_hot = csr_array((ones, (classes[rows], rows)), shape=(k, len(classes)))
+    return (one_hot @ weights).T.astype(float)

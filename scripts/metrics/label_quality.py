@@ -1,41 +1,52 @@
-"""Which labels look wrong, by what models that never saw them say: confident learning (Northcutt,
-Jiang and Chuang 2021)."""
+"""Which labels look wrong, by the predictions of models that never saw them: confident learning
+(Northcutt, Jiang and Chuang 2021)."""
 
 from importlib.util import find_spec
 
 import numpy as np
 
 
-def quality(prob: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """How well each label (n,) fits its out-of-fold probabilities (n, k), 0 to 1: by cleanlab where
-    it is installed, else by its definition, the probability of the label ("self-confidence")."""
-    if find_spec("cleanlab"):
-        from cleanlab.rank import get_label_quality_scores
-
-        return np.asarray(get_label_quality_scores(label, prob, method="self_confidence"))
+def label_probability(prob: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """The probability (n,) that each row's own label (n,) has in prob (n, k)."""
     return prob[np.arange(len(label)), label]
 
 
+def quality(prob: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """How well each label (n,) fits its out-of-fold probabilities (n, k), from 0 to 1.
+
+    It is cleanlab's "self-confidence"; without cleanlab it is taken by its definition, the
+    probability of the label.
+    """
+    if not find_spec("cleanlab"):
+        return label_probability(prob, label)
+    from cleanlab.rank import get_label_quality_scores
+
+    return np.asarray(get_label_quality_scores(label, prob, method="self_confidence"))
+
+
 def likely_wrong(prob: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Which labels (n,) are off the diagonal of the confident joint: another class is as likely as
-    it is on the mean row labelled with it, or more, and likelier than any other such class
-    (equations 1 and 2 there). A class without labels has no such threshold and is none."""
+    """Whether each label (n,) is off the diagonal of the confident joint (equations 1 and 2 there).
+
+    The threshold of a class is its mean probability over the rows labelled with it. Of the classes
+    that reach their threshold on a row, the likeliest is the row's confident class; the label is
+    likely wrong where that is another class. A class without labels has no threshold and never is.
+    """
     k = prob.shape[1]
-    own, n = prob[np.arange(len(label)), label], np.bincount(label, minlength=k)
-    threshold = np.where(n > 0, np.bincount(label, own, k) / np.maximum(n, 1), np.inf)
-    above = np.where(prob >= threshold, prob, -1)
-    likeliest = above.argmax(1)
-    return (above.max(1) >= 0) & (likeliest != label)
+    n_labelled = np.bincount(label, minlength=k)
+    sum_of_probabilities = np.bincount(label, label_probability(prob, label), k)
+    threshold = sum_of_probabilities / np.maximum(n_labelled, 1)
+
+    is_confident = (prob >= threshold) & (n_labelled > 0)
+    confident_class = np.where(is_confident, prob, -1).argmax(axis=1)
+    return is_confident.any(axis=1) & (confident_class != label)
 
 
-def source() -> str:
-    """Who says so, for a caption."""
-    who = (
-        "cleanlab's self-confidence"
-        if find_spec("cleanlab")
-        else "The probability of the label (self-confidence; cleanlab is not installed)"
-    )
+def caption() -> str:
+    """A sentence for a caption: which method tells the labels that look wrong."""
+    method = "The probability of the label (self-confidence; cleanlab is not installed)"
+    if find_spec("cleanlab"):
+        method = "cleanlab's self-confidence"
     return (
-        f"{who}, of labels that another class beats by its own threshold (confident learning, "
-        "Northcutt et al. 2021)."
+        f"{method}, of labels that another class beats by its own threshold "
+        "(confident learning, Northcutt et al. 2021)."
     )

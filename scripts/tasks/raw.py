@@ -1,9 +1,5 @@
-"""What a data set holds, counted on the raw tables before anything is checked: what is wrong with
-them is what is looked for.
-
-A report is {section: {title: table}}, a table a data frame of one kind of thing per row: printed in
-aligned columns, written as records.
-"""
+"""The raw tables of a category, read before anything in them is checked, because an analysis of the
+data looks for what is wrong with them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,37 +11,15 @@ from common.errors import UserError
 from common.paths import input_folder
 from common.tables import read_csv
 from images.names import image_names
+from tasks.tables import Tables
 
-Tables = dict[str, pd.DataFrame]
-UNSAID = {
-    "na",
-    "n/a",
-    "nan",
-    "null",
-    "none",
-    "unknown",
-    "-",
-    "?",
-}  # cells that may mean "not known"; to the toolkit they are text
-SPREAD = {
-    "min": 0,
-    "1 %": 0.01,
-    "5 %": 0.05,
-    "25 %": 0.25,
-    "median": 0.5,
-    "75 %": 0.75,
-    "95 %": 0.95,
-    "99 %": 0.99,
-    "max": 1,
-}
-SHOWN = 30  # rows of a table that are printed; analysis.json has all
-WIDE = 60  # characters of a text that are printed
+# cells that may mean "not known"; to the toolkit they are text
+READ_AS_UNKNOWN = {"na", "n/a", "nan", "null", "none", "unknown", "-", "?"}
 
 
 @dataclass(frozen=True)
 class Raw:
-    """The raw rows of a category, cells as stripped text, with the config that names their
-    columns."""
+    """The raw rows of a category, cells as stripped text, with the config that names columns."""
 
     config: object
     folder: Path
@@ -56,171 +30,114 @@ class Raw:
     def splits(self) -> dict[str, pd.DataFrame]:
         return {"train": self.train, "test": self.test}
 
-    def pictures(self) -> dict[str, np.ndarray]:
-        """The name of each row's picture in the folder, {"train": (n,), "test": (m,)}: "" where it
-        would lead out of it, {} where the config names none."""
+    def image_names(self) -> dict[str, np.ndarray]:
+        """{split: (n,) the names of the rows' images in the folder}.
+
+        A name is "" where it would lead out of the folder. {} where the config names no images.
+        """
         data = self.config.data
         patterns = {"train": data.train_image, "test": data.test_image}
-        return {
-            split: np.array(image_names(table, patterns[split], self.folder), dtype=str)
-            for split, table in self.splits.items()
-            if patterns[split]
-        }
+        names = {}
+        for split, table in self.splits.items():
+            if patterns[split]:
+                names[split] = np.array(image_names(table, patterns[split], self.folder), dtype=str)
+        return names
 
 
 def read_raw(config: object, needs: dict[str, list[str]]) -> Raw:
-    """The rows of the config's categories. Raises UserError when a column that the analysis `needs` of a split
-    is not there."""
-    data, folder, tables = config.data, input_folder(config.data.folder, config.data.train), {}
-    for split, name in (("train", data.train), ("test", data.test)):
-        kind = [data.category_column] if data.categories else []
-        table = read_csv(folder / name, [*filter(None, needs.get(split, [])), *kind])
-        tables[split] = (
-            table[table[kind[0]].isin(data.categories)].reset_index(drop=True) if kind else table
-        )
-        if tables[split].empty:
-            there = (
-                f" of category {', '.join(data.categories)}; there are: "
-                f"{', '.join(sorted(set(table[kind[0]])))}"
-                if kind
-                else ""
-            )
-            raise UserError(f"{folder / name} has no row{there}")
+    """The rows of the config's categories.
+
+    needs: {split: columns} of the analysis, where "" is left out. Raises UserError when a table
+    lacks one, or has no row.
+    """
+    data = config.data
+    folder = input_folder(data.folder, data.train)
+    tables = {}
+    for split in ("train", "test"):
+        file = folder / getattr(data, split)
+        tables[split] = read_split(data, file, needs.get(split, []))
+
     return Raw(config, folder, **tables)
 
 
+def read_split(data, file: Path, needs: list[str]) -> pd.DataFrame:
+    """The rows of one raw table."""
+    columns = [column for column in needs if column]
+    if data.categories:
+        columns.append(data.category_column)
+
+    table = read_csv(file, columns)
+    rows = rows_of_categories(table, data.category_column, data.categories, file)
+    return rows.reset_index(drop=True)
+
+
+def rows_of_categories(table: pd.DataFrame, column: str, categories, file: Path) -> pd.DataFrame:
+    """The rows whose category is one of these; all rows where no categories are given.
+
+    Raises UserError when there is none.
+    """
+    rows = table[table[column].isin(categories)] if categories else table
+    if len(rows):
+        return rows
+
+    if not categories:
+        raise UserError(f"{file} has no row")
+
+    names = ", ".join(sorted(set(table[column])))
+    raise UserError(
+        f"{file} has no row of category {', '.join(categories)}; there are: {names}"
+    )
+
+
 def overview(raw: Raw) -> Tables:
-    """How many rows and ids there are, and of each column how many cells are empty, how many read
-    as if they were, how many differ."""
-    key, columns = raw.config.data.id, list(dict.fromkeys([*raw.train, *raw.test]))
-    ids = {
-        split: table[key] if key in table else pd.Series(dtype=str)
-        for split, table in raw.splits.items()
-    }
-    others = {
-        split: table.drop(columns=key, errors="ignore") for split, table in raw.splits.items()
-    }
-    files = {"train": raw.config.data.train, "test": raw.config.data.test}
-    rows = [
-        {
-            "split": split,
-            "file": files[split],
-            "rows": len(table),
-            "columns": table.shape[1],
-            "distinct ids": ids[split].nunique(),
-            "ids in the other": int(
-                ids[split].isin(ids["test" if split == "train" else "train"]).sum()
-            ),
-            "rows that repeat another": int(others[split].duplicated().sum()),
-        }
-        for split, table in raw.splits.items()
-    ]
-    about = [
-        {"column": c, "in": " ".join(split for split, table in raw.splits.items() if c in table)}
-        | {
-            f"empty {split}": int((table[c] == "").sum()) if c in table else np.nan
-            for split, table in raw.splits.items()
-        }
-        | column_facts((raw.train if c in raw.train else raw.test)[c])
-        for c in columns
-    ]
-    return {"files": pd.DataFrame(rows), "columns": pd.DataFrame(about)}
-
-
-def column_facts(cells: pd.Series) -> dict:
-    """What is told of a column: an example is its most frequent cell."""
-    counts = cells[cells != ""].value_counts()
+    """What the files hold, a row each, and what their columns hold, a row each."""
+    names = dict.fromkeys([*raw.train, *raw.test])
     return {
-        "reads as unknown": int(cells.str.lower().isin(UNSAID).sum()),
+        "files": pd.DataFrame([file_facts(raw, split) for split in raw.splits]),
+        "columns": pd.DataFrame([column_facts(raw, name) for name in names]),
+    }
+
+
+def file_facts(raw: Raw, split: str) -> dict:
+    """How many rows, columns and ids the split's file has, and how many rows are there twice."""
+    data = raw.config.data
+    table = raw.splits[split]
+    other = raw.splits["test" if split == "train" else "train"]
+    no_ids = pd.Series(dtype=str)
+    ids = table.get(data.id, no_ids)
+    in_other = ids.isin(other.get(data.id, no_ids))
+    repeats = table.drop(columns=data.id, errors="ignore").duplicated()
+    return {
+        "split": split,
+        "file": getattr(data, split),
+        "rows": len(table),
+        "columns": table.shape[1],
+        "distinct ids": ids.nunique(),
+        "ids in the other": int(in_other.sum()),
+        "rows that repeat another": int(repeats.sum()),
+    }
+
+
+def column_facts(raw: Raw, name: str) -> dict:
+    """Which files have the column, its empty cells in each, and what its other cells are: in train,
+    or in test where train has no such column."""
+    tables = {split: table for split, table in raw.splits.items() if name in table}
+    facts = {"column": name, "in": " ".join(tables)}
+    for split in raw.splits:
+        facts[f"empty {split}"] = np.nan
+        if split in tables:
+            facts[f"empty {split}"] = int((tables[split][name] == "").sum())
+
+    cells = next(iter(tables.values()))[name]
+    counts = cells[cells != ""].value_counts()
+    facts |= {
+        "reads as unknown": int(cells.str.lower().isin(READ_AS_UNKNOWN).sum()),
         "distinct": len(counts),
         "constant": cells.nunique() == 1,
-        "most frequent": counts.index[0] if len(counts) else "",
-        "rows": int(counts.iloc[0]) if len(counts) else 0,
+        "most frequent": "",
+        "rows": 0,
     }
-
-
-def spread(numbers) -> dict[str, float]:
-    """Quantiles of numbers (n,) by SPREAD's names, linear between neighbours; nan of none."""
-    numbers = np.asarray(numbers, float)
-    return {
-        name: float(np.quantile(numbers, q)) if len(numbers) else np.nan
-        for name, q in SPREAD.items()
-    }
-
-
-def counted(values, name: str) -> pd.DataFrame:
-    """How often each of the values (n,) is there: name, rows, share; the most frequent first,
-    equals in their own order."""
-    counts = pd.Series(values, dtype=object).value_counts()
-    counts = counts.sort_index().sort_values(ascending=False, kind="stable")
-    return pd.DataFrame(
-        {
-            name: counts.index,
-            "rows": counts.to_numpy(),
-            "share": counts.to_numpy() / max(counts.sum(), 1),
-        }
-    )
-
-
-def listed(facts: dict) -> pd.DataFrame:
-    """A table of facts of different kinds, a row each: what, value."""
-    return pd.DataFrame(
-        {"what": list(facts), "value": pd.Series(list(facts.values()), dtype=object)}
-    )
-
-
-def spell_cell(value) -> str:
-    """A cell as it is printed: thousands by commas, four digits of a fraction, yes or nothing."""
-    if isinstance(value, (bool, np.bool_)):
-        return "yes" if value else ""
-    if isinstance(value, str):
-        text = " ".join(value.split())
-        return text if len(text) <= WIDE else text[: WIDE - 1] + "…"
-    if value is None or np.isnan(value):
-        return ""
-    return (
-        f"{int(value):,}"
-        if float(value).is_integer()
-        else f"{value:.4g}"
-        if abs(value) < 1e3
-        else f"{value:,.0f}"
-    )
-
-
-def show(title: str, table: pd.DataFrame) -> str:
-    """A table as text: numbers to the right, texts to the left, at most SHOWN rows."""
-    lines = [title if len(table) else f"{title}: none"]
-    if len(table):
-        texts = [any(isinstance(value, str) for value in table[c]) for c in table]
-        rows = table.head(SHOWN).itertuples(index=False, name=None)
-        cells = [
-            list(map(str, table.columns)),
-            *([spell_cell(value) for value in row] for row in rows),
-        ]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        for row in cells:
-            aligned = (
-                cell.ljust(width) if text else cell.rjust(width)
-                for cell, width, text in zip(row, widths, texts, strict=True)
-            )
-            lines.append("  " + "  ".join(aligned).rstrip())
-    return "\n".join(lines + [f"  and {len(table) - SHOWN:,} more"] * (len(table) > SHOWN))
-
-
-def as_records(report: dict[str, Tables]) -> dict[str, dict[str, list[dict]]]:
-    """The report in JSON's types, a dict per row; null where there is no number."""
-
-    def plain(value):
-        value = value.item() if isinstance(value, np.generic) else value
-        return None if isinstance(value, float) and not np.isfinite(value) else value
-
-    return {
-        section: {
-            title: [
-                {name: plain(value) for name, value in row.items()}
-                for row in table.to_dict("records")
-            ]
-            for title, table in tables.items()
-        }
-        for section, tables in report.items()
-    }
+    if len(counts):
+        facts["most frequent"] = counts.index[0]
+        facts["rows"] = int(counts.iloc[0])
+    return facts

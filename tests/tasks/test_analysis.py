@@ -13,14 +13,15 @@ from common.errors import UserError
 from common.sections import Data
 from config import Config
 from conftest import run_script
-from images.locate import Pictures
+from images.locate import ImageFiles
 from images.names import link_name
 from tasks import load_analysis
 from tasks.attributes import analysis as attributes
 from tasks.entity import analysis as entity
-from tasks.pictures import analyse_pictures
+from tasks.image_analysis import analyse_images
 from tasks.price import analysis as price
-from tasks.raw import as_records, overview, read_raw, show, spell_cell, spread
+from tasks.raw import overview, read_raw
+from tasks.tables import as_records, format_cell, quantiles, show
 
 SHOP = dict(
     folder="shop",
@@ -195,10 +196,10 @@ def test_attributes_by_hand(raw_of):
     ]
     kind, tone = found["attributes that tell of each other"]
     assert (kind["attribute"], kind["from"], kind["rows"]) == ("kind", "tone", 8)
-    assert [kind[c] for c in ("V", "known", "blind", "gain")] == pytest.approx(
+    assert [kind[c] for c in ("V", "known", "majority", "gain")] == pytest.approx(
         [1, 1, 5 / 8, 1]
     )  # kind is a function of tone
-    assert [tone[c] for c in ("V", "known", "blind", "gain")] == pytest.approx(
+    assert [tone[c] for c in ("V", "known", "majority", "gain")] == pytest.approx(
         [1, 7 / 8, 4 / 8, 3 / 4]
     )
 
@@ -536,7 +537,7 @@ def gallery(raw_of, folders):
 
 
 def pictures_of(raw, most: int):
-    return analyse_pictures(raw, Pictures(raw.folder, raw.folder.parent / "downloads"), most)
+    return analyse_images(raw, ImageFiles(raw.folder, raw.folder.parent / "downloads"), most)
 
 
 def test_pictures_by_hand(gallery):
@@ -674,7 +675,7 @@ def test_a_table_is_aligned_and_cut():
     ).splitlines() == ["two", "  name      n       x", "  a     1,234  0.1235", "  long      5"]
     assert show("none", pd.DataFrame(columns=["a"])) == "none: none"
     assert show("many", pd.DataFrame({"n": range(1000)})).splitlines()[-1] == "  and 970 more"
-    assert [spell_cell(v) for v in (True, False, 2.0, 1234.5, np.inf, "a\nb", None)] == [
+    assert [format_cell(v) for v in (True, False, 2.0, 1234.5, np.inf, "a\nb", None)] == [
         "yes",
         "",
         "2",
@@ -683,7 +684,7 @@ def test_a_table_is_aligned_and_cut():
         "a b",
         "",
     ]
-    assert spread([1, 2, 3])["median"] == 2 and np.isnan(spread([])["max"])
+    assert quantiles([1, 2, 3])["median"] == 2 and np.isnan(quantiles([])["max"])
 
 
 @pytest.mark.parametrize(

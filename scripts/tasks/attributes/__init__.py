@@ -1,10 +1,15 @@
-"""Many attributes per picture, each one of several classes, most labels missing: visual taxonomy,
+"""Many attributes per row, each one of several classes, most labels missing: visual taxonomy,
 fashion, any such table.
 
-A prediction (n, k) holds the probabilities of all attributes side by side; `outputs` {attribute:
-[classes]} says which columns are whose. A target or answer (n, a) is a class number per attribute;
--1, not labelled, counts nowhere. Score: per attribute HM = 2 micro macro / (micro + macro) of the
-F1s, mean over a category's attributes, then over categories.
+    in:  the image of a saree
+    out: {"Sarees/attr_1": "maroon", "Sarees/attr_2": "zari border", ...}
+
+A prediction (n, k) holds the class probabilities of all attributes side by side; `outputs`
+{attribute: [classes]} says which columns belong to which. A target or answer (n, a) is a class
+number per attribute; a target of -1 is not labelled and counts nowhere.
+
+Score: HM = 2 micro macro / (micro + macro) of the F1s of each attribute, its mean over the
+attributes of a category, then over categories.
 """
 
 from math import fsum
@@ -14,192 +19,87 @@ import pandas as pd
 
 from common.errors import UserError
 from common.questions import CLASSES
-from common.rows import row_id
-from common.tables import FIXED, group_column, id_problems, read_csv, require_distinct
-from images.names import image_names
+from common.tables import FIXED
 from metrics import f1
+from metrics.label_quality import label_probability
 from tasks.attributes import offsets
+from tasks.attributes.read import read_rows  # noqa: F401, verb of this task
+from tasks.attributes.submission import (  # noqa: F401, verbs of this task
+    Outputs,
+    category_of,
+    encode,
+    encode_table,
+    format_answers,
+    problems,
+    read_answers,
+    submission,
+    truth_columns,
+)
 
-ASKS, MODE, SCORE, RANGE, BASELINE = CLASSES, "max", "hm", (0, 1), "majority"
-Outputs = dict[str, list[str]]
-
-
-def read_rows(data, folder) -> tuple[pd.DataFrame, list[str]]:
-    """The category's rows, train then test, and the names of the files read.
-
-    Columns: id "train:12" (both files may count from 0), split, image, group, then a column per
-    attribute, "" where not labelled: its own name, or "<category>/<name>" where rows have
-    categories.
-    """
-    group = group_column(data)
-    category = [data.category_column] if data.category_column else []
-    train = read_csv(folder / data.train, [data.id, *category, *data.labels, *group])
-    test = read_csv(folder / data.test, [data.id, *category])
-    wanted = list(data.categories) or (
-        sorted(set(train[data.category_column])) if category else [""]
-    )
-    labels = (
-        {name: data.labels for name in wanted}
-        if data.labels
-        else label_columns(folder / data.attributes, wanted)
-    )
-    if absent := sorted({c for columns in labels.values() for c in columns} - set(train)):
-        raise UserError(
-            f"{folder / data.train} has no column {', '.join(absent)}; it has: {', '.join(train)}"
-        )
-    every = [c for columns in labels.values() for c in columns]
-    if wrong := {*FIXED, data.id} & {*every} if not category else set():
-        raise UserError(
-            f"data.labels: {', '.join(sorted(wrong))} is the name of a column that "
-            f"folds.csv needs; rename it in {folder / data.train}"
-        )
-    if not category and len(set(every)) < len(every):
-        raise UserError("data.labels names a column twice")
-    parts = []
-    for split, table, pattern in (
-        ("train", train, data.train_image),
-        ("test", test, data.test_image),
-    ):
-        require_distinct(table, data.id, folder / getattr(data, split))
-        mine = table[table[data.category_column].isin(wanted)] if category else table
-        if mine.empty:
-            there = (
-                f"; column {data.category_column} holds: "
-                f"{', '.join(sorted(set(table[data.category_column])))}"
-                if category
-                else ""
-            )
-            raise UserError(
-                f"{folder / getattr(data, split)} has no row of category {', '.join(wanted)}{there}"
-            )
-        part = {
-            "id": row_id(split, mine[data.id]),
-            "split": split,
-            "image": image_names(mine, pattern, folder),
-            "group": mine[data.group] if group and split == "train" else "",
-        }
-        for name, columns in labels.items():
-            for column in columns:
-                label = mine[column] if split == "train" else ""
-                part[f"{name}/{column}" if category else column] = (
-                    np.where(mine[data.category_column] == name, label, "") if category else label
-                )
-        parts.append(pd.DataFrame(part))
-    files = [data.train, data.test] + ([] if data.labels else [data.attributes])
-    return pd.concat(parts, ignore_index=True), files
-
-
-def label_columns(file, categories) -> dict[str, list[str]]:
-    """{category: [attr_1 .. attr_k]} as the organisers' table of attributes says."""
-    if not file.exists():
-        raise UserError(f"no {file}: put it there, or name the label columns in data.labels")
-    try:
-        table = pd.read_parquet(file, columns=["Category", "No_of_attribute"])
-    except (
-        Exception
-    ) as error:  # pyarrow has its own, for files that are no parquet and for missing columns
-        raise UserError(
-            f"cannot read Category and No_of_attribute from {file}: "
-            f"{' '.join(str(error).split())[:150]}"
-        ) from None
-    counts = dict(zip(table.Category.str.strip(), table.No_of_attribute, strict=True))
-    if unknown := [c for c in categories if c not in counts]:
-        raise UserError(
-            f"data.categories: {unknown[0]!r} is not in {file}; there are: {', '.join(counts)}"
-        )
-    return {c: [f"attr_{i + 1}" for i in range(counts[c])] for c in categories}
+ASKS = CLASSES
+MODE = "max"
+SCORE = "hm"
+RANGE = (0, 1)
+BASELINE = "majority"
+EM_STEPS = 200
 
 
 def outputs(rows: pd.DataFrame) -> Outputs:
-    """{attribute: its classes, sorted}, from the labels. Raises UserError on an attribute that no row is
-    labelled for."""
-    found = {c: sorted(set(rows[c]) - {""}) for c in rows if c not in FIXED}
-    if empty := [name for name, classes in found.items() if not classes]:
-        raise UserError(
-            f"attribute {empty[0]} has no label in any training row; leave it out of "
-            "data.labels or its category "
-            "out of data.categories"
-        )
-    return found
+    """{attribute: its classes, sorted}, of the labels of the training rows.
+
+    Raises UserError when an attribute has no label in any row.
+    """
+    names = [column for column in rows if column not in FIXED]
+    classes = {name: sorted(set(rows[name]) - {""}) for name in names}
+    for name in names:
+        if not classes[name]:
+            raise UserError(
+                f"attribute {name} has no label in any training row; leave it out of data.labels "
+                "or its category out of data.categories"
+            )
+    return classes
 
 
 def sizes(outputs: Outputs) -> list[int]:
-    """Columns of each attribute in a prediction: its classes."""
+    """Columns of each attribute in a prediction: the number of its classes."""
     return [len(classes) for classes in outputs.values()]
 
 
-def encode(rows: pd.DataFrame, outputs: Outputs) -> np.ndarray:
-    """Class numbers (n, a) int64 of the rows' labels, -1 where not labelled."""
-    return np.stack(
-        [pd.Index(classes).get_indexer(rows[name]) for name, classes in outputs.items()], axis=1
-    ).astype(np.int64)
-
-
-def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
-    """Class numbers (n, a) of a table in the organisers' columns, a submission or labels; -1 where
-    a cell is none of the classes."""
-
-    def column(name):
-        category, _, label = name.rpartition("/")
-        return (
-            np.where(table[data.category_column] == category, table[label], "")
-            if category
-            else table[label]
-        )
-
-    return encode(pd.DataFrame({name: column(name) for name in outputs}), outputs)
-
-
-def truth_columns(data) -> list[str]:
-    """What a table of labels must have."""
-    return [data.id, *filter(None, [data.category_column]), *official_columns(data)]
-
-
-def read_answers(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
-    """Class numbers (n, a) of a submission."""
-    return encode_table(table, outputs, data)
+def slices(outputs: Outputs) -> list[slice]:
+    """Where the columns of each attribute stand in a prediction."""
+    ends = np.cumsum(sizes(outputs))
+    return [slice(end - size, end) for end, size in zip(ends, sizes(outputs), strict=True)]
 
 
 def strata(target: np.ndarray) -> np.ndarray:
-    """Each row's rarest label (n,), -1 where it has none: spread evenly over folds, it spreads the
-    rare classes of every attribute; the frequent ones spread by themselves."""
-    counts = [np.bincount(column[column >= 0], minlength=column.max() + 1) for column in target.T]
-    first = np.cumsum(
-        [0] + [len(c) for c in counts[:-1]]
-    )  # a number of its own for every class of every attribute
-    rarity = np.stack(
-        [
-            np.where(column >= 0, c[column], np.iinfo(int).max)
-            for column, c in zip(target.T, counts, strict=True)
-        ],
-        axis=1,
-    )
-    rarest = rarity.argmin(1)
-    row = np.arange(len(target))
-    return np.where(target[row, rarest] >= 0, first[rarest] + target[row, rarest], -1)
+    """A number (n,) for each row's rarest label, -1 where it has none.
 
-
-def slices(outputs: Outputs) -> list[slice]:
-    """The columns of each attribute in a prediction."""
-    return [
-        slice(end - size, end)
-        for end, size in zip(np.cumsum(sizes(outputs)), sizes(outputs), strict=True)
-    ]
+    Rows of one number are spread evenly over the folds. That spreads the rare classes of every
+    attribute; the frequent ones spread by themselves.
+    """
+    rarity = np.full(target.shape, np.iinfo(int).max)  # rows with the same label
+    stratum = np.full(target.shape, -1)  # a number of its own for every class of every attribute
+    n_strata = 0
+    for a, labels in enumerate(target.T):
+        labelled = labels >= 0
+        counts = np.bincount(labels[labelled])
+        rarity[labelled, a] = counts[labels[labelled]]
+        stratum[labelled, a] = n_strata + labels[labelled]
+        n_strata += len(counts)
+    rarest = rarity.argmin(axis=1)
+    return stratum[np.arange(len(target)), rarest]
 
 
 def baseline(target: np.ndarray, outputs: Outputs) -> np.ndarray:
-    """Class frequencies (k,) of the labelled rows: the answer where there is no picture; uniform
-    where nothing is labelled."""
-    counts = [
-        np.bincount(t[t >= 0], minlength=len(classes))
-        for t, classes in zip(target.T, outputs.values(), strict=True)
-    ]
-    return np.concatenate([c / c.sum() if c.sum() else np.full(len(c), 1 / len(c)) for c in counts])
-
-
-def answer(pred: np.ndarray, outputs: Outputs) -> np.ndarray:
-    """The likeliest class of each attribute (n, a)."""
-    return np.stack([pred[:, s].argmax(1) for s in slices(outputs)], axis=1)
+    """Class frequencies (k,) of the labelled rows, uniform for an attribute without labels: what is
+    predicted for a row whose image cannot be read."""
+    frequencies = []
+    for labels, classes in zip(target.T, outputs.values(), strict=True):
+        counts = np.bincount(labels[labels >= 0], minlength=len(classes))
+        n = counts.sum()
+        uniform = np.full(len(counts), 1 / len(counts))
+        frequencies.append(counts / n if n else uniform)
+    return np.concatenate(frequencies)
 
 
 def average(preds: np.ndarray) -> np.ndarray:
@@ -208,200 +108,139 @@ def average(preds: np.ndarray) -> np.ndarray:
 
 
 def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:
-    """Weights (m, a) of m models, pred (m, n, k), that make the labels of each attribute likeliest;
-    each column sums to 1.
+    """Weights (m, a) of m models, pred (m, n, k), that make the labels of each attribute likeliest.
 
-    EM for the weights of a mixture (Dempster et al. 1977): no step size, one optimum, a useless
-    model falls to 0.
+    Each column sums to 1; the weights of an attribute without labels are equal.
     """
-    weights = np.full((len(pred), len(outputs)), 1 / len(pred))
-    for a, s in enumerate(slices(outputs)):
-        known = target[:, a] >= 0
-        likelihood = (
-            pred[:, known, s][:, np.arange(known.sum()), target[known, a]].astype(float) + 1e-9
-        )  # (m, n)
-        for _ in range(200 if known.any() else 0):
-            share = weights[:, a, None] * likelihood
-            weights[:, a] = (share / share.sum(0)).mean(1)
+    n_models = len(pred)
+    weights = np.full((n_models, len(outputs)), 1 / n_models)
+    for a, columns in enumerate(slices(outputs)):
+        labelled = target[:, a] >= 0
+        if labelled.any():
+            labels = target[labelled, a]
+            prob = pred[:, labelled, columns]
+            likelihood = prob[:, np.arange(len(labels)), labels].astype(float) + 1e-9
+            weights[:, a] = mixture_weights(likelihood)
+    return weights
+
+
+def mixture_weights(likelihood: np.ndarray) -> np.ndarray:
+    """Weights (m,) of m components with likelihoods (m, n), by EM (Dempster et al. 1977).
+
+    There is no step size and one optimum, and a useless component falls to 0.
+    """
+    weights = np.full(len(likelihood), 1 / len(likelihood))
+    for _ in range(EM_STEPS):
+        share = weights[:, None] * likelihood
+        weights = (share / share.sum(0)).mean(1)
     return weights
 
 
 def apply_blend(pred: np.ndarray, weights: np.ndarray, outputs: Outputs) -> np.ndarray:
-    """Weighted mean (n, k) of models' predictions (m, n, k)."""
+    """Weighted mean (n, k) of models' predictions (m, n, k), weights (m, a)."""
     return np.einsum("mnk,mk->nk", pred, np.repeat(weights, sizes(outputs), axis=1))
+
+
+def answer(pred: np.ndarray, outputs: Outputs) -> np.ndarray:
+    """The likeliest class of each attribute (n, a)."""
+    return np.stack([pred[:, columns].argmax(1) for columns in slices(outputs)], axis=1)
 
 
 def fit_decode(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:
     """Offsets (k,) to log probabilities that maximise each attribute's HM on the labelled rows."""
-    return np.concatenate(
-        [offsets.fit_if_worth(pred[:, s], target[:, a]) for a, s in enumerate(slices(outputs))]
-    )
+    fitted = [
+        offsets.fit_if_worth(pred[:, columns], target[:, a])
+        for a, columns in enumerate(slices(outputs))
+    ]
+    return np.concatenate(fitted)
 
 
 def apply_decode(pred: np.ndarray, fitted: np.ndarray, outputs: Outputs) -> np.ndarray:
-    """Answer (n, a) with the offsets of fit_decode."""
+    """The answer (n, a) with the offsets (k,) of fit_decode."""
     return answer(np.log(np.maximum(pred, 1e-9)) + fitted, outputs)
 
 
 def score(answer: np.ndarray, target: np.ndarray, outputs: Outputs) -> float:
-    """The competition's score, 0 to 1, higher is better; attributes without a labelled row are left
-    out."""
-    return official_mean({name: row["hm"] for name, row in table(answer, target, outputs).items()})
+    """The competition's score, 0 to 1, higher is better; nan where no row is labelled."""
+    hm = {}
+    for a, (name, classes) in enumerate(outputs.items()):
+        hm[name] = f1.scores(answer[:, a], target[:, a], len(classes))["hm"]
+    return official_mean(hm)
+
+
+def official_mean(values: dict[str, float]) -> float:
+    """Mean over the attributes "<category>/<name>" of each category, then over categories.
+
+    An attribute that is nan, as no row is labelled, is left out, and so is a category of such ones.
+    """
+    by_category: dict[str, list[float]] = {}
+    for name, value in values.items():
+        if not np.isnan(value):
+            by_category.setdefault(category_of(name), []).append(value)
+    means = [fsum(hms) / len(hms) for hms in by_category.values()]
+    if not means:
+        return float("nan")
+    return fsum(means) / len(means)
 
 
 def score_at_size(
     answer: np.ndarray, target: np.ndarray, outputs: Outputs, n: int, draws: int = 20
 ) -> float:
-    """Mean score of random draws of n rows: what to expect of a test set of that size. Macro F1
-    counts every class that is there as one, and in fewer rows fewer of the rarest classes, the
-    hardest, are there."""
+    """The score to expect on n rows: the mean score of random draws of n of these rows.
+
+    Macro F1 counts every class that occurs as one, and in fewer rows fewer of the rarest classes
+    occur, which are the hardest.
+    """
     if n >= len(target):
         return score(answer, target, outputs)
     rng = np.random.default_rng(0)
-    rows = [rng.choice(len(target), n, replace=False) for _ in range(draws)]
-    return float(np.mean([score(answer[r], target[r], outputs) for r in rows]))
+    scores = []
+    for _ in range(draws):
+        idx = rng.choice(len(target), n, replace=False)
+        scores.append(score(answer[idx], target[idx], outputs))
+    return float(np.mean(scores))
 
 
 def score_replicates(
     answer: np.ndarray, target: np.ndarray, outputs: Outputs, weights: np.ndarray
 ) -> np.ndarray:
-    """The score (b,) where row i counts weights[:, i] times, weights (b, n) whole numbers."""
-    parts = {
-        name: f1.hm_replicates(answer[:, a], target[:, a], len(classes), weights)
-        for a, (name, classes) in enumerate(outputs.items())
-    }
+    """The score (b,) of bootstrap replicates: row i counts weights[:, i] times, weights (b, n)."""
+    hm = {}
+    for a, (name, classes) in enumerate(outputs.items()):
+        hm[name] = f1.hm_replicates(answer[:, a], target[:, a], len(classes), weights)
     return np.array(
         [
-            official_mean(dict(zip(parts, draw, strict=True)))
-            for draw in zip(*parts.values(), strict=True)
+            official_mean({name: values[j] for name, values in hm.items()})
+            for j in range(len(weights))
         ]
     )
-
-
-def official_mean(values: dict[str, float]) -> float:
-    """Mean over the attributes "<category>/<name>" of each category, then over categories."""
-    parts: dict[str, list[float]] = {}
-    for name, value in values.items():
-        if not np.isnan(value):
-            parts.setdefault(name.rpartition("/")[0], []).append(value)
-    means = [fsum(own) / len(own) for own in parts.values()]
-    return fsum(means) / len(means) if means else float("nan")
 
 
 def table(
     answer: np.ndarray, target: np.ndarray, outputs: Outputs, pred: np.ndarray | None = None
 ) -> dict[str, dict]:
-    """The published notebook's table {attribute: {val_loss, accuracy, weighted_f1, micro_f1, macro_f1, hm}};
-    val_loss needs pred (n, k)."""
-    found = {}
-    for a, (name, s) in enumerate(zip(outputs, slices(outputs), strict=True)):
-        known = target[:, a] >= 0
-        likelihood = (
-            pred[known, s][np.arange(known.sum()), target[known, a]]
-            if pred is not None and known.any()
-            else np.array([np.nan])
-        )
-        loss = -np.log(np.maximum(likelihood, 1e-9)).mean()
-        found[name] = {"val_loss": float(loss)} | {
-            k: float(v)
-            for k, v in f1.scores(answer[:, a], target[:, a], len(outputs[name])).items()
-        }
-    return found
+    """The published notebook's table: {attribute: {val_loss, accuracy, weighted_f1, ..., hm}}.
 
-
-def format_answers(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
-    """The answers (n, a) as classes by name, a column per attribute."""
-    return pd.DataFrame(
-        {
-            name: np.array(classes)[column]
-            for (name, classes), column in zip(outputs.items(), answer.T, strict=True)
-        }
-    )
-
-
-def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.DataFrame:
-    """The organisers' table, in the order of test.csv.
-
-    test: the raw test.csv. answers: `format_answers`'s table with the rows' ids as its index. With
-    categories: id, Category, len, attr_1 .. attr_10, the columns that a category does not use
-    filled with post.filler; else id and the label columns.
+    val_loss, the mean of -log p of the labels, needs pred (n, k) and is nan without it.
     """
-    mine = test[row_id("test", test[data.id]).isin(answers.index)]
-    found = answers.reindex(row_id("test", mine[data.id])).to_dict("records")
-    if not data.category_column:
-        return pd.DataFrame(
-            {data.id: mine[data.id].tolist()} | {c: [row[c] for row in found] for c in data.labels}
-        )
-    short = [
-        {
-            name.rpartition("/")[2]: label
-            for name, label in row.items()
-            if name.startswith(category + "/")
-        }
-        for row, category in zip(found, mine[data.category_column], strict=True)
-    ]
-    columns = {c: [row.get(c, post.filler) for row in short] for c in official_columns(data)}
-    return pd.DataFrame(
-        {
-            data.id: mine[data.id].tolist(),
-            data.category_column: mine[data.category_column].tolist(),
-            "len": [len(row) for row in short],
-            **columns,
-        }
-    )
+    lines = {}
+    for a, (name, columns) in enumerate(zip(outputs, slices(outputs), strict=True)):
+        labels = target[:, a]
+        line = {"val_loss": float("nan")}
+        if pred is not None:
+            line["val_loss"] = log_loss(pred[:, columns], labels)
+
+        scores = f1.scores(answer[:, a], labels, len(outputs[name]))
+        for metric, value in scores.items():
+            line[metric] = float(value)
+        lines[name] = line
+    return lines
 
 
-def official_columns(data) -> list[str]:
-    """The label columns of a submission: data.labels, else attr_1 .. attr_10."""
-    return list(data.labels) or [f"attr_{i}" for i in range(1, 11)]
-
-
-def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, post) -> list[str]:
-    """What the organisers would refuse in a submission read as text, a line each; [] when it is
-    right.
-
-    test: the rows of test.csv that it must answer, each once. outputs: the classes that may be
-    answered.
-    """
-    category = data.category_column
-    columns = [data.id, *([category, "len"] if category else []), *official_columns(data)]
-    if list(table) != columns:
-        return [f"columns are {','.join(table)}; they must be {','.join(columns)}"]
-    ids = table[data.id]
-    found = id_problems(ids, test[data.id], data.id)
-    for column in columns[1:]:
-        if len(empty := ids[table[column].str.strip() == ""]):
-            found.append(f"{column} is empty in {len(empty)} rows, e.g. {data.id} {empty.iloc[0]}")
-    if found:
-        return found
-    kind = (
-        table[data.id].map(dict(zip(test[data.id], test[category], strict=True)))
-        if category
-        else pd.Series("", table.index)
-    )
-    if category and len(wrong := ids[table[category] != kind]):
-        found.append(
-            f"{category} differs from test.csv in {len(wrong)} rows, e.g. {data.id} {wrong.iloc[0]}"
-        )
-    for name in sorted(set(kind)):
-        own, allowed = (
-            table[kind == name],
-            {
-                o.rpartition("/")[2]: c
-                for o, c in outputs.items()
-                if not category or o.startswith(name + "/")
-            },
-        )
-        if category and len(wrong := own[own["len"] != str(len(allowed))]):
-            found.append(
-                f"len must be {len(allowed)} for {name}; it is {wrong['len'].iloc[0]} at "
-                f"{data.id} {wrong[data.id].iloc[0]}"
-            )
-        for column, classes in allowed.items():
-            if len(wrong := own[~own[column].isin(classes)]):
-                found.append(
-                    f"{column} is {wrong[column].iloc[0]!r} at {data.id} "
-                    f"{wrong[data.id].iloc[0]} and {len(wrong) - 1} more rows; "
-                    f"for {name or 'it'} it must be one of: {', '.join(classes)}"
-                )
-    return found
+def log_loss(prob: np.ndarray, labels: np.ndarray) -> float:
+    """Mean -log p of the labels (n,) >= 0, of probabilities (n, k); nan where there is none."""
+    labelled = labels >= 0
+    if not labelled.any():
+        return float("nan")
+    likelihood = label_probability(prob[labelled], labels[labelled])
+    return float(-np.log(np.maximum(likelihood, 1e-9)).mean())

@@ -1,17 +1,22 @@
-"""What a table of many attributes holds: classes and how rare, labels that are missing, spelt
-twice, or tell of each other."""
+"""What a table of many attributes holds: classes and how rare they are, missing labels, classes
+spelt in two ways, and attributes that predict each other.
+
+    in:  train.csv with columns tone, kind
+    out: {"attributes": a row for tone and one for kind, "labels per row": ..., ...}
+"""
 
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from common.errors import UserError
-from tasks.attributes import label_columns
-from tasks.raw import Raw, Tables
+from tasks.attributes.read import label_columns
+from tasks.raw import Raw
+from tasks.tables import Tables
 
 
 def needs(data) -> dict[str, list[str]]:
+    """The columns that train and test must have; "" stands for one that the config leaves out."""
     return {
         "train": [data.id, data.category_column, *data.labels],
         "test": [data.id, data.category_column],
@@ -19,152 +24,159 @@ def needs(data) -> dict[str, list[str]]:
 
 
 def analyse(raw: Raw) -> Tables:
-    """Every attribute's classes, rare ones and doubtful spellings, how many labels rows have, and
-    what attributes tell of each other."""
-    found = labels(raw)
-    every = {name: column for table in found.values() for name, column in table.items()}
+    """The tables of this analysis by title."""
+    n_folds = raw.config.data.n_folds
+    by_category = labels(raw)
+    columns = attribute_columns(by_category)
+    facts = [attribute_facts(name, column, n_folds) for name, column in columns.items()]
     return {
-        "attributes": pd.DataFrame(
-            [
-                attribute_facts(name, column, raw.config.data.n_folds)
-                for name, column in every.items()
-            ]
-        ),
-        "labels per row": labels_per_row(found),
-        "classes in fewer rows than there are folds": rare_classes(every, raw.config.data.n_folds),
-        "labels that differ only in case or blanks": twins(every),
-        "attributes that tell of each other": pairs(found),
+        "attributes": pd.DataFrame(facts),
+        "labels per row": labels_per_row(by_category),
+        "classes in fewer rows than there are folds": rare_classes(columns, n_folds),
+        "labels that differ only in case or blanks": twins(columns),
+        "attributes that tell of each other": pairs(by_category),
     }
 
 
 def labels(raw: Raw) -> dict[str, pd.DataFrame]:
-    """{category: its rows' labels, a column per attribute, "" where not labelled}; attributes are
-    named as the task names them."""
-    data, train = raw.config.data, raw.train
-    wanted = list(data.categories) or (
-        sorted(set(train[data.category_column])) if data.category_column else [""]
-    )
-    columns = (
-        {name: list(data.labels) for name in wanted}
-        if data.labels
-        else label_columns(raw.folder / data.attributes, wanted)
-    )
-    if absent := sorted({c for names in columns.values() for c in names} - set(train)):
-        raise UserError(
-            f"{raw.folder / data.train} has no column {', '.join(absent)}; it has: "
-            f"{', '.join(train)}"
-        )
-    mine = {
-        name: train[train[data.category_column] == name] if data.category_column else train
-        for name in wanted
-    }
-    return {
-        name: mine[name][columns[name]].add_prefix(f"{name}/" if data.category_column else "")
-        for name in wanted
-    }
+    """{category: the labels of its rows, a column per attribute, "" where not labelled}.
+
+    Attributes are named as the task names them, e.g. "Sarees/attr_1".
+    """
+    column = raw.config.data.category_column
+    tables = {}
+    for category, names in label_columns(raw.config.data, raw.train, raw.folder).items():
+        if column:
+            rows = raw.train[raw.train[column] == category]
+            tables[category] = rows[names].add_prefix(f"{category}/")
+        else:
+            tables[category] = raw.train[names]
+    return tables
+
+
+def attribute_columns(by_category: dict[str, pd.DataFrame]) -> dict[str, pd.Series]:
+    """{attribute: its labels} of the tables of `labels`."""
+    columns = {}
+    for table in by_category.values():
+        columns |= dict(table.items())
+    return columns
+
+
+def class_counts(column: pd.Series) -> pd.Series:
+    """The rows of each class of an attribute, the most frequent first."""
+    return column[column != ""].value_counts()
 
 
 def attribute_facts(name: str, column: pd.Series, n_folds: int) -> dict:
-    """How many classes and labels, the most and the least frequent class."""
-    counts = column[column != ""].value_counts()
-    most, least = (counts.index[0], counts.index[-1]) if len(counts) else ("", "")
+    """How many classes and labels an attribute has, its most and its least frequent class."""
+    counts = class_counts(column)
+    n = counts.sum()
+    most = counts.index[0] if len(counts) else ""
+    least = counts.index[-1] if len(counts) else ""
     return {
         "attribute": name,
         "classes": len(counts),
-        "labelled": int(counts.sum()),
-        "share": counts.sum() / len(column),
+        "labelled": int(n),
+        "share": n / len(column),
         "most frequent": most,
         "its rows": int(counts.get(most, 0)),
-        "its share": counts.get(most, 0) / max(counts.sum(), 1),
+        "its share": counts.get(most, 0) / max(n, 1),
         "least frequent": least,
         "rows of it": int(counts.get(least, 0)),
         f"under {n_folds} rows": int((counts < n_folds).sum()),
     }
 
 
-def labels_per_row(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Rows of each category by how many of its attributes they are labelled for: all first."""
-    rows = []
-    for category, table in found.items():
-        held = (table != "").sum(axis=1)
-        rows += [
-            {
-                **({"category": category} if category else {}),
-                "labelled": n,
-                "of": table.shape[1],
-                "rows": int((held == n).sum()),
-                "share": float((held == n).mean()),
-            }
-            for n in range(table.shape[1], -1, -1)
-        ]
-    return pd.DataFrame(rows)
+def labels_per_row(by_category: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """How many rows of each category have how many of its labels: all of them first."""
+    lines = []
+    for category, table in by_category.items():
+        n_attributes = table.shape[1]
+        n_labels = (table != "").sum(axis=1)
+        for n in range(n_attributes, -1, -1):
+            line = {"category": category} if category else {}
+            line["labelled"] = n
+            line["of"] = n_attributes
+            line["rows"] = int((n_labels == n).sum())
+            line["share"] = float((n_labels == n).mean())
+            lines.append(line)
+    return pd.DataFrame(lines)
 
 
 def rare_classes(columns: dict[str, pd.Series], n_folds: int) -> pd.DataFrame:
-    """The classes that some fold cannot have a row of, the rarest first."""
-    rows = [
-        (name, value, n)
-        for name, column in columns.items()
-        for value, n in column[column != ""].value_counts().items()
-        if n < n_folds
-    ]
-    return pd.DataFrame(rows, columns=["attribute", "class", "rows"]).sort_values(
-        ["rows", "attribute", "class"], ignore_index=True
-    )
+    """The classes in fewer rows than there are folds, of which some fold has none; rarest first."""
+    lines = []
+    for name, column in columns.items():
+        for value, n in class_counts(column).items():
+            if n < n_folds:
+                lines.append((name, value, n))
+    table = pd.DataFrame(lines, columns=["attribute", "class", "rows"])
+    return table.sort_values(["rows", "attribute", "class"], ignore_index=True)
 
 
 def twins(columns: dict[str, pd.Series]) -> pd.DataFrame:
-    """Classes of an attribute that are one when case and blanks do not count, with their rows."""
-    rows = []
+    """Classes of one attribute that are equal but for case and blanks, with their rows."""
+    lines = []
     for name, column in columns.items():
-        counts = column[column != ""].value_counts()
-        same = counts.groupby(["".join(value.casefold().split()) for value in counts.index])
-        rows += [
-            {
-                "attribute": name,
-                "spellings": " | ".join(sorted(group.index)),
-                "rows": " | ".join(map(str, group.sort_index())),
-            }
-            for _, group in same
-            if len(group) > 1
-        ]
-    return pd.DataFrame(rows, columns=["attribute", "spellings", "rows"])
+        counts = class_counts(column)
+        without_case = ["".join(value.casefold().split()) for value in counts.index]
+        for _, spellings in counts.groupby(without_case):
+            if len(spellings) > 1:
+                spellings = spellings.sort_index()
+                lines.append(
+                    {
+                        "attribute": name,
+                        "spellings": " | ".join(spellings.index),
+                        "rows": " | ".join(map(str, spellings)),
+                    }
+                )
+    return pd.DataFrame(lines, columns=["attribute", "spellings", "rows"])
 
 
-def pairs(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Every two attributes of a category on the rows labelled for both, the nearest first: Cramér's
-    V, 0 to 1; and the share of rows whose label of the one is the most frequent for their label of
-    the other (`known`), beside the most frequent of all (`blind`).
+def pairs(by_category: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """How well each attribute is predicted by each other one of its category, the best first.
+
+    Over the rows labelled for both: V is Cramér's, 0 to 1; `known` the share of rows whose label is
+    the most frequent one among the rows with their label of the other attribute; `majority` that
+    of the most frequent label of all. `gain` = (known - majority) / (1 - majority) is Goodman and
+    Kruskal's lambda: 1 where the attribute is a function of the other.
     """
-    rows = []
-    for table in found.values():
+    lines = []
+    for table in by_category.values():
         for a, b in combinations(table, 2):
             both = (table[a] != "") & (table[b] != "")
-            count = pd.crosstab(table[a][both], table[b][both]).to_numpy()
-            if min(count.shape, default=0) > 1:
-                n, v = count.sum(), cramers_v(count)
-                rows += [
-                    {
-                        "attribute": one,
-                        "from": other,
-                        "rows": int(n),
-                        "V": v,
-                        "known": cells.max(1).sum() / n,
-                        "blind": cells.sum(0).max() / n,
-                    }
-                    for one, other, cells in ((b, a, count), (a, b, count.T))
-                ]
-    table = pd.DataFrame(rows, columns=["attribute", "from", "rows", "V", "known", "blind"])
-    gain = (table.known - table.blind) / (
-        1 - table.blind
-    )  # Goodman and Kruskal's lambda: 1 of a function
+            counts = pd.crosstab(table[a][both], table[b][both]).to_numpy()
+            if min(counts.shape, default=0) > 1:
+                v = cramers_v(counts)
+                lines.append(association(b, a, counts, v))
+                lines.append(association(a, b, counts.T, v))
+
+    columns = ["attribute", "from", "rows", "V", "known", "majority"]
+    table = pd.DataFrame(lines, columns=columns)
+    gain = (table.known - table.majority) / (1 - table.majority)
     return table.assign(gain=gain).sort_values(
         ["gain", "attribute", "from"], ascending=[False, True, True], ignore_index=True
     )
 
 
-def cramers_v(count: np.ndarray) -> float:
-    """Cramér's V of a table of counts (r, c) without empty rows or columns: 0 independent, 1 one
-    tells the other."""
-    squares = (count**2 / np.outer(count.sum(1), count.sum(0))).sum() - 1  # chi² / n
-    return float(np.sqrt(max(squares, 0) / (min(count.shape) - 1)))
+def association(attribute: str, other: str, counts: np.ndarray, v: float) -> dict:
+    """How well an attribute (columns of counts) is predicted by the other one (its rows)."""
+    n = counts.sum()
+    return {
+        "attribute": attribute,
+        "from": other,
+        "rows": int(n),
+        "V": v,
+        "known": counts.max(1).sum() / n,
+        "majority": counts.sum(0).max() / n,
+    }
+
+
+def cramers_v(counts: np.ndarray) -> float:
+    """Cramér's V of a table of counts (r, c) without empty rows or columns.
+
+    0 where rows and columns are independent, 1 where one tells the other.
+    """
+    expected = np.outer(counts.sum(1), counts.sum(0))  # times n
+    mean_square = (counts**2 / expected).sum() - 1  # chi² / n
+    return float(np.sqrt(max(mean_square, 0) / (min(counts.shape) - 1)))

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from common.errors import UserError
-from tasks.raw import SPREAD, Raw, Tables, counted, listed, spread
+from tasks.raw import Raw
+from tasks.tables import QUANTILES, Tables, count_values, list_facts, quantiles
 from texts.units import ENTITIES
 from texts.values import parse, readings
 
@@ -56,7 +57,7 @@ def analyse(raw: Raw) -> Tables:
     known = rows[rows.kind.isin([ONE, FOREIGN])].astype({"number": float})
     found = {
         "entities": entities(rows, raw.test[data.question]),
-        "labels": counted(rows.kind, "label"),
+        "labels": count_values(rows.kind, "label"),
         "labels that are no one value of their entity": odd_labels(rows),
         "units and numbers": units(known),
     }
@@ -74,7 +75,7 @@ def analyse(raw: Raw) -> Tables:
                 ]
             ),
         }
-    pictures = raw.pictures() or {
+    pictures = raw.image_names() or {
         split: table[data.group].to_numpy(str)
         for split, table in raw.splits.items()
         if data.group in table
@@ -82,7 +83,7 @@ def analyse(raw: Raw) -> Tables:
     if len(pictures) == 2:
         found |= {
             "questions per picture": questions_per_picture(pictures),
-            "questions asked twice": listed(asked_twice(pictures["train"], rows)),
+            "questions asked twice": list_facts(asked_twice(pictures["train"], rows)),
         }
     found["test rows that train has seen"] = seen(raw, pictures)
     if data.text:
@@ -151,11 +152,11 @@ def units(known: pd.DataFrame) -> pd.DataFrame:
             "unit": unit,
             "rows": len(group),
             "share": len(group) / of_entity[entity],
-            **spread(group.number),
+            **quantiles(group.number),
         }
         for (entity, unit), group in known.groupby(["entity", "unit"])
     ]
-    return pd.DataFrame(table, columns=["entity", "unit", "rows", "share", *SPREAD]).sort_values(
+    return pd.DataFrame(table, columns=["entity", "unit", "rows", "share", *QUANTILES]).sort_values(
         ["rows", "entity", "unit"], ascending=[False, True, True], ignore_index=True
     )
 
@@ -165,7 +166,7 @@ def units_of_groups(known: pd.DataFrame) -> pd.DataFrame:
     rows first."""
     table = []
     for (group, entity), unit in known.groupby(["group", "entity"]).unit:
-        counts = counted(unit, "unit")
+        counts = count_values(unit, "unit")
         first, second = (
             {"unit": "", "share": np.nan} if i >= len(counts) else counts.loc[i] for i in (0, 1)
         )

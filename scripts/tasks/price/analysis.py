@@ -1,63 +1,62 @@
-"""What a table of prices holds: how they spread and end, what is no price, the same text at
-different prices, how long texts are."""
+"""What a table of prices holds: how they spread and end, cells that are no price, equal texts at
+different prices, how long texts are.
+
+    in:  train.csv with columns sku, title, cost
+    out: {"prices": a row per fact, "quantiles of the price": one row, ...}
+"""
 
 import numpy as np
 import pandas as pd
 
-from common.errors import UserError
 from metrics.smape import smape
-from tasks.price import paragraphs
-from tasks.raw import Raw, Tables, counted, listed, spread
+from tasks.price.read import paragraphs, price_column
+from tasks.raw import Raw
+from tasks.tables import Tables, count_values, list_facts, quantiles
 from texts.quantities import PATTERNS, item_names, number
 
 OFTEN = 10  # of the most frequent prices and endings
-FENCE = 1.5  # Tukey's: an outlier is so many interquartile ranges of log1p outside the quartiles
+ENDS = 5  # lowest and highest rows
+FENCE = 1.5  # Tukey's: an outlier is this many interquartile ranges of log1p outside the quartiles
+SAME_TEXTS = "the same text, or name (its first line), in several rows"
 
 
 def needs(data) -> dict[str, list[str]]:
-    if len(data.labels) != 1:
-        raise UserError(
-            f"data.labels is {', '.join(data.labels) or 'empty'}; a price is one column, "
-            "e.g. data.labels=price"
-        )
-    return {"train": [data.id, *data.text, *data.labels], "test": [data.id, *data.text]}
+    """The columns that train and test must have."""
+    columns = [data.id, *data.text]
+    return {"train": [*columns, price_column(data)], "test": columns}
 
 
 def analyse(raw: Raw) -> Tables:
-    """The prices' spread, endings and outliers, what they tell of label noise, and the texts'
-    lengths in words."""
+    """The tables of this analysis by title; those on texts only where the config names text."""
     data = raw.config.data
-    cells = raw.train[data.labels[0]]
+    cells = raw.train[price_column(data)]
     price = pd.to_numeric(cells, errors="coerce").to_numpy(float)
     price = np.where(np.isfinite(price), price, np.nan)
-    known = price > 0
-    found = {
-        "prices": listed(price_facts(cells, price)),
-        "quantiles of the price": pd.DataFrame([spread(price[known])]),
-        "most frequent prices": counted(price[known], "price").head(OFTEN),
-        "endings": endings(price[known]),
+    known = price[price > 0]
+    tables = {
+        "prices": list_facts(price_facts(cells, price)),
+        "quantiles of the price": pd.DataFrame([quantiles(known)]),
+        "most frequent prices": count_values(known, "price").head(OFTEN),
+        "endings": endings(known),
         "the lowest and the highest": extremes(raw.train[data.id], price),
     }
     if data.text:
         texts = {split: paragraphs(table, data.text) for split, table in raw.splits.items()}
-        names = {split: pd.Series(item_names(own)) for split, own in texts.items()}
-        found |= {
-            "the same text, or name (its first line), in several rows": same_texts(
-                {"text": texts, "name": names}, price
-            ),
-            "money in texts": listed(money(texts["train"], price)),
-            "words per text": words(raw),
-        }
-    return found
+        tables[SAME_TEXTS] = same_texts(texts, price)
+        tables["money in texts"] = list_facts(money(texts["train"], price))
+        tables["words per text"] = words(raw)
+    return tables
 
 
 def price_facts(cells: pd.Series, price: np.ndarray) -> dict:
-    """Counts of what is and what is no price, and the moments of those above 0: mean and deviation
-    (of all, not a sample), skew."""
+    """How many cells (n,) are a price and how many are not, and moments of the prices above 0.
+
+    price (n,): the cells as numbers, nan where a cell is none. The standard deviation is that of
+    the rows themselves (ddof 0).
+    """
     known = price[price > 0]
     log = np.log1p(known)
-    low, high = np.quantile(log, [0.25, 0.75]) if len(log) else (np.nan, np.nan)
-    deviation = log.std() if len(log) else 0
+    n_below, n_above = outliers(log)
     return {
         "rows": len(cells),
         "empty": int((cells == "").sum()),
@@ -67,125 +66,171 @@ def price_facts(cells: pd.Series, price: np.ndarray) -> dict:
         "above zero": len(known),
         "mean": known.mean() if len(known) else np.nan,
         "standard deviation": known.std() if len(known) else np.nan,
-        "skew of log1p": ((log - log.mean()) ** 3).mean() / deviation**3 if deviation else np.nan,
-        f"below the quartile of log1p by {FENCE} interquartile ranges": int(
-            (log < low - FENCE * (high - low)).sum()
-        ),
-        f"above the quartile of log1p by {FENCE} interquartile ranges": int(
-            (log > high + FENCE * (high - low)).sum()
-        ),
+        "skew of log1p": skew(log),
+        f"below the quartile of log1p by {FENCE} interquartile ranges": n_below,
+        f"above the quartile of log1p by {FENCE} interquartile ranges": n_above,
     }
+
+
+def outliers(values: np.ndarray) -> tuple[int, int]:
+    """How many of the values (n,) lie below and above Tukey's fence."""
+    if not len(values):
+        return 0, 0
+    low, high = np.quantile(values, [0.25, 0.75])
+    fence = FENCE * (high - low)
+    n_below = (values < low - fence).sum()
+    n_above = (values > high + fence).sum()
+    return int(n_below), int(n_above)
+
+
+def skew(values: np.ndarray) -> float:
+    """The third standardised moment of values (n,); nan where they do not vary."""
+    deviation = values.std() if len(values) else 0
+    if not deviation:
+        return np.nan
+    return ((values - values.mean()) ** 3).mean() / deviation**3
 
 
 def endings(price: np.ndarray) -> pd.DataFrame:
-    """What prices (n,) end with: cents of all, and the last two digits of whole ones; the OFTEN
-    most frequent of each."""
+    """The most frequent endings of prices (n,): cents of all, and last two digits of whole ones."""
     cents = np.round(price * 100)
     whole = cents[cents % 100 == 0] / 100
-    kinds = {
-        "cents": [f".{c:02.0f}" for c in cents % 100],
-        "of whole prices": [f"{w:02.0f}" for w in whole % 100],
-    }
-    return pd.concat(
-        [
-            counted(values, "ending")
-            .head(OFTEN)
-            .assign(part=kind)[["part", "ending", "rows", "share"]]
-            for kind, values in kinds.items()
-        ],
-        ignore_index=True,
-    )
+    of_all = count_values([f".{c:02.0f}" for c in cents % 100], "ending")
+    of_whole = count_values([f"{w:02.0f}" for w in whole % 100], "ending")
+    tables = [
+        of_all.head(OFTEN).assign(part="cents"),
+        of_whole.head(OFTEN).assign(part="of whole prices"),
+    ]
+    return pd.concat(tables, ignore_index=True)[["part", "ending", "rows", "share"]]
 
 
-def extremes(ids: pd.Series, price: np.ndarray, n: int = 5) -> pd.DataFrame:
+def extremes(ids: pd.Series, price: np.ndarray, n: int = ENDS) -> pd.DataFrame:
     """The n rows with the lowest numbers, be they prices or not, and the n with the highest."""
-    order = np.argsort(price, kind="stable")[: int(np.isfinite(price).sum())]
-    rows = order if len(order) <= 2 * n else np.concatenate([order[:n], order[-n:]])
-    return pd.DataFrame({"id": ids.to_numpy()[rows], "price": price[rows]})
-
-
-def same_texts(kinds: dict[str, dict[str, pd.Series]], price: np.ndarray) -> pd.DataFrame:
-    """`same` of each kind of text, side by side."""
-    found = {kind: same(texts, price) for kind, texts in kinds.items()}
+    n_numbers = np.isfinite(price).sum()
+    order = np.argsort(price, kind="stable")
+    order = order[:n_numbers]  # without nan, which comes last
+    if n_numbers > 2 * n:
+        lowest = order[:n]
+        highest = order[-n:]
+        order = np.concatenate([lowest, highest])
     return pd.DataFrame(
-        {"what": list(found["text"])}
-        | {kind: list(facts.values()) for kind, facts in found.items()},
-        dtype=object,
+        {
+            "id": ids.to_numpy()[order],
+            "price": price[order],
+        }
     )
+
+
+def same_texts(texts: dict[str, pd.Series], price: np.ndarray) -> pd.DataFrame:
+    """The facts of `same` on whole texts and on names, side by side."""
+    names = {split: pd.Series(item_names(column)) for split, column in texts.items()}
+    of_texts = same(texts, price)
+    of_names = same(names, price)
+    columns = {
+        "what": list(of_texts),
+        "text": list(of_texts.values()),
+        "name": list(of_names.values()),
+    }
+    return pd.DataFrame(columns, dtype=object)
 
 
 def same(texts: dict[str, pd.Series], price: np.ndarray) -> dict:
-    """Label noise: texts that stand in several training rows with a price, and how far their prices
-    are from each other.
+    """Label noise: texts of several training rows with a price, and how far these are apart.
 
-    The floor is the SMAPE of the best answer that gives equal texts the same price. It is one of
-    the group's own prices: between two of them the sum of |p - a| / (p + a), in log p, is concave.
-    Over all rows it counts every other text as answered rightly.
+    texts: {"train": (n,), "test": (m,)}; price (n,). The floors are the SMAPE of the best answer
+    that gives equal texts one price; the one on all rows counts every other text as right.
     """
-    train, known = texts["train"].to_numpy(), (price > 0) & (texts["train"] != "").to_numpy()
-    several = (
-        known & pd.Series(train).where(known).duplicated(keep=False).to_numpy()
-    )  # of 75,000 texts few are, and a group costs 50 µs
-    groups = [group.to_numpy() for _, group in pd.Series(price[several]).groupby(train[several])]
-    differ = [group for group in groups if np.ptp(group) > 0]
-    rows = sum(map(len, groups))
-    other = [
-        smape(np.delete(group, i), np.full(len(group) - 1, group[i]))
-        for group in groups
-        for i in range(len(group))
-    ]
-    least = sum(
-        len(group) * min(smape(np.full(len(group), p), group) for p in set(group))
-        for group in groups
-    )
+    train = texts["train"].to_numpy()
+    known = (price > 0) & (texts["train"] != "").to_numpy()
+    groups = price_groups(train, price, known)
+    differing = [group for group in groups if np.ptp(group) > 0]
+    n_rows = sum(map(len, groups))
+    n_known = known.sum()
+    loss = sum(len(group) * least_smape(group) for group in groups)
+    losses_of_others: list[float] = []
+    for group in groups:
+        losses_of_others += smape_of_others(group)
+
+    known_texts = set(train[known])
+    test = texts["test"]
+    in_train = (test != "") & test.isin(known_texts)
     return {
-        "distinct": len(set(train[known])),
+        "distinct": len(known_texts),
         "in several rows": len(groups),
-        "rows of these": rows,
-        "with different prices": len(differ),
-        "rows with these": sum(map(len, differ)),
-        "SMAPE of the price of another row of it": float(np.mean(other)) if other else np.nan,
-        "floor of SMAPE on rows of these": least / rows if rows else np.nan,
-        "floor of SMAPE on all rows": least / known.sum() if known.any() else np.nan,
-        "test rows that train has it of": int(
-            ((texts["test"] != "") & texts["test"].isin(set(train[known]))).sum()
-        ),
+        "rows of these": n_rows,
+        "with different prices": len(differing),
+        "rows with these": sum(map(len, differing)),
+        "SMAPE of the price of another row of it": mean(losses_of_others),
+        "floor of SMAPE on rows of these": loss / n_rows if n_rows else np.nan,
+        "floor of SMAPE on all rows": loss / n_known if n_known else np.nan,
+        "test rows that train has it of": int(in_train.sum()),
     }
 
 
+def mean(numbers: list[float]) -> float:
+    """Their mean; nan where there is none."""
+    return float(np.mean(numbers)) if numbers else np.nan
+
+
+def price_groups(texts: np.ndarray, price: np.ndarray, known: np.ndarray) -> list[np.ndarray]:
+    """The prices of each text (n,) that stands in several of the known rows (n,)."""
+    # few texts are repeated: the others are left out first, as a group costs 50 µs
+    repeated = known & pd.Series(texts).where(known).duplicated(keep=False).to_numpy()
+    groups = pd.Series(price[repeated]).groupby(texts[repeated])
+    return [group.to_numpy() for _, group in groups]
+
+
+def least_smape(prices: np.ndarray) -> float:
+    """The SMAPE of the best single answer to all of the prices (n,).
+
+    It is one of them: between two of them the sum of |p - a| / (p + a) is concave in log p.
+    """
+    return min(smape(np.full(len(prices), price), prices) for price in set(prices))
+
+
+def smape_of_others(prices: np.ndarray) -> list[float]:
+    """For each of the prices (n,), the mean SMAPE of the others as answers to it."""
+    losses = []
+    for i, price in enumerate(prices):
+        others = np.delete(prices, i)
+        losses.append(smape(others, np.full(len(others), price)))
+    return losses
+
+
 def money(texts: pd.Series, price: np.ndarray) -> dict:
-    """How many training texts name amounts of money, and the very price among them: a leak where
-    the test texts do so too."""
+    """How many training texts name an amount of money, and how many the row's own price.
+
+    The latter is a leak if test texts do so too.
+    """
     known = price > 0
-    amounts = [
-        {round(number(digits), 2) for digits in PATTERNS["money"].findall(text)}
-        for text in texts[known]
-    ]
+    n_money = 0
+    n_price = 0
+    for text, row_price in zip(texts[known], price[known], strict=True):
+        digits = PATTERNS["money"].findall(text)
+        amounts = {round(number(text), 2) for text in digits}
+        n_money += bool(amounts)
+        n_price += round(row_price, 2) in amounts
     return {
-        "texts that name an amount of money": sum(map(bool, amounts)),
-        "texts that name the price itself": sum(
-            round(p, 2) in said for p, said in zip(price[known], amounts, strict=True)
-        ),
+        "texts that name an amount of money": n_money,
+        "texts that name the price itself": n_price,
     }
 
 
 def words(raw: Raw) -> pd.DataFrame:
-    """Words of each text column and of all together, in train and in test: empty ones, mean,
-    quantiles."""
-    rows, text = [], raw.config.data.text
+    """Words per text, of each text column and of all together, in train and in test."""
+    names = raw.config.data.text
+    lines = []
     for split, table in raw.splits.items():
-        columns = {c: table[c] for c in text} | (
-            {"all": paragraphs(table, text)} if len(text) > 1 else {}
-        )
+        columns = {name: table[name] for name in names}
+        if len(names) > 1:
+            columns["all"] = paragraphs(table, names)
         for name, column in columns.items():
             length = column.str.split().str.len().to_numpy(float)
-            rows.append(
-                {
-                    "split": split,
-                    "column": name,
-                    "empty": int((length == 0).sum()),
-                    "mean": length.mean(),
-                    **spread(length),
-                }
-            )
-    return pd.DataFrame(rows)
+            line = {
+                "split": split,
+                "column": name,
+                "empty": int((length == 0).sum()),
+                "mean": length.mean(),
+            }
+            lines.append(line | quantiles(length))
+    return pd.DataFrame(lines)

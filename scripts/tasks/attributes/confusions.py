@@ -1,0 +1,139 @@
+"""Which classes of an attribute are taken for which, as a heat map and as a table."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from metrics import f1
+from page import charts
+from page.blocks import Figure, Table
+from page.charts import short_label
+
+MOST_CLASSES = 16  # of a heat map; the rest are one class, OTHER
+OTHER = "other"
+WORST = 3  # confusions that a caption names
+DIAGONAL = 6  # classes whose recall an alt text names
+MIN_ROWS = 10  # labelled rows of a class whose F1 is listed
+WEAKEST = 20  # weakest classes that are listed
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Of each true class the share that is answered as each."""
+
+    share: np.ndarray  # (k, k) [true, answered], rows sum to 1, or to 0 where a class has no row
+    classes: list[str]  # k names
+    rows: np.ndarray  # (k,) labelled rows of each class
+
+
+def confusion(name: str, classes, answer: np.ndarray, target: np.ndarray) -> Figure:
+    """The confusion of one attribute: true classes down, answered classes across."""
+    table = frequent_confusion(answer, target, list(classes), MOST_CLASSES)
+    n_shown = len(table.classes)
+    joined = ""
+    if table.classes[-1] == OTHER and n_shown < len(classes) + 1:
+        joined = f" ({len(classes) - n_shown + 1} classes are together in “{OTHER}”)"
+    worst = worst_confusions(table)
+    recalls = [
+        f"{short_label(label)} {table.share[i, i]:.0%}"
+        for i, label in enumerate(table.classes[:DIAGONAL])
+    ]
+    row_labels = [
+        f"{short_label(label, 14)} ({n:,})"
+        for label, n in zip(table.classes, table.rows, strict=True)
+    ]
+    return Figure(
+        f"{name}: what true classes (down) are answered as (across), shares of each line{joined}. "
+        f"Most costly: {worst}.",
+        charts.heat(table.share, row_labels, table.classes, form="{:.2f}", shade=table.share),
+        f"Answered right: {'; '.join(recalls)}. Most frequent confusions: {worst}.",
+    )
+
+
+def frequent_confusion(
+    answer: np.ndarray, target: np.ndarray, classes: list[str], most: int
+) -> Confusion:
+    """The confusion of the `most` most frequent true classes, with all others as one class.
+
+    A single class is never left over: it is shown as itself.
+    """
+    counts = f1.confusion(answer, target, len(classes))
+    by_frequency = np.argsort(-counts.sum(1), kind="stable")
+    kept = by_frequency[:most] if len(classes) > most + 1 else by_frequency
+    names = [classes[i] for i in kept]
+    if len(kept) < len(classes):
+        names.append(OTHER)
+
+    position = np.full(len(classes), len(kept))  # of each class among `names`
+    position[kept] = np.arange(len(kept))
+    joined = np.zeros((len(names), len(names)), int)
+    np.add.at(joined, (position[:, None], position[None]), counts)
+    rows = joined.sum(1)
+    return Confusion(joined / np.maximum(rows, 1)[:, None], names, rows)
+
+
+def worst_confusions(table: Confusion) -> str:
+    """The most frequent wrong answers in words, or "none"."""
+    wrong_share = table.share * (1 - np.eye(len(table.share)))
+    wrong_rows = wrong_share * table.rows[:, None]
+    most_rows = np.argsort(-wrong_rows, axis=None)[:WORST]
+    texts = []
+    for i, j in zip(*np.unravel_index(most_rows, wrong_rows.shape), strict=True):
+        if wrong_share[i, j] > 0:
+            true = short_label(table.classes[i])
+            answered = short_label(table.classes[j])
+            texts.append(
+                f"{wrong_share[i, j]:.0%} of the {table.rows[i]:,} {true} answered {answered}"
+            )
+    return "; ".join(texts) or "none"
+
+
+def weakest(answer: np.ndarray, target: np.ndarray, outputs) -> Table:
+    """The classes of MIN_ROWS rows or more with the least F1, and what they are taken for."""
+    lines = []
+    for a, (name, classes) in enumerate(outputs.items()):
+        confusion = f1.confusion(answer[:, a], target[:, a], len(classes))
+        lines += class_scores(name, classes, confusion)
+    columns = [
+        "attribute",
+        "class",
+        "rows",
+        "F1",
+        "recall",
+        "precision",
+        "most often answered",
+        "rows so answered",
+    ]
+    frame = pd.DataFrame(lines, columns=columns)
+    frame = frame.sort_values(["F1", "rows"], ascending=[True, False], ignore_index=True)
+    return Table(
+        f"The weakest classes of {MIN_ROWS} labelled rows or more. Low recall: too seldom "
+        "answered, raise its weight; low precision: too often.",
+        frame.head(WEAKEST),
+    )
+
+
+def class_scores(attribute: str, classes: list[str], counts: np.ndarray) -> list[dict]:
+    """A line per class of MIN_ROWS rows or more, of an attribute's confusion counts (k, k)."""
+    true = counts.sum(1)
+    predicted = counts.sum(0)
+    score = f1.f1_per_class(counts)
+    lines = []
+    for c in np.flatnonzero(true >= MIN_ROWS):
+        hits = counts[c, c]
+        wrong = counts[c].copy()
+        wrong[c] = 0
+        lines.append(
+            {
+                "attribute": attribute,
+                "class": classes[c],
+                "rows": int(true[c]),
+                "F1": score[c],
+                "recall": hits / true[c],
+                "precision": hits / max(predicted[c], 1),
+                "most often answered": classes[wrong.argmax()] if wrong.any() else "",
+                "rows so answered": int(wrong.max()),
+            }
+        )
+    return lines

@@ -1,0 +1,175 @@
+"""A submission of the attribute task: how it is written, read back and checked."""
+
+import numpy as np
+import pandas as pd
+
+from common.rows import row_id
+from common.tables import id_problems
+
+Outputs = dict[str, list[str]]
+MOST_ATTRIBUTES = 10  # attr_1 .. attr_10 in the organisers' table
+
+
+def category_of(output: str) -> str:
+    """ "Sarees" of "Sarees/attr_1"; "" of "tone"."""
+    return output.rpartition("/")[0]
+
+
+def label_column(output: str) -> str:
+    """ "attr_1" of "Sarees/attr_1"; "tone" of "tone"."""
+    return output.rpartition("/")[2]
+
+
+def official_columns(data) -> list[str]:
+    """The label columns of a submission: data.labels, else attr_1 .. attr_10."""
+    if data.labels:
+        return list(data.labels)
+    return [f"attr_{i}" for i in range(1, MOST_ATTRIBUTES + 1)]
+
+
+def truth_columns(data) -> list[str]:
+    """The columns that a table of labels must have."""
+    category = [data.category_column] if data.category_column else []
+    return [data.id, *category, *official_columns(data)]
+
+
+def submission_columns(data) -> list[str]:
+    """The columns of a submission, in their order."""
+    category = [data.category_column, "len"] if data.category_column else []
+    return [data.id, *category, *official_columns(data)]
+
+
+def encode(rows: pd.DataFrame, outputs: Outputs) -> np.ndarray:
+    """Class numbers (n, a) int64 of the rows' labels; -1 where a cell is none of the classes."""
+    columns = [pd.Index(classes).get_indexer(rows[name]) for name, classes in outputs.items()]
+    return np.stack(columns, axis=1).astype(np.int64)
+
+
+def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
+    """Class numbers (n, a) of a table in the organisers' columns, a submission or labels."""
+    labels = {}
+    for output in outputs:
+        label = table[label_column(output)]
+        category = category_of(output)
+        if category:
+            label = np.where(table[data.category_column] == category, label, "")
+        labels[output] = label
+    return encode(pd.DataFrame(labels), outputs)
+
+
+def read_answers(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
+    """Class numbers (n, a) of a submission."""
+    return encode_table(table, outputs, data)
+
+
+def format_answers(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
+    """Answers (n, a) as the names of their classes, a column per attribute."""
+    names = {}
+    for (output, classes), column in zip(outputs.items(), answer.T, strict=True):
+        names[output] = np.array(classes)[column]
+    return pd.DataFrame(names)
+
+
+def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.DataFrame:
+    """The organisers' table, in the order of test.csv.
+
+    test: the raw test.csv. answers: the table of `format_answers` with the rows' ids as its index.
+    With categories: id, Category, len, attr_1 .. attr_10, where post.filler stands in the columns
+    that a row's category does not use. Without: id and the label columns.
+    """
+    test = test[row_id("test", test[data.id]).isin(answers.index)]
+    records = answers.reindex(row_id("test", test[data.id])).to_dict("records")
+    table = {data.id: test[data.id].tolist()}
+    if data.category_column:
+        categories = test[data.category_column].tolist()
+        records = [
+            labels_of_category(record, category)
+            for record, category in zip(records, categories, strict=True)
+        ]
+        table[data.category_column] = categories
+        table["len"] = [len(record) for record in records]
+    for column in official_columns(data):
+        table[column] = [record.get(column, post.filler) for record in records]
+    return pd.DataFrame(table)
+
+
+def labels_of_category(record: dict[str, str], category: str) -> dict[str, str]:
+    """{attr_1: label} of a category, of a record {"Sarees/attr_1": label, "Kurtis/attr_1": ...}."""
+    return {
+        label_column(output): label
+        for output, label in record.items()
+        if output.startswith(f"{category}/")
+    }
+
+
+def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, post) -> list[str]:
+    """What the organisers would refuse in a submission read as text, a line each; [] if nothing.
+
+    test: the rows of test.csv that it must answer, each once. outputs: the classes that may be
+    answered.
+    """
+    columns = submission_columns(data)
+    if list(table) != columns:
+        return [f"columns are {','.join(table)}; they must be {','.join(columns)}"]
+    lines = id_problems(table[data.id], test[data.id], data.id)
+    for column in columns[1:]:
+        lines += empty_cells(table, column, data.id)
+    if lines:
+        return lines
+    if not data.category_column:
+        return wrong_classes(table, outputs, data.id, "it")
+
+    expected = dict(zip(test[data.id], test[data.category_column], strict=True))
+    category = table[data.id].map(expected)
+    lines = wrong_categories(table, category, data)
+    for name in sorted(set(category)):
+        rows = table[category == name]
+        classes = labels_of_category(outputs, name)
+        lines += wrong_lengths(rows, len(classes), data.id, name)
+        lines += wrong_classes(rows, classes, data.id, name)
+    return lines
+
+
+def empty_cells(table: pd.DataFrame, column: str, id_column: str) -> list[str]:
+    """A line if cells of the column are empty."""
+    empty = table[id_column][table[column].str.strip() == ""]
+    if empty.empty:
+        return []
+    return [f"{column} is empty in {len(empty)} rows, e.g. {id_column} {empty.iloc[0]}"]
+
+
+def wrong_categories(table: pd.DataFrame, category: pd.Series, data) -> list[str]:
+    """A line if rows have another category (n,) than in test.csv."""
+    column = data.category_column
+    ids = table[data.id][table[column] != category]
+    if ids.empty:
+        return []
+    return [f"{column} differs from test.csv in {len(ids)} rows, e.g. {data.id} {ids.iloc[0]}"]
+
+
+def wrong_lengths(rows: pd.DataFrame, n: int, id_column: str, category: str) -> list[str]:
+    """A line if `len` is not n, the number of attributes of the rows' category."""
+    wrong = rows[rows["len"] != str(n)]
+    if wrong.empty:
+        return []
+    first = wrong.iloc[0]
+    return [
+        f"len must be {n} for {category}; it is {first['len']} at {id_column} {first[id_column]}"
+    ]
+
+
+def wrong_classes(
+    rows: pd.DataFrame, classes: dict[str, list[str]], id_column: str, category: str
+) -> list[str]:
+    """A line for each column of {column: [classes]} with a cell that is none of its classes."""
+    lines = []
+    for column, allowed in classes.items():
+        wrong = rows[~rows[column].isin(allowed)]
+        if len(wrong):
+            first = wrong.iloc[0]
+            lines.append(
+                f"{column} is {first[column]!r} at {id_column} {first[id_column]} and "
+                f"{len(wrong) - 1} more rows; for {category} it must be one of: "
+                f"{', '.join(allowed)}"
+            )
+    return lines

@@ -1,0 +1,92 @@
+"""The raw files of the price task: which cells are prices, and the rows."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from common.errors import UserError
+from common.rows import row_id
+from common.tables import group_column, name_cell, read_csv, require_distinct
+from images.names import image_names
+
+SPLITS = ("train", "test")
+
+
+def price_column(data) -> str:
+    """The column of the price. Raises UserError when data.labels does not name exactly one."""
+    if len(data.labels) != 1:
+        labels = ", ".join(data.labels) or "empty"
+        raise UserError(f"data.labels is {labels}; a price is one column, e.g. data.labels=price")
+    return data.labels[0]
+
+
+def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
+    """The rows, train then test, and the names of the files read.
+
+    Columns: id "train:12", split, image, group, text, price. A price is "" where it is not known;
+    such a row is predicted, but not learnt from. Raises UserError on a price that is no positive
+    number.
+    """
+    price_column(data)
+    rows = [rows_of_split(data, folder, split) for split in SPLITS]
+    return pd.concat(rows, ignore_index=True), [data.train, data.test]
+
+
+def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:
+    """The rows of one raw table, in the columns of `read_rows`."""
+    file = folder / getattr(data, split)
+    price = [price_column(data)] if split == "train" else []
+    group = group_column(data) if split == "train" else []
+    table = read_csv(file, [data.id, *data.text, *price, *group])
+    require_distinct(table, data.id, file)
+    if table.empty:
+        raise UserError(f"{file} has no row")
+    if price:
+        require_prices(table, price[0], data.id, file)
+
+    pattern = getattr(data, f"{split}_image")
+    rows = pd.DataFrame(
+        {
+            "id": row_id(split, table[data.id]),
+            "split": split,
+            "image": image_names(table, pattern, folder) if pattern else "",
+            "group": table[data.group] if group else "",
+            "text": paragraphs(table, data.text),
+            "price": table[price[0]] if price else "",
+        }
+    )
+    if data.text and (rows.text == "").all():
+        raise UserError(
+            f"{file}: {', '.join(data.text)} is empty in every row; name the columns of text in "
+            "data.text"
+        )
+    return rows
+
+
+def require_prices(table: pd.DataFrame, column: str, id_column: str, file: Path) -> None:
+    """Raises UserError when a cell is neither empty nor a price."""
+    wrong = table[(table[column] != "") & ~is_price(table[column])]
+    if len(wrong):
+        raise UserError(
+            f"{file}: {name_cell(wrong, column, id_column)}; a price is a positive number: make "
+            "the cell empty where it is not known"
+        )
+
+
+def is_price(cells: pd.Series) -> pd.Series:
+    """Whether each cell (n,), a text, is a finite number above 0."""
+    number = pd.to_numeric(cells, errors="coerce")
+    return (number > 0) & np.isfinite(number)
+
+
+def paragraphs(table: pd.DataFrame, columns) -> pd.Series:
+    """The texts of each row, one below the other.
+
+    Empty cells are left out, so that no text begins with an empty line. (The entity task keeps
+    them: there the n-th line is the n-th column.)
+    """
+    texts = []
+    for cells in table[list(columns)].itertuples(index=False):
+        texts.append("\n".join(cell for cell in cells if cell))
+    return pd.Series(texts, table.index, dtype=object)

@@ -1,8 +1,8 @@
 """A small OpenAI-compatible server that makes its answers up, and fails as servers do: for tests,
 and to try out an endpoint.
 
-What it answers is decided by the question and the picture's bytes, so two runs can be compared. GET
-/stats tells what it saw.
+An answer depends on the question and the image's bytes alone, so two runs can be compared. GET
+/stats returns counts of calls and faults, and what the last good call held.
 
 Run     python tests/chat_server.py --port 8000 --fail 0.1 [--seed 0] [--delay 0.5] [--model NAME]
         [--key SECRET] [--refuse WORD] and then make with vlm.endpoint=http://localhost:8000/v1
@@ -16,29 +16,53 @@ import hashlib
 import json
 import random
 import re
+import subprocess
+import sys
 import threading
 import time
+import urllib.request
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 
 FAULTS = ("500", "drop", "429", "truncated", "garbage", "no choices", "huge")
 
 
-def reply(text: str, picture: bytes) -> str:
+@contextmanager
+def serving(*options):
+    """The address of a server with these options, in a process of its own."""
+    command = [sys.executable, __file__, *map(str, options)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            port = int(server.stdout.readline())
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.kill()
+
+
+def stats(address: str) -> dict:
+    """What the server at the address has counted."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"{address}/stats") as answer:
+        return json.load(answer)
+
+
+def reply(text: str, image: bytes) -> str:
     """A value by hash, in one of the units that the question names after "units ...:"; "none" for
-    one in eight."""
-    dice = random.Random(hashlib.sha256(text.encode() + b"\0" + picture).digest())
-    units = re.search(r"units[^:.]*: ([a-z ,]+)", text)
-    value = dice.choice((dice.randint(1, 40), dice.randint(1, 200) * 5, dice.randint(1, 999) / 10))
-    return (
-        "none"
-        if dice.random() < 1 / 8
-        else f"{value} {dice.choice(units[1].split(', ') if units else ['gram'])}"
-    )
+    one question in eight."""
+    dice = random.Random(hashlib.sha256(text.encode() + b"\0" + image).digest())
+    match = re.search(r"units[^:.]*: ([a-z ,]+)", text)
+    units = match[1].split(", ") if match else ["gram"]
+    values = (dice.randint(1, 40), dice.randint(1, 200) * 5, dice.randint(1, 999) / 10)
+    value = dice.choice(values)
+    if dice.random() < 1 / 8:
+        return "none"
+    return f"{value} {dice.choice(units)}"
 
 
 class Handler(BaseHTTPRequestHandler):
-    protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def setup(self):
         super().setup()
@@ -58,79 +82,70 @@ class Handler(BaseHTTPRequestHandler):
         self.send(200, {"object": "list", "data": [entry]})
 
     def do_POST(self):
-        options, body = self.server.options, self.rfile.read(int(self.headers["Content-Length"]))
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
         self.server.count(calls=1, in_flight=1)
         try:
             fault = self.server.fault()
-            time.sleep(options.delay)
-            self.fail(fault) if fault else self.answer(json.loads(body), options)
+            time.sleep(self.server.options.delay)
+            if fault:
+                self.fail(fault)
+            else:
+                self.answer(json.loads(body))
         finally:
             self.server.count(in_flight=-1)
 
-    def answer(self, body: dict, options) -> None:
+    def answer(self, body: dict) -> None:
         """What a good call gets."""
-        content = body["messages"][0]["content"]
-        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-        text = "".join(part["text"] for part in parts if part["type"] == "text")
-        shown = [
-            part["image_url"]["url"].partition(",")[2]
-            for part in parts
-            if part["type"] == "image_url"
-        ]
-        pictures = [base64.b64decode(data, validate=True) for data in shown]
-        self.server.saw(
-            key=self.headers.get("Authorization"),
-            fields=sorted(body),
-            sizes=[len(picture) for picture in pictures],
-        )
+        text, images = read_content(body["messages"][0]["content"])
+        key = self.headers.get("Authorization")
+        self.server.set(key=key, fields=sorted(body), sizes=[len(image) for image in images])
+
+        options = self.server.options
         if self.path != "/v1/chat/completions":
             self.refuse(404, "Not Found")
-        elif options.key and self.headers.get("Authorization") != f"Bearer {options.key}":
-            self.refuse(401, f"invalid key {self.headers.get('Authorization')}")
+        elif options.key and key != f"Bearer {options.key}":
+            self.refuse(401, f"invalid key {key}")
         elif body["model"] != options.model:
             self.refuse(404, f"The model `{body['model']}` does not exist.")
         elif options.refuse and options.refuse in text:
             self.refuse(400, f"this server takes no {options.refuse}")
         else:
-            message = {"role": "assistant", "content": reply(text, b"".join(pictures))}
-            self.send(
-                200,
-                {
-                    "object": "chat.completion",
-                    "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-                },
-            )
+            message = {"role": "assistant", "content": reply(text, b"".join(images))}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            self.send(200, {"object": "chat.completion", "choices": [choice]})
 
     def fail(self, fault: str) -> None:
+        """What a call gets that fails by `fault`, one of FAULTS."""
         self.server.count(**{fault: 1})
         self.close_connection = fault in ("drop", "truncated")
         if fault == "500":
             self.refuse(500, "out of luck")
         elif fault == "429":
             self.refuse(429, "too many", {"Retry-After": "0.05"})
+        elif fault == "truncated":
+            self.send(200, b"x" * 100, cut=50)
+        elif fault == "garbage":
+            self.send(200, b"x" * 100)
         elif fault == "no choices":
             self.send(200, {"choices": []})
-        elif fault != "drop":
-            self.send(
-                200,
-                b"x" * (1 << 21 if fault == "huge" else 100),
-                cut=50 if fault == "truncated" else 0,
-            )
+        elif fault == "huge":
+            self.send(200, b"x" * (1 << 21))
 
-    def refuse(self, status: int, message: str, headers=None) -> None:
-        self.send(
-            status, {"error": {"message": message, "type": "made up", "code": status}}, headers
-        )
+    def refuse(self, status: int, message: str, headers: dict | None = None) -> None:
+        error = {"message": message, "type": "made up", "code": status}
+        self.send(status, {"error": error}, headers)
 
-    def send(self, status: int, body: dict | bytes, headers=None, cut: int = 0) -> None:
+    def send(
+        self, status: int, body: dict | bytes, headers: dict | None = None, cut: int = 0
+    ) -> None:
+        """Answer with JSON, or bytes; cut: bytes that are promised and not sent."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        all_headers = {"Content-Type": "application/json", "Content-Length": len(data)}
+        all_headers |= headers or {}
         self.send_response(status)
-        for key, value in {
-            "Content-Type": "application/json",
-            "Content-Length": len(data),
-            **(headers or {}),
-        }.items():
-            self.send_header(key, str(value))
+        for name, value in all_headers.items():
+            self.send_header(name, str(value))
         self.end_headers()
         self.wfile.write(data[: len(data) - cut])
 
@@ -138,17 +153,30 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+def read_content(content: str | list) -> tuple[str, list[bytes]]:
+    """The text and the images of a message."""
+    if isinstance(content, str):
+        return content, []
+    text, images = "", []
+    for part in content:
+        if part["type"] == "text":
+            text += part["text"]
+        if part["type"] == "image_url":
+            data = part["image_url"]["url"].partition(",")[2]
+            images.append(base64.b64decode(data, validate=True))
+    return text, images
+
+
 class Server(ThreadingHTTPServer):
-    daemon_threads, request_queue_size = True, 128
+    daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, options):
         super().__init__(("127.0.0.1", options.port), Handler)
-        self.options, self.lock, self.dice, self.faults = (
-            options,
-            threading.Lock(),
-            random.Random(options.seed),
-            cycle(FAULTS),
-        )
+        self.options = options
+        self.lock = threading.Lock()
+        self.dice = random.Random(options.seed)
+        self.faults = cycle(FAULTS)
         self.stats = {
             "calls": 0,
             "in_flight": 0,
@@ -159,21 +187,24 @@ class Server(ThreadingHTTPServer):
             "sizes": [],
         }
 
-    def count(self, **more: int) -> None:
+    def count(self, **changes: int) -> None:
+        """Add to the counts of /stats."""
         with self.lock:
-            for name, number in more.items():
-                self.stats[name] = self.stats.get(name, 0) + number
-            self.stats["most_in_flight"] = max(
-                self.stats["most_in_flight"], self.stats["in_flight"]
-            )
+            for name, change in changes.items():
+                self.stats[name] = self.stats.get(name, 0) + change
+            most = max(self.stats["most_in_flight"], self.stats["in_flight"])
+            self.stats["most_in_flight"] = most
 
-    def saw(self, **last) -> None:
+    def set(self, **values) -> None:
+        """What the last good call held, for /stats."""
         with self.lock:
-            self.stats |= last
+            self.stats |= values
 
     def fault(self) -> str:
+        """How the next call fails; "" = it does not."""
         with self.lock:
-            return next(self.faults) if self.dice.random() < self.options.fail else ""
+            fails = self.dice.random() < self.options.fail
+            return next(self.faults) if fails else ""
 
     def handle_error(self, *_):  # a caller that went away
         pass

@@ -1,199 +1,341 @@
-"""Which pictures are the same: exact twins by their bytes, near twins by what they look like at
-8x8.
+"""Which images are the same: exact twins by their bytes, near twins by their look at 8x8 fields.
 
-Near twins have other bytes, average hashes at most 2 of 64 bits apart and 8x8 colours at most ALIKE
-levels: of photos made smaller by a third and saved at quality 60, 94 to 97 % are both; of
-thumbnails of 60x80 pixels 9 %. The hash alone takes a shoe on white for every other.
+in: the hashes and colours of all images → out: "3.jpg" is the same as "1.jpg"
+Near twins have other bytes, average hashes at most 2 of 64 bits apart, and colours of 8x8 fields at
+most ALIKE levels apart. Of photos made smaller by a third and saved at quality 60, 94 to 97 % are
+both; of thumbnails of 60x80 pixels 9 %. The hash alone takes a shoe on white for every other.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 ALIKE = 8  # levels of 255 by which each of the 192 colours of near twins differs at most
-PARTS = 4  # that the flipped hashes are compared in: at 263,859 pictures each needs 100 MB
-APART = (
-    2**17
-)  # of one hash from the next in the order of pictures: more than 192 levels can sum up to
-# pictures of a hash that one is compared with: thousands that are nearly all alike are still
-# chained to one another
+EVERY = 8  # every 8th colour is compared first: most pairs differ there already
+# Images of a hash that one image is compared with. Thousands that are nearly all alike are still
+# chained to one another.
 MOST = 300
 CHUNK = 2**18  # pairs whose colours are compared at a time: 50 MB
-# positions (m,) in a table → 8x8 colours (m, 192) of its pictures, as images.decode.look has them
-MeansOf = Callable[[np.ndarray], np.ndarray]
-Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
+BRIGHTNESS = 2**17  # more than 192 levels can sum up to
+SHARDS = 4  # in which the flipped hashes are compared: at 263,859 images each needs 100 MB
+HASH_BITS = 64
+
+# rows (m,) of the table → their colours (m, 192), as images.validate.perceptual_hash has them
+ColoursOf = Callable[[np.ndarray], np.ndarray]
+Pair = tuple[np.ndarray, np.ndarray]  # (m,) and (m,): the first and the second of each pair
+Pairs = Iterator[Pair]
 
 
-def stored_colours(table: pd.DataFrame) -> MeansOf:
-    """Of a table with the column colours, 192 levels as 384 hex digits."""
-    return lambda rows: np.frombuffer(
-        bytes.fromhex("".join(table.colours.iloc[rows])), np.uint8
-    ).reshape(len(rows), -1)
+def stored_colours(table: pd.DataFrame) -> ColoursOf:
+    """The colours of a table that has them as 384 hex digits in the column `colours`."""
+
+    def colours_of(rows: np.ndarray) -> np.ndarray:
+        digits = "".join(table.colours.iloc[rows])
+        levels = np.frombuffer(bytes.fromhex(digits), np.uint8)
+        return levels.reshape(len(rows), -1)
+
+    return colours_of
 
 
 def find_twins(
-    table: pd.DataFrame, splits: dict[str, np.ndarray], means_of: MeansOf
+    table: pd.DataFrame, splits: dict[str, np.ndarray], colours_of: ColoursOf
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """Counts: how many pictures of a split have a twin of another name in it, and test's in train:
-    kind, of, in, pictures, read (all of the split), share. Pairs: each picture that has an earlier
-    twin, with the earliest: kind, picture, same as. Groups (n,) of pictures that are the same or
-    nearly, also by way of others: the name of the first; a picture that is not usable has its own.
+    """(counts, pairs, groups) of the images that are the same, or nearly.
 
-    `table` has the columns image, sha256 and hash, 16 hex digits or "" where not usable; splits
-    {name: (n,) bool}: which pictures it shows.
+    table: columns image, sha256 and hash (16 hex digits, "" where the image is not usable).
+    splits: {name: (n,) bool}, the images that the split's rows show.
+
+    counts: how many images of a split have a twin in it, and how many of test have one in train:
+    kind (exact, near), of, in, pictures, read (all of the split), share. pairs: each image that has
+    an earlier twin, with the earliest: kind, picture, same as. groups (n,): the first image that is
+    the same or nearly, also by way of others; an image that is not usable is its own group.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    shown = np.stack(list(splits.values()), 1)  # (n, splits)
+    first = first_copies(table)
+    # how many images of each split have the bytes of a first copy
+    copies = np.zeros(shown.shape, int)
+    np.add.at(copies, first, shown)
+    near = find_near(table, first, copies > 0, colours_of)
 
-    member, names, order, n = (
-        np.stack(list(splits.values()), 1),
-        table.image.to_numpy(),
-        list(splits),
-        len(table),
-    )
-    first = group = first_copies(table)
-    copies = np.zeros(member.shape, int)  # of a file in each split, at its first picture
-    np.add.at(copies, first, member)
-    near, earliest = np.zeros(member.shape, bool), np.full(n, n)
-    for i, j in near_twins(table, means_of):
-        for one, other in ((i, j), (j, i)):
-            np.logical_or.at(near, one, copies[other] > 0)
-            np.minimum.at(earliest, one, other)
-        links = coo_array((np.ones(len(i), bool), (group[i], group[j])), shape=(n, n))
-        group = connected_components(links, directed=False)[1][group]
-    counts, pairs = [], []
-    for kind, shown, twin in (
-        ("exact", copies[first] > member, first),
-        ("near", near[first], earliest[first]),
-    ):
-        for i, j in [(i, i) for i in range(len(order))] + [(1, 0)] * (len(order) == 2):
-            found, of = int((member[:, i] & shown[:, j]).sum()), int(member[:, i].sum())
-            counts.append(
-                {
-                    "kind": kind,
-                    "of": order[i],
-                    "in": order[j],
-                    "pictures": found,
-                    "read": of,
-                    "share": found / max(of, 1),
-                }
-            )
-        later = np.flatnonzero(twin < np.arange(n))
-        pairs.append(
-            pd.DataFrame({"kind": kind, "picture": names[later], "same as": names[twin[later]]})
-        )
-    _, begin, which = np.unique(group, return_index=True, return_inverse=True)
-    return pd.DataFrame(counts), pd.concat(pairs, ignore_index=True), names[begin[which]]
+    counts = count_twins("exact", copies[first] > shown, splits)
+    counts += count_twins("near", near.shown[first], splits)
+
+    names = table.image.to_numpy()
+    exact_pairs = name_pairs("exact", first, names)
+    near_pairs = name_pairs("near", near.earliest[first], names)
+    pairs = pd.concat([exact_pairs, near_pairs], ignore_index=True)
+    groups = name_groups(near.group, names)
+    return pd.DataFrame(counts), pairs, groups
 
 
 def first_copies(table: pd.DataFrame) -> np.ndarray:
-    """The first usable picture (n,) with the same bytes as each; itself where it is not usable."""
-    rows = np.flatnonzero((table["hash"] != "").to_numpy())
-    file, _ = pd.factorize(table.sha256.to_numpy()[rows])
+    """The row (n,) of the first usable image with the same bytes as each; its own where the image
+    is not usable."""
     first = np.arange(len(table))
-    first[rows] = rows[np.unique(file, return_index=True)[1]][file]
+    usable = np.flatnonzero(is_usable(table))
+    sha256 = table.sha256.to_numpy()
+    file, _ = pd.factorize(sha256[usable])  # number of the file of each usable image
+    _, first_of_file = np.unique(file, return_index=True)
+    first_row = usable[first_of_file]
+    first[usable] = first_row[file]
     return first
 
 
-def near_twins(table: pd.DataFrame, means_of: MeansOf) -> Pairs:
-    """Pairs (m,), (m,) of near twins, each once; all of them, but where one has more than MOST. Of
-    pictures with the same bytes the first stands for all."""
-    rows = np.flatnonzero(
-        (table["hash"] != "").to_numpy() & (first_copies(table) == np.arange(len(table)))
-    )
-    codes, code = np.unique(
-        np.array([int(digits, 16) for digits in table["hash"].to_numpy()[rows]], np.uint64),
-        return_inverse=True,
-    )
-    pairs = near_codes(codes)
-    like = np.bincount(code, minlength=len(codes)) > 1
-    like[pairs] = True
-    if not len(
-        asked := np.flatnonzero(like[code])
-    ):  # colours are asked for only where a hash has a like one
+def is_usable(table: pd.DataFrame) -> np.ndarray:
+    return (table["hash"] != "").to_numpy()
+
+
+@dataclass
+class Near:
+    """Near twins by row of the table; of images with the same bytes only the first has any."""
+
+    shown: np.ndarray  # (n, splits) bool: a near twin is in the split
+    earliest: np.ndarray  # (n,) its earliest near twin; n where it has none
+    group: np.ndarray  # (n,) number of its group, of images with the same bytes too
+
+
+def find_near(
+    table: pd.DataFrame, first: np.ndarray, shown: np.ndarray, colours_of: ColoursOf
+) -> Near:
+    """first (n,): the first copy of each image; shown (n, splits): a copy of it is in the split."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(table)
+    near = Near(shown=np.zeros(shown.shape, bool), earliest=np.full(n, n), group=first)
+    for i, j in near_twins(table, colours_of):
+        for one, other in ((i, j), (j, i)):
+            np.logical_or.at(near.shown, one, shown[other])
+            np.minimum.at(near.earliest, one, other)
+
+        # Groups that a pair connects become one.
+        edges = (near.group[i], near.group[j])
+        weights = np.ones(len(i), bool)
+        graph = coo_array((weights, edges), shape=(n, n))
+        _, component = connected_components(graph, directed=False)
+        near.group = component[near.group]
+    return near
+
+
+def count_twins(kind: str, twin_shown: np.ndarray, splits: dict[str, np.ndarray]) -> list[dict]:
+    """Rows of the counts. twin_shown (n, splits): a twin of the image is in the split."""
+    names = list(splits)
+    asked = [(name, name) for name in names]
+    if len(names) == 2:
+        train, test = names
+        asked.append((test, train))
+
+    rows = []
+    for of, within in asked:
+        is_member = splits[of]
+        has_twin = is_member & twin_shown[:, names.index(within)]
+        total = int(is_member.sum())
+        with_twin = int(has_twin.sum())
+        rows.append(
+            {
+                "kind": kind,
+                "of": of,
+                "in": within,
+                "pictures": with_twin,
+                "read": total,
+                "share": with_twin / max(total, 1),
+            }
+        )
+    return rows
+
+
+def name_pairs(kind: str, twin: np.ndarray, names: np.ndarray) -> pd.DataFrame:
+    """The images whose twin (n,) stands before them."""
+    later = np.flatnonzero(twin < np.arange(len(twin)))
+    return pd.DataFrame({"kind": kind, "picture": names[later], "same as": names[twin[later]]})
+
+
+def name_groups(group: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """The name of the first image in the group of each."""
+    _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
+    return names[first[inverse]]
+
+
+@dataclass
+class Candidates:
+    """Images that may have near twins, sorted by hash, and of one hash by brightness.
+
+    The 192 colours of near twins differ by ALIKE each at most, so their brightness by 192 ALIKE: in
+    this order the near twins of an image with a given hash stand in one window.
+    """
+
+    rows: np.ndarray  # (m,) of the table
+    code: np.ndarray  # (m,) the number of its hash
+    colours: np.ndarray  # (m, 192) uint8
+    brightness: np.ndarray  # (m,) sum of the colours, less than BRIGHTNESS
+    key: np.ndarray  # (m,) code and brightness in one number, ascending
+
+    def begin_of_window(self, code: np.ndarray, brightness: np.ndarray) -> np.ndarray:
+        """The first image of each hash that is not much darker than this."""
+        reach = self.colours.shape[1] * ALIKE
+        lowest = np.maximum(brightness - reach, 0)
+        return np.searchsorted(self.key, code * BRIGHTNESS + lowest, "left")
+
+    def end_of_window(self, code: np.ndarray, brightness: np.ndarray) -> np.ndarray:
+        """The position behind the last image of each hash that is not much brighter."""
+        reach = self.colours.shape[1] * ALIKE
+        highest = np.minimum(brightness + reach, BRIGHTNESS - 1)
+        return np.searchsorted(self.key, code * BRIGHTNESS + highest, "right")
+
+
+def sort_candidates(rows: np.ndarray, code: np.ndarray, colours: np.ndarray) -> Candidates:
+    brightness = colours.sum(1, dtype=np.int64)
+    order = np.lexsort((brightness, code))
+    code = code[order]
+    brightness = brightness[order]
+    key = code * BRIGHTNESS + brightness
+    return Candidates(rows[order], code, colours[order], brightness, key)
+
+
+class Comparisons(NamedTuple):
+    """Image `one` is to be compared with the images begin..end-1, by position among candidates."""
+
+    one: np.ndarray  # (m,)
+    begin: np.ndarray
+    end: np.ndarray
+
+
+def near_twins(table: pd.DataFrame, colours_of: ColoursOf) -> Pairs:
+    """Yield pairs (m,), (m,) of rows that are near twins, each pair once. Of images with the same
+    bytes the first stands for all. No pair is missed, unless an image has more than MOST to be
+    compared with."""
+    rows = distinct_images(table)
+    codes, code = np.unique(hash_numbers(table, rows), return_inverse=True)
+    code_pairs = near_codes(codes)
+
+    # Colours are asked for only where another image has the same hash or a near one.
+    has_company = np.bincount(code, minlength=len(codes)) > 1
+    has_company[code_pairs] = True
+    asked = np.flatnonzero(has_company[code])
+    if len(asked) == 0:
         return
-    rows, code = rows[asked], code[asked]
-    means = np.asarray(means_of(rows)).astype(np.uint8)
-    bright = means.sum(
-        1, dtype=np.int64
-    )  # of twins they differ by 192 ALIKE at most: so the twins of each stand in a window
-    order = np.lexsort((bright, code))  # of the pictures sorted by hash and brightness
-    rows, code, means, key = rows[order], code[order], means[order], (code * APART + bright)[order]
-    some, here, reach = (
-        np.ascontiguousarray(means[:, ::8]),
-        np.arange(len(rows)),
-        means.shape[1] * ALIKE,
-    )  # some: compared first
-    windows = [
-        (
-            here,
-            here + 1,
-            np.searchsorted(key, np.minimum(key + reach, (code + 1) * APART - 1), "right"),
-        )
-    ]
-    begin, end = (np.searchsorted(code, pairs[:, 0], side) for side in ("left", "right"))
-    for which, one in spread(begin, end):
-        other = pairs[which, 1]
-        around = other * APART + key[one] % APART
-        windows.append(
-            (
-                one,
-                np.searchsorted(key, np.maximum(around - reach, other * APART)),
-                np.searchsorted(key, np.minimum(around + reach, (other + 1) * APART - 1), "right"),
-            )
-        )
-    for one, begin, end in windows:
-        for which, other in spread(begin, np.minimum(end, begin + MOST)):
-            i, j = one[which], other
-            for colours in (some, means):
-                near = gap(colours[i], colours[j]) <= ALIKE
-                i, j = i[near], j[near]
-            yield rows[i], rows[j]
+    rows = rows[asked]
+    colours = np.asarray(colours_of(rows))
+    images = sort_candidates(rows, code[asked], colours.astype(np.uint8))
+    some_colours = np.ascontiguousarray(images.colours[:, ::EVERY])
+
+    for one, begin, end in chain([same_hash(images)], near_hash(images, code_pairs)):
+        end = np.minimum(end, begin + MOST)
+        for k, j in spread(begin, end):
+            i = one[k]
+            i, j = keep_alike(i, j, some_colours)  # most pairs are told apart here
+            i, j = keep_alike(i, j, images.colours)
+            yield images.rows[i], images.rows[j]
+
+
+def distinct_images(table: pd.DataFrame) -> np.ndarray:
+    """The rows (m,) of the usable images, of those with the same bytes the first."""
+    is_first = first_copies(table) == np.arange(len(table))
+    return np.flatnonzero(is_usable(table) & is_first)
+
+
+def hash_numbers(table: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+    """The hashes of rows as uint64 (m,)."""
+    digits = table["hash"].to_numpy()[rows]
+    return np.array([int(text, 16) for text in digits], np.uint64)
+
+
+def keep_alike(i: np.ndarray, j: np.ndarray, colours: np.ndarray) -> Pair:
+    """Those of the pairs (m,), (m,) whose colours differ by ALIKE at most."""
+    is_alike = gap(colours[i], colours[j]) <= ALIKE
+    return i[is_alike], j[is_alike]
+
+
+def same_hash(images: Candidates) -> Comparisons:
+    """Each image with the later ones of its hash that are about as bright."""
+    one = np.arange(len(images.rows))
+    end = images.end_of_window(images.code, images.brightness)
+    return Comparisons(one, one + 1, end)
+
+
+def near_hash(images: Candidates, code_pairs: np.ndarray) -> Iterator[Comparisons]:
+    """The images of one hash with those of a near one that are about as bright."""
+    low, high = code_pairs.T
+    first = np.searchsorted(images.code, low, "left")
+    last = np.searchsorted(images.code, low, "right")
+    for pair, one in spread(first, last):
+        code = high[pair]
+        brightness = images.brightness[one]
+        begin = images.begin_of_window(code, brightness)
+        end = images.end_of_window(code, brightness)
+        yield Comparisons(one, begin, end)
 
 
 def near_codes(codes: np.ndarray) -> np.ndarray:
     """The pairs (p, 2) of positions, lower first, of distinct hashes (k,) uint64 that differ in one
-    bit or two.
+    or two bits.
 
-    Two hashes do just when one bit flipped in both, or in one, makes them equal: 65 k numbers are
-    sorted, however alike they are, where bands of bits would fall into few large buckets.
+    Two hashes do so exactly when one flipped bit in both, or in one of them, makes them equal. So
+    all 65 k flipped hashes are sorted, however alike they are; bands of bits would fall into few
+    large buckets.
     """
-    found = [np.zeros(0, np.int64)]
-    for part in range(PARTS):
-        keys, owners = [], []
-        for flip in [np.uint64(0), *(np.uint64(1) << np.arange(64, dtype=np.uint64))]:
-            key = codes ^ flip
-            rows = np.flatnonzero(
-                (key * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(40)) % np.uint64(PARTS) == part
-            )
-            keys.append(key[rows])
-            owners.append(rows)
-        key, owner = np.concatenate(keys), np.concatenate(owners)
-        order = np.argsort(key, kind="stable")
-        key, owner = key[order], owner[order]
-        start = np.arange(len(key))
-        for step in range(1, 65):  # no more than 65 hashes have a flip in common
-            start = start[start < len(key) - step]
-            start = start[key[start] == key[start + step]]
-            if not len(start):
+    k = len(codes)
+    pairs = [np.zeros(0, np.int64)]  # as lower * k + higher
+    for shard in range(SHARDS):
+        keys, owners = flipped_hashes(codes, shard)
+        start = np.arange(len(keys))
+        for step in range(1, HASH_BITS + 1):  # no more than 65 hashes have a flip in common
+            start = start[start < len(keys) - step]
+            is_equal = keys[start] == keys[start + step]
+            start = start[is_equal]
+            if len(start) == 0:
                 break
-            one, other = owner[start], owner[start + step]
-            found.append(np.unique(np.minimum(one, other) * len(codes) + np.maximum(one, other)))
-    return np.stack(np.divmod(np.unique(np.concatenate(found)), max(len(codes), 1)), 1)
+            one = owners[start]
+            other = owners[start + step]
+            lower = np.minimum(one, other)
+            higher = np.maximum(one, other)
+            pairs.append(np.unique(lower * k + higher))
+    distinct = np.unique(np.concatenate(pairs))
+    return np.stack(np.divmod(distinct, max(k, 1)), 1)
+
+
+def flipped_hashes(codes: np.ndarray, shard: int) -> tuple[np.ndarray, np.ndarray]:
+    """(the hashes as they are and with each bit flipped, the position of each's own hash), sorted;
+    those alone that a second hash puts into the shard."""
+    bits = np.uint64(1) << np.arange(HASH_BITS, dtype=np.uint64)
+    keys = []
+    owners = []
+    for flip in [np.uint64(0), *bits]:
+        flipped = codes ^ flip
+        owner = np.flatnonzero(shard_of(flipped) == shard)
+        keys.append(flipped[owner])
+        owners.append(owner)
+    keys = np.concatenate(keys)
+    owners = np.concatenate(owners)
+    order = np.argsort(keys, kind="stable")
+    return keys[order], owners[order]
+
+
+def shard_of(hashes: np.ndarray) -> np.ndarray:
+    """Fibonacci hashing: the multiplier is 2**64 / golden ratio."""
+    mixed = hashes * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(40)
+    return mixed % np.uint64(SHARDS)
 
 
 def gap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Largest difference of colours uint8 (..., c) → (...)."""
+    """The largest difference of colours uint8 (..., c), (...)."""
     return (np.maximum(a, b) - np.minimum(a, b)).max(-1, initial=0)
 
 
 def spread(begin: np.ndarray, end: np.ndarray) -> Pairs:
-    """The numbers of the ranges begin..end-1 (m,) one after the other, CHUNK at a time: which range
-    each is of, and the number."""
+    """Yield (the range that a number is of, the number) for all numbers of the ranges begin..end-1
+    (m,), one range after the other, CHUNK numbers at a time."""
     counts = np.maximum(end - begin, 0)
-    total = np.concatenate([[0], np.cumsum(counts)])
-    for low in range(0, int(total[-1]), CHUNK):
-        place = np.arange(low, min(low + CHUNK, int(total[-1])))
-        which = np.searchsorted(total, place, "right") - 1
-        yield which, begin[which] + place - total[which]
+    ends = np.cumsum(counts)
+    starts = ends - counts  # of each range in the sequence of all numbers
+    size = int(counts.sum())
+    for low in range(0, size, CHUNK):
+        high = min(low + CHUNK, size)
+        position = np.arange(low, high)
+        which = np.searchsorted(ends, position, "right")
+        within = position - starts[which]
+        yield which, begin[which] + within

@@ -1,21 +1,28 @@
-"""Pictures obtained in one pass: read where they lie or fetched from their link, judged, put into
-the cache, each once."""
+"""Image ingestion: each image is read where it lies or downloaded once, validated and cached.
+
+in: "https://shop.test/1.jpg" → out: working/downloads/3f/3fa9…, its JPEG and its row in the cache
+"""
 
 import os
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from threading import Semaphore
 
 from common.log import log, progress
-from common.stops import check_time_limit
-from images.decode import validate
+from common.time_limit import check_time_limit
+from images.cache_writer import CacheWriter
 from images.download import Downloader, Failure
+from images.locate import ImageFiles
 from images.names import is_link, link_name
+from images.validate import validate
 
-NOTHING = {
+QUEUED = 4  # images per thread that are read ahead
+# The row of an image without a file, but for status and reason.
+NO_FILE = {
     "file": "",
     "stamp": "",
     "bytes": "",
@@ -24,150 +31,156 @@ NOTHING = {
     "sha256": "",
     "hash": "",
     "colours": "",
-}  # of a picture that is not there
+}
+Ingested = Iterator[tuple[str, bytes, dict]]  # name, JPEG for the cache, row
 
 
 class ImageIngester:
-    """obtain(names) sees to it that every picture has its row in the cache (images.cache.Growing).
+    """ingest(names) sees to it that every image has its row in the cache.
 
-    A picture with a row is left alone while its file is the same by its stamp, but for links that
-    failed for the time being; `retry` takes all links that failed. Raises UserError at run.time_limit; what was
-    obtained is kept.
+    config: needs sections images, download and run; downloads: the folder for files of links. A row
+    is kept while the file of its image is the same by its stamp. Links that failed for the time
+    being are fetched again; with `retry` all links that failed.
     """
 
-    def __init__(self, config, pictures, downloads: Path, cache):
-        self.config, self.images, self.pictures, self.downloads, self.cache = (
-            config,
-            config.images,
-            pictures,
-            downloads,
-            cache,
-        )
+    def __init__(self, config, files: ImageFiles, downloads: Path, cache: CacheWriter):
+        self.config = config
+        self.images = config.images
+        self.files = files
+        self.downloads = downloads
+        self.cache = cache
         self.workers = config.run.workers or os.cpu_count()
-        self.decoding = Semaphore(
-            self.workers
-        )  # of many threads that fetch: so memory is that of a few large pictures
-        self.links, self.bytes = [], 0  # to be fetched, and what they gave up to now
+        # Many threads fetch, few decode: so the memory is that of a few large images.
+        self.decoding = Semaphore(self.workers)
+        self.links: list[str] = []  # to be fetched
+        self.received = 0  # bytes from servers
 
     def ingest(self, names: list[str], retry: bool = False) -> None:
-        """A row for each of the names, those here first, then links; committed."""
-        stamps = {name: self.pictures.stamp(name) for name in names}
-        todo = [name for name in names if not self.settled(name, stamps[name], retry)]
-        self.links = [name for name in todo if is_link(name) and not stamps[name]]
-        here, failed = [name for name in todo if not is_link(name) or stamps[name]], 0
-        log(
-            pictures=len(names),
-            known=len(names) - len(todo),
-            to_read=len(here),
-            to_fetch=len(self.links),
-        )
-        bar = progress(what="pictures", total=len(names), done=len(names) - len(todo), unit="img")
-        for name, data, row in chain(self.read(here), self.fetch()):
-            self.cache.add(name, data, row)
-            failed += row["status"] != "ok"
-            bar.set_postfix_str(
-                f"{self.bytes / 1e6:,.0f} MB, {failed} failed" if self.links else f"{failed} bad",
-                refresh=False,
-            )
+        """Give each of the names a row in the cache: first the files that are here, then links.
+
+        Raises UserError at run.time_limit; what is done by then stays in the cache.
+        """
+        self.links = []
+        here = []
+        done = 0
+        for name in names:
+            stamp = self.files.stamp(name)
+            if self.is_done(name, stamp, retry):
+                done += 1
+            elif is_link(name) and not stamp:
+                self.links.append(name)
+            else:
+                here.append(name)
+        log(pictures=len(names), known=done, to_read=len(here), to_fetch=len(self.links))
+
+        failed = 0
+        bar = progress(what="pictures", total=len(names), done=done, unit="img")
+        for name, jpeg, row in chain(self.read(here), self.fetch()):
+            self.cache.add(name, jpeg, row)
+            if row["status"] != "ok":
+                failed += 1
+            bar.set_postfix_str(self.note(failed), refresh=False)
             bar.update()
             check_time_limit(self.config.run)
         self.cache.commit()
         bar.close()
 
-    def settled(self, name: str, stamp: str, retry: bool) -> bool:
-        """Whether a picture needs no look: its row is of the file that is there now, or of a link
-        that gives none."""
+    def note(self, failed: int) -> str:
+        """What the progress bar says behind the count."""
+        if not self.links:
+            return f"{failed} bad"
+        megabytes = self.received / 1e6
+        return f"{megabytes:,.0f} MB, {failed} failed"
+
+    def is_done(self, name: str, stamp: str, retry: bool) -> bool:
+        """Whether the row of an image holds: it is of the file that is there now (`stamp`), or of a
+        link without a file."""
         row = self.cache.row(name)
         if row is None:
             return False
-        if is_link(name) and not stamp:
-            return (
-                row["status"] == "ok"
-                and self.images.cache
-                or row["status"] == "bad"
-                and not retry
-                and not row["stamp"]
-            )
-        return row["stamp"] == stamp
+        if stamp or not is_link(name):
+            return row["stamp"] == stamp
+        # A link without a file here.
+        if row["status"] == "ok":  # the file was removed: the cache has what models need
+            return self.images.cache
+        is_final = row["status"] == "bad" and row["stamp"] == ""  # e.g. 404
+        return is_final and not retry
 
-    def read(self, names: list[str]):
-        """(name, bytes for the cache, row) of pictures that lie here. A downloaded file that is
-        broken, as a pulled plug can leave one, goes, and its link is fetched again."""
+    def read(self, names: list[str]) -> Ingested:
+        """The images whose files are here.
 
-        def one(name: str):
-            stamp = self.pictures.stamp(name)
-            try:
-                data = self.pictures.read(name)
-            except (ValueError, OSError) as error:
-                return b"", NOTHING | {"status": "bad", "reason": str(error), "stamp": stamp}
-            cached, row = validate(data, self.images)
-            return cached, row | {
-                "file": self.pictures.place(name),
-                "stamp": stamp,
-                "bytes": len(data),
-            }
-
-        for name, (cached, row) in zip(names, ahead(one, names, self.workers), strict=True):
-            own = self.downloads / link_name(name)
-            if is_link(name) and row["reason"].startswith("broken") and own.exists():
-                own.unlink()
+        A downloaded file that is broken, as a power failure can leave one, is removed, and its link
+        is fetched again.
+        """
+        results = map_ahead(self.read_one, names, self.workers)
+        for name, (jpeg, row) in zip(names, results, strict=True):
+            download = self.downloads / link_name(name)
+            is_broken = is_link(name) and row["reason"].startswith("broken")
+            if is_broken and download.exists():
+                download.unlink()
                 self.links.append(name)
             else:
-                yield name, cached, row
+                yield name, jpeg, row
 
-    def fetch(self):
-        """The same of links whose file is not here."""
+    def read_one(self, name: str) -> tuple[bytes, dict]:
+        stamp = self.files.stamp(name)
+        try:
+            data = self.files.read(name)
+        except (ValueError, OSError) as error:
+            reason = str(error)
+            return b"", NO_FILE | {"status": "bad", "reason": reason, "stamp": stamp}
+        jpeg, row = validate(data, self.images)
+        location = self.files.location(name)
+        row |= {"file": location, "stamp": stamp, "bytes": len(data)}
+        return jpeg, row
+
+    def fetch(self) -> Ingested:
+        """The images whose links must be downloaded."""
         if not self.links:
             return
         downloader = Downloader(self.config.download, self.downloads)
-        with closing(
-            downloader.fetch_all(self.links, self.take)
-        ) as fetched:  # so that nothing of it outlives an error here
-            for link, result in fetched:
-                self.bytes = downloader.bytes
-                yield (
-                    link,
-                    *(
-                        (
-                            b"",
-                            NOTHING
-                            | {
-                                "status": "bad" if result.final else "failed",
-                                "reason": result.reason,
-                            },
-                        )
-                        if isinstance(result, Failure)
-                        else result
-                    ),
-                )
+        # closing: its threads end with an error here
+        with closing(downloader.fetch_all(self.links, self.keep)) as results:
+            for link, result in results:
+                self.received = downloader.received
+                if isinstance(result, Failure):
+                    status = "bad" if result.final else "failed"
+                    row = NO_FILE | {"status": status, "reason": result.reason}
+                    yield link, b"", row
+                else:
+                    jpeg, row = result
+                    yield link, jpeg, row
 
-    def take(self, link: str, part: Path) -> tuple[bytes, dict]:
-        """Judge a file just fetched; one that is a picture, to our liking or not, is kept. Raises
-        Failure where it is broken."""
+    def keep(self, link: str, tmp: Path) -> tuple[bytes, dict]:
+        """Validate a file just downloaded, and keep it when it is an image, within the limits or
+        not. Raises Failure when it is broken."""
         with self.decoding:
-            data = part.read_bytes()
-            cached, row = validate(data, self.images)
-        if row["reason"].startswith("broken"):
-            raise Failure(row["reason"], final=False)
-        file = self.downloads / link_name(link)
+            data = tmp.read_bytes()
+            jpeg, row = validate(data, self.images)
+        reason = row["reason"]
+        if reason.startswith("broken"):
+            raise Failure(reason, final=False)
+
+        name = link_name(link)
+        file = self.downloads / name
         file.parent.mkdir(exist_ok=True)
-        os.replace(part, file)
-        return cached, row | {
-            "file": f"downloads/{link_name(link)}",
-            "stamp": str(len(data)),
-            "bytes": len(data),
-        }
+        os.replace(tmp, file)
+        size = len(data)
+        row |= {"file": f"downloads/{name}", "stamp": str(size), "bytes": size}
+        return jpeg, row
 
 
-def ahead(call, items, workers: int):
-    """call(item) of each item, in order, by threads that are at most a few items per thread ahead
-    of who takes the results."""
-    todo = iter(items)
+def map_ahead(call, items, workers: int):
+    """Yield call(item) of each item, in order. Threads are at most QUEUED items each ahead of who
+    takes the results."""
+    running = deque()
     with ThreadPoolExecutor(workers) as pool:
-        running = deque(pool.submit(call, item) for item in islice(todo, 4 * workers))
         try:
+            for item in items:
+                running.append(pool.submit(call, item))
+                if len(running) > QUEUED * workers:
+                    yield running.popleft().result()
             while running:
                 yield running.popleft().result()
-                running.extend(pool.submit(call, item) for item in islice(todo, 1))
         finally:
             pool.shutdown(cancel_futures=True)

@@ -15,7 +15,7 @@ from common.paths import Paths
 from common.sections import Data
 from config import Config
 from images import locate as module
-from images.locate import Pictures, open_pictures
+from images.locate import ImageFiles, open_image_files
 from images.names import link_name
 
 LINK = "https://x.test/I/81.jpg?a=1"
@@ -29,7 +29,7 @@ def places(tmp_path):
     with zipfile.ZipFile(tmp_path / "data/more.zip", "w") as archive:
         archive.writestr("images/0.jpg", b"not this")
         archive.writestr("images/1.jpg", b"member")
-    return Pictures(tmp_path / "data", tmp_path / "working/downloads")
+    return ImageFiles(tmp_path / "data", tmp_path / "working/downloads")
 
 
 def download(folder, link: str, data: bytes):
@@ -43,15 +43,15 @@ def test_a_file_comes_before_a_member_and_each_says_where_it_is(places):
     assert (
         places.read("images/0.jpg"),
         places.size("images/0.jpg"),
-        places.place("images/0.jpg"),
+        places.location("images/0.jpg"),
     ) == (b"file", 4, "images/0.jpg")
-    assert places.opened is None  # no archive is indexed before it is needed
+    assert places.indexed is None  # no archive is indexed before it is needed
     assert (
         places.read("images/1.jpg"),
         places.size("images/1.jpg"),
-        places.place("images/1.jpg"),
+        places.location("images/1.jpg"),
     ) == (b"member", 6, "more.zip: images/1.jpg")
-    assert (places.size("images/2.jpg"), places.place("images/2.jpg")) == (None, "")
+    assert (places.size("images/2.jpg"), places.location("images/2.jpg")) == (None, "")
     with pytest.raises(ValueError, match="^missing$"):
         places.read("images/2.jpg")
 
@@ -64,10 +64,10 @@ def test_a_link_is_looked_for_in_downloads_then_in_those_of_the_data_then_in_arc
     with tarfile.open(places.folder / "downloads.tar", "w") as tar:
         file = download(places.folder.parent / "elsewhere", LINK, b"archived")
         tar.add(file, link_name(LINK))
-    places = Pictures(places.folder, places.downloads)
+    places = ImageFiles(places.folder, places.downloads)
     assert (
         places.read(LINK) == b"archived"
-        and places.place(LINK) == f"downloads.tar: {link_name(LINK)}"
+        and places.location(LINK) == f"downloads.tar: {link_name(LINK)}"
     )
     download(places.folder / "downloads", LINK, b"of a dataset")
     assert places.read(LINK) == b"of a dataset"
@@ -75,7 +75,7 @@ def test_a_link_is_looked_for_in_downloads_then_in_those_of_the_data_then_in_arc
     assert (
         places.read(LINK) == b"own"
         and places.size(LINK) == 3
-        and places.place(LINK) == f"downloads/{link_name(LINK)}"
+        and places.location(LINK) == f"downloads/{link_name(LINK)}"
     )
     assert places.size(LINK + "2") is None
 
@@ -87,7 +87,7 @@ def test_names_that_lead_out_are_refused(places, name):
     (places.folder.parent / "out.jpg").write_bytes(b"secret")
     with pytest.raises(ValueError, match="leads out of"):
         places.read(name)
-    assert places.size(name) is None and places.place(name) == ""
+    assert places.size(name) is None and places.location(name) == ""
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_what_is_no_regular_file_is_missing(places, name):
     os.mkfifo(places.folder / "fifo")
     with pytest.raises(ValueError, match="^missing$"):
         places.read(name)
-    assert places.size(name) is None and places.place(name) == ""
+    assert places.size(name) is None and places.location(name) == ""
 
 
 def test_a_file_that_cannot_be_taken_has_a_reason_in_one_line(places, monkeypatch):
@@ -126,7 +126,7 @@ def test_an_archive_is_indexed_once_however_many_threads_ask(places, monkeypatch
 def test_a_broken_archive_stops_and_no_picture_counts_as_missing_by_it(places):
     (places.folder / "more.zip").write_bytes(b"PK\3\4 cut off")
     assert places.read("images/0.jpg") == b"file"
-    for look in (places.read, places.size, places.place):
+    for look in (places.read, places.size, places.location):
         with pytest.raises(UserError, match="cannot read the archive .*more.zip"):
             look("images/1.jpg")
 
@@ -141,9 +141,9 @@ def test_a_jobs_pictures_lie_in_its_data_folder_and_among_all_categories_downloa
     )
     download(folders / "working/downloads", LINK, b"1")
     assert (
-        open_pictures(job).read("images/0.jpg") == b"0"
-        and open_pictures(job).read(LINK) == b"1"
-        and open_pictures(job).hint() == ""
+        open_image_files(job).read("images/0.jpg") == b"0"
+        and open_image_files(job).read(LINK) == b"1"
+        and open_image_files(job).hint() == ""
     )
     (folders / "input/shop/images.7z").touch()
-    assert "images.7z is compressed as a whole" in open_pictures(job).hint()
+    assert "images.7z is compressed as a whole" in open_image_files(job).hint()

@@ -1,7 +1,10 @@
-"""Hosts that files are fetched from: what may be asked of which, and when.
+"""Hosts that files are downloaded from: what may be asked of which, and when.
 
-One request is one turn: a redirect or a retry goes back into its host's queue, so that no thread
-waits for a host, and what is asked of a host is counted in one place.
+A request is one turn. A redirect or a retry goes back into its host's queue: so no thread waits for
+a host, and what is asked of a host is counted in one place. urllib3 has none of this: its pool
+makes threads wait for a connection, and it retries in the thread.
+
+in: jobs for "a.test" and "b.test" → out: the next job of a host that may be asked now
 """
 
 import time
@@ -12,14 +15,15 @@ from itertools import count
 from math import inf
 from threading import Condition
 
-from images.download.connections import Failure
+from images.download.failures import Failure
 from images.download.links import split_link
 
-SHAKY, LOST = (
-    8,
-    50,
-)  # times in a row that a host gave no answer: then it gets one try a second; then it is given up
-DEAD = 1_000  # the same for all hosts: the network is gone
+# Requests in a row that a host did not answer: from SHAKY on it gets one try a second, at LOST it
+# is given up; at DEAD, counted for all hosts, the network is.
+SHAKY = 8
+LOST = 50
+DEAD = 1_000
+PATIENCE = 10  # seconds that the silence must last at least, before anything is given up
 
 
 @dataclass(slots=True, eq=False)
@@ -27,99 +31,142 @@ class Job:
     """A link on its way."""
 
     link: str
-    at: str = ""  # what is asked for next: the link, or where a redirect led
-    hops: int = 0
+    url: str = ""  # what is asked for next: the link, or where a redirect led
+    redirects: int = 0
     tries: int = 0
-    broken: bool = False  # whether its bytes came once, and were no good
+    was_broken: bool = False  # its bytes came once, and were no image
     host: "Host | None" = None
 
 
-class Host:
-    """What waits for one scheme, host and port, and from when on it may be asked."""
+class Silence:
+    """Requests in a row that were not answered, of one host or of all."""
 
-    def __init__(self, name: str, limit: float):
-        self.name, self.limit = name, limit  # limit: requests at a time
-        self.fresh, self.later = deque(), []  # later: a heap of (due, number, job)
-        self.running, self.until, self.place = 0, 0.0, inf  # place: its time in the line
-        self.lost, self.since, self.gone = (
-            0,
-            0.0,
-            "",
-        )  # times in a row without an answer; why it is given up
+    def __init__(self, name: str, most: int, patience: float):
+        self.name = name
+        self.most = most
+        self.patience = patience
+        self.unanswered = 0
+        self.since = 0.0  # of the first of them
+        self.given_up = ""  # why nothing more is asked; "" = it is asked
 
-    def due(self) -> float:
-        """From when on it has a job: at once where one is fresh."""
-        return 0 if self.fresh else self.later[0][0] if self.later else inf
-
-    def pop(self, now: float) -> Job:
-        """The next job; what was put off comes first, a redirect or a retry, when its time has
-        come."""
-        return (
-            heappop(self.later)[2]
-            if self.later and self.later[0][0] <= now
-            else self.fresh.popleft()
-        )
-
-    def count(self, failure: Failure | None, most: int, patience: float) -> None:
-        """Count how a request ended; the host is given up after `most` in a row without an answer,
-        over `patience` seconds or more."""
-        now = time.monotonic()
-        if failure is None or failure.heard:
-            self.lost, self.gone = 0, ""
+    def count(self, failure: Failure | None) -> None:
+        """Count how a request ended: given up after `most` over `patience` seconds or more."""
+        if failure is None or failure.answered:
+            self.unanswered = 0
+            self.given_up = ""
             return
-        self.lost, self.since = self.lost + 1, self.since if self.lost else now
-        if self.lost >= most and now - self.since >= patience:
-            self.gone = (
-                f"{self.name} is given up: no answer {self.lost} times in a row, the last: "
+        now = time.monotonic()
+        if self.unanswered == 0:
+            self.since = now
+        self.unanswered += 1
+        if self.unanswered >= self.most and now - self.since >= self.patience:
+            self.given_up = (
+                f"{self.name} is given up: no answer {self.unanswered} times in a row, the last: "
                 f"{failure.reason}"
             )
 
 
-class Hosts:
-    """Jobs by host, and the hosts in one line, ordered by the time from which their next job may
-    start.
+class Host:
+    """The jobs that wait for one scheme, host and port, and from when on it may be asked."""
 
-    A thread takes a job, and gives it back with `end`.
+    def __init__(self, name: str, limit: float, patience: float):
+        self.silence = Silence(name, LOST, patience)
+        self.limit = limit  # requests at a time
+        self.running = 0
+        self.resting_until = 0.0
+        self.fresh: deque[Job] = deque()
+        self.delayed: list[tuple] = []  # heap of (due, number, job): redirects and retries
+        self.scheduled = inf  # its time in the schedule
+
+    def is_shaky(self) -> bool:
+        return self.silence.unanswered >= SHAKY
+
+    def is_full(self) -> bool:
+        limit = 1 if self.is_shaky() else int(self.limit)
+        return self.running >= limit
+
+    def adjust_limit(self, most: int, is_asked_to_wait: bool) -> None:
+        """Half as many requests at a time when the host asks for less; else one more for every
+        `limit` that end, up to `most`."""
+        if is_asked_to_wait:
+            self.limit = max(1, self.limit / 2)
+        else:
+            self.limit = min(most, self.limit + 1 / self.limit)
+
+    def rest_until(self, end: float) -> None:
+        self.resting_until = max(self.resting_until, end)
+
+    def due(self) -> float:
+        """From when on it has a job; infinity when it has none."""
+        if self.fresh:
+            return 0
+        return self.delayed[0][0] if self.delayed else inf
+
+    def pop(self, now: float) -> Job:
+        """The next job: a delayed one whose time has come before a fresh one."""
+        if self.delayed and self.delayed[0][0] <= now:
+            return heappop(self.delayed)[2]
+        return self.fresh.popleft()
+
+
+class Hosts:
+    """Jobs by host, and a schedule of the hosts by the time from which their next job may start.
+
+    A thread takes a job with `take`, and gives it back with `end`.
     """
 
     def __init__(self, settings):
-        self.settings, self.changed, self.stopped = settings, Condition(), False
-        self.hosts, self.line, self.number, self.all = {}, [], count(), Host("the network", inf)
+        self.settings = settings
+        self.patience = min(PATIENCE, settings.max_wait)
+        self.network = Silence("the network", DEAD, self.patience)
+        self.hosts: dict[tuple, Host] = {}
+        # Heap of (time, number, host). An entry holds only when its time is that of host.scheduled.
+        self.schedule: list[tuple] = []
+        self.number = count()  # of an entry: those of one time are taken as they came
+        self.stopped = False
+        self.changed = Condition()
 
-    def add(self, job: Job, at: str, due: float = 0.0) -> None:
-        """Queue a job to be asked for at link `at`, not before `due`, a time of time.monotonic; 0:
-        behind the host's other jobs."""
-        origin = split_link(at)[:3]
+    def add(self, job: Job, url: str, due: float = 0.0) -> None:
+        """Queue a job to ask for `url`, not before `due`, a time of time.monotonic; 0: behind the
+        other jobs of its host."""
+        target = split_link(url)
         with self.changed:
-            if origin not in self.hosts:
-                self.hosts[origin] = Host(origin[1], self.settings.per_host)
-            job.at, job.host = at, self.hosts[origin]
+            host = self.hosts.get(target.origin)
+            if host is None:
+                host = Host(target.host, self.settings.per_host, self.patience)
+                self.hosts[target.origin] = host
+            job.url = url
+            job.host = host
             if due:
-                heappush(job.host.later, (due, next(self.number), job))
+                entry = (due, next(self.number), job)
+                heappush(host.delayed, entry)
             else:
-                job.host.fresh.append(job)
-            self.plan(job.host)
+                host.fresh.append(job)
+            self.plan(host)
 
-    def gone(self, host: Host) -> str:
-        """Why nothing more is asked of a host; its jobs are then handed out at once."""
-        return host.gone or self.all.gone
+    def given_up(self, host: Host) -> str:
+        """Why nothing more is asked of a host, whose jobs are then handed out at once; or ""."""
+        return host.silence.given_up or self.network.given_up
 
     def may_start(self, host: Host) -> float:
-        """From when on a host's next job may start, if nothing else changes; infinity while none
-        may."""
-        if self.gone(host):
-            return 0 if host.fresh or host.later else inf
-        full = host.running >= (1 if host.lost >= SHAKY else int(host.limit))
-        return inf if full else max(host.until, host.due())
+        """From when on the next job of a host may start, if nothing else changes; infinity while
+        none may."""
+        due = host.due()
+        if self.given_up(host):
+            return 0 if due < inf else inf
+        if host.is_full():
+            return inf
+        return max(host.resting_until, due)
 
     def plan(self, host: Host) -> None:
-        """Give a host its place in the line, if that is earlier than the one it has."""
-        place = max(
-            self.may_start(host), time.monotonic()
-        )  # behind the hosts that could have started before
-        if place < host.place:
-            host.place = place
-            heappush(self.line, (host.place, next(self.number), host))
+        """Put a host into the schedule, if that is earlier than it stands there."""
+        # Not before now: behind the hosts that could have started before.
+        now = time.monotonic()
+        start = max(self.may_start(host), now)
+        if start < host.scheduled:
+            host.scheduled = start
+            entry = (start, next(self.number), host)
+            heappush(self.schedule, entry)
             self.changed.notify()
 
     def take(self) -> Job | None:
@@ -127,41 +174,51 @@ class Hosts:
         with self.changed:
             while not self.stopped:
                 now = time.monotonic()
-                if not self.line or self.line[0][0] > now:
-                    self.changed.wait(self.line[0][0] - now if self.line else None)
+                first = self.schedule[0][0] if self.schedule else inf
+                if first > now:
+                    self.changed.wait(first - now if first < inf else None)
                     continue
-                place, _, host = heappop(self.line)
-                if place != host.place:
-                    continue  # it has got another one
-                host.place, job = inf, None
-                if self.may_start(host) <= now:
-                    job = host.pop(inf if self.gone(host) else now)
-                    host.running += 1
-                    if self.settings.rate:
-                        host.until = max(host.until, now + 1 / self.settings.rate)
+                start, _, host = heappop(self.schedule)
+                if start != host.scheduled:  # it was put elsewhere
+                    continue
+                host.scheduled = inf
+                job = self.start(host, now)
                 self.plan(host)
                 if job:
-                    self.changed.notify()  # somebody must wait for the head of the line
+                    self.changed.notify()  # somebody must wait for the head of the schedule
                     return job
+        return None
 
-    def end(self, job: Job, failure: Failure | None = None, asked: bool = True) -> None:
-        """A job's turn is over, well or with a failure. asked: the host was asked for it."""
+    def start(self, host: Host, now: float) -> Job | None:
+        """The next job of a host, which counts as running from now on; None if none may start."""
+        if self.may_start(host) > now:
+            return None
+        job = host.pop(inf if self.given_up(host) else now)
+        host.running += 1
+        rate = self.settings.rate
+        if rate:
+            host.rest_until(now + 1 / rate)
+        return job
+
+    def end(self, job: Job, failure: Failure | None = None) -> None:
+        """A request for a job was made, and ended well or with a failure."""
         host = job.host
         with self.changed:
-            host.running -= 1
-            if asked:
-                patience = min(10, self.settings.max_wait)
-                host.count(failure, LOST, patience)
-                self.all.count(failure, DEAD, patience)
-                wait = failure.wait if failure else 0.0
-                host.limit = (
-                    max(1, host.limit / 2)
-                    if wait
-                    else min(self.settings.per_host, host.limit + 1 / host.limit)
-                )
-                pause = max(wait, 1 if host.lost >= SHAKY else 0)
-                host.until = max(host.until, time.monotonic() + min(pause, self.settings.max_wait))
-            self.plan(host)
+            host.silence.count(failure)
+            self.network.count(failure)
+            wait = failure.wait if failure else 0.0
+            host.adjust_limit(self.settings.per_host, is_asked_to_wait=wait > 0)
+            if host.is_shaky():
+                wait = max(wait, 1)
+            wait = min(wait, self.settings.max_wait)
+            host.rest_until(time.monotonic() + wait)
+        self.release(job)
+
+    def release(self, job: Job) -> None:
+        """A job's turn is over."""
+        with self.changed:
+            job.host.running -= 1
+            self.plan(job.host)
 
     def stop(self) -> None:
         """Let every thread go."""

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from conftest import LONG, ROOT
-from images.download.connections import Failure, seconds
+from images.download.failures import Failure
 from images.download.fetch import Downloader
+from images.download.pool import retry_after
 from images.settings import Download
 from picture_server import PEM, jpeg, listening, serving, zeros
 
@@ -77,7 +78,7 @@ def test_files_are_had_over_few_connections(tmp_path, server):
         dict(fetcher.fetch_all([*links, *links], read)) == links
     )  # each once, though it is given twice
     assert set(server.counts.values()) == {1} and server.connections <= 4 and server.most <= 4
-    assert fetcher.bytes == sum(map(len, links.values()))
+    assert fetcher.received == sum(map(len, links.values()))
     assert server.agents == {Download().agent} and server.headers == {
         "host",
         "accept",
@@ -216,7 +217,7 @@ def test_a_full_disk_ends_it_all(tmp_path, server, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("images.download.fetch.open", full, raising=False)
+    monkeypatch.setattr("images.download.turns.open", full, raising=False)
     with pytest.raises(OSError, match="No space"):
         list(downloader(tmp_path).fetch_all([f"{server.address}/ok/1.jpg"], read))
 
@@ -266,13 +267,13 @@ def test_a_waiting_link_holds_no_thread(tmp_path, server):
 
 def test_retry_after_is_a_number_or_a_date():
     assert (
-        seconds("120") == 120
-        and seconds(" 5 ") == 5
-        and seconds("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+        retry_after("120") == 120
+        and retry_after(" 5 ") == 5
+        and retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     )
-    assert 3_600 < seconds("Fri, 31 Dec 2055 23:59:59 GMT") < 1e9
-    assert {seconds(text) for text in ("", "soon", "-5", "0.5", "Mon, 99 Foo 2055")} == {0}
-    assert 0 < seconds("9" * 400) < 1e9 and seconds("9" * 9_000) == 0
+    assert 3_600 < retry_after("Fri, 31 Dec 2055 23:59:59 GMT") < 1e9
+    assert {retry_after(text) for text in ("", "soon", "-5", "0.5", "Mon, 99 Foo 2055")} == {0}
+    assert 0 < retry_after("9" * 400) < 1e9 and retry_after("9" * 9_000) == 0
 
 
 def test_a_host_that_is_not_there_is_given_up(tmp_path, server):

@@ -10,9 +10,12 @@ from common.errors import AGAIN
 from common.files import read_record, writing
 from common.paths import Paths
 from page.blocks import Links, Note, Section
+from page.render import render
 from pipeline import graph, staleness
 from pipeline.stops import note_stop, read_stop
-from tasks import load_part
+from report.headline import headline
+from report.view import load_view
+from tasks import load_module
 
 NAMED_STOPS = 5  # steps that stopped, by name
 INTERRUPTED = 130  # exit code of Ctrl-C: whoever pressed it waits for no report
@@ -37,7 +40,7 @@ def load_section(name: str, title: str, view) -> Section:
         if name != "pictures":
             return import_module(f"report.{name}").section(view)
 
-        figures = load_part(view.config.task, "figures")
+        figures = load_module(view.config.task, "figures")
         blocks = figures.figures(view) if figures and view.rows else []
         return Section(title, name, blocks)
     except Exception as error:
@@ -63,12 +66,12 @@ def lead_blocks(view) -> list:
     """What stands on top: the score, what failed, what is missing or old, and the pages of the
     categories that it joins."""
     try:
-        headline = import_module("report.headline").headline(view)
+        top = headline(view)
     except Exception as error:
-        headline = [broken_note("The score", error)]
+        top = [broken_note("The score", error)]
 
     return [
-        *headline,
+        *top,
         *submission_note(view),
         *stop_notes(view),
         *view.notes,
@@ -82,7 +85,8 @@ def submission_note(view) -> list[Note]:
     if not file.exists() or file in view.stale:
         return []
 
-    return [Note(f"To submit: {file}, checked by the organisers' rules as it was written.")]
+    text = f"To submit: {file}, checked by the organisers' rules as it was written."
+    return [Note(text)]
 
 
 def links_to_joined(view) -> list[Links]:
@@ -134,10 +138,6 @@ def stop_text(stop: dict, job) -> str:
 def write(job) -> None:
     """Write the page with its record. A page that is not of a whole run is stale at once, so that
     make all makes it again."""
-    from page.render import render
-    from report.view import load_view
-
-    category = job.paths.category
     step = graph.step_of(job.paths.report, job.config, job.paths)
     record = {
         "settings": {},
@@ -151,11 +151,23 @@ def write(job) -> None:
         if view.stale:
             record["inputs"] = {}
 
-        sections = [load_section(name, title, view) for name, title in SECTIONS.items()]
-        now = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
-        foot = f"{category}, {job.config.task}. Made {now} by 10_report."
-        page = render(f"{category}: report", lead_blocks(view), sections, foot)
-        tmp.write_text(page, encoding="utf-8")
+        tmp.write_text(render_report(view), encoding="utf-8")
+
+
+def render_report(view) -> str:
+    """The page as HTML."""
+    category = view.paths.category
+    sections = []
+    for name, title in SECTIONS.items():
+        sections.append(load_section(name, title, view))
+
+    now = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    return render(
+        f"{category}: report",
+        lead_blocks(view),
+        sections,
+        foot=f"{category}, {view.config.task}. Made {now} by 10_report.",
+    )
 
 
 def write_once(job, noticed: float) -> None:

@@ -9,7 +9,7 @@ from page.blocks import Note, Section, Table
 from page.formats import shorten
 from report.data_images import image_blocks
 from report.view import View
-from tasks import load_part
+from tasks import load_module
 from tasks.raw import Raw, overview, read_raw
 
 MOST_COLUMNS = 16  # of the raw tables that are shown
@@ -31,8 +31,8 @@ def section(view: View) -> Section:
 def raw_blocks(view: View) -> list:
     """What the raw files hold; a note where they are not there, or not as the config says."""
     config = view.config
-    analysis = load_part(config.task, "analysis")
-    figures = load_part(config.task, "figures")
+    analysis = load_module(config.task, "analysis")
+    figures = load_module(config.task, "figures")
     try:
         raw = read_raw(config, analysis.needs(config.data) if analysis else {})
         general = overview(raw)

@@ -24,7 +24,7 @@ from report.stages import (
     submitted_stage,
 )
 from report.view import View
-from tasks import load_part
+from tasks import load_module
 
 
 def section(view: View) -> Section:
@@ -187,7 +187,8 @@ def is_expected_elsewhere(expected: dict[str, float], by_name: dict[str, Stage])
         if stage is None or not np.isfinite(value):
             continue
 
-        if abs(value - stage.score) > 1e-9:
+        difference = abs(value - stage.score)
+        if difference > 1e-9:
             return True
 
     return False
@@ -316,7 +317,7 @@ def scores_by_output(view: View, name: str) -> dict[str, dict[str, float]]:
 
 def label_counts(view: View) -> dict[str, int]:
     """{output: labelled rows}; {} of a task that does not count them."""
-    figures = load_part(view.config.task, "figures")
+    figures = load_module(view.config.task, "figures")
     if figures is None:
         return {}
 

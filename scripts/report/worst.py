@@ -7,7 +7,7 @@ from page.blocks import Card, Cards, Note, Section, Verdict
 from page.formats import shorten
 from page.thumbnails import Thumbnails
 from report.view import View
-from tasks import load_part
+from tasks import load_module
 
 SHOWN = 24  # cards of each kind
 LETTERS = 200  # of a row's text
@@ -19,7 +19,7 @@ def section(view: View) -> Section:
 
 def worst_blocks(view: View) -> list:
     """Two lists of cards, without a row in both."""
-    figures = load_part(view.config.task, "figures")
+    figures = load_module(view.config.task, "figures")
     if view.config.concat or view.rows is None or figures is None:
         return []
 

@@ -1,50 +1,62 @@
-"""A task says what is asked and how an answer is judged; it knows numpy and pandas, and no model.
-One folder each, found by name: a folder tasks/<name>/ is a task, and `task=<name>` in a config asks
-it. Its __init__.py defines
+"""A task says what is asked and how an answer is judged. It knows numpy and pandas, and no model.
 
-  ASKS        the kind of question, of common.questions: what a model must answer
-  MODE        whether the best score is the "max" or the "min"
-  SCORE       the score's name in `table`
+    in:  the raw files of a competition
+    out: rows, targets, scores, a submission
+
+Each task is a folder, found by its name: the folder tasks/<name>/ is what `task=<name>` in a config
+asks for. Shapes: n rows, m models or members, a outputs (e.g. attributes), k columns of a
+prediction, b bootstrap replicates. `outputs` says what is predicted: {attribute: [classes]},
+{"price": [lowest, highest]} or {entity: [units]}. Its __init__.py defines
+
+  ASKS        the kind of question, of common.questions, that a model must answer
+  MODE        "max" where a higher score is better, "min" where a lower one is
+  SCORE       the name of the competition's score in `table`
   RANGE       the least and the most that the score can be
-  BASELINE    the name of what `baseline` predicts
-  read_rows(data, folder)      raw files → rows: id, image, split, text where they have one, and the
-                               columns of the targets; and the names of the files read
-  outputs(rows)                what there is to predict: {output: [classes]} or {price: [lowest,
-                               highest]}
-  sizes(outputs)               columns of each output in a prediction
-  encode(rows, outputs)        targets (n, a), -1 where not labelled
-  encode_table(table, outputs, data)  those of a table of labels
-  strata(target)               (n,) int: rows that folds should spread evenly
-  baseline(target, outputs)    (k,) the baseline's prediction
-  average(preds)               predictions of several members (m, n, k) → one (n, k)
-  fit_blend(pred, target, outputs), apply_blend(pred, weights, outputs)
-                               models → one prediction, fitted on labelled rows
-  answer(pred, outputs)        prediction → answer
-  fit_decode(pred, target, outputs), apply_decode(pred, fitted, outputs)
-                               the same, fitted on labelled rows
-  score(answer, target, outputs)      the competition's score
-  score_at_size(..., n)        the score to expect on n rows
-  score_replicates(..., weights)  (b,) the score of b bootstrap replicates: row i counts
-                               weights[:, i] times
-  table(answer, target, outputs, pred)  {output: {score: value}}
-  format_answers(answer, outputs)  the answers as a submission writes them
-  read_answers(table, outputs, data)  the way back
-  truth_columns(data)          what a table of labels must have
-  submission(test, answers, ...)      the table that the organisers want
-  problems(table, ...)         what is wrong with one, a line each
-and may define
-  SCORES_MEAN                  a sentence for the report: what `table`'s further scores are
-  mistakes(answer, target, outputs, rows)  the labelled rows that are wrong, to look at
-  prompt(question), refine_prompt(question, reply), pattern(question)
-                               what language models are asked, and what they may reply
-  read_replies(replies, questions)    replies → predictions (n, k)
-  is_clear(replies, questions)        which of them leave nothing to be refined
+  BASELINE    the name of what `baseline` predicts, e.g. "majority"
 
-Its folder may also have
-  analysis.py   needs(data), analyse(raw): what 00_data_analysis.py tells of the raw files
+  read_rows(data, folder)             raw files → the rows (id, split, image, group, text where they
+                                      have one, targets as text) and the names of the files read
+  outputs(rows)                       rows → outputs
+  sizes(outputs)                      how many of the k columns each output has
+  encode(rows, outputs)               rows → targets (n, a), -1 where not labelled
+  strata(target)                      (n,) int: rows of one number are spread evenly over the folds
+
+  baseline(target, outputs)           the baseline's prediction (k,) for every row
+  average(preds)                      predictions of members (m, n, k) → one (n, k)
+  fit_blend(pred, target, outputs)    predictions of models (m, n, k) → weights, on labelled rows
+  apply_blend(pred, weights, outputs) predictions of models (m, n, k) → one (n, k)
+
+  answer(pred, outputs)               prediction → answer (n, a)
+  fit_decode(pred, target, outputs)   parameters of a decoding that scores better, on labelled rows
+  apply_decode(pred, fitted, outputs) prediction → answer (n, a) with these parameters
+
+  score(answer, target, outputs)      the competition's score
+  score_at_size(..., n)               the score to expect on n rows
+  score_replicates(..., weights)      (b,) scores where row i counts weights[:, i] times (b, n)
+  table(answer, target, outputs, pred)  {output: {score: value}}, for people
+
+  format_answers(answer, outputs)     answers as text, a column per output
+  submission(test, answers, data, post)  the table that the organisers want
+  problems(table, test, outputs, data, post)  what they would refuse in it, a line each
+  read_answers(table, outputs, data)  a submission → answers (n, a)
+  encode_table(table, outputs, data)  a table of labels in the organisers' columns → targets (n, a)
+  truth_columns(data)                 the columns that such a table must have
+
+and may define
+
+  SCORES_MEAN                         a sentence for the report on the further scores of `table`
+  mistakes(answer, target, outputs, rows)  the labelled rows that are answered wrong
+  prompt(question), refine_prompt(question, reply), pattern(question)
+                                      what a language model is asked, and what it may reply
+  read_replies(replies, questions)    replies → predictions (n, k)
+  is_clear(replies, questions)        (n,) bool: which replies leave nothing to be refined
+
+The folder may also have
+
+  analysis.py   needs(data), analyse(raw): the tables of 00_data_analysis.py on the raw files
   figures.py    data(raw, tables), figures(view), counts(target, outputs), verdict(view): what the
-                report shows of it
-  sample.py     FOLDER, draw(folder, seed, rows): a small catalogue in its official layout
+                report shows of the task
+  sample.py     FOLDER, draw(folder, seed, rows): a small catalogue in the competition's layout
 """
 
 from functools import cache
@@ -66,16 +78,16 @@ def load_task(name: str) -> ModuleType:
 
 
 @cache
-def load_part(name: str, part: str) -> ModuleType | None:
-    """tasks/<name>/<part>.py, e.g. its "figures"; None where the task has no such file."""
+def load_module(name: str, module: str) -> ModuleType | None:
+    """The module tasks/<name>/<module>.py, e.g. its "figures"; None where there is no such file."""
     load_task(name)
-    found = find_spec(f"tasks.{name}.{part}")
-    return import_module(f"tasks.{name}.{part}") if found else None
+    path = f"tasks.{name}.{module}"
+    return import_module(path) if find_spec(path) else None
 
 
 def load_analysis(name: str) -> ModuleType:
     """The task's analysis. Raises UserError where it has none."""
-    analysis = load_part(name, "analysis")
+    analysis = load_module(name, "analysis")
     if analysis is None:
         raise UserError(f"no analysis of task {name!r}; write scripts/tasks/{name}/analysis.py")
     return analysis

@@ -121,8 +121,8 @@ def write_catalogue(folder: Path, n: int = 60, seed: int = 0) -> pd.DataFrame:
 
 def reason_of(file: Path) -> str:
     """Why a picture is bad, "" where it is good."""
-    from common.sections import Images
-    from images.decode import validate
+    from images.settings import Images
+    from images.validate import validate
 
     return validate(file.read_bytes(), Images(size=32))[1]["reason"] if file.exists() else "missing"
 

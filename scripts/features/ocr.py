@@ -16,10 +16,10 @@ from common.errors import UserError
 from common.ledger import Ledger
 from common.log import log, progress
 from common.sections import Positive, Section
-from common.stops import check_time_limit
+from common.time_limit import check_time_limit
 from features.source import Source
-from images.decode import load_picture
-from images.locate import Pictures, open_pictures
+from images.decode import load_image
+from images.locate import ImageFiles, open_image_files
 from images.names import is_link, size_of
 from networks.device import use_device
 
@@ -44,19 +44,16 @@ class Settings(Section):
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.5  # of a line; less sure ones are left out
 
 
-def read_all(names: list[str], pictures: Pictures, config, ledger: Ledger) -> None:
+def read_all(names: list[str], pictures: ImageFiles, config, ledger: Ledger) -> None:
     """Read the pictures `names` that the ledger does not have, or could not read, in threads: each
     a row of name, lines as json, reason."""
-    engines, images = (
-        threading.local(),
-        config.images.model_copy(update={"size": config.ocr.longest}),
-    )
+    engines = threading.local()
 
     def one(name: str) -> tuple[str, str, str]:
         if not hasattr(engines, "ocr"):
             engines.ocr = open_engine(config.ocr)
         try:
-            picture, _ = load_picture(pictures.read(name), images)
+            picture, _ = load_image(pictures.read(name), config.images, config.ocr.longest)
             return name, json.dumps(read_lines(engines.ocr, picture, config.ocr)), ""
         except UserError:
             raise
@@ -160,7 +157,7 @@ def write(job, stem: str) -> None:
             f"{job.paths.category} has no pictures to read; name them in data.train_image "
             "and data.test_image"
         )
-    pictures = open_pictures(job)
+    pictures = open_image_files(job)
     journal = target.with_suffix(".growing")
     key = job.key(target, inputs=False)
     one_job_at_a_time = job.config.run.model_copy(update={"device": "cpu"})
@@ -191,6 +188,6 @@ SOURCES = {
     "ocr": Source(
         write,
         needs,
-        ("ocr", "images.max_megapixels", "images.min_side", "images.convert"),
+        ("ocr", "images.max_megapixels", "images.min_side"),
     )
 }

@@ -12,7 +12,6 @@ NETWORK = True
 PREDICT_SETTINGS = (
     "images.max_megapixels",
     "images.min_side",
-    "images.convert",
     *(f"vlm.{key}" for key in ("model", "max_new_tokens", "bits", "constrained", "max_pixels")),
 )
 

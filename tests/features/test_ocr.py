@@ -12,7 +12,7 @@ from common.sections import Data
 from config import Config
 from features import ocr
 from features.ocr import Settings as Ocr
-from images.locate import Pictures
+from images.locate import ImageFiles
 
 
 class Engine:
@@ -88,7 +88,7 @@ def test_an_engine_that_fails_costs_its_picture_and_no_other(tmp_path, monkeypat
         [f"{i}.png" for i in range(4)],
     )
     with Ledger(tmp_path / "ocr.growing", ("image", "lines", "reason"), "key") as ledger:
-        ocr.read_all(names, Pictures(tmp_path, tmp_path / "downloads"), config, ledger)
+        ocr.read_all(names, ImageFiles(tmp_path, tmp_path / "downloads"), config, ledger)
         assert ocr.write_table(ledger, names, tmp_path, tmp_path / "ocr.csv")["reasons"] == {
             "2.png": "std::bad_alloc"
         }
@@ -113,7 +113,7 @@ def test_pictures_are_read_once_and_a_bad_one_is_a_row_with_its_reason(tmp_path,
     config = Config(task="entity", models=("ranker",), data=Data(), run={"workers": 2})
     for wanted in (names[:2], names):
         with Ledger(tmp_path / "ocr.growing", ("image", "lines", "reason"), "key") as ledger:
-            ocr.read_all(wanted, Pictures(folder, tmp_path / "downloads"), config, ledger)
+            ocr.read_all(wanted, ImageFiles(folder, tmp_path / "downloads"), config, ledger)
             record = ocr.write_table(ledger, wanted, folder, tmp_path / "ocr.csv")
     assert (
         len(read) == 4
@@ -148,7 +148,7 @@ def test_pictures_of_archives_and_links_are_read_and_a_link_that_is_not_here_is_
     with Ledger(tmp_path / "ocr.growing", ("image", "lines", "reason"), "key") as ledger:
         ocr.read_all(
             names,
-            Pictures(tmp_path / "data", tmp_path / "downloads"),
+            ImageFiles(tmp_path / "data", tmp_path / "downloads"),
             Config(task="entity", models=("ranker",)),
             ledger,
         )

@@ -16,7 +16,7 @@ def pictures(tmp_path):
     """Five images of different sizes, named 0.png to 4.png."""
     from PIL import Image
 
-    from images.locate import Pictures
+    from images.locate import ImageFiles
 
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -24,7 +24,7 @@ def pictures(tmp_path):
     for i, (height, width) in enumerate(IMAGE_SIZES):
         coarse = Image.fromarray(rng.integers(0, 256, (4, 4, 3), np.uint8))
         coarse.resize((width, height)).save(folder / f"{i}.png")
-    return Pictures(folder, folder / "downloads")
+    return ImageFiles(folder, folder / "downloads")
 
 
 @pytest.fixture

@@ -23,8 +23,10 @@ def show(blocks) -> None:
     """Print notes and tables."""
     for block in blocks:
         if isinstance(block, Table):
-            table = block.frame.to_string(index=False, float_format="{:.4f}".format)
-            print(f"\n{block.caption}\n{table}")
+            four_decimals = "{:.4f}".format
+            table = block.frame.to_string(index=False, float_format=four_decimals)
+            print(f"\n{block.caption}")
+            print(table)
         elif isinstance(block, Note):
             print(f"\n{block.text}")
 
@@ -36,10 +38,12 @@ def main(argv=None):
     parser.add_argument("a", metavar="A", help="a category, or a folder as working/c2")
     parser.add_argument("b", metavar="B", help="likewise, the one to be held against it")
     args = parser.parse_args(argv)
+
     lead, sections = compare(args.a, args.b)
     show(lead)
     for section in sections:
         show(section.blocks)
+
     page = render(f"{args.a} and {args.b}", lead, sections, "Made by 11_compare_runs.")
     target = folder("working") / "compare.html"
     with replacing(target) as tmp:

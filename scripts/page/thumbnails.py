@@ -25,10 +25,12 @@ class Thumbnails:
         self.cached_rows = {}  # {image: its row in the cache}
         try:
             self.cache = Cache(job.paths.images, job.paths.cache)
-            ok = self.cache.ok
-            self.cached_rows = dict(zip(self.cache.names[ok], np.flatnonzero(ok), strict=True))
         except Exception:  # no images.csv, no cache, or a broken one: the files are there
-            self.cache = None
+            return
+
+        for row in np.flatnonzero(self.cache.ok):
+            name = self.cache.names[row]
+            self.cached_rows[name] = row
 
     def jpeg(self, name: str) -> bytes | None:
         """An image's thumbnail; None where the image cannot be read."""

@@ -238,7 +238,8 @@ def model_notes(a: Run, b: Run) -> list[Note]:
     for run, other in ((a, b), (b, a)):
         names = models_missing_in(run, other)
         if names:
-            texts.append(f"{', '.join(names)} in {run.label} alone")
+            listed = ", ".join(names)
+            texts.append(f"{listed} in {run.label} alone")
 
     if not texts:
         return []

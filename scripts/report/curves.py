@@ -97,6 +97,7 @@ def draw_learning(loss: dict, score: dict, score_name: str) -> str:
             bottom.set(ylabel=f"{score_name} on the validation rows")
 
         bottom.set(xlabel="epoch")
+        # no ticks between epochs
         locator = bottom.xaxis.get_major_locator()
         locator.set_params(integer=True)
 
@@ -139,12 +140,13 @@ def attribute_curves(model: str, history: dict[int, list]) -> list[Figure]:
         series[f"attribute {a}"] = (range(1, n_epochs + 1), curve)
         texts.append(f"attribute {a}: {curve[0]:.3f} to {curve[-1]:.3f}")
 
-    caption = (
+    figure = Figure(
         f"{model}: HM of each attribute on the validation rows, mean of the folds. Each head keeps "
-        "its own best epoch."
+        "its own best epoch.",
+        lines(series, "epoch", "HM", height=3.2),
+        "; ".join(texts),
     )
-    svg = lines(series, "epoch", "HM", height=3.2)
-    return [Figure(caption, svg, "; ".join(texts))]
+    return [figure]
 
 
 def tree_importance(model: str, by_fold: dict[int, dict]) -> list[Figure]:
@@ -223,16 +225,14 @@ def time_figure(view) -> list[Figure]:
         n_files += len(values)
         labels.append(f"{kind} ({len(values)})" if len(values) > 1 else kind)
 
-    caption = (
+    figure = Figure(
         f"Where the time went: {total} of work in {n_files} files, the last making of each. In "
-        "brackets, how many. Loading packages is not in it; files made side by side count each."
-    )
-    alt = (
+        "brackets, how many. Loading packages is not in it; files made side by side count each.",
+        bars(labels, list(totals.values()), xlabel="seconds", form="{:,.1f}"),
         f"{total} in all; most of it {longest}: {format_duration(totals[longest])}. "
-        f"{describe(totals, '{:.1f} s')}"
+        f"{describe(totals, '{:.1f} s')}",
     )
-    svg = bars(labels, list(totals.values()), xlabel="seconds", form="{:,.1f}")
-    return [Figure(caption, svg, alt)]
+    return [figure]
 
 
 def seconds_by_kind(view) -> dict[str, list[float]]:
@@ -264,9 +264,10 @@ def format_duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
 
-    hours, minutes = divmod(round(seconds / 60), 60)
-    if hours:
-        return f"{hours} h {minutes} min"
+    minutes = round(seconds / 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
 
+    # below an hour to the second, never rounded up
     minutes, rest = divmod(seconds, 60)
     return f"{int(minutes)} min {int(rest)} s"

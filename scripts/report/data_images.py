@@ -127,9 +127,10 @@ def splits_of_images(view: View, images: pd.DataFrame) -> dict[str, set[str]]:
 def splits_of_pairs(pairs: pd.DataFrame, splits: dict[str, set[str]]) -> list[str]:
     """ "train", "test" or "train and test" of each pair."""
     texts = []
-    nowhere: set[str] = set()
     for one, other in zip(pairs["picture"], pairs["same as"], strict=True):
-        both = splits.get(one, nowhere) | splits.get(other, nowhere)
+        both = set()
+        both |= splits.get(one, set())
+        both |= splits.get(other, set())
         names = sorted(both, reverse=True)
         texts.append(" and ".join(names))
 
@@ -159,8 +160,8 @@ def pair_table(pairs: pd.DataFrame, is_across: bool, is_grouped: bool) -> Table:
 def pair_cards(view: View, across: pd.DataFrame, splits: dict[str, set[str]]) -> Cards:
     """Pairs of which train has one image and test the other, evenly drawn."""
     thumbnails = Thumbnails(view.job)
-    last = len(across) - 1
-    even = np.linspace(0, last, min(MOST_PAIRS, len(across)))
+    n_pairs = len(across)
+    even = np.linspace(0, n_pairs - 1, min(MOST_PAIRS, n_pairs))
     shown = across.iloc[np.unique(even.astype(int))]
     cards = []
     for kind, one, other in shown[["kind", "picture", "same as"]].to_numpy():
@@ -175,7 +176,7 @@ def pair_cards(view: View, across: pd.DataFrame, splits: dict[str, set[str]]) ->
         cards.append(card)
 
     caption = (
-        f"{len(cards)} of {len(across):,} pairs of look-alikes of which train has one and test "
+        f"{len(cards)} of {n_pairs:,} pairs of look-alikes of which train has one and test "
         "the other."
     )
     return Cards(caption, cards)

@@ -51,7 +51,9 @@ def expected_score(view: View) -> str:
     if score is None:
         return ""
 
-    n_test = int((view.rows.fold < 0).sum())
+    is_test = view.rows.fold < 0
+    n_test = int(is_test.sum())
+
     return f" Expected on the {n_test:,} test rows: {format_score(score)}."
 
 
@@ -60,19 +62,24 @@ def warnings(stages: list[Stage], submitted: Stage, task) -> list[Note]:
     baseline, *others = stages
     sentences = []
     for stage in others:
-        if gain_over(baseline, stage, task.MODE).low > 0:
+        loss = gain_over(baseline, stage, task.MODE)
+        if loss.low > 0:
             sentences.append(
                 f"{stage.name} is worse than {baseline.name}: look at its training, "
                 "or leave it out."
             )
 
     for stage in others:
-        if gain_over(stage, submitted, task.MODE).low > 0:
+        gain = gain_over(stage, submitted, task.MODE)
+        if gain.low > 0:
             sentences.append(
                 f"{stage.name} alone has {format_score(stage.score)}, better than {submitted.name}."
             )
 
-    return [Note(" ".join(sentences), "warning")] if sentences else []
+    if not sentences:
+        return []
+
+    return [Note(" ".join(sentences), "warning")]
 
 
 def mean_score(view: View) -> list[Number]:

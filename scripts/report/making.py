@@ -29,10 +29,11 @@ def flatten(values: dict, prefix: str = "") -> dict:
     """{"net.epochs": 12} of {"net": {"epochs": 12}}; lists stay values."""
     flat = {}
     for key, value in values.items():
+        name = f"{prefix}{key}"
         if isinstance(value, dict) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
+            flat |= flatten(value, f"{name}.")
         else:
-            flat[f"{prefix}{key}"] = value
+            flat[name] = value
 
     return flat
 
@@ -117,25 +118,28 @@ def version_blocks(records: dict[Path, dict]) -> list:
         what = "files made on" if name == "machine" else f"files made with {name}"
         lines.append({"what": what, "value": newest})
         if len(files_by_version) > 1:
-            mixed.append(f"{name}: {describe_versions(files_by_version)}")
+            text = describe_versions(files_by_version)
+            mixed.append(f"{name}: {text}")
 
     lines.append({"what": "commit", "value": commit()})
-    blocks: list = [Table("Versions, machine and commit", pd.DataFrame(lines))]
-    if mixed:
-        text = (
-            f"Not all files were made with the same: {'; '.join(mixed)}. Scores may differ in the "
-            "last digits from those of one machine."
-        )
-        blocks.append(Note(text, "warning"))
+    table = Table("Versions, machine and commit", pd.DataFrame(lines))
+    if not mixed:
+        return [table]
 
-    return blocks
+    text = (
+        f"Not all files were made with the same: {'; '.join(mixed)}. Scores may differ in the "
+        "last digits from those of one machine."
+    )
+    return [table, Note(text, "warning")]
 
 
 def describe_versions(files_by_version: dict[str, list[str]]) -> str:
     """ "1.0 (3 files, e.g. net_0.npz), 2.0 (1 files, e.g. net_1.npz)"."""
     texts = []
     for version, names in files_by_version.items():
-        texts.append(f"{version} ({len(names)} files, e.g. {names[-1]})")
+        n_files = len(names)
+        newest = names[-1]
+        texts.append(f"{version} ({n_files} files, e.g. {newest})")
 
     return ", ".join(texts)
 
@@ -143,15 +147,19 @@ def describe_versions(files_by_version: dict[str, list[str]]) -> str:
 def collect_versions(records: dict[Path, dict]) -> dict[str, dict[str, list[str]]]:
     """{package or "machine": {version: names of files}}, Python and the machine first; versions in
     the order in which they were first used."""
-    collected: dict[str, dict[str, list[str]]] = {"python": {}, "machine": {}}
+    files: dict[str, dict[str, list[str]]] = {"python": {}, "machine": {}}
     for target in sorted(records, key=modified):
         versions = records[target].get("packages", {})
         for package, version in versions.items():
-            files_by_version = collected.setdefault(package, {})
-            files = files_by_version.setdefault(version, [])
-            files.append(target.name)
+            by_version = files.setdefault(package, {})
+            names = by_version.setdefault(version, [])
+            names.append(target.name)
 
-    return {package: versions for package, versions in collected.items() if versions}
+    for package in ("python", "machine"):
+        if not files[package]:  # no record says
+            del files[package]
+
+    return files
 
 
 def modified(target: Path) -> float:

@@ -40,7 +40,9 @@ def gain_over(stage: Stage, other: Stage, mode: str) -> Gain:
     """What `stage` gains over `other`; mode "max" or "min", the task's."""
     sign = 1 if mode == "max" else -1
     value = sign * (stage.score - other.score)
-    low, high = bootstrap.interval(value, sign * (stage.replicates - other.replicates))
+    # paired: the b-th replicates of both stages are of the same rows
+    replicates = sign * (stage.replicates - other.replicates)
+    low, high = bootstrap.interval(value, replicates)
 
     return Gain(value, low, high)
 
@@ -53,7 +55,8 @@ def stage_answers(view: View) -> dict[str, np.ndarray]:
         return {}
 
     preds = {view.task.BASELINE: baseline(view), **view.preds}
-    if view.merged is not None and not merged_model(view):
+    is_ensemble = view.merged is not None and not merged_model(view)
+    if is_ensemble:
         preds[ENSEMBLE] = view.merged
 
     answers = {}

@@ -1,6 +1,6 @@
 """What there is of a category so far: read once, shown by every section of the report."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -99,22 +99,24 @@ def load_view(job: Job) -> View:
     """All there is of a job's category. Never raises: what is missing or cannot be read is a
     note."""
     attempts = Attempts()
-    config, paths = job.config, job.paths
+    config = job.config
+    paths = job.paths
     steps = attempts.call(graph.steps, config, paths, default={})
-    steps = {target: step for target, step in steps.items() if target != paths.report}
+    steps.pop(paths.report, None)
     stale = attempts.call(staleness.stale, config, steps, default={})
     attempts.notes += staleness_notes(job, steps, stale)
-    general = {"job": job, "steps": steps, "stale": stale, "notes": attempts.notes}
+    view = View(job, steps, stale, notes=attempts.notes)
+    if config.concat or not paths.folds.exists():
+        return view
 
-    rows = None
-    if not config.concat and paths.folds.exists():
-        rows = attempts.call(load_rows, job)
-
+    rows = attempts.call(load_rows, job)
     if rows is None:
-        return View(**general)
+        return view
 
     preds, partial = load_preds(job, rows, attempts)
-    merged, answer, decoded = None, None, False
+    merged = None
+    answer = None
+    decoded = False
     if paths.merged.exists():
         merged = attempts.call(load_merged, job, rows)
 
@@ -124,8 +126,8 @@ def load_view(job: Job) -> View:
     if answer is not None:
         decoded = is_decoded(rows, merged, answer)
 
-    return View(
-        **general,
+    return replace(
+        view,
         rows=rows,
         preds=preds,
         partial=partial,
@@ -137,9 +139,15 @@ def load_view(job: Job) -> View:
 
 def staleness_notes(job: Job, steps: dict, stale: dict) -> list[Note]:
     """Which files are missing, and which are shown though they are of other settings or inputs."""
-    old = [f"{target.name} {reason}" for target, reason in stale.items() if target.exists()]
-    missing = [target.name for target in stale if not target.exists()]
     command = job.command("make all")
+    old = []
+    missing = []
+    for target, reason in stale.items():
+        if target.exists():
+            old.append(f"{target.name} {reason}")
+        else:
+            missing.append(target.name)
+
     notes = []
     if old:
         text = (

@@ -21,6 +21,7 @@ from report import data, headline, scores, stages, worst
 from report.view import View, load_view
 from tasks import load_task
 from tasks.attributes import figures as of_attributes
+from tasks.attributes.confusions import frequent_confusion
 from tasks.entity import figures as of_entity
 from tasks.price import figures as of_price
 from texts.value_codes import encode_predictions, encode_values
@@ -171,16 +172,17 @@ def test_calibration_by_hand():
 
 
 def test_a_confusion_keeps_the_frequent_classes_and_joins_the_others():
-    target, answer = np.array([0, 0, 0, 0, 1, 1, 2, 3, -1]), np.array([0, 0, 1, 3, 1, 0, 3, 2, 0])
-    share, names, n = of_attributes.shares(answer, target, list("abcd"), most=2)
-    assert names == ["a", "b", "other"] and n.tolist() == [4, 2, 2]
-    assert share.tolist() == [[0.5, 0.25, 0.25], [0.5, 0.5, 0], [0, 0, 1]]
-    share, names, n = of_attributes.shares(
-        answer, target, list("abcd"), most=3
-    )  # one left over is shown as itself
-    assert (
-        names == list("abcd") and n.tolist() == [4, 2, 1, 1] and share[2].tolist() == [0, 0, 0, 1]
-    )
+    target = np.array([0, 0, 0, 0, 1, 1, 2, 3, -1])
+    answer = np.array([0, 0, 1, 3, 1, 0, 3, 2, 0])
+    table = frequent_confusion(answer, target, list("abcd"), most=2)
+    assert table.classes == ["a", "b", "other"]
+    assert table.rows.tolist() == [4, 2, 2]
+    assert table.share.tolist() == [[0.5, 0.25, 0.25], [0.5, 0.5, 0], [0, 0, 1]]
+    table = frequent_confusion(answer, target, list("abcd"), most=3)
+    # one left over is shown as itself
+    assert table.classes == list("abcd")
+    assert table.rows.tolist() == [4, 2, 1, 1]
+    assert table.share[2].tolist() == [0, 0, 0, 1]
 
 
 def test_the_weakest_classes_say_what_they_are_taken_for():

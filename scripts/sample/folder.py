@@ -1,14 +1,25 @@
-"""A folder that is drawn beside its name and takes it when it is whole."""
+"""The folder of a sample: whole or not there, its images drawn in threads, some files spoiled."""
 
+import os
 import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+
+ERROR_PAGE = (
+    "<!DOCTYPE html><html><head><title>503</title></head><body>Service Unavailable</body></html>\n"
+)
 
 
 @contextmanager
 def replacing_folder(folder: Path):
-    """Yield an empty folder beside `folder` that replaces it when the block ends well. A killed
-    draw leaves that one, with .half at its end, never a half-made `folder`."""
+    """Yield an empty folder that replaces `folder` when the block ends well.
+
+    It lies beside `folder` and has `.half` at its end: that one is what a killed draw leaves,
+    never a half-made `folder`.
+    """
     half = folder.with_name(folder.name + ".half")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
@@ -17,17 +28,36 @@ def replacing_folder(folder: Path):
     half.rename(folder)
 
 
-def spoil_files(files: list[Path], rng) -> dict:
-    """What goes wrong with 2.5 % of real downloads, in turn: a picture cut off, a page instead of
-    it, none at all."""
-    chosen = [files[i] for i in rng.choice(len(files), max(3, len(files) // 40), replace=False)]
-    for file in chosen[0::3]:
-        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    for file in chosen[1::3]:
-        file.write_text(
-            "<!DOCTYPE html><html><head><title>503</title></head><body>Service "
-            "Unavailable</body></html>\n"
-        )
-    for file in chosen[2::3]:
+def draw_files(draw_file: Callable, files: list[Path], products, seed: int) -> Iterator[float]:
+    """Yield the megabytes of each file, in order, as `draw_file(file, product, seed)` draws it."""
+    # Threads are enough: Pillow and numpy release the lock.
+    with ThreadPoolExecutor(min(8, os.cpu_count())) as pool:
+        yield from pool.map(partial(draw_file, seed=seed), files, products)
+
+
+def make_link(rng) -> str:
+    """A random link to an image, as a catalogue has them."""
+    return f"https://example.com/images/{rng.bytes(6).hex()}.jpg"
+
+
+def spoil_files(files: list[Path], rng) -> dict[str, int]:
+    """Spoil 2.5 % of the files, at least three, as real downloads go wrong; return counts.
+
+    In turn, one is cut off, one becomes an error page, one is removed.
+    """
+    n = max(3, len(files) // 40)
+    chosen = [files[i] for i in rng.choice(len(files), n, replace=False)]
+    cut, pages, removed = chosen[0::3], chosen[1::3], chosen[2::3]
+    for file in cut:
+        cut_off(file)
+    for file in pages:
+        file.write_text(ERROR_PAGE)
+    for file in removed:
         file.unlink()
-    return {"corrupt": len(chosen) - len(chosen[2::3]), "missing": len(chosen[2::3])}
+    return {"corrupt": len(cut) + len(pages), "missing": len(removed)}
+
+
+def cut_off(file: Path) -> None:
+    """Keep the first half of the file's bytes."""
+    data = file.read_bytes()
+    file.write_bytes(data[: len(data) // 2])

@@ -1,72 +1,79 @@
-"""Drawn garments whose attributes a network learns from pixels: pose, light, background and noise
-change, the cut tells.
+"""Draw garments whose attributes a network can learn from pixels.
 
-Garments are cut in garment units: x to the right, y down, the neck at (0, 0), shoulders about one
-unit wide; a stage's pose turns them into pixels. Pictures are drawn at half their size and
-enlarged: quicker, and soft like photographs.
+in:  Garment(k=7, category="Tees", labels={"color": "red", "neck": "v-neck", ...})
+out: a photograph, 600 to 1000 pixels wide, of a red tee with a V-neck
+
+Pose, light, background and noise are random; the labels decide the cut, the cloth and the details.
+Garments are cut in units: x to the right, y down, the neck at (0, 0), shoulders about one unit
+wide. Images are drawn at half their size and enlarged: that is quicker, and soft like a photograph.
 """
 
-import colorsys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image
 
-# class or thing -> hue in degrees, its jitter, lowest and highest saturation, lowest and highest
-# value
-COLOURS = {
-    "white": (40, 40, 0, 0.07, 0.9, 1),
-    "black": (230, 60, 0, 0.25, 0.07, 0.17),
-    "red": (356, 8, 0.78, 0.95, 0.62, 0.85),
-    "navy blue": (226, 8, 0.55, 0.8, 0.22, 0.36),
-    "blue": (212, 12, 0.6, 0.85, 0.6, 0.9),
-    "yellow": (49, 6, 0.65, 0.9, 0.88, 1),
-    "green": (138, 24, 0.45, 0.8, 0.35, 0.65),
-    "pink": (336, 10, 0.28, 0.5, 0.88, 1),
-    "multicolor": (0, 180, 0.5, 0.8, 0.7, 0.95),
-    "dark": (0, 180, 0, 0.5, 0.15, 0.45),
-    "light": (0, 180, 0, 0.5, 0.85, 1),
-    "wall": (0, 180, 0, 0.25, 0.55, 0.97),
-    "thing": (0, 180, 0.3, 0.9, 0.3, 0.9),
-    "hair": (22, 10, 0.4, 0.6, 0.1, 0.4),
-    "jeans": (220, 30, 0.2, 0.6, 0.15, 0.4),
+from sample.fabric import weave_fabric
+from sample.scene import (
+    Scene,
+    brightness,
+    draw_cloud,
+    ellipse,
+    make_pose,
+    pick_colour,
+    star,
+    take_photo,
+    to_image,
+)
+
+
+class Cut(NamedTuple):
+    """How the garments of a category are cut, and how large they are in the image."""
+
+    torso: list[tuple[float, float]]  # (y, half-width) from the neck down
+    scale: tuple[float, float]  # pixels a unit, as shares of the image's width and height
+    middle: float  # the y that is in the middle of the image
+
+    @property
+    def neck(self) -> float:
+        """Half the width of the neck."""
+        return self.torso[0][1]
+
+    @property
+    def shoulder(self) -> tuple[float, float]:
+        """Where the right shoulder ends, (y, x)."""
+        return self.torso[1]
+
+
+CUTS = {
+    "Tees": Cut(
+        [(0, 0.20), (0.09, 0.50), (0.44, 0.42), (0.75, 0.40), (1.5, 0.45)], (0.51, 0), 0.60
+    ),
+    "Dresses": Cut(
+        [(0, 0.18), (0.08, 0.36), (0.36, 0.30), (0.62, 0.235), (0.80, 0.30)], (0, 0.40), 0.92
+    ),
 }
-SKINS = [
-    (246, 214, 190),
-    (222, 180, 148),
-    (172, 122, 90),
-    (110, 74, 54),
-    (205, 203, 200),
-]  # the last is a mannequin
-LENGTHS = {
+HIP = 0.75  # its y; a skirt widens below
+SKIRTS = {  # (way from the hip, 0, to the hem, 1; half-width gained there)
+    "a-line": [(0, 0), (1, 0.38)],
+    "straight": [(0, 0), (1, 0.02)],
+    "mermaid": [(0, 0), (0.62, 0.01), (1, 0.30)],
+}
+LENGTHS = {  # from the neck to the hem
     "crop": 0.74,
     "regular": 1.06,
     "long": 1.42,
     "mini": 1.02,
     "knee length": 1.45,
     "maxi": 2.02,
-}  # neck to hem
-SLEEVES = {
+}
+SLEEVES = {  # from the shoulder to the cuff
     "sleeveless": 0,
     "short sleeves": 0.36,
     "three-quarter sleeves": 0.70,
     "long sleeves": 1.04,
-}  # to the cuff
-# category -> torso as (y, half-width), pixels per unit as shares of the picture's width and height,
-# middle y
-CUTS = {
-    "Tees": ([(0, 0.20), (0.09, 0.50), (0.44, 0.42), (0.75, 0.40), (1.5, 0.45)], (0.51, 0), 0.60),
-    "Dresses": (
-        [(0, 0.18), (0.08, 0.36), (0.36, 0.30), (0.62, 0.235), (0.80, 0.30)],
-        (0, 0.40),
-        0.92,
-    ),
-}
-SKIRTS = {  # (way from hip, 0, to hem, 1; half-width gained there)
-    "a-line": [(0, 0), (1, 0.38)],
-    "straight": [(0, 0), (1, 0.02)],
-    "mermaid": [(0, 0), (0.62, 0.01), (1, 0.30)],
 }
 NECKS = {  # (x, y) in half-widths of the neck
     "round": [(np.cos(t), 0.75 * np.sin(t)) for t in np.linspace(0, np.pi, 20)],
@@ -74,318 +81,270 @@ NECKS = {  # (x, y) in half-widths of the neck
     "square": [(1, 0), (0.97, 1.3), (-0.97, 1.3), (-1, 0)],
     "polo": [(1, 0), (0, 0.8), (-1, 0)],
 }
-BACKDROPS = [
+MANNEQUIN = (205, 203, 200)
+SKINS = [(246, 214, 190), (222, 180, 148), (172, 122, 90), (110, 74, 54), MANNEQUIN]
+HOOK = [(0, -0.05), (0, -0.12), (0.06, -0.17), (0.06, -0.24), (0, -0.28), (-0.06, -0.25)]
+BELT = [(-0.25, 0.60), (0.25, 0.60), (0.26, 0.69), (-0.26, 0.69)]
+PLACKET = [(0, 0.1), (0, 0.42)]
+COLLAR = [(0.18, -0.07), (0.29, 0.08), (0.13, 0.26), (0, 0.12)]  # its right side
+METAL = (150, 150, 155)
+WOOD = (150, 110, 70)
+BRASS = (214, 178, 94)
+BACKDROPS = [  # (bumps across and down, how strong they are): a plain wall, light, cloth, boards
     ((1, 1), 0),
     ((1, 2), 0.2),
     ((2, 1), 0.2),
     ((9, 11), 0.06),
     ((60, 3), 0.05),
-]  # bumps across, down; strength
-
-
-def draw_file(k: int, file: Path, category: str, look: dict, seed: int) -> float:
-    """Draws one product and photographs it; gives the file's megabytes. All chance comes from
-    (seed, k)."""
-    rng = np.random.default_rng([seed, k])
-    width = int(600 + 400 * rng.beta(1, 4))
-    size = np.array([width, max(700, int(width * rng.uniform(1.2, 1.3)))])
-    cells, strength = BACKDROPS[rng.integers(len(BACKDROPS))]
-    wall = pick_colour("wall", rng) * (
-        1 + np.clip(strength * draw_cloud(size // 2, cells, rng), -0.3, 0.3)
-    )
-    stage = Stage(to_picture(wall), pose_garment(size // 2, category, rng))
-    dress_stage(stage, category, look, rng)
-    take_photo(stage.picture, rng).resize(size.tolist(), Image.BILINEAR).save(
-        file, quality=int(rng.integers(80, 93))
-    )
-    return file.stat().st_size / 1e6
-
-
-def pose_garment(size, category: str, rng) -> np.ndarray:
-    """Shift, scale .75-1.1 and rotation +-8 degrees, as a matrix (2, 3) from garment units to
-    pixels."""
-    _, shares, middle = CUTS[category]
-    unit, turn = np.dot(shares, size) * rng.uniform(0.75, 1.1), np.radians(rng.uniform(-8, 8))
-    spin = unit * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    return np.c_[spin, size * rng.uniform(0.45, 0.55, 2) - spin @ [0, middle]]
+]
 
 
 @dataclass
-class Stage:
-    """A picture in the making, and the pose (2, 3) that turns garment units into its pixels."""
+class Garment:
+    """A product: its number k from 1, its category, and its labels {attribute: class}."""
 
-    picture: Image.Image
-    pose: np.ndarray
+    k: int
+    category: str
+    labels: dict[str, str]
 
-    def paint(self, points, fill, width: float = 0, rim: float = 0.45, blur: float = 0):
-        """Fills the polygon (n, 2), or the line `width` units thick, with a colour (3,) or with its
-        part of a picture.
-
-        `rim` darkens a polygon towards its edges, so that it looks round; `blur` (units) makes a
-        shadow of it."""
-        pixels, unit = (
-            np.asarray(points) @ self.pose[:, :2].T + self.pose[:, 2],
-            float(np.hypot(*self.pose[:, 0])),
-        )
-        margin = int(3 + unit * (width + 2 * blur))
-        low, high = pixels.min(0).astype(int) - margin, pixels.max(0).astype(int) + margin
-        mask = Image.new(
-            "L", (2 * (high - low)).tolist()
-        )  # twice as large, then reduced: smooth edges
-        pen, corners, box = (
-            ImageDraw.Draw(mask),
-            (2 * (pixels - low)).ravel().tolist(),
-            (*low.tolist(), *high.tolist()),
-        )
-        pen.line(corners, 255, max(2, round(2 * unit * width)), "curve") if width else pen.polygon(
-            corners, 255
-        )
-        mask = mask.reduce(2)
-        if blur:
-            mask = mask.filter(ImageFilter.BoxBlur(unit * blur)).point(lambda v: v * 0.35)
-        plain = not isinstance(fill, Image.Image)
-        self.picture.paste(
-            tuple(int(min(c, 255)) for c in fill) if plain else fill.crop(box), box, mask
-        )
-        if rim and not width and not blur:
-            edge = ImageChops.subtract(mask, mask.filter(ImageFilter.BoxBlur(unit * 0.05)))
-            self.picture.paste((0, 0, 0), box, edge.point(lambda v: v * rim))
+    @property
+    def cut(self) -> Cut:
+        return CUTS[self.category]
 
 
-def to_picture(pixels) -> Image.Image:
-    """An array (h, w, 3) as a picture, what is outside of 0 to 255 cut off."""
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+def draw_file(file: Path, garment: Garment, seed: int) -> float:
+    """Draw one garment into `file` and return the file's megabytes.
+
+    The same seed and k draw the same bytes.
+    """
+    rng = np.random.default_rng([seed, garment.k])
+    width = int(600 + 400 * rng.beta(1, 4))
+    height = max(700, int(width * rng.uniform(1.2, 1.3)))
+    size = np.array([width, height])
+    half = size // 2
+
+    backdrop = draw_backdrop(half, rng)
+    pose = pose_garment(half, garment.cut, rng)
+    scene = Scene(backdrop, pose)
+    draw_garment(scene, garment, rng)
+
+    photo = take_photo(scene.image, rng)
+    photo = photo.resize(size.tolist(), Image.BILINEAR)
+    photo.save(file, quality=int(rng.integers(80, 93)))
+    return file.stat().st_size / 1e6
 
 
-def pick_colour(name: str, rng) -> np.ndarray:
-    """A colour somewhere within its class: red, green and blue (3,), from 0 to 255."""
-    hue, jitter, *ranges = COLOURS[name]
-    hue = (hue + rng.uniform(-jitter, jitter)) / 360 % 1
-    return 255 * np.array(
-        colorsys.hsv_to_rgb(hue, rng.uniform(*ranges[:2]), rng.uniform(*ranges[2:])), np.float32
+def draw_backdrop(size: np.ndarray, rng) -> Image.Image:
+    """A wall or a table, with bumps of light or structure."""
+    bumps, strength = BACKDROPS[rng.integers(len(BACKDROPS))]
+    colour = pick_colour("wall", rng)
+    relief = np.clip(strength * draw_cloud(size, bumps, rng), -0.3, 0.3)
+    return to_image(colour * (1 + relief))
+
+
+def pose_garment(size: np.ndarray, cut: Cut, rng) -> np.ndarray:
+    """A pose (2, 3) with scale 0.75 to 1.1, up to 8 degrees of rotation and a shift."""
+    unit = np.dot(cut.scale, size) * rng.uniform(0.75, 1.1)
+    angle = np.radians(rng.uniform(-8, 8))
+    return make_pose(unit, angle, [0, cut.middle], size * rng.uniform(0.45, 0.55, 2))
+
+
+def draw_garment(scene: Scene, garment: Garment, rng) -> None:
+    """Draw what carries the garment, its shadow, and the garment from back to front."""
+    labels = garment.labels
+    colour = pick_colour(labels["color"], rng)
+    angle = rng.uniform(0.3, 0.6)  # of the sleeves, radians off the vertical
+    is_bright = brightness(colour) > 110
+    contrast = pick_colour("dark" if is_bright else "light", rng)
+    sleeves = cut_sleeves(garment, angle, rng)
+    length = LENGTHS[labels["length"]] * rng.uniform(0.95, 1.05)
+    pieces = [*sleeves, cut_torso(garment, length)]
+
+    skin = draw_carrier(scene, garment, angle, rng)
+    for piece in pieces:
+        scene.shadow(piece + [0.03, 0.04], blur=0.06)
+    neck = garment.cut.neck
+    inside = skin
+    if skin is None:
+        inside = colour * 0.5  # the back of the garment, seen from its inside
+        scene.fill(ellipse(0, 0, neck, 0.05), inside)
+
+    fabric = weave_fabric(scene, labels, colour, contrast, rng)
+    for piece in pieces:
+        scene.fill(piece, fabric)
+    draw_print(scene, labels.get("print_size", "default"), contrast, rng)
+    if labels.get("belt") == "yes":
+        scene.fill(BELT, contrast)
+        scene.fill(ellipse(0, 0.645, 0.045, 0.055), BRASS)
+
+    trim = colour * 0.4 + contrast * 0.6
+    hole = np.array(NECKS[labels["neck"]]) * neck
+    scene.fill(hole, inside)
+    scene.line(hole, trim, 0.04)
+    if labels["neck"] == "polo":
+        draw_collar(scene, trim, contrast)
+
+
+# --- outlines ---
+
+
+def cut_sleeves(garment: Garment, angle: float, rng) -> list[np.ndarray]:
+    """The outlines of the left and the right sleeve; none where the garment is sleeveless."""
+    reach = SLEEVES[garment.labels["sleeve_length"]]
+    reach *= rng.uniform(0.93, 1.07)
+    if not reach:
+        return []
+
+    top, shoulder = garment.cut.shoulder
+    sleeve = Limb(
+        start=(shoulder * 0.93, top),
+        angle=angle,
+        length=reach * (2 * shoulder) ** 0.5,
+        wide=shoulder * 0.72,
+        narrow=shoulder * (0.56 - 0.22 * reach),
     )
+    return [cut_limb(sleeve, side) for side in (-1, 1)]
 
 
-def draw_cloud(size, cells, rng) -> np.ndarray:
-    """A smooth random field (h, w, 1), mean 0, deviation about 1, with `cells` bumps across and
-    down."""
-    bumps = Image.fromarray(rng.standard_normal(cells[::-1], np.float32))
-    return np.asarray(bumps.resize(np.array(size).tolist()))[..., None]
+class Limb(NamedTuple):
+    """A sleeve or an arm."""
+
+    start: tuple[float, float]  # at the right shoulder, (x, y)
+    angle: float  # radians off the vertical
+    length: float
+    wide: float  # at the shoulder
+    narrow: float  # at the other end
 
 
-def draw_pattern(name: str, x, y, rng) -> np.ndarray:
-    """How much of the second colour shows at garment units x, y: (h, w), from 0 to 1. It covers
-    less than half."""
-    step, (p, q), upright = rng.uniform(0.13, 0.2), rng.uniform(0, 1, 2), rng.random() < 0.3
-    if name == "solid":
-        return np.zeros_like(x)
-    if name == "striped":
-        return np.clip(8 * np.sin(2 * np.pi * ((x if upright else y) / step + p)) - 2, 0, 1)
-    if name == "checked":
-        return 0.42 * sum(
-            np.clip(8 * np.sin(2 * np.pi * (v / step / 1.2 + p)) - 1, 0, 1) for v in (x, y)
-        )
-    step *= {"dotted": 0.9, "printed": 2}[name]
-    row = np.floor(y / step + q)
-    u, v = (
-        (x / step + p + row / 2) % 1 - 0.5,
-        (y / step + q) % 1 - 0.5,
-    )  # every other row is shifted
-    far = np.hypot(u, v)
-    if name == "dotted":
-        return np.clip((0.27 - far) * 12, 0, 1)
-    petals = 0.32 + 0.13 * np.cos(rng.integers(4, 7) * np.arctan2(v, u) + row)
-    return np.clip((petals - far) * 12, 0, 1) * (1 - 0.8 * (far < 0.1))
+def cut_limb(limb: Limb, side: int) -> np.ndarray:
+    """Outline (5, 2) of a limb on the left (-1) or right (1) side."""
+    sin, cos = np.sin(limb.angle), np.cos(limb.angle)
+    along = np.array([sin, cos])
+    inward = np.array([-cos, sin])
+
+    start = limb.start
+    end = start + along * limb.length
+    tip = end + (along * 0.3 + inward) * limb.narrow / 2
+    inner_end = end + inward * limb.narrow
+    inner_start = start + inward * limb.wide
+    outline = np.array([start, end, tip, inner_end, inner_start])
+    return outline * [side, 1]
 
 
-def weave_fabric(stage: Stage, look: dict, colour, contrast, rng) -> Image.Image:
-    """The whole picture in the garment's cloth, pattern and folds; the garment's parts are cut out
-    of it."""
-    size, (spin, shift) = stage.picture.size, np.split(stage.pose, [2], 1)
-    pixels = np.indices(size[::-1], np.float32)[::-1] - shift[..., None].astype(np.float32)
-    x, y = np.einsum(
-        "ij,jhw->ihw", np.linalg.inv(spin).astype(np.float32), pixels
-    )  # garment units of every pixel
-    if look["color"] == "multicolor":
-        patch = (x + y * rng.uniform(-1, 1)) * 3 + 0.3 * draw_cloud(size, (6, 8), rng)[..., 0]
-        colour = np.stack([pick_colour("multicolor", rng) for _ in range(4)])[
-            np.floor(patch).astype(int) % 4
-        ]
-    cloth = colour + (contrast - colour) * draw_pattern(look["pattern"], x, y, rng)[..., None]
-    folds = 0.06 * (draw_cloud(size, (5, 6), rng) + draw_cloud(size, (22, 5), rng))
-    return to_picture(cloth + (cloth + 25) * folds)  # black cloth has folds too
-
-
-def cut_torso(category: str, look: dict, length: float) -> np.ndarray:
+def cut_torso(garment: Garment, length: float) -> np.ndarray:
     """Outline (n, 2) of the garment without its sleeves."""
-    knots, skirt = np.array(CUTS[category][0]), np.array(SKIRTS[look.get("fit_shape", "straight")])
-    if look["sleeve_length"] == "sleeveless":
+    y = np.linspace(0, length, 60)
+    torso = cut_body(garment)
+    skirt = SKIRTS[garment.labels.get("fit_shape", "straight")]
+    fall = max(0.01, length - HIP)  # from the hip to the hem
+    gain = interpolate((y - HIP) / fall, skirt)
+    x = interpolate(y, torso) + gain * fall**0.5  # short skirts gain less
+
+    # Curves, not corners.
+    padded = np.pad(x, 2, "edge")
+    x = np.convolve(padded, np.ones(5) / 5, "valid")
+
+    right = np.c_[x, y]
+    left = np.c_[-x, y]
+    across = np.linspace(1, -1, 20)[1:-1]
+    drop = 0.04 * (1 - across**2)
+    hem = np.c_[across * x[-1], length + drop]
+    return np.r_[right, hem, left[::-1]]
+
+
+def cut_body(garment: Garment) -> np.ndarray:
+    """The torso's knots (n, 2) as (y, half-width); without sleeves the shoulders are narrower."""
+    knots = np.array(garment.cut.torso)
+    if garment.labels["sleeve_length"] == "sleeveless":
         knots[1, 1] *= 0.74
-        knots = np.insert(knots, 2, (0.25, knots[1, 1] * 0.95), 0)
-    y, hem = np.linspace(0, length, 60), np.linspace(1, -1, 20)[1:-1]
-    fall = max(0.01, length - 0.75)  # from the hip to the hem; short skirts gain less
-    x = np.interp(y, *knots.T) + np.interp((y - 0.75) / fall, *skirt.T) * fall**0.5
-    x = np.convolve(
-        np.pad(x, 2, "edge"), np.ones(5) / 5, "valid"
-    )  # a tailor's curve, not a polygon
-    return np.r_[np.c_[x, y], np.c_[hem * x[-1], length + 0.04 * (1 - hem**2)], np.c_[-x, y][::-1]]
+        armhole = (0.25, knots[1, 1] * 0.95)
+        knots = np.insert(knots, 2, armhole, 0)
+    return knots
 
 
-def cut_limb(
-    side: int, start, angle: float, length: float, wide: float, narrow: float
-) -> np.ndarray:
-    """A sleeve or an arm (5, 2) of one side (-1, 1): from a shoulder, `angle` radians off the
-    vertical, narrowing."""
-    along, inward = (
-        np.array([np.sin(angle), np.cos(angle)]),
-        np.array([-np.cos(angle), np.sin(angle)]),
-    )
-    end = start + along * length
-    tip = end + (along * 0.3 + inward) * narrow / 2
-    return np.array([start, end, tip, end + inward * narrow, start + inward * wide]) * [side, 1]
+def interpolate(x: np.ndarray, knots) -> np.ndarray:
+    """The values at x of the line through the knots (x, value)."""
+    knot_x, values = np.transpose(knots)
+    return np.interp(x, knot_x, values)
 
 
-def ring(
-    x: float, y: float, wide: float, high: float, corners: int = 24, dent: float = 1
-) -> np.ndarray:
-    """An ellipse (n, 2); with a dent below 1 a star of `corners` / 2 points."""
-    t, radius = (
-        np.linspace(0, 2 * np.pi, corners, endpoint=False),
-        np.where(np.arange(corners) % 2, dent, 1),
-    )
-    return np.c_[x + wide * radius * np.sin(t), y - high * radius * np.cos(t)]
+# --- what carries the garment ---
 
 
-def draw_carrier(stage: Stage, category: str, angle: float, rng):
-    """What carries the garment: a body, a hanger, or nothing on the table. Gives the skin's colour,
-    or None."""
-    kind, shoulder = (
-        rng.choice(["body", "hanger", "table"], p=[0.45, 0.2, 0.35]),
-        CUTS[category][0][1][1],
-    )
-    if rng.random() < 0.3:  # something that is not for sale: a box, a bag, a ball
-        thing = ring(
-            rng.choice([-0.9, 0.9]),
-            rng.uniform(0, 1.4),
-            *rng.uniform(0.15, 0.3, 2),
-            rng.choice([4, 5, 24]),
-        )
-        stage.paint(thing, pick_colour("thing", rng))
-    if kind == "hanger":
-        stage.paint(
-            [(0, -0.05), (0, -0.12), (0.06, -0.17), (0.06, -0.24), (0, -0.28), (-0.06, -0.25)],
-            (150, 150, 155),
-            0.02,
-        )
-        stage.paint([(-shoulder, 0.12), (0, -0.04), (shoulder, 0.12)], (150, 110, 70), 0.04)
-    if kind != "body":
-        return None
-    skin, hair, jeans = (
-        SKINS[rng.integers(len(SKINS))],
-        pick_colour("hair", rng),
-        pick_colour("jeans", rng),
-    )
+def draw_carrier(scene: Scene, garment: Garment, angle: float, rng):
+    """Draw a body, a hanger, or nothing on a table. Return the skin's colour (3,), or None."""
+    carrier = rng.choice(["body", "hanger", "table"], p=[0.45, 0.2, 0.35])
+    if rng.random() < 0.3:
+        draw_clutter(scene, rng)
+    if carrier == "body":
+        return draw_body(scene, garment, angle, rng)
+    if carrier == "hanger":
+        _, shoulder = garment.cut.shoulder
+        scene.line(HOOK, METAL, 0.02)
+        scene.line([(-shoulder, 0.12), (0, -0.04), (shoulder, 0.12)], WOOD, 0.04)
+    return None
+
+
+def draw_clutter(scene: Scene, rng) -> None:
+    """Draw something that is not for sale: a box, a bag, a ball."""
+    x = rng.choice([-0.9, 0.9])
+    y = rng.uniform(0, 1.4)
+    wide, high = rng.uniform(0.15, 0.3, 2)
+    corners = rng.choice([4, 5, 24])
+    outline = ellipse(x, y, wide, high, corners)
+    scene.fill(outline, pick_colour("thing", rng))
+
+
+def draw_body(scene: Scene, garment: Garment, angle: float, rng):
+    """Draw a person, or a mannequin without hair. Return the skin's colour (3,)."""
+    skin = SKINS[rng.integers(len(SKINS))]
+    hair = pick_colour("hair", rng)
+    jeans = pick_colour("jeans", rng)
+    legs = jeans if garment.category == "Tees" else skin
+    _, shoulder = garment.cut.shoulder
+    arm = Limb((shoulder * 0.82, 0.12), angle * 0.85, 1.1, 0.17, 0.1)
+
     for side in (-1, 1):
-        leg = [
-            (0, 0.7),
-            (side * 0.26, 0.7),
-            (side * 0.26, 1.2),
-            (side * rng.uniform(0.18, 0.26), 2.9),
-            (side * 0.06, 2.9),
-        ]
-        stage.paint(leg, jeans if category == "Tees" else skin)
-        stage.paint(cut_limb(side, (shoulder * 0.82, 0.12), angle * 0.85, 1.1, 0.17, 0.1), skin)
-    if skin != SKINS[-1]:
-        stage.paint(ring(0, -0.33, 0.2, 0.24 + 0.25 * rng.random()), hair)
-    stage.paint(
-        [
-            (-0.08, -0.3),
-            (0.08, -0.3),
-            (0.09, 0),
-            (shoulder * 0.7, 0.1),
-            (-shoulder * 0.7, 0.1),
-            (-0.09, 0),
-        ],
-        skin,
-    )
-    stage.paint(ring(0, -0.34, 0.14, 0.2), skin)
+        foot = rng.uniform(0.18, 0.26)
+        leg = [(0, 0.7), (0.26, 0.7), (0.26, 1.2), (foot, 2.9), (0.06, 2.9)]
+        scene.fill(np.array(leg) * [side, 1], legs)
+        scene.fill(cut_limb(arm, side), skin)
+
+    if skin != MANNEQUIN:
+        height = 0.24 + 0.25 * rng.random()
+        scene.fill(ellipse(0, -0.33, 0.2, height), hair)
+    right = np.array([(0.08, -0.3), (0.09, 0), (shoulder * 0.7, 0.1)])
+    left = right * [-1, 1]
+    scene.fill(np.r_[right, left[::-1]], skin)
+    scene.fill(ellipse(0, -0.34, 0.14, 0.2), skin)
     return skin
 
 
-def dress_stage(stage: Stage, category: str, look: dict, rng):
-    """Draws what carries the garment, its shadow, and the garment from back to front."""
-    (_, neck), (top, shoulder) = CUTS[category][0][:2]
-    colour, angle = pick_colour(look["color"], rng), rng.uniform(0.3, 0.6)
-    contrast = pick_colour("dark" if colour @ [0.3, 0.59, 0.11] > 110 else "light", rng)
-    reach = SLEEVES[look["sleeve_length"]] * rng.uniform(0.93, 1.07)
-    sleeve = (
-        (shoulder * 0.93, top),
-        angle,
-        reach * (2 * shoulder) ** 0.5,
-        shoulder * 0.72,
-        shoulder * (0.56 - 0.22 * reach),
-    )
-    torso = cut_torso(category, look, LENGTHS[look["length"]] * rng.uniform(0.95, 1.05))
-    parts = [*(cut_limb(side, *sleeve) for side in (-1, 1) if reach), torso]
-    skin = draw_carrier(stage, category, angle, rng)
-    for part in parts:
-        stage.paint(part + [0.03, 0.04], (20, 20, 25), blur=0.06)
-    if skin is None:
-        stage.paint(ring(0, 0, neck, 0.05), colour * 0.5)  # the inside of the back
-    fabric = weave_fabric(stage, look, colour, contrast, rng)
-    for part in parts:
-        stage.paint(part, fabric)
-    sew_details(
-        stage,
-        look,
-        neck,
-        colour * 0.5 if skin is None else skin,
-        colour * 0.4 + contrast * 0.6,
-        contrast,
-        rng,
-    )
+# --- details ---
 
 
-def sew_details(stage: Stage, look: dict, neck: float, inside, trim, contrast, rng):
-    """The print on the chest, the belt, the neck's opening with its rim; for a polo its collar and
-    buttons."""
-    small, ink = (
-        look.get("print_size") == "small",
-        pick_colour(rng.choice(["red", "yellow", "green", "pink"]), rng),
-    )
-    x, y, radius = (
-        (0.2, 0.32, rng.uniform(0.07, 0.1)) if small else (0, 0.47, rng.uniform(0.2, 0.25))
-    )
-    if look.get("print_size", "default") != "default":
-        stage.paint(ring(x, y, radius, radius), contrast, rim=0)
-        stage.paint(
-            ring(x, y, 0.9 * radius, 0.9 * radius, 2 * rng.integers(3, 8), rng.uniform(0.35, 0.7)),
-            ink,
-            rim=0,
-        )
-    if look.get("belt") == "yes":
-        stage.paint([(-0.25, 0.60), (0.25, 0.60), (0.26, 0.69), (-0.26, 0.69)], contrast)
-        stage.paint(ring(0, 0.645, 0.045, 0.055), (214, 178, 94))
-    hole = np.array(NECKS[look["neck"]]) * neck
-    stage.paint(hole, inside)
-    stage.paint(hole, trim, 0.04)
-    if look["neck"] == "polo":
-        stage.paint([(0, 0.1), (0, 0.42)], trim, 0.09)
-        for y in (0.2, 0.28, 0.36):
-            stage.paint(ring(0, y, 0.014, 0.014), contrast, rim=0)
-        for side in (-1, 1):
-            stage.paint(
-                [(side * 0.18, -0.07), (side * 0.29, 0.08), (side * 0.13, 0.26), (0, 0.12)], trim
-            )
+def draw_print(scene: Scene, size: str, colour, rng) -> None:
+    """Draw the print on the chest: a star on a disc; "default" is none."""
+    ink = pick_colour(rng.choice(["red", "yellow", "green", "pink"]), rng)
+    if size == "small":
+        x, y = 0.2, 0.32
+        radius = rng.uniform(0.07, 0.1)
+    else:
+        x, y = 0, 0.47
+        radius = rng.uniform(0.2, 0.25)
+    if size == "default":
+        return
+
+    scene.fill(ellipse(x, y, radius, radius), colour, rim=0)
+    tips = rng.integers(3, 8)
+    dent = rng.uniform(0.35, 0.7)
+    scene.fill(star(x, y, 0.9 * radius, tips, dent), ink, rim=0)
 
 
-def take_photo(picture: Image.Image, rng) -> Image.Image:
-    """Light from one side, exposure, colour cast, focus and the sensor's noise."""
-    (w, h), turn = picture.size, rng.uniform(0, 2 * np.pi)
-    slope = np.cos(turn) * np.linspace(-1, 1, w) + np.sin(turn) * np.linspace(-1, 1, h)[:, None]
-    light = rng.uniform(0.85, 1.1) * (1 + rng.uniform(0, 0.2) * slope).astype(np.float32)[..., None]
-    sharp = np.asarray(picture.filter(ImageFilter.BoxBlur(rng.uniform(0, 1))))
-    cast = (1 + rng.normal(0, 0.035, 3)).astype(np.float32)
-    return to_picture(
-        sharp * light * cast + rng.uniform(1, 5) * rng.standard_normal((h, w, 1), np.float32)
-    )
+def draw_collar(scene: Scene, trim, buttons) -> None:
+    """Draw a polo's placket, its buttons and its collar."""
+    scene.line(PLACKET, trim, 0.09)
+    for y in (0.2, 0.28, 0.36):
+        scene.fill(ellipse(0, y, 0.014, 0.014), buttons, rim=0)
+    for side in (-1, 1):
+        scene.fill(np.array(COLLAR) * [side, 1], trim)

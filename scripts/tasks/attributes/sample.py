@@ -1,154 +1,213 @@
-"""A small visual-taxonomy catalogue in the official layout: two categories of drawn garments, some
-labels missing."""
+"""A small visual-taxonomy catalogue in the official layout: two categories of drawn garments.
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+in:  draw(Path("input/demo_taxonomy"))
+out: train.csv with rows like `12,Tees,6,red,v-neck,,short sleeves,,` (some labels missing),
+     test.csv, solution.csv, category_attributes.parquet, train_images/000012.jpg, test_images/...
+"""
+
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from common.log import progress
-from sample.folder import replacing_folder
-from sample.garments import draw_file
+from sample.folder import ERROR_PAGE, cut_off, draw_files, replacing_folder
+from sample.garments import Garment, draw_file
 
 FOLDER = "demo_taxonomy"  # in input_path
 ROWS = {"train": 900, "test": 240}  # per category
-# category -> attribute -> (share of the training labels that is missing, {class: share of the
-# rows})
-CATEGORIES = {
+CATEGORIES = {  # category -> attribute -> {class: share of the rows}
     "Tees": {
-        "color": (
-            0.05,
-            {
-                "white": 0.27,
-                "black": 0.22,
-                "red": 0.16,
-                "navy blue": 0.13,
-                "yellow": 0.10,
-                "green": 0.07,
-                "pink": 0.05,
-            },
-        ),
-        "neck": (0.16, {"round": 0.60, "v-neck": 0.25, "polo": 0.15}),
-        "pattern": (
-            0.22,
-            {"solid": 0.48, "striped": 0.22, "checked": 0.12, "printed": 0.10, "dotted": 0.08},
-        ),
-        "sleeve_length": (0.02, {"short sleeves": 0.64, "long sleeves": 0.26, "sleeveless": 0.10}),
-        "length": (0.53, {"regular": 0.60, "crop": 0.27, "long": 0.13}),
-        "print_size": (0.85, {"default": 0.58, "large": 0.24, "small": 0.18}),
+        "color": {
+            "white": 0.27,
+            "black": 0.22,
+            "red": 0.16,
+            "navy blue": 0.13,
+            "yellow": 0.10,
+            "green": 0.07,
+            "pink": 0.05,
+        },
+        "neck": {"round": 0.60, "v-neck": 0.25, "polo": 0.15},
+        "pattern": {
+            "solid": 0.48,
+            "striped": 0.22,
+            "checked": 0.12,
+            "printed": 0.10,
+            "dotted": 0.08,
+        },
+        "sleeve_length": {"short sleeves": 0.64, "long sleeves": 0.26, "sleeveless": 0.10},
+        "length": {"regular": 0.60, "crop": 0.27, "long": 0.13},
+        "print_size": {"default": 0.58, "large": 0.24, "small": 0.18},
     },
     "Dresses": {
-        "color": (
-            0.03,
-            {
-                "black": 0.23,
-                "red": 0.19,
-                "blue": 0.16,
-                "pink": 0.13,
-                "green": 0.10,
-                "white": 0.08,
-                "yellow": 0.06,
-                "multicolor": 0.05,
-            },
-        ),
-        "pattern": (
-            0.15,
-            {"solid": 0.45, "printed": 0.25, "striped": 0.13, "dotted": 0.10, "checked": 0.07},
-        ),
-        "length": (0.30, {"knee length": 0.55, "maxi": 0.30, "mini": 0.15}),
-        "sleeve_length": (
-            0.06,
-            {
-                "sleeveless": 0.42,
-                "short sleeves": 0.33,
-                "long sleeves": 0.15,
-                "three-quarter sleeves": 0.10,
-            },
-        ),
-        "neck": (0.27, {"round": 0.58, "v-neck": 0.27, "square": 0.15}),
-        "belt": (0.56, {"no": 0.75, "yes": 0.25}),
-        "fit_shape": (0.84, {"a-line": 0.58, "straight": 0.26, "mermaid": 0.16}),
+        "color": {
+            "black": 0.23,
+            "red": 0.19,
+            "blue": 0.16,
+            "pink": 0.13,
+            "green": 0.10,
+            "white": 0.08,
+            "yellow": 0.06,
+            "multicolor": 0.05,
+        },
+        "pattern": {
+            "solid": 0.45,
+            "printed": 0.25,
+            "striped": 0.13,
+            "dotted": 0.10,
+            "checked": 0.07,
+        },
+        "length": {"knee length": 0.55, "maxi": 0.30, "mini": 0.15},
+        "sleeve_length": {
+            "sleeveless": 0.42,
+            "short sleeves": 0.33,
+            "long sleeves": 0.15,
+            "three-quarter sleeves": 0.10,
+        },
+        "neck": {"round": 0.58, "v-neck": 0.27, "square": 0.15},
+        "belt": {"no": 0.75, "yes": 0.25},
+        "fit_shape": {"a-line": 0.58, "straight": 0.26, "mermaid": 0.16},
     },
 }
+MISSING = {  # category -> attribute -> share of its training labels that is missing
+    "Tees": {
+        "color": 0.05,
+        "neck": 0.16,
+        "pattern": 0.22,
+        "sleeve_length": 0.02,
+        "length": 0.53,
+        "print_size": 0.85,
+    },
+    "Dresses": {
+        "color": 0.03,
+        "pattern": 0.15,
+        "length": 0.30,
+        "sleeve_length": 0.06,
+        "neck": 0.27,
+        "belt": 0.56,
+        "fit_shape": 0.84,
+    },
+}
+STRAY = 0.005  # share of the training labels with whitespace at their end, as such tables have
+MAX_ATTRIBUTES = 10  # attr_1 to attr_10
 
 
 def draw(folder: Path, seed: int = 0, rows: dict = ROWS) -> dict:
-    """Draws the catalogue into `folder`, replacing it at the end; the same bytes for the same seed.
-    Gives counts."""
-    folder = Path(folder)
+    """Draw the catalogue into `folder`, which it replaces at the end; return counts.
+
+    The same seed draws the same bytes.
+    """
     with replacing_folder(folder) as half:
-        jobs = write_tables(half, rows, np.random.default_rng([seed, 0]))
-        with ThreadPoolExecutor(
-            min(8, os.cpu_count())
-        ) as pool:  # Pillow and numpy let go of the lock
-            files = pool.map(partial(draw_file, seed=seed), *zip(*jobs, strict=True))
-            megabytes = sum(progress(files, "sample", len(jobs), unit="img"))
-        spoiled = spoil_files(half, np.random.default_rng([seed, len(jobs) + 1]))
-    counts = {f"{part}_rows": n * len(CATEGORIES) for part, n in rows.items()}
-    return {"categories": len(CATEGORIES), **counts, "megabytes": round(megabytes), **spoiled}
+        rng = np.random.default_rng([seed, 0])
+        files, garments = write_tables(half, rows, rng)
+        n = len(files)
+        sizes = draw_files(draw_file, files, garments, seed)
+        megabytes = sum(progress(sizes, "sample", n, unit="img"))
+        spoiled = spoil_files(half, np.random.default_rng([seed, n + 1]))
+
+    counts = {f"{split}_rows": n * len(CATEGORIES) for split, n in rows.items()}
+    return {
+        "categories": len(CATEGORIES),
+        **counts,
+        "megabytes": round(megabytes),
+        **spoiled,
+    }
 
 
-def write_tables(folder: Path, rows: dict, rng) -> list[tuple]:
-    """Writes the csv and parquet files; gives a job (k from 1, file, category, {attribute: class})
-    per image."""
-    tables, jobs = {"train": [], "test": []}, []
-    for part in tables:
-        (folder / f"{part}_images").mkdir(parents=True)
-        n = rows[part] * len(CATEGORIES)
-        ids = np.sort(rng.choice(n + n // 100, n, replace=False)).reshape(
-            len(CATEGORIES), -1
-        )  # a few are not used
-        for own, (category, attributes) in zip(ids, CATEGORIES.items(), strict=True):
-            looks, labels = deal_labels(attributes, len(own), part == "train", rng)
-            tables[part].append(labels.assign(id=own, Category=category, len=len(attributes)))
-            files = [folder / f"{part}_images" / f"{i:06d}.jpg" for i in own]
-            for file, look in zip(files, looks.to_dict("records"), strict=True):
-                jobs.append((len(jobs) + 1, file, category, look))
-    columns = ["id", "Category", "len"] + [f"attr_{i}" for i in range(1, 11)]
-    train, test = (pd.concat(tables[part]).reindex(columns=columns) for part in ("train", "test"))
+def write_tables(folder: Path, rows: dict, rng) -> tuple[list[Path], list[Garment]]:
+    """Write the csv and parquet files; return the images' files and the garments they show."""
+    train, train_looks = deal_rows(rows["train"], True, rng)
+    test, test_looks = deal_rows(rows["test"], False, rng)
     train.to_csv(folder / "train.csv", index=False)
     test.to_csv(folder / "solution.csv", index=False)
     test[["id", "Category"]].to_csv(folder / "test.csv", index=False)
-    names = {
-        "No_of_attribute": map(len, CATEGORIES.values()),
-        "Attribute_list": map(list, CATEGORIES.values()),
-    }
-    pd.DataFrame({"Category": list(CATEGORIES), **names}).to_parquet(
-        folder / "category_attributes.parquet"
-    )
-    return jobs
+    category_table().to_parquet(folder / "category_attributes.parquet")
+
+    files = name_images(folder / "train_images", train.id)
+    files += name_images(folder / "test_images", test.id)
+    garments = []
+    for k, (category, labels) in enumerate(train_looks + test_looks, 1):
+        garments.append(Garment(k, category, labels))
+    return files, garments
 
 
-def deal_labels(attributes: dict, n: int, hide: bool, rng) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What n products look like, in exactly the shares asked for, and their labels: attr_1 ..
-    attr_a.
-
-    To `hide` takes the same share of every class away and adds stray whitespace to 0.5 %, as such
-    tables have."""
-    looks, labels = pd.DataFrame(index=range(n)), pd.DataFrame(index=range(n))
-    for i, (name, (missing, shares)) in enumerate(attributes.items(), 1):
-        edges = np.round(np.cumsum(list(shares.values())) * n).astype(int)
-        looks[name] = rng.permutation(np.repeat(list(shares), np.diff(edges, prepend=0)))
-        stray = looks[name].mask(
-            rng.random(n) < 0.005 * hide, looks[name] + rng.choice([" ", "\n"])
-        )
-        rank = pd.Series(rng.random(n)).groupby(looks[name]).rank(pct=True)
-        labels[f"attr_{i}"] = stray.mask(rank <= missing * hide)
-    return looks, labels
+def category_table() -> pd.DataFrame:
+    """A row per category: how many attributes it has, and which."""
+    table = pd.DataFrame({"Category": list(CATEGORIES)})
+    attributes = [list(attributes) for attributes in CATEGORIES.values()]
+    table["No_of_attribute"] = [len(names) for names in attributes]
+    table["Attribute_list"] = attributes
+    return table
 
 
-def spoil_files(folder: Path, rng) -> dict:
-    """What goes wrong with real downloads: a page instead of a picture, a picture cut off, one that
-    never came."""
-    cut, page, gone = rng.choice(sorted((folder / "train_images").iterdir()), 3, replace=False)
-    for file in (cut, rng.choice(sorted((folder / "test_images").iterdir()))):
-        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    page.write_text(
-        "<!DOCTYPE html><html><head><title>503</title></head><body>Service "
-        "Unavailable</body></html>\n"
-    )
-    gone.unlink()
+def name_images(folder: Path, ids: pd.Series) -> list[Path]:
+    """Make the folder, and name an image in it for each id."""
+    folder.mkdir()
+    return [folder / f"{i:06d}.jpg" for i in ids]
+
+
+def deal_rows(n: int, is_train: bool, rng) -> tuple[pd.DataFrame, list[tuple[str, dict]]]:
+    """n rows per category as a table, and of each row (category, {attribute: class})."""
+    total = n * len(CATEGORIES)
+    ids = rng.choice(total + total // 100, total, replace=False)  # a few are not used
+    ids = np.sort(ids)
+    tables, looks = [], []
+    for i, category in enumerate(CATEGORIES):
+        classes, labels = deal_labels(category, n, is_train, rng)
+        labels["id"] = ids[i * n : (i + 1) * n]
+        labels["Category"] = category
+        labels["len"] = len(CATEGORIES[category])
+        tables.append(labels)
+        looks += [(category, row) for row in classes.to_dict("records")]
+
+    labels = [f"attr_{i}" for i in range(1, MAX_ATTRIBUTES + 1)]
+    table = pd.concat(tables).reindex(columns=["id", "Category", "len", *labels])
+    return table, looks
+
+
+def deal_labels(category: str, n: int, is_train: bool, rng) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The classes of n products, exactly in their shares, and their labels: attr_1, attr_2, ...
+
+    Of training labels the same share of every class is missing, and a few have stray whitespace.
+    """
+    classes = pd.DataFrame(index=range(n))
+    labels = pd.DataFrame(index=range(n))
+    for i, (attribute, shares) in enumerate(CATEGORIES[category].items(), 1):
+        values = deal_classes(shares, n, rng)
+        is_stray = rng.random(n) < STRAY
+        whitespace = rng.choice([" ", "\n"])
+        order = pd.Series(rng.random(n))
+
+        classes[attribute] = values
+        if is_train:
+            rank = order.groupby(values).rank(pct=True)
+            is_missing = rank <= MISSING[category][attribute]
+            values = values.mask(is_stray, values + whitespace)
+            values = values.mask(is_missing)
+        labels[f"attr_{i}"] = values
+    return classes, labels
+
+
+def deal_classes(shares: dict[str, float], n: int, rng) -> pd.Series:
+    """n classes, shuffled, each as often as its share says."""
+    cumulative = np.cumsum(list(shares.values()))
+    ends = np.round(cumulative * n).astype(int)
+    counts = np.diff(ends, prepend=0)
+    sorted_classes = np.repeat(list(shares), counts)
+    return pd.Series(rng.permutation(sorted_classes))
+
+
+def spoil_files(folder: Path, rng) -> dict[str, int]:
+    """Spoil four images, as real downloads go wrong; return counts.
+
+    Of the training images one is cut off, one becomes an error page and one is removed; of the
+    test images one is cut off.
+    """
+    train_files = sorted((folder / "train_images").iterdir())
+    test_files = sorted((folder / "test_images").iterdir())
+    cut, page, removed = rng.choice(train_files, 3, replace=False)
+    cut_off(cut)
+    cut_off(rng.choice(test_files))
+    page.write_text(ERROR_PAGE)
+    removed.unlink()
     return {"train_corrupt": 2, "train_missing": 1, "test_corrupt": 1}

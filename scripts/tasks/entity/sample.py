@@ -1,50 +1,71 @@
-"""A small set of entity questions in the official layout: drawn packs and product pages, and what
-is printed on them.
+"""A small set of entity questions in the official layout: drawn packs and product pages.
 
-A product has facts (entity -> amount); its picture prints them beside other numbers; a question
-asks for one of them. Now and then the fact that is asked for is not printed.
+in:  draw(Path("input/demo_entity"))
+out: train.csv with rows like `https://.../1f.jpg,308856,item_weight,12.0 ounce`, test.csv,
+     solution.csv, images/1f.jpg
+
+A product has facts, as item_weight → 12 ounce. Its image prints them beside other numbers, and a
+question asks for one of them. Now and then the fact that is asked for is not printed.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from common.log import progress
-from sample.folder import replacing_folder, spoil_files
+from sample.folder import draw_files, make_link, replacing_folder, spoil_files
 from sample.labels import PACKS, draw_file
+from texts.units import TABLE
 
 FOLDER = "demo_entity"  # in input_path
 ROWS = {"train": 240, "test": 60}  # questions
-MAINS, SIZES, LOAD = (
-    (110, 120, 220, 230, (100, 240), (220, 240)),
-    ("width", "depth", "height"),
-    "maximum_weight_recommendation",
-)
-# kind -> (group_id, shape, family, {entity: amounts in gram, millilitre, centimetre, volt, watt; a
-# pair is a range})
+
+QUESTION_SHARES = (0.35, 0.35, 0.3)  # products that 1, 2, 3 questions are asked about, if they can
+HIDDEN = 0.04  # share of the questions whose answer is not printed
+UNASKED = 0.8  # share of the other facts that are printed
+RANGES = 0.027  # share of the training labels that are ranges
+SECOND = 0.6  # share of the values that are printed in a second unit too
+SWAPPED = 0.08  # share of these whose label is in the unit that is printed last
+COMMA = 0.12  # share of the metric values printed with a decimal comma
+
+
+class Kind(NamedTuple):
+    """A kind of product."""
+
+    group: int  # group_id
+    shape: str  # of sample.packs.SHAPES or sample.things.THINGS
+    family: str  # of DECOYS
+    amounts: dict  # entity -> amounts in g, ml, cm, V or W; a pair is a range
+
+
+SIZES = ("width", "depth", "height")
+LOAD = "maximum_weight_recommendation"
+MAINS = (110, 120, 220, 230, (100, 240), (220, 240))  # volts
 KINDS = {
-    "Rolled Oats": (731432, "pouch", "food", {"item_weight": (340.2, 500, 510.3, 907.2, 1191)}),
-    "Dark Chocolate": (459516, "box", "food", {"item_weight": (85, 100, 150, 198.5)}),
-    "Trail Mix": (308856, "jar", "food", {"item_weight": (226.8, 340.2, 453.6, 750)}),
-    "Whey Protein": (281678, "jar", "food", {"item_weight": (453.6, 907.2, 1000, 2268)}),
-    "Tomato Soup": (459516, "can", "food", {"item_weight": (284, 305, 400, 800)}),
-    "Magnesium Tablets": (846114, "bottle", "care", {"item_weight": (0.1, 0.2, 0.25, 0.4, 0.5)}),
-    "Argan Shampoo": (369753, "bottle", "care", {"item_volume": (100, 236.6, 250, 354.9, 500)}),
-    "Face Cream": (557758, "jar", "care", {"item_volume": (30, 50, 75, 100)}),
-    "Cold Brew Coffee": (916768, "bottle", "drink", {"item_volume": (250, 330, 946.4, 1000, 1420)}),
-    "Energy Drink": (916768, "can", "drink", {"item_volume": (250, 330, 354.9, 473.2)}),
-    "Electric Kettle": (
+    "Rolled Oats": Kind(731432, "pouch", "food", {"item_weight": (340.2, 500, 510.3, 907.2, 1191)}),
+    "Dark Chocolate": Kind(459516, "box", "food", {"item_weight": (85, 100, 150, 198.5)}),
+    "Trail Mix": Kind(308856, "jar", "food", {"item_weight": (226.8, 340.2, 453.6, 750)}),
+    "Whey Protein": Kind(281678, "jar", "food", {"item_weight": (453.6, 907.2, 1000, 2268)}),
+    "Tomato Soup": Kind(459516, "can", "food", {"item_weight": (284, 305, 400, 800)}),
+    "Magnesium Tablets": Kind(
+        846114, "bottle", "care", {"item_weight": (0.1, 0.2, 0.25, 0.4, 0.5)}
+    ),
+    "Argan Shampoo": Kind(369753, "bottle", "care", {"item_volume": (100, 236.6, 250, 354.9, 500)}),
+    "Face Cream": Kind(557758, "jar", "care", {"item_volume": (30, 50, 75, 100)}),
+    "Cold Brew Coffee": Kind(
+        916768, "bottle", "drink", {"item_volume": (250, 330, 946.4, 1000, 1420)}
+    ),
+    "Energy Drink": Kind(916768, "can", "drink", {"item_volume": (250, 330, 354.9, 473.2)}),
+    "Electric Kettle": Kind(
         318770,
         "kettle",
         "drink",
         {"item_volume": (800, 1000, 1500, 1700), "wattage": (1500, 1850, 2200), "voltage": MAINS},
     ),
-    "LED Floodlight": (
+    "LED Floodlight": Kind(
         752266,
         "lamp",
         "electric",
@@ -56,19 +77,19 @@ KINDS = {
             "depth": range(3, 8),
         },
     ),
-    "Light Bulb": (
+    "Light Bulb": Kind(
         179080,
         "bulb",
         "electric",
         {"wattage": (4.5, 7, 9, 12, 60), "voltage": MAINS, "height": range(8, 15)},
     ),
-    "Car Charger": (
+    "Car Charger": Kind(
         271537,
         "charger",
         "electric",
         {"wattage": (18, 20, 30, 45), "voltage": (5, 9, 12, 24, (12, 24))},
     ),
-    "Book Shelf": (
+    "Book Shelf": Kind(
         675317,
         "shelf",
         "home",
@@ -79,7 +100,7 @@ KINDS = {
             "depth": range(22, 42),
         },
     ),
-    "Cabinet": (
+    "Cabinet": Kind(
         784538,
         "cabinet",
         "home",
@@ -90,19 +111,19 @@ KINDS = {
             "depth": range(28, 50),
         },
     ),
-    "Step Stool": (
+    "Step Stool": Kind(
         801829,
         "stool",
         "home",
         {LOAD: (90720, 100000, 136080, 150000), "width": range(26, 45), "height": range(18, 48)},
     ),
-    "Dumbbell": (
+    "Dumbbell": Kind(
         178778,
         "dumbbell",
         "home",
         {"item_weight": (1000, 2268, 2500, 4536, 7500, 10000), "width": range(18, 42)},
     ),
-    "Kitchen Scale": (
+    "Kitchen Scale": Kind(
         120219,
         "scale",
         "home",
@@ -113,7 +134,7 @@ KINDS = {
             "depth": range(16, 26),
         },
     ),
-    "Child Seat": (
+    "Child Seat": Kind(
         120219,
         "seat",
         "home",
@@ -124,17 +145,23 @@ KINDS = {
         },
     ),
 }
-MEASURES = [  # entities, their units in gram, millilitre, centimetre, volt, watt
-    (
-        ("item_weight",),
-        {"milligram": 0.001, "gram": 1, "kilogram": 1000, "ounce": 28.35, "pound": 453.6},
-    ),
-    ((LOAD,), {"kilogram": 1000, "pound": 453.6}),
-    (("item_volume",), {"millilitre": 1, "litre": 1000, "fluid ounce": 29.574}),
-    (SIZES, {"millimetre": 0.1, "centimetre": 1, "inch": 2.54, "foot": 30.48}),
-    (("voltage",), {"volt": 1}),
-    (("wattage",), {"watt": 1, "kilowatt": 1000}),
-]
+
+
+class Measure(NamedTuple):
+    """Entities whose values have the same unit in one product, and the units they may have."""
+
+    entities: tuple[str, ...]
+    units: tuple[str, ...]
+
+
+MEASURES = (
+    Measure(("item_weight",), ("milligram", "gram", "kilogram", "ounce", "pound")),
+    Measure((LOAD,), ("kilogram", "pound")),
+    Measure(("item_volume",), ("millilitre", "litre", "fluid ounce")),
+    Measure(SIZES, ("millimetre", "centimetre", "inch", "foot")),
+    Measure(("voltage",), ("volt",)),
+    Measure(("wattage",), ("watt", "kilowatt")),
+)
 ABBREVIATIONS = {  # unit -> as it is printed after a number
     "milligram": ("mg", " mg", " MG"),
     "gram": ("g", " g", "G", " gm", " grams"),
@@ -152,24 +179,25 @@ ABBREVIATIONS = {  # unit -> as it is printed after a number
     "watt": ("W", "W", " W", " Watts"),
     "kilowatt": ("kW", " kW"),
 }
-WORDS = {  # entity -> (beside the value on a pack or a page; in a table)
-    "item_weight": (
-        ("Net Wt {}", "NET WT. {}", "Net Weight: {}", "{}"),
-        ("Item Weight", "Net weight", "Weight"),
-    ),
-    "item_volume": (
-        ("{}", "Net contents {}", "Capacity {}", "Volume: {}"),
-        ("Capacity", "Volume", "Content"),
-    ),
-    LOAD: (
-        ("Max load {}", "Holds up to {}", "Weight capacity {}", "Supports {}"),
-        ("Max. load", "Weight capacity", "Maximum weight"),
-    ),
-    "voltage": (("AC {}", "Voltage {}", "Input: {}", "{}"), ("Rated voltage", "Voltage", "Input")),
-    "wattage": (("Power {}", "{}", "Max. {}"), ("Rated power", "Wattage", "Power")),
-    "width": (("Width {}", "W {}", "{} W"), ("Width", "Product width", "W")),
-    "height": (("Height {}", "H {}", "{} H"), ("Height", "Product height", "H")),
-    "depth": (("Depth {}", "D {}", "{} D"), ("Depth", "Product depth", "D")),
+PHRASES = {  # entity -> what stands beside its value on a pack or a page
+    "item_weight": ("Net Wt {}", "NET WT. {}", "Net Weight: {}", "{}"),
+    "item_volume": ("{}", "Net contents {}", "Capacity {}", "Volume: {}"),
+    LOAD: ("Max load {}", "Holds up to {}", "Weight capacity {}", "Supports {}"),
+    "voltage": ("AC {}", "Voltage {}", "Input: {}", "{}"),
+    "wattage": ("Power {}", "{}", "Max. {}"),
+    "width": ("Width {}", "W {}", "{} W"),
+    "height": ("Height {}", "H {}", "{} H"),
+    "depth": ("Depth {}", "D {}", "{} D"),
+}
+ROW_NAMES = {  # entity -> its name in a table
+    "item_weight": ("Item Weight", "Net weight", "Weight"),
+    "item_volume": ("Capacity", "Volume", "Content"),
+    LOAD: ("Max. load", "Weight capacity", "Maximum weight"),
+    "voltage": ("Rated voltage", "Voltage", "Input"),
+    "wattage": ("Rated power", "Wattage", "Power"),
+    "width": ("Width", "Product width", "W"),
+    "height": ("Height", "Product height", "H"),
+    "depth": ("Depth", "Product depth", "D"),
 }
 DECOYS = {  # family -> print that answers nothing; n is any number from 10
     "food": (
@@ -228,7 +256,7 @@ BRANDS = (
     "omori 1911",
     "Wick's",
 )
-DETAILS = (
+DETAILS = (  # name|value in a table
     "Model|BX-{n}0",
     "Warranty|{n} months",
     "Parcel weight|{n}.4 kg",
@@ -236,54 +264,41 @@ DETAILS = (
     "Batch|L{n}07",
     "Item no.|4{n}1",
 )
-ASKED = (
-    0.35,
-    0.35,
-    0.3,
-)  # shares of the products of which 1, 2, 3 facts are asked, as far as they have them
-HIDDEN, RANGES, SECOND, SWAPPED, COMMA = (
-    0.04,
-    0.027,
-    0.6,
-    0.08,
-    0.12,
-)  # shares of: facts asked for that are not printed; training labels
 
 
 @dataclass
 class Product:
-    """What is sold: its facts {entity: (numbers, unit)}, two numbers for a range; the entities
-    asked for, of these the hidden ones, which are not printed; and the print as pairs (place,
-    text)."""
+    """What is sold, and what its image prints."""
 
-    k: int
-    group: int
+    k: int  # from 1
+    group: int  # group_id
     shape: str
-    facts: dict
-    asked: list
-    hidden: set
-    layout: str
-    prints: list
+    facts: dict  # entity -> (numbers, unit); two numbers are a range
+    asked: list[str]  # entities that are asked for
+    hidden: set[str]  # those of them that are not printed
+    layout: str  # of sample.labels.LAYOUTS
+    prints: list[tuple[str, str]]  # (kind, text); the kinds are those of compose
 
 
 def draw(folder: Path, seed: int = 0, rows: dict = ROWS) -> dict:
-    """Draws the questions and their pictures into `folder`, replacing it at the end; the same bytes
-    for the same seed. Gives counts."""
-    folder = Path(folder)
+    """Draw questions and images into `folder`, which they replace at the end; return counts.
+
+    The same seed draws the same bytes.
+    """
     with replacing_folder(folder) as half:
-        (half / "images").mkdir()
         rng = np.random.default_rng([seed, 0])
         products, questions = list_questions(rows, seed, rng)
         write_tables(half, questions, rng)
-        files = [half / "images" / Path(link).name for link in questions.image_link.unique()]
-        with ThreadPoolExecutor(
-            min(8, os.cpu_count())
-        ) as pool:  # Pillow and numpy let go of the lock
-            sizes = pool.map(partial(draw_file, seed=seed), files, products)
-            megabytes = sum(progress(sizes, "sample", len(files), unit="img"))
+        images = half / "images"
+        images.mkdir()
+        files = [images / Path(link).name for link in questions.image_link.unique()]
+        sizes = draw_files(draw_file, files, products, seed)
+        megabytes = sum(progress(sizes, "sample", len(files), unit="img"))
         spoiled = spoil_files(files, rng)
+
     return {
-        **{f"{part}_rows": n for part, n in rows.items()},
+        "train_rows": rows["train"],
+        "test_rows": rows["test"],
         "images": len(files),
         "unprinted": int((~questions.printed).sum()),
         "megabytes": round(megabytes, 1),
@@ -292,124 +307,145 @@ def draw(folder: Path, seed: int = 0, rows: dict = ROWS) -> dict:
 
 
 def list_questions(rows: dict, seed: int, rng) -> tuple[list[Product], pd.DataFrame]:
-    """The products, and a row per question: part, image_link, group_id, entity_name, entity_value,
-    printed.
+    """The products, and the questions {split: n} about them as a table.
 
-    No picture is in both parts. What is not printed has no value in the test part, but has one in
-    training, as officially."""
-    products, table = [], []
-    for part, n in rows.items():
-        end = len(table) + n
-        while len(table) < end:
-            product, link = (
-                make_product(seed, len(products) + 1),
-                f"https://example.com/images/{rng.bytes(6).hex()}.jpg",
-            )
+    Its columns are split, image_link, group_id, entity_name, entity_value, printed. No image is in
+    both splits. What is not printed has no value in the test split, but has one in training, as in
+    the official tables.
+    """
+    products, questions = [], []
+    for split, n in rows.items():
+        end = len(questions) + n
+        while len(questions) < end:
+            product = make_product(seed, len(products) + 1)
             products.append(product)
-            table += [
-                (
-                    part,
-                    link,
-                    product.group,
-                    entity,
-                    *product.facts[entity],
-                    entity not in product.hidden,
-                )
-                for entity in product.asked[: end - len(table)]
-            ]
-    table = pd.DataFrame(
-        table,
-        columns=["part", "image_link", "group_id", "entity_name", "numbers", "unit", "printed"],
-    )
-    train = (table.part == "train").to_numpy()
-    table["entity_value"] = [
-        f"{numbers[0]} {unit}" for numbers, unit in zip(table.numbers, table.unit, strict=True)
-    ]
-    table.loc[~train & ~table.printed, "entity_value"] = ""
-    pairs = np.flatnonzero(train & (table.numbers.map(len) == 2))
-    for row in rng.permutation(pairs)[: round(RANGES * train.sum())]:
-        (low, high), unit = table.loc[row, ["numbers", "unit"]]
-        table.loc[row, "entity_value"] = rng.choice(
-            [f"[{low}, {high}] {unit}", f"{low:g} {unit} to {high:g} {unit}"], p=[0.8, 0.2]
-        )
+            link = make_link(rng)
+            for entity in product.asked[: end - len(questions)]:
+                numbers, unit = product.facts[entity]
+                question = {
+                    "split": split,
+                    "image_link": link,
+                    "group_id": product.group,
+                    "entity_name": entity,
+                    "numbers": numbers,
+                    "unit": unit,
+                    "printed": entity not in product.hidden,
+                }
+                questions.append(question)
+
+    table = pd.DataFrame(questions)
+    table["entity_value"] = write_labels(table, rng)
     return products, table
 
 
-def write_tables(folder: Path, questions: pd.DataFrame, rng):
-    """Writes train.csv, which has no index, test.csv, whose indices have gaps, and solution.csv."""
-    asked, (train, test) = (
-        ["image_link", "group_id", "entity_name"],
-        (questions[questions.part == part] for part in ("train", "test")),
-    )
-    test = test.assign(
-        index=np.sort(rng.choice(len(test) + len(test) // 10 + 1, len(test), replace=False))
-    )
+def write_labels(questions: pd.DataFrame, rng) -> list[str]:
+    """The values of the questions as labels: "12.0 ounce", a few ranges, "" for no value."""
+    labels = []
+    ranges = []  # training rows whose value is one
+    for i, question in enumerate(questions.itertuples()):
+        is_train = question.split == "train"
+        label = f"{question.numbers[0]} {question.unit}"
+        if not is_train and not question.printed:
+            label = ""
+        labels.append(label)
+        if is_train and len(question.numbers) == 2:
+            ranges.append(i)
+
+    n_train = (questions.split == "train").sum()
+    for i in rng.permutation(ranges)[: round(RANGES * n_train)]:
+        low, high = questions.numbers[i]
+        unit = questions.unit[i]
+        spellings = [f"[{low}, {high}] {unit}", f"{low:g} {unit} to {high:g} {unit}"]
+        labels[i] = rng.choice(spellings, p=[0.8, 0.2])
+    return labels
+
+
+def write_tables(folder: Path, questions: pd.DataFrame, rng) -> None:
+    """Write train.csv, which has no index, test.csv, whose indices have gaps, and solution.csv."""
+    asked = ["image_link", "group_id", "entity_name"]
+    train = questions[questions.split == "train"]
     train.to_csv(folder / "train.csv", columns=[*asked, "entity_value"], index=False)
+
+    test = questions[questions.split == "test"]
+    n = len(test)
+    indices = rng.choice(n + n // 10 + 1, n, replace=False)
+    test = test.assign(index=np.sort(indices))
     test.to_csv(folder / "test.csv", columns=["index", *asked], index=False)
     test.to_csv(folder / "solution.csv", columns=["index", "entity_value"], index=False)
 
 
 def make_product(seed: int, k: int) -> Product:
-    """Product k from 1; all chance comes from (seed, k)."""
+    """Product k, from 1; the same seed and k make the same product."""
     rng = np.random.default_rng([seed, k])
-    kind = str(rng.choice(list(KINDS)))
-    group, shape, family, amounts = KINDS[kind]
-    facts, said = choose_facts(amounts, rng)
-    asked = rng.permutation(list(facts))[: rng.choice([1, 2, 3], p=ASKED)].tolist()
+    name = str(rng.choice(list(KINDS)))
+    kind = KINDS[name]
+    facts, texts = choose_facts(kind.amounts, rng)
+
+    shuffled = rng.permutation(list(facts)).tolist()
+    asked = shuffled[: rng.choice([1, 2, 3], p=QUESTION_SHARES)]
     hidden = {entity for entity in asked if rng.random() < HIDDEN}
-    said = {
-        entity: text
-        for entity, text in said.items()
-        if entity not in hidden and (entity in asked or rng.random() < 0.8)
-    }
-    usual = (
-        "pack"
-        if shape in PACKS
-        else "sizes"
-        if set(SIZES) & set(said) and rng.random() < 0.65
-        else "points"
-    )
-    layout = "sheet" if rng.random() < 0.17 else usual
-    return Product(
-        k, group, shape, facts, asked, hidden, layout, compose(kind, family, layout, said, rng)
-    )
+    printed = {}
+    for entity, text in texts.items():
+        if entity in hidden:
+            continue
+        if entity in asked or rng.random() < UNASKED:
+            printed[entity] = text
+
+    layout = choose_layout(kind.shape, printed, rng)
+    prints = compose(name, kind.family, layout, printed, rng)
+    return Product(k, kind.group, kind.shape, facts, asked, hidden, layout, prints)
+
+
+def choose_layout(shape: str, printed, rng) -> str:
+    """One of sample.labels.LAYOUTS, from the shape and the entities that are printed."""
+    layout = "points"
+    if shape in PACKS:
+        layout = "pack"
+    elif not set(SIZES).isdisjoint(printed) and rng.random() < 0.65:
+        layout = "sizes"
+    return "sheet" if rng.random() < 0.17 else layout
 
 
 def choose_facts(amounts: dict, rng) -> tuple[dict, dict]:
-    """{entity: (numbers, unit)} and {entity: its print}; entities of one measure have one unit, and
-    one second unit."""
-    facts, said = {}, {}
+    """The facts {entity: (numbers, unit)} and their print {entity: text}, e.g. "12 oz (340 g)"."""
+    facts, texts = {}, {}
     for entities, units in MEASURES:
-        own = {
-            entity: np.ravel(amounts[entity][rng.integers(len(amounts[entity]))])
-            for entity in entities
-            if entity in amounts
-        }
-        every = np.concatenate([*own.values(), []])
-        handy = [
-            unit
-            for unit, size in units.items()
-            if len(every) and 0.98 * size <= min(every) and max(every) <= 3000 * size
-        ]
-        names = rng.permutation(handy).tolist()
-        names = (
-            names[:1]
-            + [unit for unit in names if is_metric(unit) != is_metric(names[0])][
-                : rng.random() < SECOND
-            ]
-        )
-        order = -1 if rng.random() < SWAPPED else 1
-        for entity, amount in own.items():
-            values = [
-                (tuple(float(f"{a / units[name]:.3g}") for a in amount), name) for name in names
-            ]
-            facts[entity], texts = values[0], [tell(*value, rng) for value in values[::order]]
-            said[entity] = (
-                rng.choice(["{} ({})", "{} / {}", "{}/{}"]).format(*texts)
-                if texts[1:]
-                else texts[0]
-            )
-    return facts, said
+        chosen = {}
+        for entity in entities:
+            if entity in amounts:
+                i = rng.integers(len(amounts[entity]))
+                chosen[entity] = np.ravel(amounts[entity][i])
+        chosen_units = choose_units(units, chosen, rng)
+        is_swapped = rng.random() < SWAPPED
+        for entity, amount in chosen.items():
+            values = [convert(amount, unit) for unit in chosen_units]
+            facts[entity] = values[0]
+            texts[entity] = print_values(values[::-1] if is_swapped else values, rng)
+    return facts, texts
+
+
+def choose_units(units, amounts: dict, rng) -> list[str]:
+    """A unit in which all amounts have handy numbers, perhaps followed by a second one.
+
+    One of the two is metric and the other is not.
+    """
+    handy = [unit for unit in units if is_handy(amounts, unit)]
+    shuffled = rng.permutation(handy).tolist()
+    has_second = rng.random() < SECOND  # drawn without amounts too: the demo's bytes need it
+    if not shuffled:
+        return []
+    first = shuffled[0]
+    others = [unit for unit in shuffled if is_metric(unit) != is_metric(first)]
+    return [first, *others[:1]] if has_second else [first]
+
+
+def is_handy(amounts: dict[str, np.ndarray], unit: str) -> bool:
+    """Whether there are amounts, and all of them are about 1 to 3000 in the unit."""
+    if not amounts:
+        return False
+    size = TABLE[unit].factor
+    numbers = np.concatenate(list(amounts.values()))
+    return 0.98 * size <= min(numbers) and max(numbers) <= 3000 * size
 
 
 def is_metric(unit: str) -> bool:
@@ -417,45 +453,83 @@ def is_metric(unit: str) -> bool:
     return unit.endswith(("gram", "litre", "metre"))
 
 
-def tell(numbers: tuple, unit: str, rng) -> str:
+def convert(amount: np.ndarray, unit: str) -> tuple[tuple[float, ...], str]:
+    """The amount in the unit, to three digits: (numbers, unit)."""
+    return tuple(float(f"{number:.3g}") for number in amount / TABLE[unit].factor), unit
+
+
+def print_values(values: list, rng) -> str:
+    """One value (numbers, unit) as sellers print it, or two that say the same."""
+    texts = [print_value(numbers, unit, rng) for numbers, unit in values]
+    if len(texts) == 1:
+        return texts[0]
+    return rng.choice(["{} ({})", "{} / {}", "{}/{}"]).format(*texts)
+
+
+def print_value(numbers: tuple, unit: str, rng) -> str:
     """A value as sellers print it: 12 OZ, 1,5 kg, 220-240V."""
     text = "-".join(f"{number:g}" for number in numbers)
-    return (
-        text.replace(".", ",") if is_metric(unit) and rng.random() < COMMA else text
-    ) + rng.choice(ABBREVIATIONS[unit])
+    if is_metric(unit) and rng.random() < COMMA:
+        text = text.replace(".", ",")
+    return text + rng.choice(ABBREVIATIONS[unit])
 
 
-def compose(kind: str, family: str, layout: str, said: dict, rng) -> list[tuple[str, str]]:
-    """The print as pairs (place, text): the values `said`, with words that tell whose they are, and
-    numbers that answer nothing."""
+def fill_in(text: str, rng) -> str:
+    """The text with a random number for {n}; one is drawn even where it has none."""
+    return str(text).format(n=rng.integers(10, 60))
 
-    def fill(text):
-        return str(text).format(n=rng.integers(10, 60))
 
-    prints = [
-        ("title", kind),
-        ("brand", str(rng.choice(BRANDS))),
-        ("claim", fill(rng.choice(CLAIMS))),
-    ]
-    decoys = [fill(text) for text in rng.permutation(DECOYS[family])[: rng.integers(0, 3)]]
+def compose(name: str, family: str, layout: str, texts: dict, rng) -> list[tuple[str, str]]:
+    """The print as pairs (kind, text): the values `texts`, and numbers that answer nothing.
+
+    The kinds are title, brand, claim, point, fine (print), row (name|value), or an entity, whose
+    value stands beside an arrow.
+    """
+    brand = str(rng.choice(BRANDS))
+    claim = fill_in(rng.choice(CLAIMS), rng)
+    prints = [("title", name), ("brand", brand), ("claim", claim)]
+    decoys = choose_decoys(family, rng)
     if layout == "sheet":
-        rows = [f"{rng.choice(WORDS[entity][1])}|{text}" for entity, text in said.items()]
-        rows += [fill(text) for text in rng.permutation(DETAILS)[: max(2, 7 - len(rows))]]
-        return (
-            prints
-            + [("row", row) for row in rng.permutation(rows).tolist()]
-            + [("fine", text) for text in decoys]
-        )
-    points = {
-        entity: text for entity, text in said.items() if layout != "sizes" or entity not in SIZES
-    }
-    prints += [
-        (entity, text) for entity, text in said.items() if entity not in points
-    ]  # beside arrows
-    if {"voltage", "wattage"} <= set(points) and rng.random() < 0.5:
-        points["voltage"] += f" 50Hz {points.pop('wattage')}"
-    points = [str(rng.choice(WORDS[entity][0])).format(text) for entity, text in points.items()]
-    placed = [("point", text) for text in points] + [
-        ("fine" if layout == "pack" else "point", text) for text in decoys
-    ]
-    return prints + [placed[i] for i in rng.permutation(len(placed))]
+        rows = compose_rows(texts, rng)
+        prints += with_kind("row", rows)
+        prints += with_kind("fine", decoys)
+        return prints
+
+    beside_arrows = SIZES if layout == "sizes" else ()
+    others = {}
+    for entity, text in texts.items():
+        if entity in beside_arrows:
+            prints.append((entity, text))
+        else:
+            others[entity] = text
+    lines = with_kind("point", compose_points(others, rng))
+    lines += with_kind("fine" if layout == "pack" else "point", decoys)
+    prints += [lines[i] for i in rng.permutation(len(lines))]
+    return prints
+
+
+def choose_decoys(family: str, rng) -> list[str]:
+    """Up to two lines of print that answer nothing."""
+    shuffled = rng.permutation(DECOYS[family])
+    n = rng.integers(0, 3)
+    return [fill_in(text, rng) for text in shuffled[:n]]
+
+
+def with_kind(kind: str, texts: list[str]) -> list[tuple[str, str]]:
+    return [(kind, text) for text in texts]
+
+
+def compose_rows(texts: dict, rng) -> list[str]:
+    """The rows "name|value" of a table: the values, and details that answer nothing."""
+    rows = [f"{rng.choice(ROW_NAMES[entity])}|{text}" for entity, text in texts.items()]
+    details = rng.permutation(DETAILS)[: max(2, 7 - len(rows))]
+    rows += [fill_in(text, rng) for text in details]
+    return rng.permutation(rows).tolist()
+
+
+def compose_points(texts: dict, rng) -> list[str]:
+    """The values with words that tell whose they are: "Net Wt 12 oz"."""
+    texts = dict(texts)
+    if {"voltage", "wattage"} <= set(texts) and rng.random() < 0.5:
+        texts["voltage"] += f" 50Hz {texts.pop('wattage')}"
+    return [str(rng.choice(PHRASES[entity])).format(text) for entity, text in texts.items()]

@@ -1,5 +1,4 @@
-"""What the report says: draws of rows, calibration, confusions, tenths, mistakes, what looks
-mislabelled, all of it by hand; half way; hostile."""
+"""What the report says, by hand: replicates, mistakes, suspects; half way; with hostile names."""
 
 from argparse import Namespace
 from io import BytesIO
@@ -13,7 +12,6 @@ from common.paths import Paths
 from common.rows import Rows
 from common.sections import Data
 from config import Config
-from metrics import bootstrap, calibration, label_quality as confident
 from page.blocks import Cards, Figure, Note, Number, Table
 from page.formats import list_names, shorten
 from pipeline.job import Job
@@ -21,7 +19,6 @@ from report import data, headline, scores, stages, worst
 from report.view import View, load_view
 from tasks import load_task
 from tasks.attributes import figures as of_attributes
-from tasks.attributes.confusions import frequent_confusion
 from tasks.entity import figures as of_entity
 from tasks.price import figures as of_price
 from texts.value_codes import encode_predictions, encode_values
@@ -125,94 +122,6 @@ def test_a_draw_without_a_label_has_no_score():
     ).all()
 
 
-def test_groups_are_drawn_whole_and_the_same_each_time():
-    draws = bootstrap.draw_replicates(np.array(["x", "y", "x", "z"]), 50)
-    assert (
-        (draws[:, 0] == draws[:, 2]).all()
-        and draws.shape == (50, 4)
-        and (draws[:, [0, 1, 3]].sum(1) == 3).all()
-    )
-    assert (draws == bootstrap.draw_replicates(np.array(["x", "y", "x", "z"]), 50)).all() and (
-        draws != bootstrap.draw_replicates(np.array(list("xyxz")), 50, 1)
-    ).any()
-
-
-def test_the_interval_is_about_the_score_by_the_spread_of_the_draws():
-    draws = np.arange(101) / 100 + 3  # all above the score, as macro F1's are
-    low, high = bootstrap.interval(0.5, draws)
-    assert (low, high) == pytest.approx((0.5 - 0.475, 0.5 + 0.475)) and np.isnan(
-        bootstrap.interval(0.5, np.full(3, np.nan))
-    ).all()
-
-
-def test_the_interval_of_a_mean_is_that_of_the_textbook():
-    target = np.random.default_rng(0).normal(3, 0.5, (2000, 1))
-    task, answer = load_task("price"), np.full((2000, 1), 20.0)
-    from metrics.smape import terms
-
-    expected = 1.96 * 100 * terms(answer[:, 0], np.expm1(target[:, 0])).std() / np.sqrt(2000)
-    draws = task.score_replicates(
-        answer, target, OUTPUTS["price"], bootstrap.draw_replicates(np.arange(2000), 1000)
-    )
-    low, high = bootstrap.interval(task.score(answer, target, {}), draws)
-    assert (high - low) / 2 == pytest.approx(expected, rel=0.1)
-
-
-def test_calibration_by_hand():
-    table = calibration.reliability(
-        np.array([0.95, 0.91, 0.11, 0.2, 0.2000001]), np.array([1, 0, 0, 1, 1])
-    )
-    assert (
-        table.rows.tolist() == [2, 1, 2]
-        and table.right.tolist() == [0.5, 1, 0.5]
-        and table.confidence.tolist() == pytest.approx([0.155, 0.2, 0.93])
-    )
-    assert calibration.error(table) == pytest.approx((2 * 0.345 + 0.8 + 2 * 0.43) / 5, abs=1e-6)
-    assert calibration.error(calibration.reliability(np.array([1.0, 0.0]), np.array([1, 0]))) == 0
-
-
-def test_a_confusion_keeps_the_frequent_classes_and_joins_the_others():
-    target = np.array([0, 0, 0, 0, 1, 1, 2, 3, -1])
-    answer = np.array([0, 0, 1, 3, 1, 0, 3, 2, 0])
-    table = frequent_confusion(answer, target, list("abcd"), most=2)
-    assert table.classes == ["a", "b", "other"]
-    assert table.rows.tolist() == [4, 2, 2]
-    assert table.share.tolist() == [[0.5, 0.25, 0.25], [0.5, 0.5, 0], [0, 0, 1]]
-    table = frequent_confusion(answer, target, list("abcd"), most=3)
-    # one left over is shown as itself
-    assert table.classes == list("abcd")
-    assert table.rows.tolist() == [4, 2, 1, 1]
-    assert table.share[2].tolist() == [0, 0, 0, 1]
-
-
-def test_the_weakest_classes_say_what_they_are_taken_for():
-    answer, target = (
-        np.array([[0]] * 12 + [[1]] * 9 + [[0]]),
-        np.array([[1]] * 12 + [[1]] * 8 + [[0]] * 2),
-    )
-    table = of_attributes.weakest(answer, target, {"tone": ["dark", "mid"]}).frame
-    assert table.values.tolist() == [
-        ["tone", "mid", 20, pytest.approx(16 / 29), 0.4, pytest.approx(8 / 9), "dark", 12]
-    ]
-
-
-def test_tenths_of_prices_by_hand():
-    truth, price = np.arange(1.0, 21), np.arange(1.0, 21) * np.where(np.arange(20) < 2, 3, 1)
-    table = of_price.tenths(truth, price, truth)
-    assert (
-        len(table) == 10
-        and table.rows.tolist() == [2] * 10
-        and table.loc[0, ["from", "to"]].tolist() == [1, 2]
-    )
-    assert table.SMAPE.tolist() == pytest.approx(
-        [100] + [0] * 9
-    ) and table.share.tolist() == pytest.approx([1] + [0] * 9)
-    assert table["predicted / true"].tolist() == pytest.approx([3] + [1] * 9)
-    assert of_price.tenths(np.full(30, 2.0), np.full(30, 2.0), np.full(30, 2.0)).rows.tolist() == [
-        30
-    ]  # equal prices are in one tenth
-
-
 def test_kinds_of_mistakes_by_hand():
     cases = [
         ("1.0 gram", "1.0 gram", [], -1),
@@ -252,22 +161,6 @@ def test_kinds_of_mistakes_by_hand():
     assert found.values.tolist() == [
         ["item_weight", "gram", "kilogram", 2, 1, 7]
     ]  # 5 gram, 1000 gram; of 7 in gram that are answered
-
-
-def test_what_looks_mislabelled_by_confident_learning():
-    prob = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.1, 0.9], [0.05, 0.95]])
-    label = np.array([0, 0, 1, 1, 0])
-    assert confident.quality(prob, label).tolist() == pytest.approx([0.9, 0.8, 0.8, 0.9, 0.05])
-    assert confident.likely_wrong(prob, label).tolist() == [
-        False,
-        False,
-        False,
-        False,
-        True,
-    ]  # thresholds .583 and .85
-    assert not confident.likely_wrong(
-        np.array([[0.4, 0.6, 0], [0.4, 0.6, 0]]), np.array([0, 0])
-    ).any()  # a class without labels beats none
 
 
 def test_a_price_is_suspect_where_all_models_are_off_on_one_side():

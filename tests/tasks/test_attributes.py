@@ -1,16 +1,13 @@
-"""The attribute task: reading, scores against scikit-learn's, blending, decoding, the submission
-and what may be wrong with it."""
+"""The attribute task: reading, the official mean, blending, decoding, the submission and what may
+be wrong with it."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, f1_score
 
 from common.errors import UserError
 from common.sections import Data, Post
 from metrics import f1
-from pipeline.crossfit import cross_fitted
-from pipeline.folds import assign_folds
 from tasks import attributes
 from tasks.attributes import offsets
 
@@ -27,27 +24,6 @@ def random_case(rng, n=200, k=4):
     pred = rng.dirichlet(np.ones(k), n)
     pred[np.arange(n), target] += 0.3
     return pred / pred.sum(1, keepdims=True), target
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_scores_equal_scikit_learns(seed):
-    rng = np.random.default_rng(seed)
-    k = int(rng.integers(2, 9))
-    target, answer = (
-        rng.integers(-1, k, 60),
-        rng.integers(0, max(k - seed % 3, 1), 60),
-    )  # some classes are never answered
-    known, got = target >= 0, f1.scores(answer, target, k)
-    y, p = target[known], answer[known]
-    micro, macro = f1_score(y, p, average="micro"), f1_score(y, p, average="macro")
-    want = {
-        "accuracy": accuracy_score(y, p),
-        "weighted_f1": f1_score(y, p, average="weighted"),
-        "micro_f1": micro,
-        "macro_f1": macro,
-        "hm": 2 * micro * macro / (micro + macro),
-    }
-    assert got == pytest.approx(want, abs=1e-12)
 
 
 def test_the_official_mean_is_over_attributes_then_categories():
@@ -117,43 +93,9 @@ def test_blending_finds_the_better_model_and_sums_to_one():
     assert weights[0, 0] > 0.99 and weights.sum(0) == pytest.approx(1)
 
 
-def test_cross_fitting_never_fits_on_the_rows_it_answers():
-    fold, target = np.array([0, 0, 1, 1, -1]), np.arange(5)[:, None]
-
-    def fit(pred, target):
-        return set(target[:, 0])
-
-    result, final = cross_fitted(
-        fit,
-        lambda pred, seen: np.array([len(seen & set(pred[:, 0].astype(int))) for _ in pred]),
-        np.arange(5.0)[:, None],
-        target,
-        fold,
-    )
-    assert result[:4].tolist() == [0, 0, 0, 0] and final == {0, 1, 2, 3}
-
-
 def test_strata_are_the_rarest_labels():
     target = np.array([[0, 0], [0, 1], [0, 1], [1, -1], [-1, -1]])
     assert attributes.strata(target).tolist() == [2, 3, 3, 1, -1]
-
-
-def test_folds_spread_rare_classes_and_keep_groups_together(script):
-    assign = assign_folds
-    strata = np.repeat([0, 1, 2], [88, 8, 4])
-    fold = assign(strata, np.arange(100), 4, 0)
-    assert (
-        np.bincount(fold).tolist() == [25] * 4
-        and np.bincount(fold[strata == 1]).tolist() == [2] * 4
-    )
-    groups = np.repeat(np.arange(50), 2)
-    fold = assign(strata, groups, 4, 0)
-    assert (
-        all(len(set(fold[groups == g])) == 1 for g in range(50))
-        and (assign(strata, groups, 4, 0) == fold).all()
-    )
-    with pytest.raises(UserError, match="3 rows or groups are too few to be cut in 4"):
-        assign(strata[:3], np.arange(3), 4, 0)
 
 
 def write_official(folder, labels=("a ", "b\n", ""), categories=("Sarees", "Sarees", "Kurtis")):

@@ -1,4 +1,4 @@
-"""The price task: SMAPE by hand, rows, bounds, submissions and what is wrong with them."""
+"""The price task: rows, bounds, blending, submissions and what is wrong with them."""
 
 import numpy as np
 import pandas as pd
@@ -6,8 +6,6 @@ import pytest
 
 from common.errors import UserError
 from common.sections import Data, Post
-from metrics.smape import best_shift, shift_if_worth, smape
-from networks.losses import smape_loss
 from tasks import price
 
 DATA = Data(
@@ -19,56 +17,6 @@ DATA = Data(
     train_image="",
     test_image="",
 )
-
-
-@pytest.mark.parametrize(
-    "pred, truth, expected",
-    [
-        ([100], [100], 0),
-        ([50], [100], 200 / 3),
-        ([150], [100], 40),
-        ([0], [5], 200),
-        ([0], [0], 0),
-        ([1, 3], [3, 3], 50),
-        ([10, 20, 30], [12, 18, 33], 100 / 3 * (2 / 11 + 2 / 19 + 3 / 31.5)),
-    ],
-)
-def test_smape_by_hand(pred, truth, expected):
-    assert smape(np.array(pred), np.array(truth)) == pytest.approx(expected, rel=1e-15)
-
-
-def test_a_term_of_smape_is_a_tanh_of_the_log_ratio_and_the_loss_is_smape():
-    import torch
-
-    rng = np.random.default_rng(0)
-    p, a = rng.lognormal(2, 1, 500), rng.lognormal(2, 1, 500)
-    assert smape(p, a) == pytest.approx(200 * np.tanh(np.abs(np.log(p) - np.log(a)) / 2).mean())
-    assert float(smape_loss(torch.tensor(p), torch.tensor(a))) * 200 / 500 == pytest.approx(
-        smape(p, a)
-    )
-    price = torch.tensor([3.0, 0.0, -1.0], requires_grad=True)
-    smape_loss(price, torch.tensor([2.0, 2.0, 2.0])).backward()
-    assert torch.isfinite(price.grad).all() and price.grad[0] > 0
-
-
-def test_the_shift_finds_a_bias_and_leaves_what_is_right():
-    rng = np.random.default_rng(0)
-    target = np.log1p(rng.lognormal(2.5, 0.9, 4000))
-    assert best_shift(target - 0.1, target) == pytest.approx(0.1, abs=0.01)
-    assert best_shift(target, target) == shift_if_worth(target, target) == 0
-    assert shift_if_worth(target - 0.1, target) == pytest.approx(0.1, abs=0.01)
-
-
-def test_a_shift_found_in_noise_is_not_taken():
-    rng = np.random.default_rng(0)
-    target = np.log1p(rng.lognormal(2.5, 0.9, (40, 60)))
-    shifts = [
-        (best_shift(p, t), shift_if_worth(p, t))
-        for p, t in zip(target + rng.normal(0, 0.7, target.shape), target, strict=True)
-    ]
-    assert (
-        sum(found != 0 for found, _ in shifts) > 30 and sum(taken != 0 for _, taken in shifts) < 20
-    )
 
 
 def write_shop(folder, **columns):

@@ -77,7 +77,8 @@ def stay_inside(toolkit: Path) -> None:
 def install_packages(kernel: Kernel, config, paths, folders: list[Path], toolkit: Path) -> list:
     """Install the packages that this Python lacks: from wheels, the others from the internet where
     it is there. Returns the requirements that are still not met."""
-    lacks = lacking(requirements(config, files_to_make(kernel, config, paths), paths))
+    files = files_to_make(kernel, config, paths)
+    lacks = lacking(requirements(config, files, paths))
     wheels, unmet = find_wheels(folders, lacks)
     if wheels:
         install_wheels(wheels, str(toolkit / "packages"))
@@ -87,8 +88,10 @@ def install_packages(kernel: Kernel, config, paths, folders: list[Path], toolkit
 
     named_by_wheels = [str(need) for need in unmet if need not in lacks]
     if named_by_wheels:
-        names = ", ".join(named_by_wheels)
-        log(note="these wheels name packages that are not here either", packages=names)
+        log(
+            note="these wheels name packages that are not here either",
+            packages=", ".join(named_by_wheels),
+        )
     return [need for need in unmet if need in lacks]
 
 
@@ -97,9 +100,11 @@ def install_wheels(wheels: list[Path], to: str) -> None:
     for wheel in wheels:
         log(wheel=wheel)
     pip_install("--no-index", "--no-deps", "--target", to, *map(str, wheels))
+
     sys.path.append(to)
     before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = f"{before}{os.pathsep}{to}" if before else to
+    python_path = [before, to] if before else [to]
+    os.environ["PYTHONPATH"] = os.pathsep.join(python_path)
 
 
 def needed_weights(kernel: Kernel, config) -> list[str]:

@@ -169,23 +169,29 @@ def read_folders(top: Path) -> dict[str, list[str]]:
 
 def read_metadata(folder: Path) -> dict | None:
     """A folder's kernel-metadata.json; None where `write_folders` did not write the folder."""
+    file = folder / "kernel-metadata.json"
     try:
-        about = json.loads((folder / "kernel-metadata.json").read_text())
+        about = json.loads(file.read_text())
         is_ours = re.fullmatch("[^/]+/catalogue-[^/]+", about["id"])
         names = {file.name for file in folder.iterdir()}
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return about if is_ours and names == FILES else None
+
+    if not is_ours or names != FILES:
+        return None
+    return about
 
 
 def merge_kernel_sources(kernel: Kernel, before: list[str]) -> list[str]:
     """The kernels to attach: the sessions that this one merges, and those of `before` that a person
     added, as its own id to go on from there."""
     sources = list(kernel["sessions"])
-    # of before, when there may have been another number of sessions
-    session = re.escape(kernel["id"].removesuffix("-merge")) + "-[0-9]+"
+    prefix = re.escape(kernel["id"].removesuffix("-merge"))
     for id in before:
-        is_old_session = kernel["sessions"] and re.fullmatch(session, id)
-        if not is_old_session and id not in sources:
+        # of before, when there may have been another number of sessions
+        is_session = re.fullmatch(f"{prefix}-[0-9]+", id)
+        if is_session and kernel["sessions"]:
+            continue
+        if id not in sources:
             sources.append(id)
     return sources

@@ -57,8 +57,9 @@ def find_outputs(category: str, folders: list[Path]) -> list[Path]:
     cache."""
     outputs = []
     for folder in folders:
-        is_output = any((folder / sign).exists() for sign in SIGNS)
-        if is_output and folder.name == category:
+        if folder.name != category:
+            continue
+        if any((folder / sign).exists() for sign in SIGNS):
             outputs.append(folder)
 
     def lacks_images(output: Path) -> tuple[bool, bool]:

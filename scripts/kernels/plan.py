@@ -46,16 +46,23 @@ def plan(job) -> list[Planned]:
         contents = f"Session {number} of {n}: {describe_members(members)}."
         sessions.append(Planned(f"catalogue {name} {number}", contents, kernel))
 
-    merge = new_kernel(job, "-merge")
+    return [*sessions, plan_merge(job, sessions, late)]
+
+
+def plan_merge(job, sessions: list[Planned], late: list[str]) -> Planned:
+    """The kernel that merges the sessions, and makes the members that come after them."""
+    kernel = new_kernel(job, "-merge")
     for session in sessions:
-        merge["sessions"][session.kernel["id"]] = session.kernel["targets"]
-    merge["remaining"] = targets_of(late, job.paths)
+        id, targets = session.kernel["id"], session.kernel["targets"]
+        kernel["sessions"][id] = targets
+    kernel["remaining"] = targets_of(late, job.paths)
+
     makes = f", makes {describe_members(late)}" if late else ""
     contents = (
-        f"Merges sessions 0 to {n - 1}, whose outputs are attached{makes}, and writes the "
-        "submission."
+        f"Merges sessions 0 to {len(sessions) - 1}, whose outputs are attached{makes}, and writes "
+        "the submission."
     )
-    return [*sessions, Planned(f"catalogue {name} merge", contents, merge)]
+    return Planned(f"catalogue {slug(job.paths.category)} merge", contents, kernel)
 
 
 def new_kernel(job, suffix: str) -> Kernel:
@@ -97,8 +104,12 @@ def share(config, paths: Paths, n: int) -> tuple[list[list[str]], list[str]]:
             f"the members of {paths.category} all stand on the same files, so that one "
             "session makes them; write PARTS=1"
         )
+
     bounds = [len(groups) * i // n for i in range(n + 1)]
-    sessions = [sum(groups[start:end], []) for start, end in pairwise(bounds)]
+    sessions = []
+    for start, end in pairwise(bounds):
+        members = sum(groups[start:end], [])
+        sessions.append(members)
     return sessions, late
 
 

@@ -75,7 +75,8 @@ def require_time_is_over(kernel: Kernel, config, code: int, started: float) -> N
     stops = stops_since(kernel["category"], started)
     failed = [stop for stop in stops if stop["code"] != AGAIN]
     if failed:
-        reason = f"{failed[0]['command']} failed: {failed[0]['message']}"
+        first = failed[0]
+        reason = f"{first['command']} failed: {first['message']}"
     elif time.time() <= deadline(config.run):
         reason = "the lines above say why"
     else:
@@ -101,10 +102,13 @@ def require_sessions(kernel: Kernel, config, paths: Paths) -> None:
         bad = []
         for file, reason in reasons.items():
             if file in files and not is_asked_again(file, reason):
-                bad.append(f"{file.relative_to(paths.dir)} {reason}")
+                name = file.relative_to(paths.dir)
+                bad.append(f"{name} {reason}")
         if bad:
-            others = f" and {len(bad) - 1} more like it" if len(bad) > 1 else ""
-            lines.append(f"{session}: {bad[0]}{others}")
+            line = f"{session}: {bad[0]}"
+            if len(bad) > 1:
+                line += f" and {len(bad) - 1} more like it"
+            lines.append(line)
 
     if lines:
         head = "these sessions are to be run again, then attached here:"

@@ -2,12 +2,11 @@
 
 CONTENTS
 
-Written by `make kernels`; `kaggle kernels push -p <this folder>` runs it. All that it needs stands
-in this file or is attached to it: the data, the weights and wheels that its first lines list when
-they are not there. It stops by itself before Kaggle's time is over (run.time_limit in KERNEL); what
-it made is its output. To go on, attach that output to it ("ID" into kernel_sources in
-kernel-metadata.json) and push again. The toolkit is unpacked to .toolkit in the working folder and
-removed at the end.
+Written by `make kernels`; `kaggle kernels push -p <this folder>` runs it. It needs nothing but this
+file and what is attached: the data, weights and wheels; where some are missing, its first lines
+list them. It stops by itself before Kaggle's time is over (run.time_limit in KERNEL); what it made
+is its output. To go on, attach that output to it ("ID" into kernel_sources in kernel-metadata.json)
+and push again. The toolkit is unpacked to .toolkit in the working folder and removed at the end.
 """
 
 import base64
@@ -26,7 +25,8 @@ if __name__ == "__main__":
     os.environ["MAKE_STARTED"] = str(int(time.time()))  # the time limit counts from here
     toolkit = Path(os.environ.get("working_path") or "/kaggle/working").resolve() / ".toolkit"
     shutil.rmtree(toolkit, ignore_errors=True)
-    zipfile.ZipFile(io.BytesIO(base64.b64decode(TOOLKIT))).extractall(toolkit)
+    archive = io.BytesIO(base64.b64decode(TOOLKIT))
+    zipfile.ZipFile(archive).extractall(toolkit)
     sys.path.insert(0, str(toolkit / "scripts"))
     try:
         from kernels import session

@@ -63,7 +63,7 @@ def attached_names(name: str) -> list[str]:
     if side not in SIDES:
         return [f"{bare}.safetensors", f"{last}/model.safetensors"]
     full = safe_name(bare)
-    return [last, full] if last != full else [last]
+    return [last] if last == full else [last, full]
 
 
 def find_attached(name: str, folders: list[Path]) -> Path | None:
@@ -107,7 +107,8 @@ def link_weights(paths: dict[str, Path], to: Path) -> None:
 
         if bare.startswith(("/", ".", "~")):  # a path, which is found without a link
             continue
-        link = to / (safe_name(bare) if path.is_dir() else f"{bare}.safetensors")
+        link_name = safe_name(bare) if path.is_dir() else f"{bare}.safetensors"
+        link = to / link_name
         if not link.is_symlink():  # else the model of texts is that of images, too
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(path.absolute())

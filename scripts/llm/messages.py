@@ -50,3 +50,14 @@ class Language(Section):
     def section(self) -> str:
         """The config's section: "vlm" of the Settings in models/vlm.py."""
         return type(self).__module__.rpartition(".")[2]
+
+    @property
+    def weights(self) -> list[str]:
+        """Names of the pretrained weights; behind an endpoint none."""
+        return [] if self.endpoint else [f"chat:{self.model}"]
+
+    @property
+    def packages(self) -> dict[str, bool]:
+        """{package of requirements.txt that only some models take: whether this one does}."""
+        is_here = not self.endpoint
+        return {"bitsandbytes": is_here and self.bits > 0, "xgrammar": is_here and self.constrained}

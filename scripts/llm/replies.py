@@ -136,7 +136,9 @@ class Asking:
     """
 
     def __init__(self, job, model, member: str, questions: list[Question], image_files, ledger):
-        self.job, self.member, self.ledger = job, member, ledger
+        self.job = job
+        self.member = member
+        self.ledger = ledger
         self.settings = getattr(job.config, member.rpartition("_")[0])
         self.image_files = image_files if model.NEEDS_IMAGE else None
         self.questions = questions
@@ -144,7 +146,7 @@ class Asking:
         self.waiting: dict[int, Question] = {}  # those without a reply
         self.failed: dict[int, Reply] = {}  # a row's last failure
 
-        answered = {row_id: hash for row_id, _, reason, hash in ledger.rows() if not reason}
+        answered = {row_id: asked for row_id, _, reason, asked in ledger.rows() if not reason}
         for question in questions:
             row = question.row
             self.hashes[row] = question_hash(question, image_files)
@@ -165,21 +167,27 @@ class Asking:
         if not self.waiting:
             return 0
 
-        run = self.job.config.run
+        config = self.job.config
+        run = config.run
         with nullcontext() if self.settings.endpoint else use_device(run) as device:
-            chat = open_chat(self.settings, run, device, self.job.config.images, self.image_files)
+            chat = open_chat(self.settings, run, device, config.images, self.image_files)
             self.ledger.add([(ABOUT, json.dumps(chat.about), "", "")])
             self.ask_all(chat, n_answered)
 
-        unanswered = [self.failed[row] for row in self.waiting if not self.failed[row].final]
+        failed = [self.failed[row] for row in self.waiting]
+        unanswered = [reply for reply in failed if not reply.final]
         if unanswered and not run.leave_failed:
-            first = unanswered[0]
-            raise UserError(
-                f"{len(unanswered)} of {len(self.questions)} rows of {self.member} failed, e.g. "
-                f"{self.row_id(first.row)}: {first.reason}; the same command asks these again, and "
-                "no others; run.leave_failed=true goes on without them"
-            )
+            raise self.failure(unanswered)
         return len(unanswered)
+
+    def failure(self, unanswered: list[Reply]) -> UserError:
+        """The error of questions that are worth asking again."""
+        first = unanswered[0]
+        return UserError(
+            f"{len(unanswered)} of {len(self.questions)} rows of {self.member} failed, e.g. "
+            f"{self.row_id(first.row)}: {first.reason}; the same command asks these again, and "
+            "no others; run.leave_failed=true goes on without them"
+        )
 
     def ask_all(self, chat, n_answered: int) -> None:
         """Ask all that wait, then each that failed alone. Raises UserError at the time limit."""

@@ -17,7 +17,8 @@ from common.errors import UserError
 LARGEST = 256 << 20
 # Of a zip; the other methods have no limit on what a member inflates to in memory.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-REGULAR, UNKNOWN = 8, 0  # kinds of file in a zip made on Unix; on Windows the kind is unknown
+REGULAR = 8  # kinds of file in a zip that was made on Unix
+UNKNOWN = 0  # in one made on Windows
 TAR = "tar -xf {file} -C {to}"
 # Archives in which one file is found by inflating all before it, and what unpacks them.
 UNPACK = {
@@ -74,11 +75,13 @@ class Archive:
         size = self.size(path)
         if size > LARGEST:
             raise ValueError(f"{size >> 20} MB is over {LARGEST >> 20} MB")
+
         member = self.members[path]
         if self.zip:
             data = self.inflate(member)
         else:
             data = os.pread(self.file.fileno(), size, member.offset)
+
         if len(data) != size:
             raise self.broken()
         return data
@@ -87,11 +90,13 @@ class Archive:
         """The bytes of a zip's member, at most one more than it says it holds."""
         if member.flag_bits & 1:
             raise ValueError(f"it is encrypted in {self.name}; unpack it yourself")
+
         if member.compress_type not in METHODS:
             raise ValueError(
                 f"it is compressed by method {member.compress_type} in {self.name}; "
                 "unpack it yourself"
             )
+
         try:
             with self.zip.open(member) as opened:
                 return opened.read(member.file_size + 1)  # checks its CRC
@@ -168,6 +173,7 @@ def zip_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The regular files in an open zip; of two with one path the later."""
     members = {}
     for info in archive.infolist():
+        # What kind of file it is on Unix, where it was made there.
         kind = info.external_attr >> 28
         is_regular = kind in (REGULAR, UNKNOWN) and not info.is_dir()
         name = info.filename.replace("\\", "/")  # old Windows tools write backslashes
@@ -194,10 +200,9 @@ def hint(folder: Path) -> str:
     for file in sorted(folder.glob("*")):
         for ending, command in UNPACK.items():
             if file.name.lower().endswith(ending):
+                name = file.name
                 quoted = shlex.quote(str(file))
                 to = shlex.quote(f"{folder}/")
-                return (
-                    f"{file.name} is compressed as a whole and cannot be read in place; run: "
-                    f"{command.format(file=quoted, to=to)}"
-                )
+                run = command.format(file=quoted, to=to)
+                return f"{name} is compressed as a whole and cannot be read in place; run: {run}"
     return ""

@@ -50,7 +50,12 @@ def published(A, size: int) -> list:
         A.Affine(rotate=(-5, 5), p=1),
         crop(A, size, 0.8),
         A.Perspective(scale=(0, 0.1), p=1),
-        A.Affine(translate_percent=(-0.15, 0.15), scale=(0.85, 1.15), shear=(-5, 5), p=1),
+        A.Affine(
+            translate_percent=(-0.15, 0.15),
+            scale=(0.85, 1.15),
+            shear=(-5, 5),
+            p=1,
+        ),
     ]
 
 
@@ -83,6 +88,7 @@ def augmenter(name: str, size: int, seed: tuple[int, ...], first: int = 0):
     def change(image, g: int, i: int):
         if not hasattr(thread, "pipeline"):
             thread.pipeline = pipeline(name, size)
+
         sequence = np.random.SeedSequence([*seed, first + g, i])
         state = sequence.generate_state(1)[0]
         thread.pipeline.set_random_seed(int(state))

@@ -33,7 +33,9 @@ class Cache:
         self.folder = folder
         self.table = pd.read_csv(table, keep_default_na=False, dtype=TEXTS)
         self.names = self.table.image.to_numpy(object)
-        self.ok = (self.table.status == "ok").to_numpy()
+        is_ok = self.table.status == "ok"
+        self.ok = is_ok.to_numpy()
+
         # cells are "" where nothing was kept
         cells = self.table[POSITION]
         numbers = cells.apply(pd.to_numeric, errors="coerce")
@@ -45,6 +47,7 @@ class Cache:
                 f"{table} was made with images.cache=false; this model reads the cache: "
                 "set images.cache=true and run make again"
             )
+
         self.shards = {}
         try:
             for shard in np.unique(shards).tolist():
@@ -62,6 +65,7 @@ class Cache:
         data = self.shards[shard][offset : offset + length]
         is_whole = len(data) == length > 0
         image = decode(data) if is_whole else None
+
         if image is None:
             raise UserError(
                 f"{self.names[i]} is not where images.csv says; remove images.csv and "

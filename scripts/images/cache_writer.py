@@ -43,8 +43,10 @@ class CacheWriter:
     def __init__(self, folder: Path, key: str, table: Path):
         self.folder = folder
         self.table = table
-        self.ledger = Ledger(folder / "rows.growing", COLUMNS, key)
-        self.pending: list[tuple] = []  # rows whose bytes may not be on the disk yet
+        journal = folder / "rows.growing"
+        self.ledger = Ledger(journal, COLUMNS, key)
+        # rows whose bytes may not be on the disk yet
+        self.pending: list[tuple] = []
         self.committed = time.monotonic()
 
     def __enter__(self):
@@ -79,10 +81,12 @@ class CacheWriter:
         lost = []
         for image, *_, shard, offset, length in self.ledger.rows():
             shard = int(shard)
+            is_kept = shard >= 0
             end = int(offset) + int(length)
             size = sizes.get(shard, 0)
-            if shard != NOWHERE[0] and end > size:
+            if is_kept and end > size:
                 lost.append(image)
+
         return lost
 
     def open_shard(self, shard: int) -> None:
@@ -100,8 +104,9 @@ class CacheWriter:
         position = self.write(data) if data else NOWHERE
         cells = [row[column] for column in FACTS]
         self.pending.append((image, *cells, *position))
-        seconds = time.monotonic() - self.committed
-        if seconds > COMMIT_EVERY:
+
+        now = time.monotonic()
+        if now - self.committed > COMMIT_EVERY:
             self.commit()
 
     def write(self, data: bytes) -> tuple[int, int, int]:
@@ -111,11 +116,13 @@ class CacheWriter:
             self.commit()
             self.file.close()
             self.open_shard(self.shard + 1)
+
         offset = self.file.tell()
         rest = memoryview(data)
         while rest:
             written = self.file.write(rest)
             rest = rest[written:]
+
         return self.shard, offset, length
 
     def commit(self) -> None:

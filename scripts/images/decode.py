@@ -69,6 +69,7 @@ def load_image(data: bytes, images, size: int | None = None) -> tuple:
     from PIL import Image
 
     size = size or images.size
+
     # PIL itself refuses what is over 179 megapixels.
     limit = min(images.max_megapixels, 2 * Image.MAX_IMAGE_PIXELS / 1e6)
     with pil_errors_as_reasons(limit):
@@ -147,6 +148,7 @@ def decode(image, size: int):
         return Image.fromarray(to_levels(np.asarray(image))).convert("RGB")
     if not image.has_transparency_data:
         return image.convert("RGB")
+
     rgba = image.convert("RGBA")
     white = Image.new("RGB", image.size, "white")
     white.paste(rgba, mask=rgba)
@@ -157,13 +159,15 @@ def to_levels(grey: np.ndarray) -> np.ndarray:
     """Grey values (h, w) of 16 or 32 bits as uint8 (h, w). What is no finite number is black."""
     is_integer = np.issubdtype(grey.dtype, np.integer)
     levels = grey.astype(np.float32)
+
     # in place from here on: 64 megapixels are 256 MB
     np.nan_to_num(levels, copy=False, posinf=0, neginf=0)
     low = float(levels.min())
     high = float(levels.max())
     black, white = grey_range(low, high, is_integer)
     levels -= black
-    levels *= 255 / (white - black or 1)
+    spread = white - black or 1
+    levels *= 255 / spread
     np.rint(levels, out=levels)
     return levels.astype(np.uint8)
 
@@ -171,10 +175,12 @@ def to_levels(grey: np.ndarray) -> np.ndarray:
 def grey_range(low: float, high: float, is_integer: bool) -> tuple[float, float]:
     """(black, white) of grey values that lie between low and high: white is 65535 for integers, and
     the first of 1, 255 and 65535 that holds them for floats; else their own range."""
-    tops = (65535,) if is_integer else (1, 255, 65535)
-    for white in tops:
-        if low >= 0 and high <= white:
-            return 0.0, white
+    whites = (65535,) if is_integer else (1, 255, 65535)
+    if low >= 0:
+        for white in whites:
+            if high <= white:
+                return 0.0, white
+
     return low, high
 
 

@@ -56,9 +56,11 @@ def find_twins(
     """
     shown = np.stack(list(splits.values()), 1)  # (n, splits)
     first = first_copies(table)
-    # how many images of each split have the bytes of a first copy
+
+    # How many images of each split have the bytes of a first copy.
     copies = np.zeros(shown.shape, int)
     np.add.at(copies, first, shown)
+
     near = find_near(table, first, copies > 0, colours_of)
 
     counts = count_twins("exact", copies[first] > shown, splits)
@@ -75,12 +77,15 @@ def find_twins(
 def first_copies(table: pd.DataFrame) -> np.ndarray:
     """The row (n,) of the first usable image with the same bytes as each; its own where the image
     is not usable."""
-    first = np.arange(len(table))
     usable = np.flatnonzero(is_usable(table))
     sha256 = table.sha256.to_numpy()
-    file, _ = pd.factorize(sha256[usable])  # number of the file of each usable image
-    _, first_of_file = np.unique(file, return_index=True)
-    first_row = usable[first_of_file]
+
+    # The number of the file of each usable image, and the row where each file comes first.
+    file, _ = pd.factorize(sha256[usable])
+    _, position = np.unique(file, return_index=True)
+    first_row = usable[position]
+
+    first = np.arange(len(table))
     first[usable] = first_row[file]
     return first
 
@@ -106,7 +111,11 @@ def find_near(
     from scipy.sparse.csgraph import connected_components
 
     n = len(table)
-    near = Near(shown=np.zeros(shown.shape, bool), earliest=np.full(n, n), group=first)
+    near = Near(
+        shown=np.zeros(shown.shape, bool),
+        earliest=np.full(n, n),
+        group=first,
+    )
     for i, j in near_twins(table, colours_of):
         for one, other in ((i, j), (j, i)):
             np.logical_or.at(near.shown, one, shown[other])
@@ -187,13 +196,18 @@ class Candidates:
         return np.searchsorted(self.key, code * BRIGHTNESS + highest, "right")
 
 
-def sort_candidates(rows: np.ndarray, code: np.ndarray, colours: np.ndarray) -> Candidates:
+def sort_candidates(rows, code, colours) -> Candidates:
+    """The candidates of rows (m,), of their hashes' numbers (m,) and of their colours (m, 192)."""
     brightness = colours.sum(1, dtype=np.int64)
-    order = np.lexsort((brightness, code))
-    code = code[order]
-    brightness = brightness[order]
     key = code * BRIGHTNESS + brightness
-    return Candidates(rows[order], code, colours[order], brightness, key)
+    order = np.argsort(key, kind="stable")
+    return Candidates(
+        rows=rows[order],
+        code=code[order],
+        colours=colours[order],
+        brightness=brightness[order],
+        key=key[order],
+    )
 
 
 class Comparisons(NamedTuple):
@@ -209,7 +223,8 @@ def near_twins(table: pd.DataFrame, colours_of: ColoursOf) -> Pairs:
     bytes the first stands for all. No pair is missed, unless an image has more than MOST to be
     compared with."""
     rows = distinct_images(table)
-    codes, code = np.unique(hash_numbers(table, rows), return_inverse=True)
+    hashes = hash_numbers(table, rows)
+    codes, code = np.unique(hashes, return_inverse=True)
     code_pairs = near_codes(codes)
 
     # Colours are asked for only where another image has the same hash or a near one.
@@ -218,12 +233,14 @@ def near_twins(table: pd.DataFrame, colours_of: ColoursOf) -> Pairs:
     asked = np.flatnonzero(has_company[code])
     if len(asked) == 0:
         return
+
     rows = rows[asked]
-    colours = np.asarray(colours_of(rows))
-    images = sort_candidates(rows, code[asked], colours.astype(np.uint8))
+    colours = np.asarray(colours_of(rows)).astype(np.uint8)
+    images = sort_candidates(rows, code[asked], colours)
     some_colours = np.ascontiguousarray(images.colours[:, ::EVERY])
 
-    for one, begin, end in chain([same_hash(images)], near_hash(images, code_pairs)):
+    todo = chain([same_hash(images)], near_hash(images, code_pairs))
+    for one, begin, end in todo:
         end = np.minimum(end, begin + MOST)
         for k, j in spread(begin, end):
             i = one[k]
@@ -260,6 +277,8 @@ def same_hash(images: Candidates) -> Comparisons:
 def near_hash(images: Candidates, code_pairs: np.ndarray) -> Iterator[Comparisons]:
     """The images of one hash with those of a near one that are about as bright."""
     low, high = code_pairs.T
+
+    # All images of the lower hash of each pair.
     first = np.searchsorted(images.code, low, "left")
     last = np.searchsorted(images.code, low, "right")
     for pair, one in spread(first, last):
@@ -283,32 +302,39 @@ def near_codes(codes: np.ndarray) -> np.ndarray:
     for shard in range(SHARDS):
         keys, owners = flipped_hashes(codes, shard)
         start = np.arange(len(keys))
-        for step in range(1, HASH_BITS + 1):  # no more than 65 hashes have a flip in common
+        # Equal keys stand together: no more than 65 hashes have a flip in common.
+        for step in range(1, HASH_BITS + 1):
             start = start[start < len(keys) - step]
             is_equal = keys[start] == keys[start + step]
             start = start[is_equal]
             if len(start) == 0:
                 break
+
             one = owners[start]
             other = owners[start + step]
             lower = np.minimum(one, other)
             higher = np.maximum(one, other)
             pairs.append(np.unique(lower * k + higher))
+
     distinct = np.unique(np.concatenate(pairs))
-    return np.stack(np.divmod(distinct, max(k, 1)), 1)
+    lower, higher = np.divmod(distinct, max(k, 1))
+    return np.stack([lower, higher], 1)
 
 
 def flipped_hashes(codes: np.ndarray, shard: int) -> tuple[np.ndarray, np.ndarray]:
     """(the hashes as they are and with each bit flipped, the position of each's own hash), sorted;
     those alone that a second hash puts into the shard."""
-    bits = np.uint64(1) << np.arange(HASH_BITS, dtype=np.uint64)
+    positions = np.arange(HASH_BITS, dtype=np.uint64)
+    bits = np.uint64(1) << positions
+
     keys = []
     owners = []
     for flip in [np.uint64(0), *bits]:
         flipped = codes ^ flip
-        owner = np.flatnonzero(shard_of(flipped) == shard)
-        keys.append(flipped[owner])
-        owners.append(owner)
+        is_here = shard_of(flipped) == shard
+        keys.append(flipped[is_here])
+        owners.append(np.flatnonzero(is_here))
+
     keys = np.concatenate(keys)
     owners = np.concatenate(owners)
     order = np.argsort(keys, kind="stable")
@@ -333,6 +359,7 @@ def spread(begin: np.ndarray, end: np.ndarray) -> Pairs:
     ends = np.cumsum(counts)
     starts = ends - counts  # of each range in the sequence of all numbers
     size = int(counts.sum())
+
     for low in range(0, size, CHUNK):
         high = min(low + CHUNK, size)
         position = np.arange(low, high)

@@ -49,6 +49,7 @@ class ImageIngester:
         self.files = files
         self.downloads = downloads
         self.cache = cache
+
         self.workers = config.run.workers or os.cpu_count()
         # Many threads fetch, few decode: so the memory is that of a few large images.
         self.decoding = Semaphore(self.workers)
@@ -71,7 +72,12 @@ class ImageIngester:
                 self.links.append(name)
             else:
                 here.append(name)
-        log(pictures=len(names), known=done, to_read=len(here), to_fetch=len(self.links))
+        log(
+            pictures=len(names),
+            known=done,
+            to_read=len(here),
+            to_fetch=len(self.links),
+        )
 
         failed = 0
         bar = progress(what="pictures", total=len(names), done=done, unit="img")
@@ -82,6 +88,7 @@ class ImageIngester:
             bar.set_postfix_str(self.note(failed), refresh=False)
             bar.update()
             check_time_limit(self.config.run)
+
         self.cache.commit()
         bar.close()
 
@@ -100,6 +107,7 @@ class ImageIngester:
             return False
         if stamp or not is_link(name):
             return row["stamp"] == stamp
+
         # A link without a file here.
         if row["status"] == "ok":  # the file was removed: the cache has what models need
             return self.images.cache
@@ -112,8 +120,7 @@ class ImageIngester:
         A downloaded file that is broken, as a power failure can leave one, is removed, and its link
         is fetched again.
         """
-        results = map_ahead(self.read_one, names, self.workers)
-        for name, (jpeg, row) in zip(names, results, strict=True):
+        for name, jpeg, row in map_ahead(self.read_one, names, self.workers):
             download = self.downloads / link_name(name)
             is_broken = is_link(name) and row["reason"].startswith("broken")
             if is_broken and download.exists():
@@ -122,25 +129,26 @@ class ImageIngester:
             else:
                 yield name, jpeg, row
 
-    def read_one(self, name: str) -> tuple[bytes, dict]:
+    def read_one(self, name: str) -> tuple[str, bytes, dict]:
         stamp = self.files.stamp(name)
         try:
             data = self.files.read(name)
         except (ValueError, OSError) as error:
-            reason = str(error)
-            return b"", NO_FILE | {"status": "bad", "reason": reason, "stamp": stamp}
+            row = NO_FILE | {"status": "bad", "reason": str(error), "stamp": stamp}
+            return name, b"", row
+
         jpeg, row = validate(data, self.images)
         location = self.files.location(name)
         row |= {"file": location, "stamp": stamp, "bytes": len(data)}
-        return jpeg, row
+        return name, jpeg, row
 
     def fetch(self) -> Ingested:
         """The images whose links must be downloaded."""
         if not self.links:
             return
         downloader = Downloader(self.config.download, self.downloads)
-        # closing: its threads end with an error here
-        with closing(downloader.fetch_all(self.links, self.keep)) as results:
+        results = downloader.fetch_all(self.links, self.keep)
+        with closing(results):  # an error here ends its threads
             for link, result in results:
                 self.received = downloader.received
                 if isinstance(result, Failure):
@@ -157,6 +165,7 @@ class ImageIngester:
         with self.decoding:
             data = tmp.read_bytes()
             jpeg, row = validate(data, self.images)
+
         reason = row["reason"]
         if reason.startswith("broken"):
             raise Failure(reason, final=False)
@@ -165,6 +174,7 @@ class ImageIngester:
         file = self.downloads / name
         file.parent.mkdir(exist_ok=True)
         os.replace(tmp, file)
+
         size = len(data)
         row |= {"file": f"downloads/{name}", "stamp": str(size), "bytes": size}
         return jpeg, row

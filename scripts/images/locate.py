@@ -97,12 +97,14 @@ class ImageFiles:
                 size = status.st_size
                 stamp = stamp_of(name, size, status.st_mtime_ns)
                 return ImageFile(path, size, stamp, partial(read_file, file))
+
         return self.find_in_archives(name, path) if path else None
 
     def find_in_archives(self, name: str, path: str) -> ImageFile | None:
         hit = self.archives().find(path)
         if hit is None:
             return None
+
         archive, member = hit
         location = f"{archive.name}: {member}"
         size = archive.size(member)

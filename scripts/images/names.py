@@ -45,18 +45,18 @@ def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:
     `folder`. Raises UserError when the pattern is broken, a column is missing, or a cell that must
     be a whole number is none.
     """
-    pieces = parse_pattern(pattern)
     names = [""] * len(table)
-    for literal, column, spec in pieces:
+    for literal, column, spec in parse_pattern(pattern):
         names = [name + literal for name in names]
         if column is None:
             continue
         if column not in table:
-            raise UserError(
-                f"image pattern {pattern!r}: no column {column}; there are: {', '.join(table)}"
-            )
+            columns = ", ".join(table)
+            raise UserError(f"image pattern {pattern!r}: no column {column}; there are: {columns}")
         texts = cell_texts(table[column], spec, pattern)
-        names = [name + text for name, text in zip(names, texts, strict=True)]
+        pairs = zip(names, texts, strict=True)
+        names = [name + text for name, text in pairs]
+
     return [name if is_safe(folder, name) else "" for name in names]
 
 
@@ -69,6 +69,7 @@ def parse_pattern(pattern: str) -> list[tuple[str, str | None, str | None]]:
         raise UserError(
             f"image pattern {pattern!r}: {error}; write e.g. images/{{id}}.jpg"
         ) from None
+
     specs = [spec for _, column, spec in pieces if column is not None]
     is_known = all(spec == "" or SPEC.fullmatch(spec) for spec in specs)
     if not specs or not is_known:
@@ -86,18 +87,22 @@ def cell_texts(column: pd.Series, spec: str, pattern: str) -> list[str]:
         without_query = column.str.partition("?")[0]
         last_part = without_query.str.rpartition("/")[2]
         return last_part.tolist()
+
     if spec.endswith("d"):
         numbers = whole_numbers(column, pattern)
         return [format(number, spec) for number in numbers]
+
     return column.tolist()
 
 
 def whole_numbers(column: pd.Series, pattern: str) -> list[int]:
     """The column as numbers. Raises UserError at the first cell that is no whole number."""
-    wrong = column[~column.str.fullmatch(r"\d+")]
+    is_number = column.str.fullmatch(r"\d+")
+    wrong = column[~is_number]
     if len(wrong):
         cell = wrong.iloc[0]
-        line = wrong.index[0] + 2  # of the csv, whose first line is the header
+        # of the csv, whose first line is the header
+        line = wrong.index[0] + 2
         raise UserError(
             f"image pattern {pattern!r} needs whole numbers, and {column.name} is {cell!r} in "
             f"row {line}; write {{{column.name}}} for names that are text"

@@ -57,23 +57,28 @@ def perceptual_hash(image) -> tuple[str, np.ndarray]:
     from PIL import Image
 
     fields = image.resize((8, 8), Image.Resampling.BOX)
-    colours = np.asarray(fields, np.int16).ravel()
-    grey = np.asarray(fields.convert("L"), float).ravel()
+
+    colours = np.asarray(fields, np.int16)
+    grey = np.asarray(fields.convert("L"), float)
     is_light = grey > grey.mean()
     bits = np.packbits(is_light)
-    return bits.tobytes().hex(), colours
+    digits = bits.tobytes().hex()
+
+    return digits, colours.ravel()
 
 
 def to_square(image, size: int, fit: str) -> np.ndarray:
     """uint8 (size, size, 3) of an RGB PIL image: stretched (fit "squash"), or padded with grey."""
-    width = height = size
-    if fit == "pad":
-        longest = max(image.size)
-        width = max(1, round(image.width * size / longest))
-        height = max(1, round(image.height * size / longest))
+    if fit == "squash":
+        return resize(image, size, size)
+
+    longest = max(image.size)
+    width = max(1, round(image.width * size / longest))
+    height = max(1, round(image.height * size / longest))
     inner = resize(image, width, height)
     if width == height:
         return inner
+
     square = np.full((size, size, 3), GREY, np.uint8)
     left = (size - width) // 2
     top = (size - height) // 2
@@ -92,10 +97,12 @@ def resize(image, width: int, height: int) -> np.ndarray:
     size = (width, height)
     if image.size == size:
         return np.asarray(image)
+
     if width <= image.width and height <= image.height:
         cv2 = opencv()
         pixels = np.asarray(image)
         return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
     larger = image.resize(size, Image.Resampling.BICUBIC)
     return np.asarray(larger)
 

@@ -29,6 +29,7 @@ class TimedReads:
         patience = self.pool.settings.timeout
         start = time.monotonic()
         self.settimeout(POLL)
+
         while True:
             self.pool.seconds_left()
             try:
@@ -82,6 +83,7 @@ class CheckedConnection:
                 sock.settimeout(seconds)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.connect(address)
+
                 # for the handshake of TLS, which may take this long in all
                 sock.settimeout(min(self.timeout, self.pool.seconds_left()))
                 return sock
@@ -91,6 +93,7 @@ class CheckedConnection:
             except Failure:
                 sock.close()
                 raise
+
         raise last_error
 
 

@@ -46,26 +46,35 @@ def failure_of(error: Exception, answered: bool) -> Failure:
         if isinstance(inner, Exception):  # urllib3 wraps what it caught
             error = inner
             break
+
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = f"certificate: {error.verify_message}"
         return Failure(reason, again=False, answered=answered)
+
     if isinstance(error, socket.gaierror):
         again = error.errno not in FINAL_DNS
         return Failure(f"DNS: {error.strerror}", again=again, answered=answered)
-    return Failure(reason_of(error, answered), answered=answered)
+
+    reason = reason_of(error, answered)
+    return Failure(reason, answered=answered)
 
 
 def reason_of(error: Exception, answered: bool) -> str:
     if isinstance(error, ssl.SSLError):
         what = error.reason or "cut off"
-        return f"TLS: {what.replace('_', ' ').lower()}"
+        words = what.replace("_", " ").lower()
+        return f"TLS: {words}"
     if isinstance(error, (BadGzipFile, zlib.error)):
         return "its gzip is broken"
     if isinstance(error, IncompleteRead):
-        return f"cut off, {error.expected:,} bytes are missing" if error.expected else "cut off"
+        if not error.expected:
+            return "cut off"
+        return f"cut off, {error.expected:,} bytes are missing"
     # Of http.client's errors, the one for a connection that ends before an answer is of this kind.
     if isinstance(error, ConnectionResetError):
         return "the connection was reset"
     if isinstance(error, (HTTPException, HTTPError, ValueError, EOFError)):
         return "cut off" if answered else "its answer is not HTTP"
-    return (getattr(error, "strerror", "") or type(error).__name__).lower()
+
+    words = getattr(error, "strerror", "") or type(error).__name__
+    return words.lower()

@@ -32,8 +32,10 @@ class Downloader:
         self.tmp_folder.mkdir(parents=True, exist_ok=True)
         remove_tmp_of_killed(self.tmp_folder)
         self.hosts = Hosts(settings)
-        self.results = SimpleQueue()  # (link, result), or (None, exception) that ends it all
-        self.room = Semaphore(settings.threads)  # for results that nobody has taken yet
+        # (link, result), or (None, exception) that ends it all
+        self.results = SimpleQueue()
+        # for results that nobody has taken yet
+        self.room = Semaphore(settings.threads)
         self.turns: Turns | None = None
 
     @property
@@ -53,6 +55,7 @@ class Downloader:
         """
         self.turns = Turns(self.settings, self.hosts, self.tmp_folder, take)
         threads = []
+
         try:
             for i in range(self.settings.threads):
                 thread = Thread(target=self.work, name=f"download-{i}", daemon=True)
@@ -109,10 +112,12 @@ class Downloader:
         self.hosts.stop()
         self.turns.pool.stop()
         self.room.release(self.settings.threads)
+
         end = time.monotonic() + END
         for thread in threads:
             seconds = end - time.monotonic()
             thread.join(max(0, seconds))
+
         self.turns.remove_leftovers()
 
 

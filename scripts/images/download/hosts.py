@@ -55,11 +55,14 @@ class Silence:
             self.unanswered = 0
             self.given_up = ""
             return
+
         now = time.monotonic()
         if self.unanswered == 0:
             self.since = now
         self.unanswered += 1
-        if self.unanswered >= self.most and now - self.since >= self.patience:
+
+        lasts = now - self.since
+        if self.unanswered >= self.most and lasts >= self.patience:
             self.given_up = (
                 f"{self.name} is given up: no answer {self.unanswered} times in a row, the last: "
                 f"{failure.reason}"
@@ -75,8 +78,10 @@ class Host:
         self.running = 0
         self.resting_until = 0.0
         self.fresh: deque[Job] = deque()
-        self.delayed: list[tuple] = []  # heap of (due, number, job): redirects and retries
-        self.scheduled = inf  # its time in the schedule
+        # Redirects and retries: a heap of (due, number, job).
+        self.delayed: list[tuple] = []
+        # Its time in the schedule.
+        self.scheduled = inf
 
     def is_shaky(self) -> bool:
         return self.silence.unanswered >= SHAKY
@@ -137,6 +142,7 @@ class Hosts:
                 self.hosts[target.origin] = host
             job.url = url
             job.host = host
+
             if due:
                 entry = (due, next(self.number), job)
                 heappush(host.delayed, entry)
@@ -163,11 +169,12 @@ class Hosts:
         # Not before now: behind the hosts that could have started before.
         now = time.monotonic()
         start = max(self.may_start(host), now)
-        if start < host.scheduled:
-            host.scheduled = start
-            entry = (start, next(self.number), host)
-            heappush(self.schedule, entry)
-            self.changed.notify()
+        if start >= host.scheduled:
+            return
+        host.scheduled = start
+        entry = (start, next(self.number), host)
+        heappush(self.schedule, entry)
+        self.changed.notify()
 
     def take(self) -> Job | None:
         """The next job, as soon as one may start; None when all is stopped."""
@@ -181,8 +188,11 @@ class Hosts:
                 start, _, host = heappop(self.schedule)
                 if start != host.scheduled:  # it was put elsewhere
                     continue
+
                 host.scheduled = inf
                 job = self.start(host, now)
+                if job and self.settings.rate:
+                    host.rest_until(now + 1 / self.settings.rate)
                 self.plan(host)
                 if job:
                     self.changed.notify()  # somebody must wait for the head of the schedule
@@ -193,11 +203,10 @@ class Hosts:
         """The next job of a host, which counts as running from now on; None if none may start."""
         if self.may_start(host) > now:
             return None
-        job = host.pop(inf if self.given_up(host) else now)
+        if self.given_up(host):
+            now = inf  # its delayed jobs too
+        job = host.pop(now)
         host.running += 1
-        rate = self.settings.rate
-        if rate:
-            host.rest_until(now + 1 / rate)
         return job
 
     def end(self, job: Job, failure: Failure | None = None) -> None:
@@ -206,12 +215,14 @@ class Hosts:
         with self.changed:
             host.silence.count(failure)
             self.network.count(failure)
+
             wait = failure.wait if failure else 0.0
             host.adjust_limit(self.settings.per_host, is_asked_to_wait=wait > 0)
             if host.is_shaky():
                 wait = max(wait, 1)
             wait = min(wait, self.settings.max_wait)
-            host.rest_until(time.monotonic() + wait)
+            now = time.monotonic()
+            host.rest_until(now + wait)
         self.release(job)
 
     def release(self, job: Job) -> None:

@@ -47,6 +47,7 @@ def split_link(link: str) -> Target:
     scheme = link.partition(":")[0].lower()
     if scheme not in PORTS or not is_link(link):
         raise ValueError("is not http:// or https://")
+
     try:
         parts = urlsplit(link.strip())
         host = (parts.hostname or "").rstrip(".")
@@ -54,16 +55,19 @@ def split_link(link: str) -> Target:
             host = host.encode("idna").decode()
     except ValueError:  # half a pair of brackets, a label that is empty or too long
         raise ValueError("has a host that is none") from None
+
     if "@" in parts.netloc:
         raise ValueError("holds a name or a password")
     if not host:
         raise ValueError("names no host")
     if not HOST.fullmatch(host):
         raise ValueError("has a host that is none")
+
+    port = port_of(parts, scheme)
     path = quote(parts.path or "/", SAFE_PATH)
     if parts.query:
         path += "?" + quote(parts.query, SAFE_QUERY)
-    return Target(scheme, host, port_of(parts, scheme), path)
+    return Target(scheme, host, port, path)
 
 
 def port_of(parts, scheme: str) -> int:
@@ -92,9 +96,12 @@ def address_problem(ip: str, networks=()) -> str:
     without_interface = ip.partition("%")[0]  # of fe80::1%eth0
     address = ip_address(without_interface)
     allowed = [ip_network(network) for network in networks]
+
     for destination in destinations(address):
+        if is_public(destination):
+            continue
         is_allowed = any(destination in network for network in allowed)
-        if not is_allowed and not is_public(destination):
+        if not is_allowed:
             return f"leads to {ip}, which is not a public address; download.networks can allow it"
     return ""
 
@@ -115,6 +122,7 @@ def destinations(address) -> list:
     """
     if address.version == 4:
         return [address]
+
     if address.ipv4_mapped or address in NAT64:
         last_32_bits = int(address) & 0xFFFFFFFF
         return [IPv4Address(last_32_bits)]

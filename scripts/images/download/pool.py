@@ -44,10 +44,12 @@ class Pool(PoolManager):
         context.sslsocket_class = TlsSocket
         timeout = Timeout(connect=settings.connect, read=settings.timeout)
         super().__init__(OPEN, maxsize=settings.per_host, timeout=timeout, ssl_context=context)
+
         self.settings = settings
         self.opened = count(1)
         self.stopped = Event()
-        self.thread = local()  # .request
+        # .request is what this thread asks for at the moment
+        self.thread = local()
 
     def _new_pool(self, scheme, *args, **options):
         pool = super()._new_pool(scheme, *args, **options)
@@ -64,9 +66,12 @@ class Pool(PoolManager):
         """Of this thread's request. Raises Failure when there are none, or all is stopped."""
         if self.stopped.is_set():
             raise Failure("stopped")
-        seconds = self.thread.request.due - time.monotonic()
+
+        request = self.thread.request
+        seconds = request.due - time.monotonic()
         if seconds <= 0:
-            raise self.failure(f"took longer than {self.settings.longest:g} s")
+            longest = self.settings.longest
+            raise self.failure(f"took longer than {longest:g} s")
         return seconds
 
     def failure(self, reason: str) -> Failure:
@@ -77,9 +82,11 @@ class Pool(PoolManager):
         """Yield the answer to a request for a link; its body is still to be read. Raises
         Failure."""
         target = split_link(link)
-        self.thread.request = Request(time.monotonic() + self.settings.longest)
+        request = Request(due=time.monotonic() + self.settings.longest)
+        self.thread.request = request
         try:
-            response = self.connection_from_host(target.host, target.port, target.scheme).urlopen(
+            pool = self.connection_from_host(target.host, target.port, target.scheme)
+            response = pool.urlopen(
                 "GET",
                 target.path,
                 headers=headers,
@@ -90,7 +97,8 @@ class Pool(PoolManager):
             )
         except ERRORS as error:
             raise failure_of(error, answered=False) from None
-        self.thread.request.answered = True
+
+        request.answered = True
         try:
             yield response
         finally:

@@ -98,6 +98,7 @@ class Turns:
             if length > self.largest:
                 raise self.too_large()
             return
+
         wait = 0.0
         if status in (429, 503):
             header = response.headers.get("Retry-After", "")
@@ -130,6 +131,7 @@ class Turns:
             url = urljoin(job.url, location)
         except ValueError:
             url = ""
+
         job.redirects += 1
         if job.redirects > self.settings.redirects:
             return Failure(f"over {self.settings.redirects} redirects", True)
@@ -154,9 +156,11 @@ class Turns:
         """Queue a job once more, not before `wait` seconds: after 0.5, 1, 2 … seconds, and by
         chance up to twice that, so that not all come at once. Returns AGAIN."""
         doublings = min(job.tries, 20)
-        backoff = 0.25 * 2**doublings * random.uniform(1, 2)
+        backoff = 0.25 * 2**doublings
+        backoff *= random.uniform(1, 2)
         seconds = max(wait, backoff)
         seconds = min(seconds, self.settings.max_wait)
+
         job.redirects = 0
         due = time.monotonic() + seconds
         self.hosts.add(job, job.link, due)
@@ -172,6 +176,7 @@ def require_image(file: Path) -> None:
     """Raise a final Failure where a body is no image by its first bytes."""
     with open(file, "rb") as opened:
         start = opened.read(FIRST_BYTES)
+
     kind = kind_of_text(start)
     if kind:
         raise Failure(f"{kind}, not a picture", True)
@@ -183,10 +188,12 @@ def kind_of_text(start: bytes) -> str:
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text:
         return "text" if start.strip(b"\0") else "empty"
+
     if text.startswith(b"<"):
         if b"<svg" in text.lower():
             return "SVG"
         return "XML" if text.startswith(b"<?xml") else "HTML"
+
     # PBM, PGM and PPM begin as text; JPEG, PNG, GIF, WebP and others soon hold what no text does.
     if re.match(rb"P[1-6]\s", text) or BINARY.search(text):
         return ""

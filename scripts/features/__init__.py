@@ -1,7 +1,7 @@
 """What 03_extract_features.py makes: the store of features, and the sources that fill it.
 
-Every file here may be imported. A file with SOURCES makes features, and its Settings are the
-config's section of the file's name (or of SECTION).
+Every file here may be imported. A file with SOURCES makes features; its Settings are the config's
+section of the file's name (or of its SECTION).
 """
 
 from importlib import import_module

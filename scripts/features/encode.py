@@ -1,5 +1,9 @@
-"""text, image, joint: a transformers encoder of texts, of pictures, or of both together, frozen."""
+"""text, image, joint: a transformers encoder of texts, of images, or of both together, frozen.
 
+in: "Basmati rice 5 kg" → out: features (768,) float16, or (tokens, 768)
+"""
+
+from dataclasses import dataclass, replace
 from itertools import repeat
 
 import numpy as np
@@ -9,12 +13,13 @@ from common.paths import safe_name
 from common.sections import Count, Section
 from features.source import Source
 from features.stream import Stream, write_stream
-from images.cache import batches, open_cache
+from images.cache import Cache, batches, open_cache
 from networks.device import autocast, precision
+from networks.weights import IMAGE, JOINT, TEXT, split_weights
 
 
 class Settings(Section):
-    """What 03 keeps of an encoder of texts, of pictures, or of both together (joint)."""
+    """What 03 keeps of an encoder of texts, of images, or of both together (joint)."""
 
     # of a row's features: 1 = pooled (d,), more = at most so many tokens (tokens, d)
     tokens: Count = 1
@@ -22,61 +27,88 @@ class Settings(Section):
     prompt: str = ""  # before every text; "" = the encoder's own
 
 
-def open_stream(job, stem: str, device) -> Stream:
-    """Texts, pictures or both through a transformers encoder; texts longest first, so that a batch
-    wastes no padding.
+@dataclass(frozen=True)
+class Items:
+    """What an encoder reads. A row without a text, or without a usable image, is no item."""
 
-    A row whose text is empty, or whose picture is bad, has no features.
-    """
+    names: np.ndarray  # (n,) of images, or ids of rows
+    texts: np.ndarray | None = None  # (n,) str; None for a side without texts
+    cache: Cache | None = None  # None for a side without images
+    positions: np.ndarray | None = None  # (n,) of the images in the cache
+
+    def take(self, order: np.ndarray) -> "Items":
+        """The items in another order."""
+        positions = None if self.positions is None else self.positions[order]
+        return replace(self, names=self.names[order], texts=self.texts[order], positions=positions)
+
+    def read_texts(self, group: slice) -> list[str] | None:
+        return None if self.texts is None else list(self.texts[group])
+
+    def read_images(self, groups: list[slice], workers: int):
+        """Yield the images uint8 (b, s, s, 3) of each group of items, or None for each."""
+        if self.cache is None:
+            return repeat(None, len(groups))
+        return batches(self.cache, [self.positions[group] for group in groups], workers)
+
+
+def open_stream(job, stem: str, device) -> Stream:
+    """Texts, images or both through a transformers encoder; texts longest first, so that batches
+    have little padding."""
     import torch
 
     from networks.encoders import load_encoder
 
-    side, _, _ = stem.partition("--")
-    name = encoder_of(job, stem)
-    config, step = job.config, job.config.run.infer_batch
-    dtype, rows = precision(config.run, device), job.rows
-    cache, position = open_cache(job, rows) if side != "text" else (None, None)
-    if side == "image":
-        use = np.flatnonzero(cache.ok)
-    elif rows.text is None:
-        use = np.zeros(0, int)
-    else:
-        use = np.flatnonzero(rows.text != "" if side == "text" else position >= 0)
-    if not len(use):
-        what, setting = ("text", "text") if side == "text" else ("picture", "train_image")
+    side, name = encoder_of(job, stem)
+    config = job.config
+    dtype = precision(config.run, device)
+    items = find_items(job, side)
+    if not len(items.names):
+        what, setting = ("text", "text") if side == TEXT else ("picture", "train_image")
         raise UserError(
             f"{job.paths.category} has no {what} for {side}:{name}; look at data.{setting}"
         )
     encoder = load_encoder(side, name, config.run.weights, config.encode, device, dtype)
-    if side != "image":
-        use = use[encoder.texts.longest_first([rows.text[i] for i in use])]
-    names = cache.names[use] if side == "image" else rows.id[use]
-    places = None  # of the pictures in the cache
-    if side != "text":
-        places = use if side == "image" else position[use]
+    if items.texts is not None:
+        items = items.take(encoder.texts.longest_first(list(items.texts)))
 
-    def stream(done: int):
-        groups = [slice(i, i + step) for i in range(done, len(use), step)]
-        pictures = repeat(None, len(groups))
-        if places is not None:
-            pictures = batches(cache, [places[group] for group in groups], config.run.workers)
-        for group, seen in zip(groups, pictures, strict=True):
-            texts = None if side == "image" else [rows.text[row] for row in use[group]]
+    def encode_batches(done: int):
+        size = config.run.infer_batch
+        groups = [slice(start, start + size) for start in range(done, len(items.names), size)]
+        images_of_groups = items.read_images(groups, config.run.workers)
+        for group, images in zip(groups, images_of_groups, strict=True):
             with torch.inference_mode(), autocast(device, dtype):
-                yield encoder.encode(texts, seen)
+                features = encoder.encode(items.read_texts(group), images)
+            yield features
 
-    return Stream(
-        names, encoder.shape, stream, {"weights": encoder.weights, "encoder": encoder.description()}
-    )
+    record = {"weights": encoder.weights, "encoder": encoder.description()}
+    return Stream(items.names, encoder.shape, encode_batches, record)
 
 
-def encoder_of(job, stem: str) -> str:
-    """The transformers model whose features are features/<stem>.npy. Raises UserError when none of the
-    category's models reads them."""
+def find_items(job, side: str) -> Items:
+    """What the category has for a side: images of the cache, or rows."""
+    if side == IMAGE:
+        cache = Cache(job.paths.images, job.paths.cache)
+        positions = np.flatnonzero(cache.ok)
+        return Items(cache.names[positions], cache=cache, positions=positions)
+
+    rows = job.rows
+    if rows.text is None:
+        return Items(rows.id[:0])
+    if side == TEXT:
+        idx = np.flatnonzero(rows.text != "")
+        return Items(rows.id[idx], rows.text[idx])
+
+    cache, position = open_cache(job, rows)
+    idx = np.flatnonzero(position >= 0)
+    return Items(rows.id[idx], rows.text[idx], cache, position[idx])
+
+
+def encoder_of(job, stem: str) -> tuple[str, str]:
+    """The side and the name of the transformers model whose features are features/<stem>.npy.
+    Raises UserError when none of the category's models reads them."""
     for weights in job.weights:
         if safe_name(weights) == stem:
-            return weights.partition(":")[2]
+            return split_weights(weights)
     raise UserError(
         f"no source {stem!r} in {job.paths.category}; there are: {', '.join(job.weights) or 'none'}"
     )
@@ -90,7 +122,7 @@ def needs_rows(config, paths, stem: str) -> list:
     return [paths.folds]
 
 
-def needs_pictures(config, paths, stem: str) -> list:
+def needs_images(config, paths, stem: str) -> list:
     return [paths.images]
 
 
@@ -99,7 +131,7 @@ def needs_both(config, paths, stem: str) -> list:
 
 
 SOURCES = {
-    "text": Source(write, needs_rows, ("encode",), network=True),
-    "image": Source(write, needs_pictures, ("encode",), network=True),
-    "joint": Source(write, needs_both, ("encode",), network=True),
+    TEXT: Source(write, needs_rows, ("encode",), network=True),
+    IMAGE: Source(write, needs_images, ("encode",), network=True),
+    JOINT: Source(write, needs_both, ("encode",), network=True),
 }

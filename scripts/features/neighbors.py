@@ -1,61 +1,74 @@
-"""Spaces in which rows lie beside what they resemble: words and quantities, and the embeddings of
-encoders."""
+"""Spaces in which similar rows are near each other (n-grams and quantities, and the embeddings of
+encoders), and the nearest training rows in each.
+
+in: "Basmati rice 5 kg" → out: 64 row numbers, e.g. of "Basmati rice 1 kg", and their cosines
+"""
+
+from pathlib import Path
 
 import numpy as np
 
 from common.errors import UserError
 from common.log import progress
+from common.vectors import unit_rows
 from features.ngrams import ngrams_file
-from features.store import full_name, keys, read_features
+from features.store import read_features, row_names, source_name
+from networks.weights import IMAGE, TEXT, TIMM
 from texts.ngrams import read_ngrams
 from texts.quantities import scaled
 
-# weight of scaled quantities beside a space of length 1: two alike in words and not in size are not
-# alike in price
+# weight of scaled quantities beside a space of unit rows: two products alike in words and not in
+# size are not alike in price
 NUMBERS = 0.1
+TOP = 64  # neighbours that are kept of a row
+CHUNK = 1024  # rows whose cosines are computed at a time
 
 
-def encoders(config) -> list[str]:
-    """Sources of the embeddings that config section table names."""
-    return [
-        full_name(side, name)
-        for side, name in (("text", config.lightgbm.encoder), ("image", config.lightgbm.image))
-        if name
-    ]
+def embedding_sources(config) -> list[str]:
+    """Sources of the embeddings that config section lightgbm names."""
+    settings = config.lightgbm
+    names = {TEXT: settings.encoder, IMAGE: settings.image}
+    return [source_name(side, name) for side, name in names.items() if name]
 
 
 def spaces(job, rows) -> dict[str, np.ndarray]:
-    """{name: (n, d) float32}: the words' singular directions, each encoder's embeddings, 0 where a
-    row has none; and "numbers", scaled quantities at the weight that they have beside a space."""
-    words = read_ngrams(ngrams_file(job.paths), rows.id)
-    found = {"words": words["space"], "numbers": NUMBERS * scaled(words["numbers"])}
-    for source in encoders(job.config):
-        (array,), row = read_features([job.paths.features(source)], keys(source, rows))
-        if array.ndim > 2 and not source.startswith("timm:"):
-            raise UserError(
-                f"{source} was kept as {array.shape[1]} tokens a row, and neighbours need "
-                "one vector: set encode.tokens=1"
-            )
-        x = np.asarray(array, np.float32).reshape(len(array), -1)
-        found[source] = unit(np.where(row[:, None] >= 0, x[row], 0))
-    return found
+    """{name: (n, d) float32}: "words", the singular directions of the n-grams; each source's
+    embeddings as unit rows, 0 where a row has none; and "numbers", scaled quantities at the weight
+    that they have beside one space."""
+    ngrams = read_ngrams(ngrams_file(job.paths), rows.id)
+    arrays = {"words": ngrams["space"], "numbers": NUMBERS * scaled(ngrams["numbers"])}
+    for source in embedding_sources(job.config):
+        file = job.paths.features(source)
+        arrays[source] = unit_rows(read_embeddings(file, source, rows))
+    return arrays
 
 
-def save_nearest(job, rows, file) -> list[str]:
-    """The nearest training rows of every row in each space, with quantities beside it: <space>.at
-    and <space>.cosine (n, 64). Gives the spaces' names."""
-    train, found, every = (
-        np.flatnonzero((rows.fold >= 0) & (rows.target[:, 0] >= 0)),
-        {},
-        spaces(job, rows),
-    )
-    beside = every.pop("numbers")
-    for name, space in every.items():
-        found[f"{name}.at"], found[f"{name}.cosine"] = nearest(
-            unit(np.concatenate([space, beside], 1)), train
+def read_embeddings(file: Path, source: str, rows) -> np.ndarray:
+    """The embeddings (n, d) float32 of the rows, 0 where a row has none. Raises UserError when the
+    source was kept token by token."""
+    (array,), position = read_features([file], row_names(source, rows))
+    if array.ndim > 2 and not source.startswith(f"{TIMM}:"):
+        raise UserError(
+            f"{source} was kept as {array.shape[1]} tokens a row, and neighbours need "
+            "one vector: set encode.tokens=1"
         )
-    np.savez(file, id=rows.id, **found)
-    return list(spaces_in(found))
+    x = np.asarray(array, np.float32).reshape(len(array), -1)
+    return np.where(position[:, None] >= 0, x[position], 0)
+
+
+def save_nearest(job, rows, file: Path) -> list[str]:
+    """Write the nearest training rows of every row in each space, with quantities beside it, as
+    <space>.at and <space>.cosine (n, 64). Returns the spaces' names."""
+    is_train = (rows.fold >= 0) & (rows.target[:, 0] >= 0)
+    train_idx = np.flatnonzero(is_train)
+    all_spaces = spaces(job, rows)
+    numbers = all_spaces.pop("numbers")
+    arrays = {}
+    for name, space in all_spaces.items():
+        x = unit_rows(np.concatenate([space, numbers], 1))
+        arrays[f"{name}.at"], arrays[f"{name}.cosine"] = nearest(x, train_idx)
+    np.savez(file, id=rows.id, **arrays)
+    return spaces_in(arrays)
 
 
 def spaces_in(arrays: dict) -> list[str]:
@@ -63,24 +76,25 @@ def spaces_in(arrays: dict) -> list[str]:
     return [key.removesuffix(".at") for key in arrays if key.endswith(".at")]
 
 
-def nearest(
-    space: np.ndarray, train: np.ndarray, top: int = 64, chunk: int = 1024
-) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest training rows of every row in a space (n, d) of unit rows, once for all folds:
-    row numbers and cosines (n, top), nearest first. No label is in them; whose target may be looked
-    at is for `neighbours` to say."""
-    base, top, at, near = space[train].T.copy(), min(top, len(train)), [], []
-    for i in progress(range(0, len(space), chunk), "nearest"):
-        cosine = space[i : i + chunk] @ base
-        found = np.argpartition(-cosine, top - 1, axis=1)[:, :top]
-        found = np.take_along_axis(
-            found, np.argsort(-np.take_along_axis(cosine, found, 1), axis=1, kind="stable"), 1
-        )
-        at.append(train[found])
-        near.append(np.take_along_axis(cosine, found, 1))
-    return np.concatenate(at).astype(np.int32), np.concatenate(near).astype(np.float32)
+def nearest(x: np.ndarray, train_idx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The TOP nearest training rows of every row of x (n, d), unit rows: their row numbers and
+    cosines (n, top), nearest first.
 
-
-def unit(x: np.ndarray) -> np.ndarray:
-    """Rows (n, d) of length 1; a row of zeros stays."""
-    return x / np.linalg.norm(x, axis=1, keepdims=True).clip(1e-9)
+    They are found once for all folds. They hold no label: which of them may lend a row its target
+    is decided in features.target_encoding.
+    """
+    train_x = x[train_idx].T.copy()
+    top = min(TOP, len(train_idx))
+    all_idx, all_cosines = [], []
+    for start in progress(range(0, len(x), CHUNK), "nearest"):
+        cosine = x[start : start + CHUNK] @ train_x
+        columns = np.argpartition(-cosine, top - 1, axis=1)[:, :top]
+        cosine = np.take_along_axis(cosine, columns, 1)
+        order = np.argsort(-cosine, axis=1, kind="stable")
+        columns = np.take_along_axis(columns, order, 1)
+        all_idx.append(train_idx[columns])
+        all_cosines.append(np.take_along_axis(cosine, order, 1))
+    return (
+        np.concatenate(all_idx).astype(np.int32),
+        np.concatenate(all_cosines).astype(np.float32),
+    )

@@ -1,5 +1,7 @@
-"""words: the n-grams and quantities of every row's text, made once for all models that read
-them."""
+"""ngrams: the n-grams and quantities of every row's text, made once for all models that read them.
+
+in: "Basmati rice 5 kg" → out: TF-IDF of "basmati", "basmati rice", ..., and 5000 grams
+"""
 
 from common.log import log
 from common.sections import Count, Section
@@ -9,7 +11,7 @@ from texts.ngrams import count_ngrams, save_ngrams
 
 
 class Settings(Section):
-    """The n-grams of texts that ridge, mlp and table read."""
+    """The n-grams of texts that ridge, mlp and lightgbm read."""
 
     min_rows: Count = 2  # that a word of a name is in; of whole texts and characters one more
     columns: Count = 100_000  # of each block, the most frequent
@@ -21,14 +23,15 @@ def ngrams_file(paths):
 
 
 def write(job, stem: str) -> None:
-    """features/ngrams.npz: n-grams of the texts and their space."""
+    """Write features/ngrams.npz: the n-grams of the texts, their singular directions, and the
+    quantities."""
     require_text(job)
     rows = job.rows
-    with job.writing(ngrams_file(job.paths)) as (part, record):
-        words = count_ngrams(rows.text, job.config.ngrams)
-        save_ngrams(words, rows.id, part)
-        record["shape"] = {block: matrix.shape for block, matrix in words.items()}
-    columns = {block: matrix.shape[1] for block, matrix in words.items()}
+    with job.writing(ngrams_file(job.paths)) as (tmp, record):
+        ngrams = count_ngrams(rows.text, job.config.ngrams)
+        save_ngrams(ngrams, rows.id, tmp)
+        record["shape"] = {block: matrix.shape for block, matrix in ngrams.items()}
+    columns = {block: matrix.shape[1] for block, matrix in ngrams.items()}
     log(source="ngrams", rows=len(rows.id), **columns)
 
 

@@ -1,4 +1,8 @@
-"""Text on pictures, line by line with its place, by rapidocr on the CPU; read once per picture."""
+"""ocr: the text on images, line by line with its place, by rapidocr on the CPU; each image is read
+once.
+
+in: a photo of a pack → out: "NET WT 340 g", its score .98, the corners of its box in pixels
+"""
 
 import json
 import os
@@ -23,53 +27,68 @@ from images.locate import ImageFiles, open_image_files
 from images.names import is_link, size_of
 from networks.device import use_device
 
-CORNERS = [
-    f"{axis}{i}" for i in range(4) for axis in "xy"
-]  # of a line's box, clockwise from where its text begins
+# of a line's box, clockwise from where its text begins
+CORNERS = ["x0", "y0", "x1", "y1", "x2", "y2", "x3", "y3"]
 COLUMNS = ["image", "line", "text", "score", *CORNERS, "width", "height"]
-# longer sides to a shorter one; the shorter is enlarged to settings.side, so a strip of 8 pixels
-# would fill gigabytes
-NARROW = 4
+JOURNAL_COLUMNS = ("image", "lines", "reason")
+NO_LINE = (-1, "", 0, *[0] * 10)  # the row of an image without text, after its name
+# An image is padded to at most this ratio of sides: rapidocr enlarges the shorter side to
+# settings.side, and a strip of 8 pixels would then fill gigabytes.
+MAX_ASPECT = 4
 
 
 class Settings(Section):
-    """Text on pictures with its place, read once per picture by rapidocr."""
+    """Text on images with its place, read once per image by rapidocr."""
 
-    # pixels: a picture whose shorter side is less is enlarged to it before text is sought
+    # pixels: an image whose shorter side is less is enlarged to it before text is sought
     side: Annotated[int, Field(ge=32)] = 736
-    # pixels: a picture whose longer side is more is made smaller
+    # pixels: an image whose longer side is more is made smaller
     longest: Annotated[int, Field(ge=32)] = 2000
-    # that a picture is read at, e.g. 2,1; of all but the first only lines whose text is new
+    # that an image is read at, e.g. 2,1; of all but the first only lines whose text is new
     scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0,)
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.5  # of a line; less sure ones are left out
 
 
-def read_all(names: list[str], pictures: ImageFiles, config, ledger: Ledger) -> None:
-    """Read the pictures `names` that the ledger does not have, or could not read, in threads: each
-    a row of name, lines as json, reason."""
-    engines = threading.local()
-
-    def one(name: str) -> tuple[str, str, str]:
-        if not hasattr(engines, "ocr"):
-            engines.ocr = open_engine(config.ocr)
-        try:
-            picture, _ = load_image(pictures.read(name), config.images, config.ocr.longest)
-            return name, json.dumps(read_lines(engines.ocr, picture, config.ocr)), ""
-        except UserError:
-            raise
-        except Exception as error:  # of the picture, or onnxruntime's own
-            return name, "[]", str(error)[:200] or type(error).__name__
-
-    todo = [name for name in names if ledger.done.get(name, ("", "", "not read"))[2]]
+def read_all(names: list[str], image_files: ImageFiles, config, journal: Ledger) -> None:
+    """Read, in threads, the images `names` that the journal does not have or could not read. Each
+    becomes a row of JOURNAL_COLUMNS: name, lines as JSON, and the reason if it cannot be read."""
+    reader = Reader(image_files, config)
+    not_read = ("", "", "not read")
+    todo = [name for name in names if journal.done.get(name, not_read)[2]]
     bar = progress(what="ocr", total=len(names), done=len(names) - len(todo), unit="img")
     with ThreadPoolExecutor(config.run.workers or os.cpu_count()) as pool:
         try:
-            for future in as_completed([pool.submit(one, name) for name in todo]):
-                ledger.add([future.result()])
+            futures = [pool.submit(reader.read, name) for name in todo]
+            for future in as_completed(futures):
+                journal.add([future.result()])
                 bar.update()
                 check_time_limit(config.run)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+class Reader:
+    """Reads images with one engine per thread."""
+
+    def __init__(self, image_files: ImageFiles, config):
+        self.image_files = image_files
+        self.config = config
+        self.thread = threading.local()
+
+    def read(self, name: str) -> tuple[str, str, str]:
+        """A row of JOURNAL_COLUMNS."""
+        settings = self.config.ocr
+        if not hasattr(self.thread, "engine"):
+            self.thread.engine = open_engine(settings)
+        try:
+            data = self.image_files.read(name)
+            image, _ = load_image(data, self.config.images, settings.longest)
+            lines = read_lines(self.thread.engine, image, settings)
+        except UserError:
+            raise
+        except Exception as error:  # of the image, or onnxruntime's own
+            return name, "[]", str(error)[:200] or type(error).__name__
+        return name, json.dumps(lines), ""
 
 
 def open_engine(settings):
@@ -94,52 +113,83 @@ def open_engine(settings):
     )
 
 
-def read_lines(engine, picture, settings) -> list[list]:
-    """[text, score, eight corners, width, height] of each line on an RGB PIL image, in its pixels;
-    read at each of settings.scales."""
-    from PIL import Image
-
-    own, lines, seen = picture.size, [], set()
-    least = max(own) // NARROW
-    canvas = Image.new("RGB", (max(own[0], least), max(own[1], least)), "white")
-    canvas.paste(picture)
-    for scale in dict.fromkeys(
-        min(scale, settings.longest / max(own)) for scale in settings.scales
-    ):
-        size = [max(1, round(side * scale)) for side in canvas.size]
-        found = engine(np.asarray(canvas.resize(size, Image.Resampling.BICUBIC))[:, :, ::-1])
-        boxes = (
-            (np.asarray(found.boxes if found.txts else (), float).reshape(-1, 8) / scale)
-            .round(1)
-            .tolist()
-        )
-        new = [
-            (text, round(float(score), 4), *box, *own)
-            for text, score, box in zip(found.txts or (), found.scores or (), boxes, strict=True)
-            if not lines or squeezed(text) not in seen
-        ]
-        seen |= {squeezed(line[0]) for line in new}
-        lines += new
+def read_lines(engine, image, settings) -> list[tuple]:
+    """(text, score, eight corners, width, height) of each line on an RGB PIL image, in its own
+    pixels; read at each of settings.scales."""
+    canvas = pad_strip(image)
+    longest = max(image.size)
+    scales = [min(scale, settings.longest / longest) for scale in settings.scales]
+    lines = []
+    texts = set()
+    for scale in dict.fromkeys(scales):
+        at_scale = [(*line, *image.size) for line in read_at_scale(engine, canvas, scale)]
+        if lines:
+            at_scale = [line for line in at_scale if squeeze(line[0]) not in texts]
+        texts |= {squeeze(line[0]) for line in at_scale}
+        lines += at_scale
     return lines
 
 
-def squeezed(text: str) -> str:
+def pad_strip(image):
+    """The image with white on its right or below, so that no side is longer than MAX_ASPECT times
+    the other."""
+    from PIL import Image
+
+    width, height = image.size
+    shortest = max(image.size) // MAX_ASPECT
+    canvas = Image.new("RGB", (max(width, shortest), max(height, shortest)), "white")
+    canvas.paste(image)
+    return canvas
+
+
+def read_at_scale(engine, canvas, scale: float) -> list[tuple]:
+    """(text, score, eight corners) of each line, corners in the canvas's own pixels."""
+    from PIL import Image
+
+    size = [max(1, round(side * scale)) for side in canvas.size]
+    resized = canvas.resize(size, Image.Resampling.BICUBIC)
+    bgr = np.asarray(resized)[:, :, ::-1]
+    output = engine(bgr)
+    if not output.txts:
+        return []
+    boxes = np.asarray(output.boxes, float).reshape(-1, 8) / scale
+    return [
+        (text, round(float(score), 4), *box)
+        for text, score, box in zip(
+            output.txts, output.scores, boxes.round(1).tolist(), strict=True
+        )
+    ]
+
+
+def squeeze(text: str) -> str:
+    """The text in lower case without blanks."""
     return "".join(text.lower().split())
 
 
-def write_table(ledger: Ledger, names: list[str], folder: Path, file: Path) -> dict:
-    """The lines of all pictures as a csv with COLUMNS, a picture without text as line -1. Gives
-    what the record says: the reasons of those that could not be read, and, as `bad`, the sizes of
-    their files in the folder, where another may lie the next time."""
-    found = {name: (json.loads(lines), reason) for name, lines, reason in ledger.rows()}
-    rows = [(name, i, *line) for name in names for i, line in enumerate(found[name][0])]
-    rows += [(name, -1, "", 0, *[0] * 10) for name in names if not found[name][0]]
+def write_table(journal: Ledger, names: list[str], folder: Path, file: Path) -> dict:
+    """Write the lines of the images `names` as a csv with COLUMNS; an image without text has line
+    -1.
+
+    Returns what the record says: how many lines there are, the reasons of images that could not be
+    read, and as "bad" the sizes of their files in the folder, to know later whether one changed.
+    """
+    lines_of, reasons = {}, {}
+    for name, lines, reason in journal.rows():
+        lines_of[name] = json.loads(lines)
+        reasons[name] = reason
+
+    rows = []
+    for name in names:
+        rows += [(name, number, *line) for number, line in enumerate(lines_of[name])]
+    n_lines = len(rows)
+    rows += [(name, *NO_LINE) for name in names if not lines_of[name]]
     pd.DataFrame(rows, columns=COLUMNS).to_csv(file, index=False)
-    bad = [name for name in names if found[name][1]]
+
+    bad = [name for name in names if reasons[name]]
     return {
-        "lines": sum(row[1] >= 0 for row in rows),
+        "lines": n_lines,
         "bad": {name: size_of(folder, name) for name in bad if not is_link(name)},
-        "reasons": {name: found[name][1] for name in bad},
+        "reasons": {name: reasons[name] for name in bad},
     }
 
 
@@ -148,46 +198,44 @@ def ocr_file(paths):
 
 
 def write(job, stem: str) -> None:
-    """features/ocr.csv: the text on every picture of the rows. What was read stays in ocr.growing:
-    no picture is read twice, though rows, folds or parts become others."""
-    target = ocr_file(job.paths)
+    """Write features/ocr.csv: the text on every image of the rows.
+
+    What was read stays in ocr.growing, so that no image is read twice, though the rows, folds or
+    parts change.
+    """
+    file = ocr_file(job.paths)
     names = sorted(set(job.rows.image) - {""})
     if not names:
         raise UserError(
             f"{job.paths.category} has no pictures to read; name them in data.train_image "
             "and data.test_image"
         )
-    pictures = open_image_files(job)
-    journal = target.with_suffix(".growing")
-    key = job.key(target, inputs=False)
-    one_job_at_a_time = job.config.run.model_copy(update={"device": "cpu"})
-    with (
-        job.writing(target) as (part, record),
-        Ledger(journal, ("image", "lines", "reason"), key) as ledger,
-    ):
-        with use_device(one_job_at_a_time):
-            read_all(names, pictures, job.config, ledger)
-        record |= write_table(ledger, names, pictures.folder, part)
-        if len(record["reasons"]) == len(names):
-            advice = (
-                "put the pictures or an archive of them there, or set "
-                "data.train_image and data.test_image"
-            )
-            raise UserError(
-                f"none of {len(names)} pictures can be read in {pictures.folder}, e.g. "
-                f"{names[0]}: {record['reasons'][names[0]]}; {pictures.hint() or advice}"
-            )
-    log(source="ocr", pictures=len(names), lines=record["lines"], bad=len(record["reasons"]))
+    image_files = open_image_files(job)
+    journal = Ledger(file.with_suffix(".growing"), JOURNAL_COLUMNS, job.key(file, inputs=False))
+    cpu = job.config.run.model_copy(update={"device": "cpu"})
+    with job.writing(file) as (tmp, record), journal:
+        with use_device(cpu):  # one such job at a time
+            read_all(names, image_files, job.config, journal)
+        record |= write_table(journal, names, image_files.folder, tmp)
+        reasons = record["reasons"]
+        if len(reasons) == len(names):
+            raise nothing_read(names, reasons, image_files)
+    log(source="ocr", pictures=len(names), lines=record["lines"], bad=len(reasons))
+
+
+def nothing_read(names: list[str], reasons: dict[str, str], image_files: ImageFiles) -> UserError:
+    """The error when no image at all could be read."""
+    advice = (
+        "put the pictures or an archive of them there, or set data.train_image and data.test_image"
+    )
+    return UserError(
+        f"none of {len(names)} pictures can be read in {image_files.folder}, e.g. "
+        f"{names[0]}: {reasons[names[0]]}; {image_files.hint() or advice}"
+    )
 
 
 def needs(config, paths, stem: str) -> list:
     return [paths.folds, paths.images]
 
 
-SOURCES = {
-    "ocr": Source(
-        write,
-        needs,
-        ("ocr", "images.max_megapixels", "images.min_side"),
-    )
-}
+SOURCES = {"ocr": Source(write, needs, ("ocr", "images.max_megapixels", "images.min_side"))}

@@ -1,4 +1,9 @@
-"""Numeric tables beside train.csv and test.csv: columns made elsewhere, predictions of others."""
+"""Numeric tables beside train.csv and test.csv: columns made elsewhere, predictions of others.
+
+in: more.csv with the row "17,0.5,8" under "id,rating,sales" → out: [0.5, 8] for the row "train:17"
+"""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,48 +17,73 @@ from common.tables import id_problems, read_csv
 
 
 def read_numbers(data, files, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Numbers (n, c) that tables in the data folder hold for the rows `ids` (n,) "train:12", nan
-    where a cell is empty, and the columns' names: those that files.train and files.test (config)
-    share, but the ids, labels and texts. (n, 0) without.
+    """Numbers (n, c) float64 of the rows `ids` (n,) "train:12" from the tables files.train and
+    files.test in the data folder, nan where a cell is empty, and the columns' names.
 
-    Raises UserError when a row is missing, doubled or foreign, or a cell is no number.
+    Columns are those that both tables have, without the ids, labels and texts of section `data`.
+    (n, 0) where no table is named. Raises UserError when a row is missing, doubled or foreign, or a
+    cell is no number.
     """
     if not files.train and not files.test:
         return np.zeros((len(ids), 0)), []
-    parts, folder = [], input_folder(data.folder, data.train)
     for split, name in (("train", files.train), ("test", files.test)):
         if not name:
             raise UserError(f"tables come in pairs: the one of the {split} rows is not named")
-        table, wanted = (
-            read_csv(folder / name, [data.id]),
-            pd.Series(ids[np.char.startswith(ids, row_id(split, ""))]).str.removeprefix(
-                row_id(split, "")
-            ),
-        )
-        if wrong := id_problems(table[data.id], wanted, data.id):
-            raise UserError(f"{folder / name} has other rows than folds.csv: {'; '.join(wrong)}")
-        parts.append(table.set_index(row_id(split, table[data.id])))
-    names = [c for c in parts[0] if c in parts[1] and c not in (data.id, *data.labels, *data.text)]
-    if not names:
+
+    folder = input_folder(data.folder, data.train)
+    train = read_split(folder / files.train, "train", data, ids)
+    test = read_split(folder / files.test, "test", data, ids)
+    columns = shared_columns(train, test, data, files)
+    table = pd.concat([train[columns], test[columns]]).loc[ids]
+    return to_numbers(table, f"{files.train}, {files.test}"), columns
+
+
+def read_split(file: Path, split: str, data, ids: np.ndarray) -> pd.DataFrame:
+    """The table of one split, with "train:12" as its index. Raises UserError when its rows are not
+    those of `ids`."""
+    table = read_csv(file, [data.id])
+    prefix = row_id(split, "")
+    in_split = ids[np.char.startswith(ids, prefix)]
+    expected = pd.Series(in_split).str.removeprefix(prefix)
+    problems = id_problems(table[data.id], expected, data.id)
+    if problems:
+        raise UserError(f"{file} has other rows than folds.csv: {'; '.join(problems)}")
+    return table.set_index(row_id(split, table[data.id]))
+
+
+def shared_columns(train: pd.DataFrame, test: pd.DataFrame, data, files) -> list[str]:
+    """The columns that both tables have, in the order of the training rows' table, without ids,
+    labels and texts. Logs which are left out."""
+    not_numbers = (data.id, *data.labels, *data.text)
+    candidates = [column for column in train if column not in not_numbers]
+    columns = [column for column in candidates if column in test]
+    if not columns:
         raise UserError(
             f"{files.train} and {files.test} have no column in common beside {data.id}; "
-            f"they have: {', '.join(parts[0])}; {', '.join(parts[1])}"
+            f"they have: {', '.join(train)}; {', '.join(test)}"
         )
-    if alone := [c for c in parts[0] if c not in parts[1] and c not in (*data.labels, *data.text)]:
-        log(left_out=", ".join(alone), because=f"not in {files.test}")
-    table = pd.concat([part[names] for part in parts]).loc[ids]
+    left_out = [column for column in candidates if column not in test]
+    if left_out:
+        log(left_out=", ".join(left_out), because=f"not in {files.test}")
+    return columns
+
+
+def to_numbers(table: pd.DataFrame, source: str) -> np.ndarray:
+    """Numbers (n, c) float64 of a table of texts, nan where a cell is empty. Raises UserError
+    naming `source` and the first cell that is no number."""
     numbers = table.apply(pd.to_numeric, errors="coerce")
-    if (wrong := numbers.isna() & (table != "")).any(axis=None):
-        row, column = np.argwhere(wrong.to_numpy())[0]
+    is_wrong = numbers.isna() & (table != "")
+    if is_wrong.any(axis=None):
+        row, column = np.argwhere(is_wrong.to_numpy())[0]
         raise UserError(
-            f"{files.train}, {files.test}: {names[column]} is {table.iat[row, column]!r} "
-            f"at {ids[row]}; it must be a number"
+            f"{source}: {table.columns[column]} is {table.iat[row, column]!r} "
+            f"at {table.index[row]}; it must be a number"
         )
-    return numbers.to_numpy(float), names
+    return numbers.to_numpy(float)
 
 
 def digests(data, files) -> dict:
-    """{name: digest} of the tables that files.train and files.test name, for the record of what is
-    made of them."""
+    """{name: digest} of the tables files.train and files.test, for the record of what is made of
+    them."""
     names = [name for name in (files.train, files.test) if name]
     return {name: digest(input_folder(data.folder, data.train) / name) for name in names}

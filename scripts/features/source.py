@@ -23,7 +23,8 @@ class Source:
 
 def kind_of(stem: str) -> str:
     """The source that makes features/<stem>: "net" of "net_0", "text" of "text--minilm"."""
-    return re.split("--|_(?=[0-9]+$)", stem)[0]
+    first, *_ = re.split("--|_(?=[0-9]+$)", stem)
+    return first
 
 
 def collect_sources(modules: list[ModuleType]) -> dict[str, Source]:

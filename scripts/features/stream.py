@@ -1,4 +1,4 @@
-"""Features of a frozen network, made batch by batch: a killed run goes on where it was."""
+"""Features of a frozen network, computed batch by batch: a killed run goes on where it was."""
 
 import time
 from collections.abc import Callable
@@ -6,45 +6,48 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from common.files import replacing
 from common.log import log, progress
-from common.stops import check_time_limit, deadline
-from features.store import FeatureWriter, names_file
+from common.time_limit import check_time_limit, deadline
+from features.store import write_names
+from features.writer import FeatureWriter
 from networks.device import use_device
 
 
 @dataclass(frozen=True)
 class Stream:
-    """names (n,): of pictures, or ids of rows; shape: of one name's features; stream(done) yields
-    tensors (b, *shape) from the done-th name on; record: what the features' record says of how they
-    were made."""
+    """The features of a source, before they are computed."""
 
-    names: np.ndarray
-    shape: tuple[int, ...]
-    stream: Callable
-    record: dict = field(default_factory=dict)
+    names: np.ndarray  # (n,) of images, or ids of rows
+    shape: tuple[int, ...]  # of one name's features
+    batches: Callable  # batches(done): tensors (b, *shape) from the done-th name on
+    record: dict = field(default_factory=dict)  # how they are made
 
 
 def write_stream(job, stem: str, open_stream: Callable) -> None:
-    """features/<stem>.npy and its names, going on where an earlier run stopped.
+    """Write features/<stem>.npy and its names, going on where an earlier run stopped.
 
-    open_stream(job, stem, where) gives the Stream, on the torch.device `where`.
+    open_stream(job, stem, device) returns the Stream, on a torch.device.
     """
-    target = job.paths.features(stem)
-    with job.writing(target) as (part, record):
+    file = job.paths.features(stem)
+    with job.writing(file) as (tmp, record):
         with use_device(job.config.run) as device:
-            source = open_stream(job, stem, device)
-            out = FeatureWriter(target, (len(source.names), *source.shape), job.key(target))
-            bar = progress(what=stem, total=len(source.names), done=out.done, unit="row")
-            for block in source.stream(out.done):
-                out.add(block.half().cpu().numpy())
-                bar.update(len(block))
-                if time.time() > deadline(job.config.run):
-                    out.save()
-                    check_time_limit(job.config.run)
-        target.unlink(missing_ok=True)  # before its names become another file's
-        with replacing(names_file(target)) as names:
-            np.save(names, source.names.astype(str))  # no objects: they would be pickled
-        out.finish(part)
-        record |= source.record | {"shape": out.array.shape}
-    log(source=stem, rows=len(source.names), shape=out.array.shape)
+            stream = open_stream(job, stem, device)
+            shape = (len(stream.names), *stream.shape)
+            writer = FeatureWriter(file, shape, job.key(file))
+            write_batches(stream, writer, stem, job.config.run)
+        write_names(file, stream.names)
+        writer.finish(tmp)
+        record |= stream.record | {"shape": shape}
+    log(source=stem, rows=len(stream.names), shape=shape)
+
+
+def write_batches(stream: Stream, writer: FeatureWriter, stem: str, run) -> None:
+    """Compute what the writer does not have yet. Raises UserError at the time limit, with all that
+    is computed saved."""
+    bar = progress(what=stem, total=len(stream.names), done=writer.done, unit="row")
+    for batch in stream.batches(writer.done):
+        writer.add(batch.half().cpu().numpy())
+        bar.update(len(batch))
+        if time.time() > deadline(run):
+            writer.save()
+            check_time_limit(run)

@@ -12,6 +12,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.files import load_npz
+from common.vectors import unit_rows
 from texts.quantities import item_names, quantities, scaled
 
 HEADINGS = re.compile(
@@ -89,8 +90,7 @@ def main_directions(matrix, d: int) -> np.ndarray:
     d = max(1, min(d, matrix.shape[1] - 1))
     svd = TruncatedSVD(d, n_iter=3, random_state=0)
     x = svd.fit_transform(matrix)
-    length = np.linalg.norm(x, axis=1, keepdims=True)
-    return x / length.clip(1e-9)
+    return unit_rows(x)
 
 
 def save_ngrams(ngrams: dict, ids: np.ndarray, file: Path) -> None:

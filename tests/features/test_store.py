@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from features.store import FeatureWriter, names_file, read_features
+from features.store import names_file, read_features
+from features.writer import FeatureWriter
 
 
 def rows(n, value):
@@ -63,7 +64,7 @@ def test_a_kill_between_names_and_array_never_leaves_one_with_the_others(
     from common.files import read_record
     from common.paths import Paths
     from conftest import run_script
-    from features.store import FeatureWriter
+    from features.writer import FeatureWriter
     from tasks.price import sample as price
 
     price.draw(folders / "input" / price.FOLDER, rows={"train": 40, "test": 10})

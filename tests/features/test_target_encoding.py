@@ -4,8 +4,9 @@ fold's, ever gets in."""
 import numpy as np
 import pytest
 
-from features.neighbors import nearest, unit
-from features.target_encoding import namesakes, neighbours, nested
+from common.vectors import unit_rows
+from features.neighbors import nearest
+from features.target_encoding import encode_out_of_fold, key_encoder, neighbor_encoder
 
 
 @pytest.fixture
@@ -19,12 +20,14 @@ def shop():
         target,
         (target >= 0) & (fold >= 0),
         rng.choice(["a", "b", "c"], 80),
-        unit(rng.normal(size=(80, 5))),
+        unit_rows(rng.normal(size=(80, 5))),
     )
 
 
 def test_namesakes_by_hand():
-    encode = namesakes(np.array(["x", "x", "y", "x", "z"]), np.array([1.0, 3, 5, 9, 9]), smooth=2)
+    encode = key_encoder(
+        np.array(["x", "x", "y", "x", "z"]), np.array([1.0, 3, 5, 9, 9]), smoothing=2
+    )
     assert encode(np.array([0, 1, 2]), np.array([3, 4, 2])).tolist() == [
         [(1 - 3 + 3 - 3) / 4, 2],
         [0, 0],
@@ -33,10 +36,10 @@ def test_namesakes_by_hand():
 
 
 def test_neighbours_by_hand():
-    space = unit(np.array([[1, 0], [1, 0.1], [0, 1], [1, 0.02]]))
+    space = unit_rows(np.array([[1, 0], [1, 0.1], [0, 1], [1, 0.02]]))
     at, cosine = nearest(space, np.array([0, 1, 2]))
     assert at[3].tolist() == [0, 1, 2] and cosine[3, 0] == pytest.approx(1 / np.hypot(1, 0.02))
-    found = neighbours(at, cosine, np.array([1.0, 2, 7, -1]), ks=(1, 2), power=1)(
+    found = neighbor_encoder(at, cosine, np.array([1.0, 2, 7, -1]), ks=(1, 2), power=1)(
         np.array([1, 2]), np.array([3])
     )
     near, far = space[3] @ space[1], space[3] @ space[2]
@@ -53,8 +56,10 @@ def test_no_encoding_knows_the_target_of_its_own_row_or_fold(shop):
     at, cosine = nearest(space, np.flatnonzero(known))
 
     def columns(target, k):
-        made = namesakes(key, target), neighbours(at, cosine, target)
-        return np.concatenate([nested(encode, fold, known, k, np.arange(80)) for encode in made], 1)
+        made = key_encoder(key, target), neighbor_encoder(at, cosine, target)
+        return np.concatenate(
+            [encode_out_of_fold(encode, fold, known, k, np.arange(80)) for encode in made], 1
+        )
 
     for k in (0, 1, 3):
         before = columns(target, k)
@@ -75,5 +80,5 @@ def test_no_encoding_knows_the_target_of_its_own_row_or_fold(shop):
 
 def test_too_few_that_may_be_looked_at_fall_back_to_the_mean():
     at, cosine = np.zeros((2, 3), int), np.ones((2, 3))
-    found = neighbours(at, cosine, np.array([4.0, 6]))(np.array([1]), np.array([0]))
+    found = neighbor_encoder(at, cosine, np.array([4.0, 6]))(np.array([1]), np.array([0]))
     assert found[0, :3] == pytest.approx([6, 6, 6])

@@ -45,7 +45,9 @@ SIZES = ("width", "depth", "height")
 LOAD = "maximum_weight_recommendation"
 MAINS = (110, 120, 220, 230, (100, 240), (220, 240))  # volts
 KINDS = {
-    "Rolled Oats": Kind(731432, "pouch", "food", {"item_weight": (340.2, 500, 510.3, 907.2, 1191)}),
+    "Rolled Oats": Kind(
+        731432, "pouch", "food", {"item_weight": (340.2, 500, 510.29, 907.2, 1191)}
+    ),
     "Dark Chocolate": Kind(459516, "box", "food", {"item_weight": (85, 100, 150, 198.5)}),
     "Trail Mix": Kind(308856, "jar", "food", {"item_weight": (226.8, 340.2, 453.6, 750)}),
     "Whey Protein": Kind(281678, "jar", "food", {"item_weight": (453.6, 907.2, 1000, 2268)}),

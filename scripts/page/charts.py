@@ -13,6 +13,7 @@ from page.formats import MISSING, describe
 
 MOST_POINTS = 600  # of a scatter plot; more become squares
 SHORT = 20  # characters of a label where there is little room
+LONG = 60  # characters of an axis's label
 NARROW = 0.3  # inches; numbers are left out of smaller cells of a heat map
 ABOVE_AXES = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 3, "borderaxespad": 0}
 
@@ -56,7 +57,8 @@ def bars(
         draw_references(ax, reference or {})
         ax.set_yticks(y, [short_label(label) for label in labels])
         ax.tick_params(axis="y", length=0)
-        ax.set(ylim=(n - 0.4, -0.6), xlabel=xlabel)
+        ax.set(ylim=(n - 0.4, -0.6))
+        set_labels(ax, xlabel, "")
         ax.grid(axis="y", visible=False)
 
     return canvas.svg
@@ -114,7 +116,7 @@ def lines(
         if log:
             make_logarithmic(ax)
 
-        ax.set(xlabel=xlabel, ylabel=ylabel)
+        set_labels(ax, xlabel, ylabel)
         draw_legend(ax)
 
     return canvas.svg
@@ -140,6 +142,13 @@ def draw_legend(ax) -> None:
     labels = ax.get_legend_handles_labels()[1]
     if len(labels) > 1:
         ax.legend(**ABOVE_AXES, handlelength=1.8, columnspacing=1.2)
+
+
+def set_labels(ax, xlabel: str, ylabel: str) -> None:
+    ax.set(
+        xlabel=short_label(xlabel, LONG),
+        ylabel=short_label(ylabel, LONG),
+    )
 
 
 def make_logarithmic(ax) -> None:
@@ -183,7 +192,7 @@ def histogram(
             ax.set_xscale("log")
             use_plain_ticks(ax.xaxis)
 
-        ax.set(xlabel=xlabel, ylabel=ylabel)
+        set_labels(ax, xlabel, ylabel)
         ax.grid(axis="x", visible=False)
         draw_legend(ax)
 
@@ -251,9 +260,8 @@ def heat(
         ax.set(
             xlim=(-0.5, n_columns - 0.5),
             ylim=(n_rows - 0.5, -0.5),
-            xlabel=xlabel,
-            ylabel=ylabel,
         )
+        set_labels(ax, xlabel, ylabel)
         ax.tick_params(length=0)
         ax.grid(visible=False)
 
@@ -349,7 +357,7 @@ def scatter(
         if level is not None:
             ax.axhline(level, **dashed)
 
-        ax.set(xlabel=xlabel, ylabel=ylabel)
+        set_labels(ax, xlabel, ylabel)
 
     return canvas.svg
 

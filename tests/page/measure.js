@@ -1,4 +1,4 @@
-// What a browser says of the page in the iframe: is it too wide, is any text too faint, is any picture flat.
+// What a browser says of the page in the iframe: is it too wide, is any text too faint, is any image flat, how many fonts there are.
 const linear = v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
 const luminance = c => {
   const [r, g, b] = c.slice(0, 3).map(v => linear(v / 255));
@@ -32,15 +32,18 @@ function measure(page, view) {
     if ((a + .05) / (b + .05) < 4.5) low.push(text.slice(0, 40));
   }
   const root = page.documentElement;
-  const pictures = [...page.querySelectorAll("img, svg")];
+  const images = [...page.querySelectorAll("img, svg")];
+  const figureTexts = [page.body, ...page.querySelectorAll("svg text")];
+  const fonts = new Set(figureTexts.map(e => view.getComputedStyle(e).fontFamily));
   return {
     wide: root.scrollWidth,
     room: root.clientWidth,
     low,
     texts: page.body.innerText.length,
     dark: view.matchMedia("(prefers-color-scheme: dark)").matches,
-    pictures: pictures.length,
-    flat: pictures.filter(isFlat).length,
+    images: images.length,
+    flat: images.filter(isFlat).length,
+    fonts: fonts.size,
   };
 }
 

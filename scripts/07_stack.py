@@ -20,7 +20,6 @@ from common.files import load_npz
 from common.log import log, log_table
 from features.side_tables import digests
 from models import load_model
-from pipeline.crossfit import cross_fitted
 from pipeline.job import start
 from pipeline.merging import merge
 from pipeline.stops import run
@@ -53,21 +52,11 @@ def tell(scores: dict[str, float], score_name: str) -> None:
     """Every column's score; and a note where one is better than the stack."""
     log_table("out-of-fold", [score_name], {name: [score] for name, score in scores.items()})
     best = min(scores, key=scores.get)
-
     if scores[best] < scores["stack"] - 0.1:
         log(
             note=f"{best} is better than the stack "
             f"({scores[best]:.2f} against {scores['stack']:.2f})"
         )
-
-
-def second_level(x: np.ndarray, y: np.ndarray, known: np.ndarray, rows, seed: int) -> dict:
-    """{learner: prices (n,)}: a training row's by a learner fitted on the other folds, a test row's
-    by one fitted on all. x (n, columns) and y (n,) in logs; known (n,) the labelled rows."""
-    labels = np.where(known, y, np.nan)[:, None]
-    apply = partial(stack.apply_second_level, seed=seed)
-    logs, _ = cross_fitted(stack.labelled_logs, apply, x, labels, rows.fold)
-    return dict(zip(stack.PARTS, np.exp(logs).T, strict=True))
 
 
 def main(argv=None):
@@ -85,7 +74,8 @@ def main(argv=None):
         stack.check_columns(job, rows, x[known], names, y[known])
         prices = dict(zip(names, numbers.T, strict=True))
         prices["geometric mean"] = np.exp(x.mean(1))
-        prices |= second_level(x, y, known, rows, job.config.data.seed)
+        log_prices = stack.cross_fitted_logs(x, y, known, rows.fold, job.config.data.seed)
+        prices |= dict(zip(stack.LEARNERS, np.exp(log_prices).T, strict=True))
         score = partial(rows.task.score, target=rows.target[known], outputs=rows.outputs)
         record["scores"] = {name: score(price[known, None]) for name, price in prices.items()}
         linear = stack.fit_linear(x[known], y[known])[:-1].tolist()

@@ -123,16 +123,16 @@ class Clip(NumberLearner):
         )
         return made["pixel_values"].to(self.device)
 
-    def error(self, output, log_price):
+    def error(self, output, log1p_price):
         import torch
 
         from networks.losses import smape_loss
 
         mean, std = self.net.scale.tolist()
         alpha = self.settings.alpha
-        expected = (log_price - mean) / std
+        expected = (log1p_price - mean) / std
         huber = torch.nn.functional.huber_loss(output, expected, reduction="sum")
-        smape = smape_loss(self.price(output), torch.expm1(log_price))
+        smape = smape_loss(self.price(output), torch.expm1(log1p_price))
         return (1 - alpha) * huber + alpha * smape
 
     def price(self, output):
@@ -140,8 +140,8 @@ class Clip(NumberLearner):
         import torch
 
         mean, std = self.net.scale.tolist()
-        log_price = output * std + mean
-        return torch.expm1(log_price.clamp(max=15))
+        log1p_price = output * std + mean
+        return torch.expm1(log1p_price.clamp(max=15))
 
     def answer(self, net, data):
         import torch
@@ -156,8 +156,8 @@ def fit(job, k: int, rows, file) -> dict:
     from networks.training import fit_network
 
     train_idx = rows.training(k)
-    log_price = rows.target[train_idx, 0]
-    moments = float(log_price.mean()), float(log_price.std()) or 1.0
+    log1p_price = rows.target[train_idx, 0]
+    moments = float(log1p_price.mean()), float(log1p_price.std()) or 1.0
 
     def start(device):
         learner = Clip(job, rows, device, moments)

@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from common.questions import NUMBER
 from common.sections import Count, NonNegative, Positive, Share
-from features.store import FeatureTable, full_name, keys
+from features.store import FeatureTable, row_names, source_name
 from networks.learner import NumberLearner
 from networks.settings import Training
 
@@ -52,7 +52,7 @@ def sources(settings) -> dict[str, str]:
     """{side: source of its features}, e.g. {"image": "image:google/siglip-base-patch16-224"}; a
     side set to "" is left out."""
     names = {"image": settings.image, "text": settings.text}
-    return {side: full_name(side, name) for side, name in names.items() if name}
+    return {side: source_name(side, name) for side, name in names.items() if name}
 
 
 def inputs(config, paths, k):
@@ -66,7 +66,7 @@ def weights(config):
 class Fusion(NumberLearner):
     """A FusionNet over the features of every row."""
 
-    PREDICT_BATCH = 1024
+    predict_batch = 1024
 
     def __init__(self, job, rows, device):
         from networks.cross_attention import FusionNet
@@ -87,7 +87,7 @@ class Fusion(NumberLearner):
 def feature_table(job, rows, source: str, device) -> FeatureTable:
     """The features of a source for every row; "": a side that no row has."""
     file = job.paths.features(source) if source else None
-    return FeatureTable(file, keys(source, rows), device)
+    return FeatureTable(file, row_names(source, rows), device)
 
 
 def fit(job, k: int, rows, file) -> dict:

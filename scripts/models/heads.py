@@ -100,7 +100,7 @@ class HeadsLearner(Learner):
     masked: the MaskedLoss; None where nothing is trained; views: over which predict averages.
     """
 
-    PREDICT_BATCH = 512
+    predict_batch = 512
     MIXED_PRECISION = False
     STEP_OFFSET = 0.0
     SCORED_BEFORE = True  # heads of T1 may be better than what a few epochs make of them
@@ -242,7 +242,8 @@ def fit(job, k: int, rows, file) -> dict:
         if settings.source == "encoders":
             mean, std = features.moments(train_idx)
             for head in heads.heads:
-                head.mean[:], head.std[:] = mean, std
+                head.mean.copy_(mean)
+                head.std.copy_(std)
         masked = MaskedLoss(rows.sizes, prior, settings)
         return HeadsLearner(heads, features, settings, rows, config.run, device, seed, masked)
 

@@ -1,10 +1,15 @@
-"""knn: vote of the nearest training rows in frozen encoders' space; nothing is trained."""
+"""knn: vote of the nearest training rows in frozen encoders' space; nothing is trained.
+
+in: features of a saree's image, those of the training rows and their labels
+out: probabilities of its classes, e.g. color: blue .7, red .2, green .1; pattern: ...
+"""
 
 import numpy as np
 
 from common.log import progress
 from common.questions import CLASSES
 from common.sections import Count, Positive, Section
+from common.vectors import unit_rows
 from features.store import read_features
 from networks.device import use_device
 
@@ -12,6 +17,8 @@ ANSWERS = (CLASSES,)
 NEEDS_IMAGE = True
 NETWORK = True
 PREDICT_SETTINGS = ("knn", "infer")
+SAMPLE = 4096  # images whose moments stand for all
+PREDICT_BATCH = 1024
 
 
 class Settings(Section):
@@ -30,46 +37,53 @@ def weights(config):
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
-    """Probabilities (m, K) for the rows `idx` (m,): per attribute the shares of the votes of its
+    """Probabilities (m, K) for the rows idx (m,): for each attribute the shares of the votes of its
     knn.k nearest labelled rows outside fold k, each with weight exp(cosine / temperature)."""
     import torch
 
-    settings = job.config.knn
-    arrays, row = read_features(
-        [job.paths.features(e) for e in job.config.features.encoders], rows.image
-    )
-    known = np.flatnonzero((rows.fold >= 0) & (rows.fold != k) & (row >= 0))
-    target = torch.as_tensor(rows.target[known])
-    with use_device(job.config.run) as device:
-        space = torch.as_tensor(unit(arrays, row[known], job.config.infer.flip), device=device)
-        queries = torch.as_tensor(unit(arrays, row[idx], job.config.infer.flip), device=device)
-        out = []
-        for part in progress(queries.split(1024), "neighbours"):
-            cosine = part @ space.T
-            out.append(
-                torch.cat(
-                    [
-                        vote(cosine, target[:, a].to(device), size, settings)
-                        for a, size in enumerate(rows.sizes)
-                    ],
-                    1,
-                ).cpu()
-            )
-    return torch.cat(out).numpy()
+    config, flip = job.config, job.config.infer.flip
+    files = [job.paths.features(encoder) for encoder in config.features.encoders]
+    arrays, row = read_features(files, rows.image)
+
+    known_idx = np.flatnonzero(rows.outside(k) & (row >= 0))
+    known = unit(arrays, row[known_idx], flip)
+    queries = unit(arrays, row[idx], flip)
+    pred = []
+
+    with use_device(config.run) as device:
+        target = torch.as_tensor(rows.target[known_idx], device=device)
+        known = torch.as_tensor(known, device=device)
+        queries = torch.as_tensor(queries, device=device)
+
+        for batch in progress(queries.split(PREDICT_BATCH), "neighbours"):
+            cosine = batch @ known.T
+            shares = []
+            for a, classes in enumerate(rows.sizes):
+                shares.append(vote(cosine, target[:, a], classes, config.knn))
+            pred.append(torch.cat(shares, 1).cpu())
+
+    return torch.cat(pred).numpy()
 
 
-def unit(arrays, row, flip: bool) -> np.ndarray:
+def unit(arrays, row: np.ndarray, flip: bool) -> np.ndarray:
     """Features (m, d) of the rows, all encoders side by side, each encoder's standardised column by
-    column, then of length 1."""
-    parts = []
+    column, then of length 1. flip: the mean over the image and its mirror image."""
+    views = 2 if flip else 1
+    share = len(arrays) ** 0.5  # of the whole length
+    sides = []
+
     for array in arrays:
-        x = array[row, : 2 if flip else 1].astype(np.float32).mean(1)
-        some = array[:4096, 0].astype(
-            np.float32
-        )  # pictures in the order of their names: as good as any
-        x = (x - some.mean(0)) / (some.std(0) + 1e-3)
-        parts.append(x / np.linalg.norm(x, axis=1, keepdims=True).clip(1e-9) / len(arrays) ** 0.5)
-    return np.concatenate(parts, 1)
+        x = array[row, :views].astype(np.float32)
+        x = x.mean(1)
+
+        # images in the order of their names: as good as any
+        sample = array[:SAMPLE, 0].astype(np.float32)
+        deviation = sample.std(0) + 1e-3
+        x = (x - sample.mean(0)) / deviation
+
+        sides.append(unit_rows(x) / share)
+
+    return np.concatenate(sides, 1)
 
 
 def vote(cosine, target, classes: int, settings):
@@ -78,10 +92,15 @@ def vote(cosine, target, classes: int, settings):
     import torch
 
     labelled = torch.nonzero(target >= 0)[:, 0]
-    near, at = cosine[:, labelled].topk(min(settings.k, len(labelled)), 1)
-    weight = ((near - near[:, :1]) / settings.temperature).exp()
-    votes = torch.zeros(len(cosine), classes, device=cosine.device).scatter_add_(
-        1, target[labelled][at], weight
-    )
+    k = min(settings.k, len(labelled))
+    nearest, neighbour = cosine[:, labelled].topk(k, 1)
+
+    # less the nearest's cosine, which changes no share
+    below = nearest - nearest[:, :1]
+    weight = (below / settings.temperature).exp()
+
+    votes = torch.zeros(len(cosine), classes, device=cosine.device)
+    votes.scatter_add_(1, target[labelled][neighbour], weight)
+
     votes += 1 / classes / settings.k  # so that no class is impossible
     return votes / votes.sum(1, keepdim=True)

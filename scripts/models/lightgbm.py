@@ -1,9 +1,13 @@
-"""table: LightGBM on parsed quantities, what namesakes and neighbours cost, and a ridge on n-grams;
-one per fold.
+"""lightgbm: LightGBM on parsed quantities, what namesakes and neighbours cost, and a ridge on
+n-grams; one a fold.
 
-Its columns are made once per fold by 03: no target of the fold, and of no row its own, is in them.
+in: 5,000 grams, pack of 1, log1p price of the same brand 2.9, of the nearest rows 3.2, by the ridge
+3.0 ... → out: log1p price 3.1
+
+Its columns are made once a fold by 03: no target of the fold is in them, nor of the row itself.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -14,12 +18,12 @@ from common.files import load_npz
 from common.log import log, progress
 from common.questions import NUMBER
 from common.sections import Count, Positive, Section
-from features.neighbors import encoders, save_nearest, spaces_in
+from features.neighbors import embedding_sources, save_nearest, spaces_in
 from features.ngrams import ngrams_file
 from features.side_tables import digests, read_numbers
 from features.source import Source
 from features.store import read_columns, require_text, write_rows
-from features.target_encoding import namesakes, neighbours, nested
+from features.target_encoding import encode_out_of_fold, key_encoder, neighbor_encoder
 from models import ridge, split_member
 from networks.weights import read_arrays, save_arrays
 from texts.ngrams import read_ngrams
@@ -48,48 +52,75 @@ def inputs(config, paths, k):
 
 
 def weights(config):
-    return encoders(config)
+    return embedding_sources(config)
 
 
 def columns(job, k: int, rows) -> tuple[np.ndarray, list[str]]:
     """What LightGBM reads of every row (n, c) float32 as member k may know it, and the columns'
     names."""
-    config, near = job.config, load_npz(neighbors_file(job.paths))
-    if not np.array_equal(near["id"], rows.id):
-        raise UserError(
-            f"{neighbors_file(job.paths)} is of other rows than folds.csv; remove it and run make again"
-        )
-    target, known = rows.target[:, 0], rows.target[:, 0] >= 0
-    values, names = read_ngrams(ngrams_file(job.paths), rows.id)["numbers"], quantities([])[1]
-    more, more_names = read_numbers(config.data, config.lightgbm, rows.id)
+    config = job.config
+    ngrams = read_ngrams(ngrams_file(job.paths), rows.id)
+    _, quantity_names = quantities([])
+    side, side_names = read_numbers(config.data, config.lightgbm, rows.id)
+
+    blocks = [ngrams["numbers"], side]
+    names = [*quantity_names, *side_names]
+    is_known = rows.target[:, 0] >= 0
+    by_name = encodings(job, rows)
+
+    for name, encode in progress(by_name.items(), "columns"):
+        block = encode_out_of_fold(encode, rows.fold, is_known, k, rows.group)
+        blocks.append(block)
+        for i in range(block.shape[1]):
+            names.append(f"{name} {i}")
+
+    values = np.concatenate(blocks, 1)
+    return values.astype(np.float32), names
+
+
+def encodings(job, rows) -> dict[str, Callable]:
+    """{name: encode for features.target_encoding} of log1p prices by brand, by the last word of
+    the name, by nearest rows, and by a ridge."""
+    file = neighbors_file(job.paths)
+    nearest = load_npz(file)
+    if not np.array_equal(nearest["id"], rows.id):
+        raise UserError(f"{file} is of other rows than folds.csv; remove it and run make again")
+
+    log1p_price = rows.target[:, 0]
+    alpha = job.config.ridge.alpha
     x = ridge.columns(job, rows)
-    made = {f"brand {words}": namesakes(brands(rows.text, words), target) for words in (1, 2, 3)}
-    made |= {"last word": namesakes(last_words(rows.text), target)}
-    made |= {
-        f"near {name}": neighbours(near[f"{name}.at"], near[f"{name}.cosine"], target)
-        for name in spaces_in(near)
-    }
-    made |= {"ridge": lambda source, row: linear(x, target, source, row, config.ridge.alpha)}
-    found, names = [values, more], [*names, *more_names]
-    for name, encode in progress(made.items(), "columns"):
-        found.append(nested(encode, rows.fold, known, k, rows.group))
-        names += [f"{name} {i}" for i in range(found[-1].shape[1])]
-    return np.concatenate(found, 1).astype(np.float32), names
+
+    def by_ridge(source, idx):
+        return linear(x, log1p_price, source, idx, alpha)
+
+    by_name = {}
+    for words in (1, 2, 3):
+        brand = brands(rows.text, words)
+        by_name[f"brand {words}"] = key_encoder(brand, log1p_price)
+    by_name["last word"] = key_encoder(last_words(rows.text), log1p_price)
+    for space in spaces_in(nearest):
+        row = nearest[f"{space}.at"]
+        cosine = nearest[f"{space}.cosine"]
+        by_name[f"near {space}"] = neighbor_encoder(row, cosine, log1p_price)
+    by_name["ridge"] = by_ridge
+    return by_name
 
 
-def linear(x, target, source, row, alpha: float) -> np.ndarray:
-    """Predictions (m, 1) for the rows `row` of a ridge on the rows `source`."""
-    coefficients, mean = ridge.solve(x[source], target[source], alpha)
-    return (x[row] @ coefficients + mean)[:, None]
+def linear(x, log1p_price, source, idx, alpha: float) -> np.ndarray:
+    """Predictions (m, 1) for the rows idx (m,) of a ridge on the rows `source`."""
+    weight, mean = ridge.solve(x[source], log1p_price[source], alpha)
+    return (x[idx] @ weight + mean)[:, None]
 
 
 def last_words(texts) -> np.ndarray:
-    """The last word of each name (n,) without digits: often what kind of thing it is."""
-    split = (
-        [word for word in name.lower().replace(",", " ").split() if word.isalpha()]
-        for name in item_names(texts)
-    )
-    return np.array([words[-1] if words else "" for words in split], dtype=str)
+    """The last word (n,) of each name that has no digit, often what kind of thing it is; "" without
+    one."""
+    last = []
+    for name in item_names(texts):
+        words = name.lower().replace(",", " ").split()
+        without_digits = [word for word in words if word.isalpha()]
+        last.append(without_digits[-1] if without_digits else "")
+    return np.array(last, dtype=str)
 
 
 def parameters(settings, seed: int) -> dict:
@@ -114,49 +145,54 @@ def parameters(settings, seed: int) -> dict:
 
 
 def fit(job, k: int, rows, file) -> dict:
-    """Train lightgbm_<k>, lightgbm.seeds boosters on all labelled rows outside fold k. Gives each
+    """Train lightgbm_<k>, lightgbm.seeds boosters on all labelled rows outside fold k. Returns each
     column's share of the gain."""
     import lightgbm
 
-    settings, train = job.config.lightgbm, rows.labelled(k)
+    settings = job.config.lightgbm
+    seed = job.config.data.seed * 1000
+    train_idx = rows.labelled(k)
     x, names = read_columns(job.paths.features(f"lightgbm_{k}"), rows.id)
-    log(member=f"lightgbm_{k}", train=len(train), columns=len(names))
-    data = lightgbm.Dataset(x[train], rows.target[train, 0], free_raw_data=False)
-    boosters = [
-        lightgbm.train(parameters(settings, job.config.data.seed * 1000 + i), data, settings.rounds)
-        for i in progress(range(settings.seeds), "boosters")
-    ]
-    save_arrays(
-        {
-            f"booster_{i}": np.frombuffer(booster.model_to_string().encode(), np.uint8)
-            for i, booster in enumerate(boosters)
-        },
-        file,
-    )
-    gain = sum(booster.feature_importance("gain") for booster in boosters)
-    return {
-        "gain": dict(
-            sorted(
-                zip(names, (gain / max(gain.sum(), 1e-9)).round(4).tolist(), strict=True),
-                key=lambda item: -item[1],
-            )
-        )
-    }
+    log1p_price = rows.target[train_idx, 0]
+    log(member=f"lightgbm_{k}", train=len(train_idx), columns=len(names))
+
+    data = lightgbm.Dataset(x[train_idx], log1p_price, free_raw_data=False)
+    boosters, arrays = [], {}
+    for i in progress(range(settings.seeds), "boosters"):
+        booster = lightgbm.train(parameters(settings, seed + i), data, settings.rounds)
+        boosters.append(booster)
+        text = booster.model_to_string().encode()
+        arrays[f"booster_{i}"] = np.frombuffer(text, np.uint8)
+
+    save_arrays(arrays, file)
+    return {"gain": gain_shares(boosters, names)}
+
+
+def gain_shares(boosters, names: list[str]) -> dict[str, float]:
+    """{column: its share of the gain of all splits}, the largest first."""
+    gains = [booster.feature_importance("gain") for booster in boosters]
+    gain = sum(gains)
+    total = max(gain.sum(), 1e-9)
+    share = (gain / total).round(4)
+
+    order = np.argsort(-share, kind="stable")
+    return {names[i]: float(share[i]) for i in order}
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
-    """log1p prices (m, 1) of the rows `idx` (m,): the mean over the boosters."""
+    """log1p prices (m, 1) of the rows idx (m,): the mean over the boosters."""
     import lightgbm
 
     x, _ = read_columns(job.paths.features(f"lightgbm_{k}"), rows.id)
-    state = read_arrays(job.paths.model(f"lightgbm_{k}"))
+    file = job.paths.model(f"lightgbm_{k}")
+    boosters = []
     try:
-        boosters = [lightgbm.Booster(model_str=text.tobytes().decode()) for text in state.values()]
+        for text in read_arrays(file).values():
+            boosters.append(lightgbm.Booster(model_str=text.tobytes().decode()))
     except (UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
-        raise UserError(
-            f"cannot read {job.paths.model(f'lightgbm_{k}')}: {error}; remove it and run make again"
-        ) from None
-    return np.mean([booster.predict(x[idx]) for booster in boosters], 0)[:, None]
+        raise UserError(f"cannot read {file}: {error}; remove it and run make again") from None
+    log1p_prices = [booster.predict(x[idx]) for booster in boosters]
+    return np.mean(log1p_prices, 0)[:, None]
 
 
 def neighbors_file(paths):
@@ -172,7 +208,7 @@ def write_neighbors(job, stem: str) -> None:
 
 
 def neighbors_needs(config, paths, stem: str) -> list:
-    return [paths.folds, ngrams_file(paths), *map(paths.features, encoders(config))]
+    return [paths.folds, ngrams_file(paths), *map(paths.features, embedding_sources(config))]
 
 
 def write_columns(job, stem: str) -> None:
@@ -180,7 +216,8 @@ def write_columns(job, stem: str) -> None:
     require_text(job)
     _, k = split_member(stem)
     values, names = columns(job, k, job.rows)
-    record = {"columns": names, "raw": digests(job.config.data, job.config.lightgbm)}
+    raw = digests(job.config.data, job.config.lightgbm)
+    record = {"columns": names, "raw": raw}
     write_rows(job, stem, values, record)
 
 

@@ -88,7 +88,7 @@ class WordLearner(NumberLearner):
     """WordNets, which give log1p prices in standard deviations from the median, and the columns of
     every row."""
 
-    PREDICT_BATCH = 1024
+    predict_batch = 1024
 
     def __init__(self, job, rows, device):
         settings = job.config.mlp
@@ -97,12 +97,12 @@ class WordLearner(NumberLearner):
         super().__init__(net, settings, rows, job.config.run, device)
         self.facts = {"columns": self.columns.shape[1]}
 
-    def standardise(self, log_price: np.ndarray) -> None:
+    def standardise(self, log1p_price: np.ndarray) -> None:
         """Set the scale by the training rows' log1p prices (m,), and what the networks should give
         for every row."""
         import torch
 
-        median, std = float(np.median(log_price)), float(log_price.std()) or 1.0
+        median, std = float(np.median(log1p_price)), float(log1p_price.std()) or 1.0
         self.net.scale.copy_(torch.tensor([median, std]))
         standardised = (self.rows.target[:, 0] - median) / std
         self.target = torch.as_tensor(standardised, dtype=torch.float32)
@@ -131,7 +131,7 @@ class WordLearner(NumberLearner):
         median, std = net.scale.tolist()
         outputs = [np.zeros((0, 1))]
         with torch.inference_mode():
-            for group in cut(idx, self.PREDICT_BATCH):
+            for group in cut(idx, self.predict_batch):
                 output = net(*self.inputs(group, slice(None)))
                 outputs.append(output.mean(1, keepdim=True).cpu().numpy())
         return np.concatenate(outputs) * std + median

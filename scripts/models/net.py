@@ -16,7 +16,7 @@ from common.questions import CLASSES
 from common.sections import Augment, NonNegative
 from features.source import Source
 from features.stream import write_stream
-from features.timm import PICTURE_SETTINGS, stream_pictures
+from features.timm import IMAGE_SETTINGS, stream_images
 from images.augment import augmenter
 from images.cache import batches, open_cache
 from models import split_member
@@ -80,7 +80,7 @@ class Net(Learner):
         is_test = (rows.fold < 0) & (position >= 0)
         self.unlabelled = position[is_test] if config.net.mmd else position[:0]
         self.facts = {"unlabelled": len(self.unlabelled)}
-        self.PREDICT_BATCH = config.run.infer_batch
+        self.predict_batch = config.run.infer_batch
 
     def parameters(self):
         return parameter_groups(self.net, self.settings)
@@ -248,7 +248,7 @@ def parameter_groups(net, settings) -> list[dict]:
 def open_maps(job, stem: str, device):
     """The trunk's maps (d, h, w) of every good picture: features/net_<k>.npy."""
     net = load(job, split_member(stem)[1], job.rows)
-    return stream_pictures(job, net.trunk, net, net.backbone, side(job.config), {}, device)
+    return stream_images(job, net.trunk, net, net.backbone, side(job.config), {}, device)
 
 
 def write_maps(job, stem: str) -> None:
@@ -259,4 +259,4 @@ def maps_need(config, paths, stem: str) -> list:
     return [paths.images, paths.model(stem)]
 
 
-SOURCES = {"net": Source(write_maps, maps_need, PICTURE_SETTINGS, network=True)}
+SOURCES = {"net": Source(write_maps, maps_need, IMAGE_SETTINGS, network=True)}

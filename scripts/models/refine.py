@@ -1,5 +1,8 @@
-"""refine: a language model that is told a reply of vlm, the entity and its units, where the reply
-cannot be read as it is."""
+"""refine: a language model is told a reply of vlm, the entity and its units, where the reply cannot
+be read as it is.
+
+in: "item_weight", "it weighs half a kilo" → out: the reply "0.5 kilogram"
+"""
 
 from common.questions import VALUE
 from common.tables import read_csv
@@ -30,7 +33,7 @@ def inputs(config, paths, k):
 
 
 def weights(config):
-    return [] if config.refine.endpoint else [f"chat:{config.refine.model}"]
+    return config.refine.weights
 
 
 def secrets(config):
@@ -38,34 +41,24 @@ def secrets(config):
 
 
 def packages(config):
-    here = not config.refine.endpoint
-    return {
-        "bitsandbytes": here and config.refine.bits > 0,
-        "xgrammar": here and config.refine.constrained,
-    }
+    return config.refine.packages
 
 
 def questions(job, k: int, rows, use):
     """vlm's replies where the task can read them, or they say nothing, and a question about each
-    other one; row numbers `use`."""
+    other one; row numbers `use` (m,)."""
     from llm.messages import Question, Reply
 
-    table = (
-        read_csv(job.paths.replies(f"vlm_{k}"), ["id", "reply", "reason"])
-        .set_index("id")
-        .loc[rows.id[use]]
-    )
-    clear = rows.task.is_clear(table.reply.tolist(), rows.question[use])
-    known, asked = [], []
-    for i, reply, reason, done in zip(map(int, use), table.reply, table.reason, clear, strict=True):
-        if done:
-            known.append(Reply(i, reply, reason))
-        else:
-            asked.append(
-                Question(
-                    i,
-                    rows.task.refine_prompt(rows.question[i], reply),
-                    pattern=rows.task.pattern(rows.question[i]),
-                )
-            )
-    return known, asked
+    task = rows.task
+    table = read_csv(job.paths.replies(f"vlm_{k}"), ["id", "reply", "reason"])
+    table = table.set_index("id").loc[rows.id[use]]
+    is_clear = task.is_clear(table.reply.tolist(), rows.question[use])
+    known, unclear = [], []
+    for i, reply, reason, clear in zip(use, table.reply, table.reason, is_clear, strict=True):
+        if clear:
+            known.append(Reply(int(i), reply, reason))
+            continue
+        entity = rows.question[i]
+        prompt, pattern = task.refine_prompt(entity, reply), task.pattern(entity)
+        unclear.append(Question(int(i), prompt, pattern=pattern))
+    return known, unclear

@@ -1,4 +1,7 @@
-"""ridge: a linear model of log1p price on n-grams and binned quantities; one per fold."""
+"""ridge: a linear model of log1p prices on n-grams and binned quantities; one a fold.
+
+in: "Basmati rice 5 kg" as n-grams and binned quantities → out: log1p price 3.1
+"""
 
 import numpy as np
 
@@ -28,10 +31,14 @@ def columns(job, rows):
     quantities."""
     from scipy import sparse
 
-    words = read_ngrams(ngrams_file(job.paths), rows.id)
-    return sparse.hstack(
-        [words["name"], words["text"], words["chars"], binned(words["numbers"], NUMBERS)]
-    ).tocsr()
+    ngrams = read_ngrams(ngrams_file(job.paths), rows.id)
+    blocks = [
+        ngrams["name"],
+        ngrams["text"],
+        ngrams["chars"],
+        binned(ngrams["numbers"], NUMBERS),
+    ]
+    return sparse.hstack(blocks).tocsr()
 
 
 def solve(x, target: np.ndarray, alpha: float) -> tuple[np.ndarray, float]:
@@ -39,22 +46,25 @@ def solve(x, target: np.ndarray, alpha: float) -> tuple[np.ndarray, float]:
     from sklearn.linear_model import Ridge
 
     mean = target.mean()
-    return Ridge(alpha=alpha, solver="sparse_cg", tol=1e-3, fit_intercept=False).fit(
-        x, target - mean
-    ).coef_, float(mean)
+    ridge = Ridge(alpha=alpha, solver="sparse_cg", tol=1e-3, fit_intercept=False)
+    ridge.fit(x, target - mean)
+    return ridge.coef_, float(mean)
 
 
 def fit(job, k: int, rows, file) -> dict:
     """Fit ridge_<k> on all labelled rows outside fold k and write its weights."""
-    train = rows.labelled(k)
-    coefficients, mean = solve(
-        columns(job, rows)[train], rows.target[train, 0], job.config.ridge.alpha
-    )
-    save_arrays({"weight": coefficients, "bias": np.array([mean])}, file)
-    return {"rows": len(train)}
+    train_idx = rows.labelled(k)
+    log1p_price = rows.target[train_idx, 0]
+    x = columns(job, rows)[train_idx]
+
+    weight, mean = solve(x, log1p_price, job.config.ridge.alpha)
+    bias = np.array([mean])
+    save_arrays({"weight": weight, "bias": bias}, file)
+    return {"rows": len(train_idx)}
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
-    """log1p prices (m, 1) of the rows `idx` (m,)."""
+    """log1p prices (m, 1) of the rows idx (m,)."""
     state = read_arrays(job.paths.model(f"ridge_{k}"))
-    return (columns(job, rows)[idx] @ state["weight"] + state["bias"])[:, None]
+    log1p_price = columns(job, rows)[idx] @ state["weight"] + state["bias"]
+    return log1p_price[:, None]

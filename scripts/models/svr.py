@@ -1,17 +1,25 @@
-"""svr: support vectors in the space of words, quantities and embeddings; one per fold. For
-thousands of rows, not for hundreds of thousands: its time grows with their square."""
+"""svr: support vectors in the space of words, quantities and embeddings; one a fold. For thousands
+of rows, not for hundreds of thousands: its time grows with their square.
+
+in: "Basmati rice 5 kg" as n-grams' singular directions, quantities and an embedding
+out: log1p price 3.1
+"""
 
 import numpy as np
 
 from common.log import log
 from common.questions import NUMBER
 from common.sections import Count, Positive, Section
-from features.neighbors import encoders, spaces
+from features.neighbors import embedding_sources, spaces
 from features.ngrams import ngrams_file
+from networks.batches import cut
 from networks.weights import read_arrays, save_arrays
 
 ANSWERS = (NUMBER,)
 NEEDS_TEXT = True
+EPSILON = 0.1  # log1p prices this near cost nothing
+WORDS = 0.7  # weight of the words' space beside embeddings
+PREDICT_BATCH = 1024
 
 
 class Settings(Section):
@@ -23,18 +31,19 @@ class Settings(Section):
 
 
 def inputs(config, paths, k):
-    return [ngrams_file(paths), *map(paths.features, encoders(config))]
+    return [ngrams_file(paths), *map(paths.features, embedding_sources(config))]
 
 
 def weights(config):
-    return encoders(config)
+    return embedding_sources(config)
 
 
 def columns(job, rows) -> np.ndarray:
     """All spaces of the rows side by side (n, d); with embeddings there, the words weigh less."""
-    found = spaces(job, rows)
-    found["words"] = found["words"] * (1.0 if len(found) == 2 else 0.7)
-    return np.concatenate(list(found.values()), 1)
+    by_name = spaces(job, rows)
+    has_embeddings = len(by_name) > 2  # beside "words" and "numbers"
+    by_name["words"] = by_name["words"] * (WORDS if has_embeddings else 1.0)
+    return np.concatenate(list(by_name.values()), 1)
 
 
 def fit(job, k: int, rows, file) -> dict:
@@ -42,39 +51,47 @@ def fit(job, k: int, rows, file) -> dict:
     more."""
     from sklearn.svm import SVR
 
-    settings, train = job.config.svr, rows.labelled(k)
-    if len(train) > settings.rows:
-        train = np.sort(
-            np.random.default_rng([job.config.data.seed, k]).choice(
-                train, settings.rows, replace=False
-            )
-        )
-    log(member=f"svr_{k}", train=len(train))
-    x = columns(job, rows)[train]
-    model = SVR(C=settings.c, gamma=settings.gamma, epsilon=0.1, cache_size=1000).fit(
-        x, rows.target[train, 0]
-    )
-    save_arrays(
-        {
-            "vectors": model.support_vectors_,
-            "weight": model.dual_coef_[0],
-            "bias": model.intercept_,
-        },
-        file,
-    )
-    return {"rows": len(train), "vectors": len(model.support_)}
+    settings = job.config.svr
+    train_idx = rows.labelled(k)
+    if len(train_idx) > settings.rows:
+        rng = np.random.default_rng([job.config.data.seed, k])
+        drawn = rng.choice(train_idx, settings.rows, replace=False)
+        train_idx = np.sort(drawn)
+    log(member=f"svr_{k}", train=len(train_idx))
+
+    x = columns(job, rows)[train_idx]
+    log1p_price = rows.target[train_idx, 0]
+    model = SVR(C=settings.c, gamma=settings.gamma, epsilon=EPSILON, cache_size=1000)
+    model.fit(x, log1p_price)
+
+    state = {
+        "vectors": model.support_vectors_,
+        "weight": model.dual_coef_[0],
+        "bias": model.intercept_,
+    }
+    save_arrays(state, file)
+    return {"rows": len(train_idx), "vectors": len(model.support_)}
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
-    """log1p prices (m, 1) of the rows `idx` (m,)."""
+    """log1p prices (m, 1) of the rows idx (m,)."""
     state = read_arrays(job.paths.model(f"svr_{k}"))
-    x, size = columns(job, rows)[idx], (state["vectors"] ** 2).sum(1)
-    out = [np.zeros(0)]
-    for i in range(0, len(x), 1024):
-        part = x[i : i + 1024]
-        distance = (part**2).sum(1)[:, None] + size - 2 * part @ state["vectors"].T
-        out.append(
-            np.exp(-job.config.svr.gamma * np.maximum(distance, 0)) @ state["weight"]
-            + state["bias"]
-        )
-    return np.concatenate(out)[:, None]
+    gamma = job.config.svr.gamma
+    x = columns(job, rows)[idx]
+
+    log1p_price = [np.zeros(0)]
+    for batch in cut(x, PREDICT_BATCH):
+        kernel = gaussian_kernel(batch, state["vectors"], gamma)
+        log1p_price.append(kernel @ state["weight"] + state["bias"])
+    return np.concatenate(log1p_price)[:, None]
+
+
+def gaussian_kernel(x: np.ndarray, vectors: np.ndarray, gamma: float) -> np.ndarray:
+    """exp(-gamma |x - v|²) (b, v) of rows x (b, d) and vectors (v, d)."""
+    x_norm = (x**2).sum(1)
+    vector_norm = (vectors**2).sum(1)
+    inner = 2 * x @ vectors.T
+    distance = x_norm[:, None] + vector_norm - inner
+    distance = np.maximum(distance, 0)  # rounding makes it negative
+
+    return np.exp(-gamma * distance)

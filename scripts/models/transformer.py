@@ -94,9 +94,9 @@ class Transformer(NumberLearner):
     def predict(self, net, idx):
         """log1p prices (m, 1) of the rows idx (m,), the longest texts first."""
         order = np.argsort(-self.length[idx], kind="stable")
-        log_price = np.empty((len(idx), 1), np.float32)
-        log_price[order] = super().predict(net, idx[order])
-        return log_price
+        log1p_price = np.empty((len(idx), 1), np.float32)
+        log1p_price[order] = super().predict(net, idx[order])
+        return log1p_price
 
 
 def fit(job, k: int, rows, file) -> dict:

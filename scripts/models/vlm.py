@@ -1,5 +1,8 @@
-"""vlm: a vision-language model that is shown each row's picture and asked what the row asks; a
-member per part, nothing is trained."""
+"""vlm: a vision-language model is shown each row's image and asked what the row asks; a member a
+part, nothing is trained.
+
+in: the image of a pack, "item_weight" → out: the reply "500 gram"
+"""
 
 from common.questions import VALUE
 from common.sections import Count
@@ -28,7 +31,7 @@ def inputs(config, paths, k):
 
 
 def weights(config):
-    return [] if config.vlm.endpoint else [f"chat:{config.vlm.model}"]
+    return config.vlm.weights
 
 
 def secrets(config):
@@ -36,22 +39,19 @@ def secrets(config):
 
 
 def packages(config):
-    here = not config.vlm.endpoint
-    return {
-        "bitsandbytes": here and config.vlm.bits > 0,
-        "xgrammar": here and config.vlm.constrained,
-    }
+    return config.vlm.packages
 
 
 def questions(job, k: int, rows, use):
-    """No replies, and a question for each of the row numbers `use`."""
+    """No replies, and a question for each of the row numbers `use` (m,)."""
     from llm.messages import Question
 
-    words = {
-        asked: (rows.task.prompt(asked), rows.task.pattern(asked))
-        for asked in set(rows.question[use])
-    }
-    return [], [
-        Question(int(i), words[rows.question[i]][0], rows.image[i], words[rows.question[i]][1])
-        for i in use
-    ]
+    task = rows.task
+    asked = set(rows.question[use])
+    prompt = {question: task.prompt(question) for question in asked}
+    pattern = {question: task.pattern(question) for question in asked}
+    questions = []
+    for i in use:
+        question = rows.question[i]
+        questions.append(Question(int(i), prompt[question], rows.image[i], pattern[question]))
+    return [], questions

@@ -23,7 +23,7 @@ class Learner:
     A subclass defines `read`, and `loss` or, with one number a row, NumberLearner's `error`.
     """
 
-    PREDICT_BATCH = 64  # rows per forward pass of predict
+    predict_batch = 64  # rows per forward pass of predict
     MIXED_PRECISION = True  # run.amp applies; False = always fp32
     STEP_OFFSET = 0.5  # a step's lr is the schedule's at its middle: neither end of it is at 0
     SCORED_BEFORE = False  # the network as it is before training counts as epoch 0
@@ -74,7 +74,7 @@ class Learner:
 
         net.eval()
         dtype = precision(self.run, self.device) if self.MIXED_PRECISION else None
-        groups = cut(idx, self.PREDICT_BATCH)
+        groups = cut(idx, self.predict_batch)
         pred = [np.zeros((0, sum(self.rows.sizes)), np.float32)]
         with torch.inference_mode(), autocast(self.device, dtype):
             for data in progress(self.read(groups), "rows", len(groups)):

@@ -6,7 +6,7 @@ import pytest
 
 from metrics.smape import smape
 from models.stack.leaks import suspicions
-from models.stack.second_level import PARTS, fit_linear, forest, second_level
+from models.stack.second_level import LEARNERS, fit_linear, fit_predict, forest
 
 NAMES = ["a", "b", "c"]
 
@@ -29,10 +29,10 @@ def columns():
 
 def test_the_stack_beats_its_columns_and_their_mean_on_rows_it_did_not_learn_from(columns):
     x, y, _ = columns
-    made = second_level(x[:2000], y[:2000], x[2000:], 0)
+    made = fit_predict(x[:2000], y[:2000], x[2000:], 0)
     scores = {
         name: smape(np.exp(column), np.exp(y[2000:]))
-        for name, column in zip(PARTS, made.T, strict=True)
+        for name, column in zip(LEARNERS, made.T, strict=True)
     }
     best = min(smape(np.exp(column), np.exp(y[2000:])) for column in x[2000:].T)
     assert (
@@ -40,7 +40,7 @@ def test_the_stack_beats_its_columns_and_their_mean_on_rows_it_did_not_learn_fro
         and max(scores.values()) < smape(np.exp(x[2000:].mean(1)), np.exp(y[2000:])) < best
     )
     assert scores["stack"] < 0.9 * best
-    np.testing.assert_array_equal(made, second_level(x[:2000], y[:2000], x[2000:], 0))
+    np.testing.assert_array_equal(made, fit_predict(x[:2000], y[:2000], x[2000:], 0))
 
 
 def test_the_linear_fit_finds_what_prices_are_made_of_and_is_not_led_by_outliers():
@@ -62,7 +62,7 @@ def test_the_forest_gives_the_value_of_least_expected_error_and_not_the_mean():
 def test_few_rows_and_constant_columns_do_not_break_it():
     rng = np.random.default_rng(0)
     y = rng.normal(3, 1, 30)
-    made = second_level(
+    made = fit_predict(
         np.column_stack([np.full(30, 3.0), y + rng.normal(0, 0.3, 30)]), y, np.zeros((4, 2)), 0
     )
     assert np.isfinite(made).all()

@@ -1,5 +1,11 @@
 """stack: the second level, over the other models' out-of-fold predictions and over tables of
-predictions from elsewhere."""
+predictions from elsewhere.
+
+in: prices of a row by ridge, lightgbm and mlp, 21.0 24.5 20.1 → out: log1p price 3.12
+
+A number's unit stands in its name: price, log_price, and log1p_price, which is what every model of
+a number predicts.
+"""
 
 import numpy as np
 
@@ -9,9 +15,9 @@ from common.sections import Names, Section
 from common.tables import and_more
 from features.side_tables import read_numbers
 from models.stack.leaks import leak_check
-from models.stack.second_level import PARTS, fit_linear, second_level
+from models.stack.second_level import LEARNERS, fit_linear, fit_predict
 
-__all__ = ["PARTS", "fit_linear"]
+__all__ = ["LEARNERS", "fit_linear"]
 
 ANSWERS = (NUMBER,)
 PER = "all"
@@ -37,30 +43,24 @@ def check(config):
 
 
 def inputs(config, paths, k):
-    return [
-        paths.pred(f"{model}_{fold}")
-        for model in config.models
-        if model != "stack"
-        for fold in range(config.data.n_folds)
-    ]
+    files = []
+    for model in config.models:
+        if model != "stack":
+            files += [paths.pred(f"{model}_{fold}") for fold in range(config.data.n_folds)]
+    return files
 
 
-def first_level(job, rows, merged: dict[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
-    """Predicted numbers (n, m) of all rows and whose they are: every other model's, then those of
-    stack.train and stack.test.
+def first_level(job, rows, log1p_prices: dict[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
+    """Predicted prices (n, m) of all rows and their columns' names: every other model's, then those
+    of stack.train and stack.test.
 
-    merged {model: (n, 1)}: the models' predictions, log1p; a training row's is out-of-fold, a test
-    row's the mean of its folds'. Raises UserError on a number that is not positive.
+    log1p_prices {model: (n, 1)}: the models' predictions; a training row's is out-of-fold, a test
+    row's the mean over the folds. Raises UserError on a price that is not positive, and on columns
+    that are too few or share a name.
     """
     table, columns = read_numbers(job.config.data, job.config.stack, rows.id)
-    wrong = np.argwhere(~(table > 0))
-    if len(wrong):
-        row, column = wrong[0]
-        raise UserError(
-            f"{columns[column]} is {table[row, column]} at {rows.id[row]}{and_more(wrong)} of the "
-            "stack's tables; a predicted price is a positive number"
-        )
-    names = [*merged, *columns]
+    require_positive(table, columns, rows.id)
+    names = [*log1p_prices, *columns]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise UserError(
@@ -72,22 +72,34 @@ def first_level(job, rows, merged: dict[str, np.ndarray]) -> tuple[np.ndarray, l
             "a stack needs two columns of predictions or more, and there are "
             f"{len(names)}: name other models before it, or tables in stack.train and stack.test"
         )
-    return np.concatenate([*map(np.expm1, merged.values()), table], 1), names
+    prices = [np.expm1(log1p_price) for log1p_price in log1p_prices.values()]
+    return np.concatenate([*prices, table], 1), names
 
 
-def in_logs(numbers: np.ndarray, rows) -> np.ndarray:
-    """The logs of positive numbers (n, m); below half of the least training label they say nothing
-    more."""
+def require_positive(price: np.ndarray, columns: list[str], ids: np.ndarray) -> None:
+    """Raises UserError naming a price (n, m) that is not positive, or missing."""
+    wrong = np.argwhere(~(price > 0))
+    if not len(wrong):
+        return
+    row, column = wrong[0]
+    raise UserError(
+        f"{columns[column]} is {price[row, column]} at {ids[row]}{and_more(wrong)} of the "
+        "stack's tables; a predicted price is a positive number"
+    )
+
+
+def in_logs(price: np.ndarray, rows) -> np.ndarray:
+    """Logs of positive prices; below half of the least training label they are all the same."""
     (lowest, _), *_ = rows.outputs.values()
-    return np.log(np.maximum(numbers, lowest / 2))
+    return np.log(np.maximum(price, lowest / 2))
 
 
 def check_columns(job, rows, x: np.ndarray, names: list[str], y: np.ndarray) -> None:
-    """Raises UserError when a column of logs x (n, m) knows too much of y (n,), or is none of its numbers; all
-    of labelled rows, of which `rows` has the folds."""
-    known = is_labelled(rows)
+    """Raises UserError when a column of log prices x (n, m) knows too much of the labels' log
+    prices y (n,), or is not of prices; both are of the labelled rows among `rows`."""
+    fold = rows.fold[is_labelled(rows)]
     foreign = set(names) - set(job.config.models)
-    leak_check(x, names, y, rows.fold[known], foreign, job.config.stack.trust)
+    leak_check(x, names, y, fold, foreign, job.config.stack.trust)
     factors = np.exp(np.median(x, 0) - np.median(y))
     for name, factor in zip(names, factors, strict=True):
         if not 1 / 3 < factor < 3:
@@ -98,19 +110,22 @@ def check_columns(job, rows, x: np.ndarray, names: list[str], y: np.ndarray) -> 
 
 
 def is_labelled(rows) -> np.ndarray:
-    """Which rows (n,) are training rows with a label."""
+    """(n,) bool: training rows with a label."""
     return (rows.fold >= 0) & (rows.target[:, 0] >= 0)
 
 
-def labelled_logs(x: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What the second level is fitted on: the rows of logs x (n, m) with a label, and their labels'
-    logs. target (n, 1), NaN where not labelled."""
-    known = np.isfinite(target[:, 0])
-    return x[known], target[known, 0]
-
-
-def apply_second_level(
-    z: np.ndarray, learnt: tuple[np.ndarray, np.ndarray], seed: int
+def cross_fitted_logs(
+    x: np.ndarray, y: np.ndarray, is_labelled: np.ndarray, fold: np.ndarray, seed: int
 ) -> np.ndarray:
-    """Logs (m, len(PARTS)) of the rows z (m, k), by the second level fitted on `learnt`."""
-    return second_level(*learnt, z, seed)
+    """Log prices (n, len(LEARNERS)) of every row, none by a learner that was fitted on its label.
+
+    x (n, m): log prices of the first level. y (n,): log prices of the labels, used where
+    is_labelled (n,) is True, which is True of training rows alone. fold (n,): -1 for test rows.
+    A training row's learners are fitted on the other folds, a test row's on all.
+    """
+    log_price = np.empty((len(x), len(LEARNERS)))
+    for k in np.unique(fold):
+        predicted = fold == k
+        fitted = is_labelled & (fold != k)
+        log_price[predicted] = fit_predict(x[fitted], y[fitted], x[predicted], seed)
+    return log_price

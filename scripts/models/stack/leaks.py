@@ -1,124 +1,173 @@
-"""Columns that know too much: a member that saw its own rows, the price under another name."""
+"""Columns that know too much: a member that saw its own rows, the price under another name.
+
+in: logs of a column's prices, of which one fold's are the true ones → out: "in one fold it is
+better than elsewhere, by 38.2 standard errors: it was trained on"
+
+Every rule goes by what the other columns do on the same rows, so that a hard fold, an ordered
+table and prices of few values are no leaks. The thresholds lie between what eight honest columns of
+60,000 rows showed and what planted leaks did.
+"""
 
 import numpy as np
 
-from common import errors
+from common.errors import UserError
 from models import NAMES
-from models.stack.second_level import fit_linear
+from models.stack.second_level import apply_linear, fit_linear
+
+NEVER_TRUSTED = ("fold", "order")  # rules about rows that the column was trained on
+# standard errors of a fold; honest to 3, one fold a tenth known 12
+FOLD_ERRORS = 5
+# correlation with row order; honest to .005, a first tenth of the rows better by .1: .035
+ORDER_CORRELATION = 0.02
+# rows within 2 % against rows 10 to 12 % off; honest to 1.14, a twentieth of the rows known 3.1
+HIT_RATIO = 1.5
+# error against that of all others' best fit; honest 1.04 and more, a good model among poor ones .8,
+# the price with 25 % noise .6
+BEST_RATIO = 0.7
 
 
 def leak_check(x, names, y, fold, foreign, trusted) -> None:
-    """Raises UserError when a column of logs x (n, k) knows more of y (n,) than out-of-fold predictions do.
-    What is trusted may know the price; that it saw a fold, or one end of the table, is never
-    taken."""
-    if unknown := set(trusted) - set(names) - set(NAMES):
-        raise errors.UserError(
+    """Raises UserError when a column of logs x (n, k) knows more of y (n,) than out-of-fold
+    predictions do.
+
+    foreign: the columns made elsewhere. trusted: columns that may know the price; that they saw a
+    fold, or one end of the table, is an error all the same.
+    """
+    unknown = set(trusted) - set(names) - set(NAMES)
+    if unknown:
+        raise UserError(
             f"stack.trust: no column {', '.join(sorted(unknown))}; there are: {', '.join(names)}"
         )
-    found = {
-        name: [
-            text for rule, text in what.items() if name not in trusted or rule in ("fold", "order")
-        ]
-        for name, what in suspicions(x, names, y, fold, foreign).items()
-    }
-    if found := {name: what for name, what in found.items() if what}:
-        raise errors.UserError(
-            "these columns know too much to be out-of-fold predictions:\n  "
-            + "\n  ".join(f"{name}: {'; '.join(what)}" for name, what in found.items())
-            + "\n  leave them out; where you know why one knows the price and it is "
-            f"honest: stack.trust={','.join(found)}"
+    lines = {}
+    for name, reasons in suspicions(x, names, y, fold, foreign).items():
+        rules = [rule for rule in reasons if name not in trusted or rule in NEVER_TRUSTED]
+        if rules:
+            lines[name] = f"\n  {name}: {'; '.join(reasons[rule] for rule in rules)}"
+    if lines:
+        raise UserError(
+            f"these columns know too much to be out-of-fold predictions:{''.join(lines.values())}"
+            "\n  leave them out; where you know why one knows the price and it is "
+            f"honest: stack.trust={','.join(lines)}"
         )
 
 
 def suspicions(
     x: np.ndarray, names, y: np.ndarray, fold: np.ndarray, foreign=()
 ) -> dict[str, dict[str, str]]:
-    """{column: {rule: what is wrong}} where a column of logs x (n, k) knows more of y (n,) than
-    out-of-fold predictions do.
-
-    Every rule goes by what the other columns do on the same rows, so that a hard fold, an ordered
-    table and prices of few values are no leaks. Thresholds lie between what eight honest columns of
-    60,000 rows showed and what planted leaks did:
-    fold    its error is less in one fold: honest to 3 standard errors of a fold, one fold a tenth
-            known 12
-    order   its error goes with row order: honest to .005, a first tenth of the rows better by .1:
-            .035
-    hits    rows within 2 % against rows 10 to 12 % off: honest to 1.14, a twentieth of the rows
-            known 3.1
-    best    of a column in `foreign`, made elsewhere: it beats the best fit of all others: honest
-            1.04 of its error and more, a good model among poor ones .8, the price with 25 % noise
-            .6
-    """
-    order, found = np.arange(len(y)), {}
-    error = np.tanh(np.abs(x - y[:, None]) / 2)
-    ranked = np.column_stack(
-        [on_the_scale_of(y, column) for column in x.T]
-    )  # a price is known by its root or its rank too
-    hits = {"is": too_many_hits(x, y), "ranks rows": too_many_hits(ranked, y)}
+    """{column: {rule: what is wrong}} of the columns of logs x (n, k) that know more of y (n,) than
+    out-of-fold predictions do. foreign: names of the columns made elsewhere."""
+    error = np.tanh(np.abs(x - y[:, None]) / 2)  # SMAPE / 200 of each row
+    # how much worse a column is than the others on the row
     gaps = [error[:, j] - np.delete(error, j, 1).mean(1) for j in range(len(names))]
-    ordered = [correlation(order, gap) for gap in gaps]
+    is_foreign = [name in foreign for name in names]
+    by_rule = {
+        "fold": [better_in_a_fold(gap, fold) for gap in gaps],
+        "order": better_at_one_end(gaps),
+        "hits": has_seen_the_price(x, y),
+        "best": better_than_all_others(x, y, error, is_foreign),
+    }
+    suspected = {}
     for j, name in enumerate(names):
-        gap = gaps[j]
-        parts = [gap[fold == f] for f in np.unique(fold)]
-        least = min(
-            (part.mean() - gap.mean()) / (gap.std() / len(part) ** 0.5 + 1e-12) for part in parts
-        )
-        seen = [
-            f"it {how} within 2 % of the price in {what[j]}: it has seen the price"
-            for how, what in hits.items()
-            if what[j]
-        ]
-        coefficients = fit_linear(others := np.delete(x, j, 1), y)
-        fitted = np.tanh(np.abs(others @ coefficients[:-1] + coefficients[-1] - y) / 2).mean()
-        rules = {
-            "fold": (
-                least < -5,
-                f"in one fold it is better than elsewhere, by {-least:.1f} standard "
-                "errors: it was trained on",
-            ),
-            "order": (
-                ordered[j]
-                == max(ordered)
-                > max(0.02, 5 / len(y) ** 0.5),  # the others' show it too, against this one
-                f"its error goes with row order (correlation {ordered[j]:.3f}): rows at "
-                "one end were trained on",
-            ),
-            "hits": (seen, seen[0] if seen else ""),
-            "best": (
-                name in foreign and error[:, j].mean() < 0.7 * fitted,
-                f"alone it has {error[:, j].mean() / fitted:.2f} of the error of all the "
-                "others' best fit: too good to be true",
-            ),
-        }
-        found[name] = {rule: what for rule, (wrong, what) in rules.items() if wrong}
-    return {name: what for name, what in found.items() if what}
+        reasons = {rule: reasons[j] for rule, reasons in by_rule.items() if reasons[j]}
+        if reasons:
+            suspected[name] = reasons
+    return suspected
+
+
+def better_in_a_fold(gap: np.ndarray, fold: np.ndarray) -> str:
+    """What is wrong where the column's gap (n,) is far less in one fold than in all; else ""."""
+    deviations = []
+    for k in np.unique(fold):
+        in_fold = gap[fold == k]
+        standard_error = gap.std() / len(in_fold) ** 0.5 + 1e-12
+        deviations.append((in_fold.mean() - gap.mean()) / standard_error)
+    least = min(deviations)
+    if least >= -FOLD_ERRORS:
+        return ""
+    return (
+        f"in one fold it is better than elsewhere, by {-least:.1f} standard errors: "
+        "it was trained on"
+    )
+
+
+def better_at_one_end(gaps: list[np.ndarray]) -> list[str]:
+    """For each column what is wrong where its gap (n,) goes with row order; else "".
+
+    Only the column whose gap does most: the others' show it too, against this one.
+    """
+    n = len(gaps[0])
+    correlations = [correlation(np.arange(n), gap) for gap in gaps]
+    most = max(correlations)
+    is_leak = most > max(ORDER_CORRELATION, 5 / n**0.5)
+    reason = (
+        f"its error goes with row order (correlation {most:.3f}): rows at one end were trained on"
+    )
+    return [reason if is_leak and value == most else "" for value in correlations]
+
+
+def has_seen_the_price(x: np.ndarray, y: np.ndarray) -> list[str]:
+    """For each column of logs x (n, k) what is wrong where it hits y (n,) too often; else ""."""
+    is_near = too_many_hits(x, y)
+    # a price is known by its root or its rank too
+    ranked = np.column_stack([in_order_of(column, y) for column in x.T])
+    ranks_near = too_many_hits(ranked, y)
+    reasons = []
+    for near, rank in zip(is_near, ranks_near, strict=True):
+        verb, hits = ("is", near) if near else ("ranks rows", rank)
+        text = f"it {verb} within 2 % of the price in {hits}: it has seen the price"
+        reasons.append(text if hits else "")
+    return reasons
+
+
+def better_than_all_others(x: np.ndarray, y: np.ndarray, error: np.ndarray, is_foreign) -> list:
+    """For each column what is wrong where it is foreign and its error (n, k) is far less than that
+    of the best fit of all others; else ""."""
+    reasons = []
+    for j, foreign in enumerate(is_foreign):
+        reason = ""
+        if foreign:
+            others = np.delete(x, j, 1)
+            fitted = apply_linear(others, fit_linear(others, y))
+            ratio = error[:, j].mean() / np.tanh(np.abs(fitted - y) / 2).mean()
+            if ratio < BEST_RATIO:
+                reason = (
+                    f"alone it has {ratio:.2f} of the error of all the others' best fit: "
+                    "too good to be true"
+                )
+        reasons.append(reason)
+    return reasons
 
 
 def too_many_hits(x: np.ndarray, y: np.ndarray) -> list[str]:
-    """For each column of logs x (n, k) "500 rows, where 130 would be usual", or "": rows within .02
-    of y (n,), against those .10 to .12 off and against the other columns' hits."""
-    distance, found = np.abs(x - y[:, None]), []
-    hits, near = (distance < 0.02).sum(0), ((distance >= 0.1) & (distance < 0.12)).sum(0)
+    """For each column of logs x (n, k) "500 rows, where 130 would be usual", or "".
+
+    Hits are rows within .02 of y (n,). As many are usual as are .10 to .12 off, or as the other
+    columns hit.
+    """
+    distance = np.abs(x - y[:, None])
+    hits = (distance < 0.02).sum(0)
+    misses = ((distance >= 0.1) & (distance < 0.12)).sum(0)
+    texts = []
     for j in range(x.shape[1]):
-        usual = max(near[j], np.median(np.delete(hits, j)))
-        many = hits[j] > 1.5 * usual + 5 * (hits[j] + usual) ** 0.5
-        found.append(f"{hits[j]} rows, where {usual:.0f} would be usual" if many else "")
-    return found
+        usual = max(misses[j], np.median(np.delete(hits, j)))
+        noise = (hits[j] + usual) ** 0.5
+        is_many = hits[j] > HIT_RATIO * usual + 5 * noise
+        texts.append(f"{hits[j]} rows, where {usual:.0f} would be usual" if is_many else "")
+    return texts
 
 
-def on_the_scale_of(y: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """The values of y (n,) in the order of the column (n,): what the column would say if it were
-    any increasing function."""
-    rank = np.empty(len(y), int)
-    rank[
-        np.argsort(
-            column if column.std() == 0 or np.corrcoef(column, y)[0, 1] >= 0 else -column,
-            kind="stable",
-        )
-    ] = np.arange(len(y))
-    return np.sort(y)[rank]
+def in_order_of(column: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The values of y (n,) in the order of the column (n,), quantile by quantile: so a monotone
+    transform of y, rising or falling, becomes y."""
+    is_rising = column.std() == 0 or np.corrcoef(column, y)[0, 1] >= 0
+    order = np.argsort(column if is_rising else -column, kind="stable")
+    matched = np.empty(len(y))
+    matched[order] = np.sort(y)
+    return matched
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
     """|Pearson's r| of (n,) and (n,); 0 where one does not vary."""
-    return float(abs(np.corrcoef(a, b)[0, 1])) if a.std() and b.std() else 0.0
+    if not a.std() or not b.std():
+        return 0.0
+    return float(abs(np.corrcoef(a, b)[0, 1]))

@@ -1,17 +1,16 @@
-"""The second level: what predicted prices, side by side, say together. Everything is in logs, where
-a term of SMAPE is 200 tanh(|d| / 2), d = log p - log a: a robust, bounded error, so every part here
-is fitted to it rather than to squares."""
+"""The second level: prices predicted from the first level's predictions, side by side.
+
+in: logs of three models' prices for a row, 1.10 1.25 1.05 → out: log of the price by each of
+LEARNERS, e.g. 1.12 1.13 1.11 1.12 1.14 1.13
+
+Everything is in logs. There a term of SMAPE is 200 tanh(|d| / 2), d = log p - log a: a robust,
+bounded error. So every learner here is fitted to it rather than to squares.
+"""
 
 import numpy as np
 
-PARTS = (
-    "nnls of all",
-    "ridge of all",
-    "linear of all",
-    "boosted",
-    "forest",
-    "stack",
-)  # what second_level gives; the last is to be taken
+# the columns of fit_predict; the last is the stack's answer
+LEARNERS = ("nnls of all", "ridge of all", "linear of all", "boosted", "forest", "stack")
 TREES = {
     "feature_fraction": 0.8,
     "bagging_fraction": 0.8,
@@ -20,118 +19,150 @@ TREES = {
     "deterministic": True,
     "force_col_wise": True,
 }
+STEPS = 9  # of fit_linear
+NO_CLOSER = 0.05  # a row that is this near weighs as much as one that is nearer
+MOST_ROUNDS = 600  # of the boosted trees
+FOREST_TREES = 100
+LEAF_ROWS = 20  # of the forest's leaves, at least
+PRICE_BINS = 100  # in which the forest counts prices, equally frequent
+GRID = 0.01  # of log prices, among which the forest chooses
+CHUNK = 4000  # rows at a time
 
 
-def second_level(x: np.ndarray, y: np.ndarray, z: np.ndarray, seed: int) -> np.ndarray:
-    """Log prices (m, 6) of rows z (m, k), by each of PARTS, learnt from logs of out-of-fold
-    predictions x (n, k) and of prices y (n,).
+def fit_predict(x: np.ndarray, y: np.ndarray, z: np.ndarray, seed: int) -> np.ndarray:
+    """Log prices (m, 6) of the rows z (m, k), by each of LEARNERS fitted on out-of-fold log
+    predictions x (n, k) and log prices y (n,).
 
     stack: the mean of the linear fit with boosted trees of its residual, the same with a forest,
     and a forest of the price.
     """
     coefficients = fit_linear(x, y)
-    base, linear = (
-        x @ coefficients[:-1] + coefficients[-1],
-        z @ coefficients[:-1] + coefficients[-1],
-    )
-    boosted = linear + boost(summaries(x), y - base, summaries(z), seed)
-    shifted = linear + forest(differences(x), y - base, differences(z), seed)
+    residual = y - apply_linear(x, coefficients)
+    linear = apply_linear(z, coefficients)
+    boosted = linear + boost(summaries(x), residual, summaries(z), seed)
+    shifted = linear + forest(differences(x), residual, differences(z), seed)
     grown = forest(differences(x), y, differences(z), seed + 1)
-    return np.column_stack(
-        [*plain(x, y, z), linear, boosted, shifted, (boosted + shifted + grown) / 3]
-    )
+    stack = (boosted + shifted + grown) / 3
+    return np.column_stack([nnls(x, y, z), ridge(x, y, z), linear, boosted, shifted, stack])
 
 
-def plain(x, y, z) -> tuple[np.ndarray, np.ndarray]:
-    """Least squares (m,) with weights that are not negative, and with small ones (ridge): what
-    people stack with."""
-    from scipy.optimize import nnls
-    from sklearn.linear_model import Ridge
+def nnls(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Predictions (m,) of least squares with weights that are not negative."""
+    from scipy import optimize
 
     mean = y.mean()
-    return (z - mean) @ nnls(x - mean, y - mean)[0] + mean, Ridge(1.0).fit(x, y).predict(z)
+    weights, _ = optimize.nnls(x - mean, y - mean)
+    return (z - mean) @ weights + mean
 
 
-def fit_linear(x: np.ndarray, y: np.ndarray, steps: int = 9) -> np.ndarray:
-    """k weights and an intercept that make Σ tanh(|d| / 2) least, by reweighted ridge towards the
-    plain mean of the columns."""
-    a, k = np.c_[x, np.ones(len(x))], x.shape[1]
-    mean, ridge, weight = (
-        np.r_[np.full(k, 1 / k), 0],
-        np.diag(np.r_[np.ones(k), 0]),
-        np.ones(len(x)),
-    )
-    for _ in range(steps):
-        coefficients = np.linalg.solve(
-            (a * weight[:, None]).T @ a + ridge, (a * weight[:, None]).T @ y + ridge @ mean
-        )
+def ridge(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Predictions (m,) of a ridge regression."""
+    from sklearn.linear_model import Ridge
+
+    return Ridge(1.0).fit(x, y).predict(z)
+
+
+def fit_linear(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """k weights and an intercept (k + 1,) that minimise Σ tanh(|d| / 2), by iteratively reweighted
+    ridge regression towards the mean of the columns."""
+    n, k = x.shape
+    a = np.c_[x, np.ones(n)]
+    mean = np.r_[np.full(k, 1 / k), 0]
+    ridge = np.diag(np.r_[np.ones(k), 0])
+    weight = np.ones(n)
+    for _ in range(STEPS):
+        weighted = (a * weight[:, None]).T
+        coefficients = np.linalg.solve(weighted @ a + ridge, weighted @ y + ridge @ mean)
         d = np.abs(y - a @ coefficients)
-        weight = 0.5 / np.cosh(d / 2) ** 2 / np.maximum(d, 0.05)  # the slope of the error over d
+        slope = 0.5 / np.cosh(d / 2) ** 2  # of the error at d
+        weight = slope / np.maximum(d, NO_CLOSER)
     return coefficients
 
 
+def apply_linear(x: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """The linear fit (n,) of the rows x (n, k)."""
+    return x @ coefficients[:-1] + coefficients[-1]
+
+
 def summaries(x: np.ndarray) -> np.ndarray:
-    """The columns (n, k), and mean, deviation, least, greatest and median of each row: (n, k +
+    """The columns (n, k), then mean, deviation, minimum, maximum and median of each row: (n, k +
     5)."""
     return np.c_[x, x.mean(1), x.std(1), x.min(1), x.max(1), np.median(x, 1)]
 
 
 def differences(x: np.ndarray) -> np.ndarray:
-    """summaries and the differences of all pairs of columns: (n, k + 5 + k (k - 1) / 2)."""
+    """summaries, then the differences of all pairs of columns: (n, k + 5 + k (k - 1) / 2)."""
     i, j = np.triu_indices(x.shape[1], 1)
     return np.c_[summaries(x), x[:, i] - x[:, j]]
 
 
-def boost(x, residual, z, seed: int) -> np.ndarray:
-    """L1 trees (m,) of the residual (n,), a round per 40 rows up to 600; a row weighs as the
-    error's slope at its residual."""
+def boost(x: np.ndarray, residual: np.ndarray, z: np.ndarray, seed: int) -> np.ndarray:
+    """Predictions (m,) of L1 trees of the residual (n,), a round for every 40 rows; a row weighs as
+    the error's slope at its residual."""
     import lightgbm
 
-    leaves = 8 if len(x) < 12_000 else 15
+    n = len(x)
     settings = TREES | {
         "objective": "l1",
         "learning_rate": 0.03,
-        "num_leaves": leaves,
-        "min_data_in_leaf": min(50, len(x) // 20 + 1),
+        "num_leaves": 8 if n < 12_000 else 15,
+        "min_data_in_leaf": min(50, n // 20 + 1),
         "seed": seed,
     }
-    data = lightgbm.Dataset(x, residual, weight=1 / np.cosh(residual / 2) ** 2)
-    return lightgbm.train(settings, data, max(10, min(600, len(x) // 40))).predict(z)
+    slope = 1 / np.cosh(residual / 2) ** 2
+    rounds = max(10, min(MOST_ROUNDS, n // 40))
+    data = lightgbm.Dataset(x, residual, weight=slope)
+    return lightgbm.train(settings, data, rounds).predict(z)
 
 
-def forest(x, y, z, seed: int, trees: int = 100, leaf: int = 20, bins: int = 100) -> np.ndarray:
-    """For each row of z the value (m,) of least expected tanh(|d| / 2), where y may be what it was
-    in the leaves of a random forest that the row falls into (quantile regression forests,
-    Meinshausen 2006, with this error)."""
+def forest(x: np.ndarray, y: np.ndarray, z: np.ndarray, seed: int) -> np.ndarray:
+    """Predictions (m,) of a quantile regression forest (Meinshausen 2006): for each row of z the
+    value of least expected tanh(|d| / 2), where y may be what it was in the row's leaves."""
     import lightgbm
 
-    leaf = min(leaf, len(x) // 20 + 1)
+    n = len(x)
+    leaf_rows = min(LEAF_ROWS, n // 20 + 1)
     settings = TREES | {
         "objective": "l2",
         "boosting_type": "rf",
         "feature_fraction": 0.5,
         "bagging_fraction": 0.6,
         "seed": seed,
-        "num_leaves": max(2, len(x) // leaf // 2),
-        "min_data_in_leaf": leaf,
+        "num_leaves": max(2, n // leaf_rows // 2),
+        "min_data_in_leaf": leaf_rows,
     }
-    model = lightgbm.train(settings, lightgbm.Dataset(x, y), trees)
-    own, new = model.predict(x, pred_leaf=True), model.predict(z, pred_leaf=True)
-    edges = np.unique(np.quantile(y, np.arange(1, bins) / bins))
-    bin_of = np.unique(np.searchsorted(edges, y, side="right"), return_inverse=True)[1]
-    k = bin_of.max() + 1
-    centre = np.array([np.median(y[bin_of == b]) for b in range(k)])
-    share = np.zeros((len(z), k), np.float32)  # of each bin in a row's leaves
-    for t in range(trees):
-        leaves = max(own[:, t].max(), new[:, t].max()) + 1
-        counts = (
-            np.bincount(own[:, t] * k + bin_of, minlength=leaves * k)
-            .reshape(leaves, k)
-            .astype(np.float32)
-        )
-        share += (counts / np.maximum(counts.sum(1, keepdims=True), 1))[new[:, t]]
-    value = np.arange(centre.min(), centre.max() + 0.01, 0.01)
+    model = lightgbm.train(settings, lightgbm.Dataset(x, y), FOREST_TREES)
+    bin_of, centre = equal_bins(y)
+    share = bin_shares(model.predict(x, pred_leaf=True), bin_of, model.predict(z, pred_leaf=True))
+    return least_expected_error(share, centre)
+
+
+def equal_bins(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The bin (n,) of each value, of equally frequent ones, and the bins' medians (bins,)."""
+    edges = np.unique(np.quantile(y, np.arange(1, PRICE_BINS) / PRICE_BINS))
+    _, bin_of = np.unique(np.searchsorted(edges, y, side="right"), return_inverse=True)
+    centre = [np.median(y[bin_of == b]) for b in range(bin_of.max() + 1)]
+    return bin_of, np.array(centre)
+
+
+def bin_shares(leaf_x: np.ndarray, bin_of: np.ndarray, leaf_z: np.ndarray) -> np.ndarray:
+    """For each row of z the shares (m, bins) of the bins among the rows of x in its leaves, summed
+    over the trees. leaf_x (n, trees), bin_of (n,), leaf_z (m, trees)."""
+    bins = bin_of.max() + 1
+    share = np.zeros((len(leaf_z), bins), np.float32)
+    for leaf, new_leaf in zip(leaf_x.T, leaf_z.T, strict=True):
+        leaves = max(leaf.max(), new_leaf.max()) + 1
+        counts = np.bincount(leaf * bins + bin_of, minlength=leaves * bins)
+        counts = counts.reshape(leaves, bins).astype(np.float32)
+        rows = np.maximum(counts.sum(1, keepdims=True), 1)
+        share += (counts / rows)[new_leaf]
+    return share
+
+
+def least_expected_error(share: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """For each row the value (m,) of least expected error, where share (m, bins) says how likely
+    each of the values centre (bins,) is."""
+    value = np.arange(centre.min(), centre.max() + GRID, GRID)
     error = np.tanh(np.abs(centre[:, None] - value) / 2).astype(np.float32)
-    return np.concatenate(
-        [value[(part @ error).argmin(1)] for part in np.array_split(share, len(z) // 4000 + 1)]
-    )
+    chunks = np.array_split(share, len(share) // CHUNK + 1)
+    return np.concatenate([value[(chunk @ error).argmin(1)] for chunk in chunks])

@@ -19,7 +19,9 @@ import pandas as pd
 from texts.units import ENTITIES, UNITS
 from texts.values import parse
 
-TOP_K, WIDTH, NONE, OTHER = 8, 64, 62, 63
+TOP_K = 8
+WIDTH, NONE, OTHER = 64, 62, 63
+NO_ANSWER = (0.0, -1.0)
 ENTITY_NAMES = list(ENTITIES)
 UNIT_INDEX = {unit: i for i, unit in enumerate(UNITS)}
 

@@ -12,31 +12,17 @@ from common.rows import Rows
 from common.sections import Data
 from metrics.value_f1 import f1
 from models import ranker
-from models.ranker import Settings as Reader
-from models.ranker.candidates import (
-    AFTER,
-    BARE,
-    BESIDE,
-    COLUMNS,
-    MISREAD,
-    MOST,
-    NOTHING,
-    READ,
-    USUAL,
-    Line,
-    find,
-    gather,
-    read_lines,
-    text_lines,
-)
-from models.ranker.label_stats import (
-    SHARES,
+from models.ranker import Settings
+from models.ranker.candidates import MOST, gather
+from models.ranker.columns import COLUMNS
+from models.ranker.label_stats import SHARES, LabelStats, group_numbers
+from models.ranker.lines import Line, read_lines, text_lines
+from models.ranker.mentions import Kind, find_mentions
+from models.ranker.similar_texts import (
     SIMILAR,
-    LabelStats,
-    group_numbers,
     similar_text_columns,
     similar_texts,
-    spaces,
+    text_vectors,
 )
 from tasks import entity
 from texts import value_codes
@@ -50,18 +36,18 @@ def lines(*texts):
 
 
 def found(texts, question, usual=()):
-    return {(f.number, f.unit, f.kind) for f in find(lines(*texts), question, list(usual))}
+    return {(m.number, m.unit, m.kind) for m in find_mentions(lines(*texts), question, list(usual))}
 
 
 @pytest.mark.parametrize(
     "texts, question, expected",
     [
-        (["Weight: 5.3g"], "item_weight", (5.3, "gram", READ)),
-        (["30", "kg"], "item_weight", (30, "kilogram", BESIDE)),
-        (["12 pieces of 50 mm"], "height", (12, "millimetre", AFTER)),
-        (["Smm"], "depth", (5, "millimetre", MISREAD)),
-        (["NET WT. 2800"], "item_weight", (280, "gram", MISREAD)),
-        (["1,500"], "item_weight", (1500, "gram", BARE)),
+        (["Weight: 5.3g"], "item_weight", (5.3, "gram", Kind.READ)),
+        (["30", "kg"], "item_weight", (30, "kilogram", Kind.BESIDE)),
+        (["12 pieces of 50 mm"], "height", (12, "millimetre", Kind.AFTER)),
+        (["Smm"], "depth", (5, "millimetre", Kind.MISREAD)),
+        (["NET WT. 2800"], "item_weight", (280, "gram", Kind.MISREAD)),
+        (["1,500"], "item_weight", (1500, "gram", Kind.BARE)),
     ],
 )
 def test_a_number_gets_its_unit_from_where_it_stands(texts, question, expected):
@@ -69,7 +55,7 @@ def test_a_number_gets_its_unit_from_where_it_stands(texts, question, expected):
 
 
 def test_a_number_far_from_every_unit_has_none_but_the_usual():
-    assert found(["model 30", "red", "kg"], "item_weight") == {(3, "gram", MISREAD)}
+    assert found(["model 30", "red", "kg"], "item_weight") == {(3, "gram", Kind.MISREAD)}
     assert found(["model 31", "red", "kg"], "item_weight") == set()
 
 
@@ -94,7 +80,10 @@ def test_every_row_ends_with_no_answer_and_has_each_value_once():
         and c.unit.tolist() == [GRAM, GRAM, GRAM, -1, -1]
     )
     kind, times = (c.x[:, COLUMNS.index(name)].tolist() for name in ("kind", "times"))
-    assert kind == [READ, READ, USUAL, NOTHING, NOTHING] and times[:2] == [2, 1]
+    assert kind == [Kind.READ, Kind.READ, Kind.USUAL, Kind.NOTHING, Kind.NOTHING] and times[:2] == [
+        2,
+        1,
+    ]
 
 
 def test_a_length_in_two_units_is_a_twin_and_lengths_are_ranked():
@@ -187,10 +176,12 @@ def test_usual_units_and_values_are_those_of_the_group_first():
 
 
 def test_rows_alike_are_of_the_source_and_of_the_same_key():
-    space = spaces(
+    vectors = text_vectors(
         ["yankee candle sunny", "yankee candle rose", "yankee candle sunny", "yankee candle sunny"]
     )
-    at, cosine = similar_texts(space, np.array([0, 0, 0, 1]), np.array([1, 2, 3]), np.array([0, 3]))
+    at, cosine = similar_texts(
+        vectors, np.array([0, 0, 0, 1]), np.array([1, 2, 3]), np.array([0, 3])
+    )
     assert (
         at[0, :2].tolist() == [2, 1]
         and cosine[0, 0] > 0.999
@@ -258,7 +249,7 @@ def job_in(folder, **settings):
         folder="entity",
     )
     return SimpleNamespace(
-        config=SimpleNamespace(data=data, ranker=Reader(rounds=40, seeds=1, **settings)),
+        config=SimpleNamespace(data=data, ranker=Settings(rounds=40, seeds=1, **settings)),
         paths=SimpleNamespace(model=lambda member: folder / f"{member}.safetensors"),
     )
 
@@ -276,22 +267,21 @@ def test_it_learns_which_of_two_weights_is_the_net_one(tmp_path):
 
 
 def test_no_label_of_its_own_fold_is_known_to_a_row(tmp_path, monkeypatch):
-    rows, job, seen, columns = sample(60), job_in(tmp_path), [], ranker.columns
-    monkeypatch.setattr(
-        ranker,
-        "columns",
-        lambda texts, rows, idx, source, *more: (
-            seen.append((idx, source)) or columns(texts, rows, idx, source, *more)
-        ),
-    )
+    rows, job, calls, build = sample(60), job_in(tmp_path), [], ranker.build_candidates
+
+    def noted(texts, rows, idx, source_idx, label_stats):
+        calls.append((idx, source_idx))
+        return build(texts, rows, idx, source_idx, label_stats)
+
+    monkeypatch.setattr(ranker, "build_candidates", noted)
     ranker.fit(job, 1, rows, job.paths.model("ranker_1"))
     assert (
-        len(seen) == 4
-        and sorted(np.concatenate([idx for idx, _ in seen])) == rows.labelled(1).tolist()
+        len(calls) == 4
+        and sorted(np.concatenate([idx for idx, _ in calls])) == rows.labelled(1).tolist()
     )  # two folds, each halved
-    for idx, source in seen:
-        assert not {1} & set(rows.fold[source]) and not set(rows.group[idx]) & set(
-            rows.group[source]
+    for idx, source_idx in calls:
+        assert not {1} & set(rows.fold[source_idx]) and not set(rows.group[idx]) & set(
+            rows.group[source_idx]
         )
     before = job.paths.model("ranker_1").read_bytes()
     rows.target[rows.fold == 1, 0] = 3.0

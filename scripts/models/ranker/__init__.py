@@ -1,8 +1,10 @@
-"""reader: LightGBM that chooses among the candidate values of a row's text, or none of them; one
+"""ranker: LightGBM that chooses among the candidate values of a row's text, or none of them; one
 per fold.
 
-Its objective is the softmax over a row's candidates, so that the scores are probabilities: their
-sum and that of "none" is 1.
+    in:  "Net wt 1,000 g (35.3 oz)", asked for item_weight, group 731432
+    out: 1000.0 gram with weight .82, 35.3 ounce .11; what lacks to 1 is the weight of "no value"
+
+Its objective is the softmax over a row's candidates, so that the scores are probabilities.
 """
 
 from typing import Annotated
@@ -12,48 +14,37 @@ import pandas as pd
 from pydantic import Field
 
 from common.errors import UserError
-from common.files import digest, read_record
+from common.files import read_record
 from common.log import log, progress
-from common.paths import input_folder
 from common.questions import VALUE
 from common.sections import Count, Positive, Section
-from common.tables import read_csv
 from features.ocr import ocr_file
-from models.ranker.candidates import COLUMNS, Candidates, gather, read_lines, text_lines
-from models.ranker.label_stats import (
-    SHARES,
-    SIMILAR,
-    LabelStats,
-    group_numbers,
-    hash_columns,
-    similar_text_columns,
-    similar_texts,
-    spaces,
-)
+from models.ranker.candidates import Candidates, gather
+from models.ranker.columns import COLUMNS
+from models.ranker.further_labels import further_labels, raw_labels
+from models.ranker.label_stats import SHARES, Labels, LabelStats, group_numbers, hash_columns
+from models.ranker.lines import read_lines, text_lines
+from models.ranker.similar_texts import SIMILAR, similar_text_columns, similar_texts, text_vectors
+from models.ranker.softmax import is_right, last_of_rows, parameters, softmax
 from networks.weights import read_arrays, save_arrays
-from texts import value_codes
 from texts.units import UNITS
+from texts.value_codes import ALLOWED, ENTITY_NAMES, WIDTH, encode_predictions
 
 ANSWERS = (VALUE,)
-# candidates from which on threads pay; 10,000 cost one 2 s, and two that wait for each other beside
-# other jobs 6 to 92 s
-MANY = 100_000
+# what LightGBM reads of a candidate
 READS = (*COLUMNS, *(f"usual {name}" for name in SHARES), *(f"alike {name}" for name in SIMILAR))
-LEAST = 0.2  # cosine of a row whose label is a candidate
+UNITS_TRIED = 2  # with a number that has none: the most usual of its group
+# of the most usual values of a row's group, and of the labels of similar rows, that are candidates
+# whatever the text says
+VALUES_TRIED = 3
+MIN_COSINE = 0.2  # of a similar row whose label is a candidate
 
 
 class Settings(Section):
     """LightGBM that chooses among the values that a row's text may mean."""
 
-    # a further table of labels in data.folder, for what values are usual; used where it is there;
-    # "" = none
+    # a further table of labels in data.folder, for the label statistics; "" = none
     labels: str = ""
-    units: Annotated[int, Field(ge=0)] = (
-        2  # that a number without one is tried with: the most usual of its group
-    )
-    values: Annotated[int, Field(ge=0)] = (
-        3  # of the most usual of its group that each row may have, whatever its text
-    )
     rounds: Count = 300
     leaves: Annotated[int, Field(ge=2)] = 15
     lr: Positive = 0.05
@@ -65,260 +56,202 @@ def inputs(config, paths, k):
 
 
 def packages(config):
-    return dict.fromkeys(("rapidocr", "onnxruntime"), not config.data.text)
+    reads_images = not config.data.text
+    return {"rapidocr": reads_images, "onnxruntime": reads_images}
 
 
 def fit(job, k: int, rows, file) -> dict:
-    """Train ranker_<k>, ranker.seeds boosters on all labelled rows outside fold k. Gives each
-    column's share of the gain.
+    """Train ranker_<k>, ranker.seeds boosters on all labelled rows outside fold k. Returns for the
+    record each column's share of the gain."""
+    settings = job.config.ranker
+    train_idx = rows.labelled(k)
+    texts = RowTexts(job, rows)
+    further = further_labels(job.config)
 
-    What is usual a training row is told of the labels of the other folds, as the rows of fold k
-    are.
+    row, x, right = training_candidates(texts, rows, train_idx, further)
+    found = 1 - right[last_of_rows(row)].mean()  # rows whose label is a candidate
+    log(member=f"ranker_{k}", train=len(train_idx), candidates=len(x), found=float(found))
+
+    boosters = train_boosters(settings, job.config.data.seed, row, x, right, len(train_idx))
+    labels = Labels(rows.target[train_idx], texts.group[train_idx])
+    labels = labels.concat(further)
+    arrays = {"target": labels.target, "group": labels.group}
+    for i, booster in enumerate(boosters):
+        text = booster.model_to_string().encode()
+        arrays[f"booster_{i}"] = np.frombuffer(text, np.uint8)
+    save_arrays(arrays, file)
+    return {"raw": raw_labels(job.config), "gain": gains(boosters)}
+
+
+def training_candidates(texts, rows, train_idx, further: Labels):
+    """Row numbers, READS (c, columns) and 1.0 where right (c,) of the training rows' candidates.
+
+    Label statistics are cross-fitted: a training row's come from the labels of the other inner
+    folds, as those of the rows of fold k come from the labels of the other folds.
     """
+    inner_fold = inner_folds(rows, train_idx)
+    row, x, right = [], [], []
+    for fold in progress(np.unique(inner_fold), "candidates"):
+        is_inside = inner_fold == fold
+        idx = train_idx[is_inside]
+        source_idx = train_idx[~is_inside]
+
+        labels = Labels(rows.target[source_idx], texts.group[source_idx])
+        label_stats = LabelStats(*labels.concat(further))
+        candidates, columns = build_candidates(texts, rows, idx, source_idx, label_stats)
+
+        row.append(idx[candidates.row])
+        x.append(columns)
+        right.append(is_right(candidates, rows.target[idx]))
+    return map(np.concatenate, (row, x, right))
+
+
+def inner_folds(rows, train_idx: np.ndarray) -> np.ndarray:
+    """The fold of each training row (t,); of two folds or one, each is halved by group."""
+    fold = rows.fold[train_idx]
+    if len(np.unique(fold)) > 2:
+        return fold
+    _, group = np.unique(rows.group, return_inverse=True)
+    half = group[train_idx] % 2
+    return 2 * fold + half
+
+
+def train_boosters(settings, data_seed: int, row, x, right, n_rows: int) -> list:
+    """ranker.seeds boosters. Raises UserError when there are too few candidates."""
     import lightgbm
 
-    settings, train, texts, more = (
-        job.config.ranker,
-        rows.labelled(k),
-        Texts(job, rows),
-        further_labels(job.config),
-    )
-    part = (
-        rows.fold
-        if len(np.unique(rows.fold[train])) > 2
-        else 2 * rows.fold + np.unique(rows.group, return_inverse=True)[1] % 2
-    )
-    row, found, right = [], [], []
-    for f in progress(np.unique(part[train]), "candidates"):
-        source, idx = train[part[train] != f], train[part[train] == f]
-        candidates, x = columns(
-            texts,
-            rows,
-            idx,
-            source,
-            LabelStats(*joined(rows.target[source], texts.group[source], more)),
-            settings,
-        )
-        row, found, right = (
-            [*row, idx[candidates.row]],
-            [*found, x],
-            [*right, is_right(candidates, rows.target[idx])],
-        )
-    row, x, y = (np.concatenate(parts) for parts in (row, found, right))
-    log(
-        member=f"ranker_{k}",
-        train=len(train),
-        candidates=len(x),
-        found=float(1 - y[ends(row)].mean()),
-    )
-    data = lightgbm.Dataset(x, y, free_raw_data=False)
+    data = lightgbm.Dataset(x, right, free_raw_data=False)
+    boosters = []
     try:
-        boosters = [
-            lightgbm.train(
-                parameters(settings, row, job.config.data.seed * 1000 + i), data, settings.rounds
-            )
-            for i in progress(range(settings.seeds), "boosters")
-        ]
+        for i in progress(range(settings.seeds), "boosters"):
+            options = parameters(settings, row, data_seed * 1000 + i)
+            boosters.append(lightgbm.train(options, data, settings.rounds))
     except lightgbm.basic.LightGBMError as error:
         raise UserError(
-            f"{len(train)} rows with {len(x)} candidates are too few to learn from: "
-            f"{error}; lower data.n_folds, or give more rows"
+            f"{n_rows} rows with {len(x)} candidates are too few to learn from: {error}; lower "
+            "data.n_folds, or give more rows"
         ) from None
-    target, group = joined(rows.target[train], texts.group[train], more)
-    save_arrays(
-        {
-            "target": target,
-            "group": group,
-            **{
-                f"booster_{i}": np.frombuffer(booster.model_to_string().encode(), np.uint8)
-                for i, booster in enumerate(boosters)
-            },
-        },
-        file,
-    )
+    return boosters
+
+
+def gains(boosters) -> dict[str, float]:
+    """Each column's share of the boosters' gain, the largest first."""
     gain = sum(booster.feature_importance("gain") for booster in boosters)
-    return {
-        "raw": raw_labels(job.config),
-        "gain": dict(
-            sorted(
-                zip(READS, (gain / max(gain.sum(), 1e-9)).round(4).tolist(), strict=True),
-                key=lambda item: -item[1],
-            )
-        ),
-    }
+    shares = (gain / max(gain.sum(), 1e-9)).round(4).tolist()
+    by_column = zip(READS, shares, strict=True)
+    return dict(sorted(by_column, key=lambda item: -item[1]))
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
     """The likeliest values (m, 24) of the rows `idx` (m,), as texts.value_codes has them."""
+    label_stats, boosters = read_model(job.paths.model(f"ranker_{k}"))
+    texts = RowTexts(job, rows)
+    source_idx = rows.labelled(k)
+    candidates, x = build_candidates(texts, rows, idx, source_idx, label_stats)
+
+    scores = [booster.predict(x, raw_score=True) for booster in boosters]
+    score = np.mean(scores, axis=0)
+    probability = softmax(score, candidates.row)
+
+    values = [[] for _ in idx]
+    for i in np.flatnonzero(candidates.unit >= 0):
+        number = float(candidates.number[i])
+        unit = UNITS[candidates.unit[i]]
+        weight = float(probability[i])
+        values[candidates.row[i]].append((number, unit, weight))
+    return encode_predictions(values, rows.question[idx])
+
+
+def read_model(file) -> tuple[LabelStats, list]:
+    """The label statistics and boosters that fit saved. Raises UserError when it cannot."""
     import lightgbm
 
-    file = job.paths.model(f"ranker_{k}")
-    state = read_arrays(file)
+    arrays = read_arrays(file)
     try:
-        usual = LabelStats(state.pop("target"), state.pop("group"))
-        boosters = [lightgbm.Booster(model_str=text.tobytes().decode()) for text in state.values()]
+        label_stats = LabelStats(arrays.pop("target"), arrays.pop("group"))
+        texts = [array.tobytes().decode() for array in arrays.values()]
+        return label_stats, [lightgbm.Booster(model_str=text) for text in texts]
     except (KeyError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
         raise UserError(f"cannot read {file}: {error}; remove it and run make again") from None
-    candidates, x = columns(Texts(job, rows), rows, idx, rows.labelled(k), usual, job.config.ranker)
-    weight = softmax(
-        np.mean([booster.predict(x, raw_score=True) for booster in boosters], 0), candidates.row
-    )
-    values = [[] for _ in idx]
-    for i, number, unit, share in zip(
-        candidates.row, candidates.number.tolist(), candidates.unit, weight.tolist(), strict=True
-    ):
-        if unit >= 0:
-            values[i].append((number, UNITS[unit], share))
-    return value_codes.encode_predictions(values, rows.question[idx])
 
 
 def missing_image(job, rows) -> np.ndarray:
-    """Rows (n,) whose picture could not be read; what is usual is all that they are answered by."""
-    bad = {} if rows.text is not None else read_record(ocr_file(job.paths))["reasons"]
-    return pd.Index(rows.image).isin(["", *bad]) & (rows.text is None)
+    """(n,) bool: True where OCR could not read the row's image; only usual values answer it."""
+    if rows.text is not None:
+        return np.zeros(len(rows.image), bool)
+    unreadable = read_record(ocr_file(job.paths))["reasons"]
+    return pd.Index(rows.image).isin(["", *unreadable])
 
 
-class Texts:
-    """Of all rows: lines of text, of the row's own text where rows have one, else of its picture;
-    entities, groups, and which texts are alike."""
+class RowTexts:
+    """All n rows' texts, in the forms that candidates are made from."""
 
     def __init__(self, job, rows):
-        of_image = {} if rows.text is not None else read_lines(ocr_file(job.paths))
-        self.lines = (
-            [of_image.get(image, []) for image in rows.image]
-            if rows.text is None
-            else [text_lines(text) for text in rows.text]
-        )
-        self.entity, self.group = (
-            pd.Index(value_codes.ENTITY_NAMES).get_indexer(rows.question),
-            group_numbers(rows.category, len(rows.id)),
-        )
-        self.space, self.key = (
-            spaces([" ".join(line.text for line in lines) for lines in self.lines]),
-            hash_columns(self.entity, self.group),
-        )
+        if rows.text is not None:
+            self.lines = [text_lines(text) for text in rows.text]
+        else:
+            of_image = read_lines(ocr_file(job.paths))
+            self.lines = [of_image.get(image, []) for image in rows.image]
+        self.entity = pd.Index(ENTITY_NAMES).get_indexer(rows.question)
+        self.group = group_numbers(rows.category, len(rows.id))
+        # only texts of rows with the same entity and group are compared
+        self.key = hash_columns(self.entity, self.group)
+        texts = [" ".join(line.text for line in lines) for lines in self.lines]
+        self.vectors = text_vectors(texts)
 
 
-def columns(
-    texts: Texts, rows, idx, source, usual: LabelStats, settings
+def build_candidates(
+    texts: RowTexts, rows, idx, source_idx, label_stats: LabelStats
 ) -> tuple[Candidates, np.ndarray]:
-    """Candidates of the rows `idx` (m,), and what LightGBM reads of them (c, READS) float32, as
-    the labels of the rows `source` and what is usual tell."""
+    """Candidates of the rows idx (m,), and what LightGBM reads of them (c, READS) float32.
+
+    source_idx: the rows whose labels may be known; label_stats: of these labels, and of others.
+    """
     entity, group = texts.entity[idx], texts.group[idx]
-    near, cosine = similar_texts(texts.space, texts.key, source, idx)
-    keys, labels = list(zip(entity.tolist(), group.tolist(), strict=True)), rows.target[near]
-    units = [[UNITS[unit] for unit in usual.units(*key)[: settings.units]] for key in keys]
-    likely = (cosine >= LEAST) & value_codes.ALLOWED[labels[:, :, 1].astype(int)]
-    values = [
-        list(
-            dict.fromkeys(
-                [
-                    *(
-                        (number, int(code) % value_codes.WIDTH)
-                        for number, code in label[use][: settings.values].tolist()
-                    ),
-                    *usual.values(*key, settings.values),
-                ]
-            )
-        )
-        for key, label, use in zip(keys, labels, likely, strict=True)
-    ]
-    candidates = gather([texts.lines[i] for i in idx], rows.question[idx], units, values)
-    some, at = candidates.unit >= 0, candidates.row
-    code, known = (
-        value_codes.WIDTH * entity[at] + candidates.unit,
-        np.full((len(at), len(SHARES)), np.nan),
-    )
-    known[some] = usual.columns(code[some], candidates.number[some], group[at][some])
-    said = similar_text_columns(labels, cosine, at, candidates.number, np.where(some, code, -1))
-    return candidates, np.column_stack([candidates.x, known, said]).astype(np.float32)
+    similar_idx, cosine = similar_texts(texts.vectors, texts.key, source_idx, idx)
+    similar_target = rows.target[similar_idx]
+
+    units, values = usual_answers(label_stats, entity, group, similar_target, cosine)
+    lines = [texts.lines[i] for i in idx]
+    candidates = gather(lines, rows.question[idx], units, values)
+
+    row, number, unit = candidates.row, candidates.number, candidates.unit
+    code = np.where(unit >= 0, WIDTH * entity[row] + unit, -1)
+    shares = usual_columns(label_stats, code, number, group[row])
+    of_similar = similar_text_columns(similar_target, cosine, row, number, code)
+    x = np.column_stack([candidates.x, shares, of_similar])
+    return candidates, x.astype(np.float32)
 
 
-def further_labels(config) -> tuple[np.ndarray, np.ndarray]:
-    """Targets (n, 2) and group numbers (n,) of the table ranker.labels, without the rows of
-    data.train's and data.test's pictures."""
-    data, name = config.data, config.ranker.labels
-    if not name:
-        return np.zeros((0, 2)), np.zeros(0)
-    folder = input_folder(data.folder, data.train)
-    if not (folder / name).is_file():
-        log(left_out=name, because=f"{folder} has no such file")
-        return np.zeros((0, 2)), np.zeros(0)
-    if not data.group:
-        raise UserError(
-            f"ranker.labels={name} needs data.group, the column by which it is kept apart "
-            f"from {data.train} and {data.test}"
-        )
-    category = [data.category_column] if data.category_column else []
-    table = read_csv(folder / name, [data.group, data.question, data.labels[0], *category])
-    own = {
-        value
-        for file in (data.train, data.test)
-        for value in read_csv(folder / file, [data.group])[data.group]
-    }
-    table = table[~table[data.group].isin(own) & table[data.question].isin(value_codes.ENTITY_NAMES)]
-    log(labels=name, rows=len(table))
-    return value_codes.encode_values(table[data.labels[0]], table[data.question]), group_numbers(
-        table[category[0]] if category else None, len(table)
-    )
+def usual_answers(label_stats: LabelStats, entity, group, similar_target, cosine):
+    """The units that each row's bare numbers are tried with, names, and its usual values, (number,
+    unit's place); of rows (m,), whose similar rows have the labels (m, NEAR, 2)."""
+    units, values = [], []
+    for i, key in enumerate(zip(entity.tolist(), group.tolist(), strict=True)):
+        of_group = label_stats.units(*key)[:UNITS_TRIED]
+        units.append([UNITS[unit] for unit in of_group])
+
+        of_similar = similar_values(similar_target[i], cosine[i])
+        of_group = label_stats.values(*key, VALUES_TRIED)
+        distinct = dict.fromkeys(of_similar + of_group)
+        values.append(list(distinct))
+    return units, values
 
 
-def raw_labels(config) -> dict:
-    """{ranker.labels: digest, None where there is no such file}, for the record."""
-    name = config.ranker.labels
-    file = input_folder(config.data.folder, config.data.train) / name if name else None
-    return {name: digest(file) if file.is_file() else None} if name else {}
+def similar_values(target: np.ndarray, cosine: np.ndarray) -> list[tuple[float, int]]:
+    """Number and unit's place of the labels of a row's most similar rows, at most VALUES_TRIED;
+    target (NEAR, 2), cosine (NEAR,)."""
+    code = target[:, 1].astype(int)
+    is_near = (cosine >= MIN_COSINE) & ALLOWED[code]
+    labels = target[is_near][:VALUES_TRIED]
+    return [(number, int(code) % WIDTH) for number, code in labels.tolist()]
 
 
-def joined(target, group, more) -> tuple[np.ndarray, np.ndarray]:
-    return np.concatenate([target, more[0]]), np.concatenate([group, more[1]])
-
-
-def is_right(candidates: Candidates, target: np.ndarray) -> np.ndarray:
-    """1.0 (c,) where a candidate is its row's value; the last of a row where no other is."""
-    row, unit = candidates.row, candidates.unit
-    right = (
-        (unit >= 0) & (candidates.number == target[row, 0]) & (unit == target[row, 1] % value_codes.WIDTH)
-    )
-    right[ends(row)] = np.bincount(row, right, len(target)) == 0
-    return right.astype(float)
-
-
-def ends(row: np.ndarray) -> np.ndarray:
-    """Where each row's last candidate is; row (c,) as they follow each other."""
-    return np.flatnonzero(np.append(np.diff(row) != 0, True))
-
-
-def softmax(score: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Probabilities (c,) of scores (c,) that sum to 1 over each row's candidates."""
-    last = ends(row)
-    first = np.append(0, last[:-1] + 1)
-    count = last - first + 1
-    share = np.exp(score - np.repeat(np.maximum.reduceat(score, first), count))
-    return share / np.repeat(np.add.reduceat(share, first), count)
-
-
-def parameters(settings, row: np.ndarray, seed: int) -> dict:
-    """LightGBM's for the candidates of the rows `row` (c,): cross-entropy of the softmax over each
-    row's candidates."""
-
-    def objective(score, data):
-        share = softmax(score, row)
-        return share - data.get_label(), (share * (1 - share)).clip(1e-3)
-
-    return {
-        "objective": objective,
-        "learning_rate": settings.lr,
-        "num_leaves": settings.leaves,
-        "min_data_in_leaf": 20,
-        "lambda_l2": 1.0,
-        "feature_fraction": 0.4,
-        "bagging_fraction": 0.8,
-        "bagging_freq": 1,
-        "extra_trees": True,
-        "seed": seed,
-        "deterministic": True,
-        "force_col_wise": True,
-        "verbose": -1,
-        "num_threads": 1 if len(row) < MANY else 0,
-    }
+def usual_columns(label_stats: LabelStats, code, number, group) -> np.ndarray:
+    """SHARES (c, 11) of candidates (c,); nan of "no answer", whose code is -1."""
+    shape = (len(code), len(SHARES))
+    out = np.full(shape, np.nan)
+    is_value = code >= 0
+    values = (code[is_value], number[is_value], group[is_value])
+    out[is_value] = label_stats.columns(*values)
+    return out

@@ -1,13 +1,16 @@
-"""What values are usual among labelled rows of the same entity and group of products: counts of
-units, values and sizes, and what the rows whose text is most alike have: often another picture of
-the same product."""
+"""Label statistics by entity and product group: how frequent units, values and sizes are.
 
+in:  labels like (454.0, gram) of item_weight in group "731432"
+out: for a candidate the logs of shares like "its value among the group's labels"
+"""
+
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 
 from texts.units import FACTORS, UNITS
-from texts.value_codes import ALLOWED, WIDTH
+from texts.value_codes import ALLOWED, WIDTH, is_given
 
 SHARES = (
     "unit in group",
@@ -22,9 +25,23 @@ SHARES = (
     "labels",
     "number",
 )
-SIMILAR = ("cosine of same", "share of same", "share of unit", "nearest")
-NEAR, POWER = 8, 4  # rows alike that are looked at, each counted by the power of its cosine
-STEPS, TOP = 8, 12  # bins of size per factor of ten; usual values that are kept of each group
+BINS = 8  # of size per factor of ten
+TOP = 12  # frequent values that are kept of each group
+# of hash_columns, as in splitmix64 (Steele, Lea and Flood 2014)
+MULTIPLIER, SHIFTS = np.uint64(0xBF58476D1CE4E5B9), (np.uint64(29), np.uint64(31))
+ALL_GROUPS = -1.0  # the group number of counts over all groups; a crc32 is not negative
+
+
+class Labels(NamedTuple):
+    """Labels of n rows: targets (n, 2) and group numbers (n,)."""
+
+    target: np.ndarray
+    group: np.ndarray
+
+    def concat(self, other: "Labels") -> "Labels":
+        target = np.concatenate([self.target, other.target])
+        group = np.concatenate([self.group, other.group])
+        return Labels(target, group)
 
 
 def group_numbers(groups, n: int) -> np.ndarray:
@@ -32,13 +49,16 @@ def group_numbers(groups, n: int) -> np.ndarray:
     have none."""
     if groups is None:
         return np.zeros(n)
-    names, at = np.unique(np.asarray(groups, str), return_inverse=True)
-    return np.array([crc32(name.encode()) for name in names], float)[at]
+    names, index = np.unique(np.asarray(groups, str), return_inverse=True)
+    numbers = [crc32(name.encode()) for name in names]
+    numbers = np.array(numbers, float)
+    return numbers[index]
 
 
 def log_size(code: np.ndarray, number: np.ndarray) -> np.ndarray:
     """log10 of values in centimetres, grams, millilitres, volts or watts."""
-    return np.log10(np.maximum(number * FACTORS[code.astype(int) % WIDTH], 1e-9))
+    unit = code.astype(int) % WIDTH
+    return np.log10(np.maximum(number * FACTORS[unit], 1e-9))
 
 
 def hash_columns(*columns) -> np.ndarray:
@@ -46,9 +66,12 @@ def hash_columns(*columns) -> np.ndarray:
     elsewhere)."""
     out = np.zeros(len(columns[0]), np.uint64)
     for column in columns:
-        bits = np.ascontiguousarray(column, float).view(np.uint64)
-        out = (out ^ bits ^ (bits >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-        out ^= out >> np.uint64(31)
+        numbers = np.ascontiguousarray(column, float)
+        bits = numbers.view(np.uint64)
+        out ^= bits
+        out ^= bits >> SHIFTS[0]
+        out *= MULTIPLIER
+        out ^= out >> SHIFTS[1]
     return out
 
 
@@ -59,199 +82,167 @@ class Count:
         self.keys, self.counts = np.unique(hash_columns(*columns), return_counts=True)
 
     def __call__(self, *columns) -> np.ndarray:
-        idx = hash_columns(*columns)
+        """How often (n,) these were counted."""
         if not len(self.keys):
-            return np.zeros(len(idx))
-        at = np.searchsorted(self.keys, idx).clip(max=len(self.keys) - 1)
-        return np.where(self.keys[at] == idx, self.counts[at], 0.0)
+            return np.zeros(len(columns[0]))
+
+        place = self.places(*columns)
+        is_counted = self.keys[place] == hash_columns(*columns)
+        return np.where(is_counted, self.counts[place], 0.0)
+
+    def places(self, *columns) -> np.ndarray:
+        """Place (n,) of each combination in keys; of one that was not counted any place."""
+        place = np.searchsorted(self.keys, hash_columns(*columns))
+        last = max(len(self.keys) - 1, 0)
+        return place.clip(max=last)
 
 
 class LabelStats:
-    """Counts over labels: their numbers and codes, target (n, 2), and group numbers (n,)."""
+    """Counts over labels: targets (n, 2) and group numbers (n,)."""
 
     def __init__(self, target: np.ndarray, group: np.ndarray):
-        known = (target[:, 1] >= 0) & ALLOWED[target[:, 1].astype(int)]
-        number, code, group = target[known, 0], target[known, 1].astype(int), group[known]
-        entity, size = code // WIDTH, log_size(code, number)
-        step = np.floor(size * STEPS)
-        self.entity, self.unit, self.value, self.number = (
-            Count(entity),
-            Count(code),
-            Count(code, number),
-            Count(entity, number),
-        )
-        self.group, self.unit_group, self.value_group = (
-            Count(entity, group),
-            Count(code, group),
-            Count(code, number, group),
-        )
-        self.step, self.step_group = Count(entity, step), Count(entity, step, group)
-        self.keys, at = np.unique(hash_columns(entity, group), return_inverse=True)
-        total, squares = (
-            np.bincount(at, size, len(self.keys)),
-            np.bincount(at, size**2, len(self.keys)),
-        )
-        self.mean = total / self.group.counts
-        self.deviation = np.sqrt((squares / self.group.counts - self.mean**2).clip(0.04))
-        everywhere = np.full(len(code), -1.0)
-        self.tops = tops(entity, group, code, number) | tops(entity, everywhere, code, number)
-        self.ranked = {}
+        is_usable = is_given(target) & ALLOWED[target[:, 1].astype(int)]
+        target, group = target[is_usable], group[is_usable]
+        number = target[:, 0]
+        code = target[:, 1].astype(int)
+        entity = code // WIDTH
+        size = log_size(code, number)
+        size_bin = np.floor(size * BINS)
+
+        self.of_entity = Count(entity)
+        self.of_unit = Count(code)
+        self.of_value = Count(code, number)
+        self.of_number = Count(entity, number)
+        self.of_size = Count(entity, size_bin)
+        self.of_group = Count(entity, group)
+        self.of_unit_in_group = Count(code, group)
+        self.of_value_in_group = Count(code, number, group)
+        self.of_size_in_group = Count(entity, size_bin, group)
+
+        # mean and deviation of the size, by the places of of_group
+        place = self.of_group.places(entity, group)
+        groups = len(self.of_group.keys)
+        total = np.bincount(place, size, groups)
+        squares = np.bincount(place, size**2, groups)
+        self.mean = total / self.of_group.counts
+        variance = squares / self.of_group.counts - self.mean**2
+        self.deviation = np.sqrt(variance.clip(0.04))
+
+        everywhere = np.full(len(code), ALL_GROUPS)
+        self.top_values = most_frequent(entity, group, code, number)
+        self.top_values |= most_frequent(entity, everywhere, code, number)
+        self.ranked_units = {}
 
     def units(self, entity: int, group: float) -> list[int]:
-        """Units by how usual they are in the group, and where it is small in the entity; only those
-        that occur."""
-        if (entity, group) not in self.ranked:
-            codes = entity * WIDTH + np.arange(len(UNITS))
-            times = self.unit_group(codes, np.full(len(codes), group)) + 3 * self.unit(
-                codes
-            ) / self.entity(np.array([entity])).clip(1)
-            self.ranked[entity, group] = [
-                int(unit) for unit in np.argsort(-times, kind="stable") if times[unit] > 0
-            ]
-        return self.ranked[entity, group]
+        """The units that occur, the most usual in the group first, as if the group had three more
+        labels with the units of all of the entity."""
+        key = entity, group
+        if key in self.ranked_units:
+            return self.ranked_units[key]
+
+        codes = entity * WIDTH + np.arange(len(UNITS))
+        groups = np.full(len(codes), group)
+        n_entity = self.of_entity(np.array([entity])).clip(1)
+
+        in_group = self.of_unit_in_group(codes, groups)
+        in_entity = 3 * self.of_unit(codes) / n_entity
+        times = in_group + in_entity
+
+        order = np.argsort(-times, kind="stable")
+        occurring = order[times[order] > 0]
+        self.ranked_units[key] = occurring.tolist()
+        return self.ranked_units[key]
+
+    def unit_rank(self, entity: int, group: float, unit: int) -> int:
+        """The place of a unit in `units`; the number of all units where it does not occur."""
+        ranked = self.units(entity, group)
+        return ranked.index(unit) if unit in ranked else len(UNITS)
 
     def values(self, entity: int, group: float, most: int) -> list[tuple[float, int]]:
         """Number and unit of the values most frequent in the group, then in the entity; of those
         that occur twice."""
-        own = self.tops.get((entity, group), [])[:most]
-        return (
-            own
-            + [value for value in self.tops.get((entity, -1.0), []) if value not in own][
-                : most - len(own)
-            ]
-        )
+        in_group = self.top_values.get((entity, group), [])
+        in_entity = self.top_values.get((entity, ALL_GROUPS), [])
+        return list(dict.fromkeys(in_group + in_entity))[:most]
 
     def columns(self, code: np.ndarray, number: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """How usual values (m,) of the codes (m,) are (m, c): SHARES. Shares are logs, of few
-        labels drawn to those of the entity."""
-        entity, size = code // WIDTH, log_size(code, number)
-        step, labels, own = np.floor(size * STEPS), self.entity(entity), self.group(entity, group)
+        """SHARES (c, 11) of candidate values (c,). Shares are logs; those of a group with few
+        labels are drawn to those of its entity."""
+        entity = code // WIDTH
+        size = log_size(code, number)
+        size_bin = np.floor(size * BINS)
+        n_entity = self.of_entity(entity)
+        n_group = self.of_group(entity, group)
 
-        def near(count, *more):
-            return sum(
-                share * count(entity, step + d, *more)
-                for d, share in ((-1, 0.25), (0, 0.5), (1, 0.25))
-            )
+        # shares of the entity's labels, none of them 0
+        unit = (self.of_unit(code) + 0.5) / (n_entity + 10)
+        value = (self.of_value(code, number) + 0.02) / (n_entity + 10)
+        sized = (smoothed(self.of_size, entity, size_bin) + 0.1) / (n_entity + 10)
+        same_number = (self.of_number(entity, number) + 0.02) / (n_entity + 10)
 
-        def drawn(times, share, strength):
-            return (times + strength * share) / (own + strength)
+        # shares of the group's labels, as if `strength` more had the entity's share
+        def shrunk(times, share, strength):
+            return (times + strength * share) / (n_group + strength)
 
-        unit, value = (
-            (self.unit(code) + 0.5) / (labels + 10),
-            (self.value(code, number) + 0.02) / (labels + 10),
-        )
-        sized = (near(self.step) + 0.1) / (labels + 10)
-        found = [
-            drawn(self.unit_group(code, group), unit, 3),
-            unit,
-            drawn(self.value_group(code, number, group), value, 5),
-            value,
-            value / unit,
-            drawn(near(self.step_group, group), sized, 5),
-            sized,
-            (self.number(entity, number) + 0.02) / (labels + 10),
-        ]
-        unit_group, unit, value_group, value, of_unit, sized_group, sized, alone = np.log(found)
-        at = np.searchsorted(self.keys, hash_columns(entity, group)).clip(
-            max=max(len(self.keys) - 1, 0)
-        )
-        away = (
-            np.where(own > 1, (size - self.mean[at]) / self.deviation[at], np.nan)
-            if len(self.keys)
-            else np.full(len(code), np.nan)
-        )
-        rank = [
-            ranks.index(u) if u in (ranks := self.units(e, g)) else len(UNITS)
-            for e, u, g in zip(
-                entity.tolist(), (code % WIDTH).tolist(), group.tolist(), strict=True
-            )
-        ]
+        unit_times = self.of_unit_in_group(code, group)
+        value_times = self.of_value_in_group(code, number, group)
+        size_times = smoothed(self.of_size_in_group, entity, size_bin, group)
         return np.column_stack(
             [
-                unit_group,
-                unit,
-                rank,
-                value_group,
-                value,
-                of_unit,
-                sized_group,
-                sized,
-                away,
-                np.log1p(own),
-                alone,
+                np.log(shrunk(unit_times, unit, 3)),
+                np.log(unit),
+                self.unit_ranks(entity, code % WIDTH, group),
+                np.log(shrunk(value_times, value, 5)),
+                np.log(value),
+                np.log(value / unit),
+                np.log(shrunk(size_times, sized, 5)),
+                np.log(sized),
+                self.deviations(entity, group, size),
+                np.log1p(n_group),
+                np.log(same_number),
             ]
         )
 
+    def unit_ranks(self, entity: np.ndarray, unit: np.ndarray, group: np.ndarray) -> list[int]:
+        """`unit_rank` of many."""
+        keys = zip(entity.tolist(), group.tolist(), unit.tolist(), strict=True)
+        return [self.unit_rank(*key) for key in keys]
 
-def tops(entity, group, code, number) -> dict[tuple, list]:
+    def deviations(self, entity: np.ndarray, group: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """How many standard deviations (c,) a size is from the group's mean; nan where the group
+        has fewer than two labels."""
+        if not len(self.mean):
+            return np.full(len(size), np.nan)
+
+        place = self.of_group.places(entity, group)
+        mean = self.mean[place]
+        deviation = self.deviation[place]
+        z = (size - mean) / deviation
+
+        n_group = self.of_group(entity, group)
+        return np.where(n_group > 1, z, np.nan)
+
+
+def smoothed(count: Count, entity: np.ndarray, size_bin: np.ndarray, *group) -> np.ndarray:
+    """Labels (c,) in the bin of size, half as many of the bins beside it."""
+    below = 0.25 * count(entity, size_bin - 1, *group)
+    here = 0.5 * count(entity, size_bin, *group)
+    above = 0.25 * count(entity, size_bin + 1, *group)
+    return below + here + above
+
+
+def most_frequent(entity, group, code, number) -> dict[tuple, list]:
     """{(entity, group): its TOP most frequent (number, unit)}, of those that occur twice."""
-    _, first, times = np.unique(
-        hash_columns(group, code, number), return_index=True, return_counts=True
-    )
-    found = {}
-    for i in first[np.argsort(-times, kind="stable")[: (times > 1).sum()]]:
-        of_group = found.setdefault((int(entity[i]), float(group[i])), [])
-        if len(of_group) < TOP:
-            of_group.append((float(number[i]), int(code[i]) % WIDTH))
-    return found
+    key = hash_columns(group, code, number)
+    _, first, times = np.unique(key, return_index=True, return_counts=True)
+    order = np.argsort(-times, kind="stable")
+    repeated = order[times[order] > 1]
 
-
-def spaces(texts: list[str]):
-    """Unit rows (n, v), sparse, of words and pairs of words: what is alike between texts."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    try:
-        return TfidfVectorizer(
-            ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32
-        ).fit_transform(texts)
-    except ValueError:  # not one word stands in two texts
-        return None
-
-
-def similar_texts(
-    space, key: np.ndarray, source: np.ndarray, idx: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Of the rows `idx` (m,) the rows of `source` most alike among those of equal key (n,):
-    numbers and cosines (m, NEAR), 0 for none."""
-    at, cosine = np.zeros((len(idx), NEAR), int), np.zeros((len(idx), NEAR), np.float32)
-    if space is None or not len(source):
-        return at, cosine
-    source = source[np.argsort(key[source], kind="stable")]
-    starts, ends = (
-        np.searchsorted(key[source], key[idx]),
-        np.searchsorted(key[source], key[idx], "right"),
-    )
-    for block in np.unique(starts[ends > starts]):
-        rows = np.flatnonzero((starts == block) & (ends > starts))
-        among = source[block : ends[rows[0]]]
-        other, top = space[among].T.tocsc(), min(NEAR, len(among))
-        for i in range(0, len(rows), 1024):
-            few = rows[i : i + 1024]
-            found = (space[idx[few]] @ other).toarray()
-            best = (
-                np.argsort(-found, axis=1, kind="stable")[:, :top]
-                if top == len(among)
-                else np.argpartition(-found, top - 1, 1)[:, :top]
-            )
-            cosine[few, :top], at[few, :top] = np.take_along_axis(found, best, 1), among[best]
-    order = np.argsort(-cosine, axis=1, kind="stable")
-    return np.take_along_axis(at, order, 1), np.take_along_axis(cosine, order, 1)
-
-
-def similar_text_columns(
-    target: np.ndarray, cosine: np.ndarray, row: np.ndarray, number: np.ndarray, code: np.ndarray
-) -> np.ndarray:
-    """What rows alike say for candidates (c,) of the rows `row` (c,): ALIKE (c, 4). target (m,
-    NEAR, 2) and cosine (m, NEAR) of rows alike."""
-    near, weight = cosine[row], cosine[row] ** POWER
-    unit = (target[row, :, 1] == code[:, None]) & (near > 0)
-    same = unit & (target[row, :, 0] == number[:, None])
-    total = weight.sum(1) + 1e-3
-    return np.column_stack(
-        [
-            (near * same).max(1),
-            (weight * same).sum(1) / total,
-            (weight * unit).sum(1) / total,
-            near[:, 0],
-        ]
-    )
+    top = {}
+    for i in first[repeated]:
+        of_group = (int(entity[i]), float(group[i]))
+        value = (float(number[i]), int(code[i]) % WIDTH)
+        values = top.setdefault(of_group, [])
+        if len(values) < TOP:
+            values.append(value)
+    return top

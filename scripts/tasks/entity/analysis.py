@@ -1,164 +1,165 @@
-"""What a table of entity values holds: entities, units and numbers, labels that are no one value,
-what train and test share."""
+"""What a table of entity values holds: entities, units and numbers, labels that are no single
+value, what train and test share.
+
+    in:  train.csv with columns image_link, group_id, entity_name, entity_value
+    out: {"entities": a row per entity, "labels": a row per kind of label, ...}
+"""
 
 import re
 
 import numpy as np
 import pandas as pd
 
-from common.errors import UserError
+from tasks.entity.read import joined_texts, value_column
 from tasks.raw import Raw
 from tasks.tables import QUANTILES, Tables, count_values, list_facts, quantiles
 from texts.units import ENTITIES
 from texts.values import parse, readings
 
-ONE, FOREIGN, NONE, RANGE, OTHER = KINDS = (
-    "one value",
-    "in a unit of another entity",
-    "no value",
-    "a range",
-    "anything else",
-)
+ONE = "one value"
+FOREIGN = "in a unit of another entity"
+NONE = "no value"
+RANGE = "a range"
+OTHER = "anything else"
+KINDS = (ONE, FOREIGN, NONE, RANGE, OTHER)  # of labels
+RANGE_PATTERN = re.compile(r"\[[^,]+,[^,]+\]|.*\d.* to .*\d")
+DIGITS = re.compile(r"\d+(?:[.,]\d+)*|(?<!\w)[.,]\d+")
 
 
 def needs(data) -> dict[str, list[str]]:
-    if len(data.labels) != 1 or not data.question:
-        raise UserError(
-            f"data.labels={', '.join(data.labels)}, data.question={data.question}: they "
-            "name the column of the value and the column "
-            "of what is asked, e.g. data.labels=entity_value data.question=entity_name"
-        )
+    """The columns that train and test must have; a training file may have no ids."""
+    value = value_column(data)
     columns = [data.question, data.category_column, *data.text]
-    return {
-        "train": [*columns, *data.labels],
-        "test": [data.id, *columns],
-    }  # a training file may have no ids
+    return {"train": [*columns, value], "test": [data.id, *columns]}
 
 
 def analyse(raw: Raw) -> Tables:
-    """What is asked, what the labels are, how units and numbers spread, questions asked twice, what
-    test rows were seen of."""
+    """The tables of this analysis by title; those on groups, images and texts only where the config
+    names them."""
     data = raw.config.data
-    rows = pd.DataFrame(
-        {
-            "entity": raw.train[data.question],
-            "label": raw.train[data.labels[0]],
-            "group": raw.train[data.category_column] if data.category_column else "",
-        }
-    )
-    values = {label: parse(label) for label in set(rows.label)}
-    rows["number"], rows["unit"] = (
-        np.array([values[label] or (np.nan, "") for label in rows.label], object).reshape(-1, 2).T
-    )
-    rows["kind"] = [
-        kind_of(label, entity, values[label])
-        for label, entity in zip(rows.label, rows.entity, strict=True)
-    ]
+    rows = training_rows(raw)
     known = rows[rows.kind.isin([ONE, FOREIGN])].astype({"number": float})
-    found = {
+    tables = {
         "entities": entities(rows, raw.test[data.question]),
         "labels": count_values(rows.kind, "label"),
         "labels that are no one value of their entity": odd_labels(rows),
         "units and numbers": units(known),
     }
     if data.category_column and len(known):
-        found |= {
-            "units of a group's entity": units_of_groups(known),
-            "the unit is the most frequent": pd.DataFrame(
-                [
-                    {
-                        "of the other rows": " and ".join(keys),
-                        "rows": len(known),
-                        "share": most_frequent(known, keys),
-                    }
-                    for keys in (["entity"], ["entity", "group"])
-                ]
-            ),
-        }
-    pictures = raw.image_names() or {
-        split: table[data.group].to_numpy(str)
-        for split, table in raw.splits.items()
-        if data.group in table
-    }
-    if len(pictures) == 2:
-        found |= {
-            "questions per picture": questions_per_picture(pictures),
-            "questions asked twice": list_facts(asked_twice(pictures["train"], rows)),
-        }
-    found["test rows that train has seen"] = seen(raw, pictures)
+        tables["units of a group's entity"] = units_of_groups(known)
+        tables["the unit is the most frequent"] = guessed_units(known)
+
+    images = image_ids(raw)
+    if images:
+        tables["questions per picture"] = questions_per_image(images)
+        tables["questions asked twice"] = list_facts(asked_twice(images["train"], rows))
+    tables["test rows that train has seen"] = seen_in_train(raw, images)
+
     if data.text:
-        found["the label in the text"] = in_text(
-            known, raw.train[list(data.text)].agg("\n".join, axis=1)[known.index]
-        )
-    return found
+        texts = joined_texts(raw.train, data.text)
+        tables["the label in the text"] = in_text(known, texts[known.index])
+    return tables
+
+
+def training_rows(raw: Raw) -> pd.DataFrame:
+    """A row per training row: entity, label, group, number and unit (nan and "" where the label is
+    no single value), kind."""
+    data = raw.config.data
+    label = raw.train[value_column(data)]
+    entity = raw.train[data.question]
+    group = raw.train[data.category_column] if data.category_column else ""
+
+    values = [parse(text) for text in label]
+    pairs = [value or (np.nan, "") for value in values]
+    number, unit = np.array(pairs, object).reshape(-1, 2).T
+    kinds = map(kind_of, label, entity, values)
+    return pd.DataFrame(
+        {
+            "entity": entity,
+            "label": label,
+            "group": group,
+            "number": number,
+            "unit": unit,
+            "kind": list(kinds),
+        }
+    )
+
+
+def image_ids(raw: Raw) -> dict[str, np.ndarray]:
+    """{split: (n,) the image of each row}, by its name or else by data.group; {} where a split has
+    neither."""
+    images = raw.image_names()
+    if not images:
+        group = raw.config.data.group
+        for split, table in raw.splits.items():
+            if group in table:
+                images[split] = table[group].to_numpy(str)
+    return images if len(images) == 2 else {}
 
 
 def kind_of(label: str, entity: str, value: tuple[float, str] | None) -> str:
     """One of KINDS; a range is two numbers: "[100.0, 240.0] volt", "10 kilogram to 15 kilogram"."""
     if value:
-        return ONE if value[1] in ENTITIES.get(entity, ()) else FOREIGN
-    return (
-        NONE
-        if not label
-        else RANGE
-        if re.match(r"\[[^,]+,[^,]+\]|.*\d.* to .*\d", label)
-        else OTHER
-    )
+        _, unit = value
+        return ONE if unit in ENTITIES.get(entity, ()) else FOREIGN
+    if not label:
+        return NONE
+    return RANGE if RANGE_PATTERN.match(label) else OTHER
 
 
 def entities(rows: pd.DataFrame, asked: pd.Series) -> pd.DataFrame:
     """Rows of train and test that ask for each entity, with shares, and train's by the kind of
-    their label."""
+    their label. asked (m,): the entities of test."""
     table = []
     for entity in sorted({*rows.entity, *asked}):
-        kinds, test = rows.kind[rows.entity == entity].value_counts(), asked == entity
-        table.append(
-            {
-                "entity": entity,
-                "train": int(kinds.sum()),
-                "of train": kinds.sum() / len(rows),
-                "test": int(test.sum()),
-                "of test": test.mean(),
-                **{kind: int(kinds.get(kind, 0)) for kind in KINDS},
-            }
-        )
-    return pd.DataFrame(table).sort_values(
-        ["train", "entity"], ascending=[False, True], ignore_index=True
-    )
+        kinds = rows.kind[rows.entity == entity].value_counts()
+        in_test = asked == entity
+        row = {
+            "entity": entity,
+            "train": int(kinds.sum()),
+            "of train": kinds.sum() / len(rows),
+            "test": int(in_test.sum()),
+            "of test": in_test.mean(),
+        }
+        for kind in KINDS:
+            row[kind] = int(kinds.get(kind, 0))
+        table.append(row)
+    return sort_table(pd.DataFrame(table), "train", "entity")
+
+
+def sort_table(table: pd.DataFrame, count: str, *names: str) -> pd.DataFrame:
+    """The largest count first, equal ones by names."""
+    ascending = [False] + [True] * len(names)
+    return table.sort_values([count, *names], ascending=ascending, ignore_index=True)
 
 
 def odd_labels(rows: pd.DataFrame) -> pd.DataFrame:
     """The labels that are no ONE value, their numbers as #, with their share of all rows."""
-    odd = rows[rows.kind.isin([FOREIGN, RANGE, OTHER])]
-    counts = (
-        odd.groupby(["entity", odd.label.str.replace(r"\d+(\.\d+)?", "#", regex=True), "kind"])
-        .size()
-        .rename("rows")
-        .reset_index()
-    )
-    counts = counts.assign(share=counts.rows / len(rows))
-    return counts.sort_values(
-        ["rows", "entity", "label"], ascending=[False, True, True], ignore_index=True
-    )
+    is_odd = rows.kind.isin([FOREIGN, RANGE, OTHER])
+    odd = rows[is_odd]
+    without_numbers = odd.label.str.replace(r"\d+(\.\d+)?", "#", regex=True)
+
+    counts = odd.groupby(["entity", without_numbers, "kind"]).size()
+    table = counts.rename("rows").reset_index()
+    table["share"] = table.rows / len(rows)
+    return sort_table(table, "rows", "entity", "label")
 
 
 def units(known: pd.DataFrame) -> pd.DataFrame:
     """Each entity's units, their rows and share of the entity's values, and the quantiles of their
     numbers."""
     of_entity = known.entity.value_counts()
-    table = [
-        {
+    table = []
+    for (entity, unit), group in known.groupby(["entity", "unit"]):
+        row = {
             "entity": entity,
             "unit": unit,
             "rows": len(group),
             "share": len(group) / of_entity[entity],
-            **quantiles(group.number),
         }
-        for (entity, unit), group in known.groupby(["entity", "unit"])
-    ]
-    return pd.DataFrame(table, columns=["entity", "unit", "rows", "share", *QUANTILES]).sort_values(
-        ["rows", "entity", "unit"], ascending=[False, True, True], ignore_index=True
-    )
+        table.append(row | quantiles(group.number))
+    columns = ["entity", "unit", "rows", "share", *QUANTILES]
+    return sort_table(pd.DataFrame(table, columns=columns), "rows", "entity", "unit")
 
 
 def units_of_groups(known: pd.DataFrame) -> pd.DataFrame:
@@ -167,136 +168,159 @@ def units_of_groups(known: pd.DataFrame) -> pd.DataFrame:
     table = []
     for (group, entity), unit in known.groupby(["group", "entity"]).unit:
         counts = count_values(unit, "unit")
-        first, second = (
-            {"unit": "", "share": np.nan} if i >= len(counts) else counts.loc[i] for i in (0, 1)
-        )
+        has_second = len(counts) > 1
         table.append(
             {
                 "group": group,
                 "entity": entity,
                 "rows": len(unit),
-                "unit": first["unit"],
-                "share": first["share"],
-                "next": second["unit"],
-                "its share": second["share"],
+                "unit": counts.unit[0],
+                "share": counts.share[0],
+                "next": counts.unit[1] if has_second else "",
+                "its share": counts.share[1] if has_second else np.nan,
             }
         )
-    return pd.DataFrame(
-        table, columns=["group", "entity", "rows", "unit", "share", "next", "its share"]
-    ).sort_values(["rows", "group", "entity"], ascending=[False, True, True], ignore_index=True)
+    return sort_table(pd.DataFrame(table), "rows", "group", "entity")
+
+
+def guessed_units(known: pd.DataFrame) -> pd.DataFrame:
+    """How often the most frequent unit of the entity, and of the entity in the group, is right."""
+    table = []
+    for keys in (["entity"], ["entity", "group"]):
+        row = {
+            "of the other rows": " and ".join(keys),
+            "rows": len(known),
+            "share": most_frequent(known, keys),
+        }
+        table.append(row)
+    return pd.DataFrame(table)
 
 
 def most_frequent(known: pd.DataFrame, keys: list[str]) -> float:
     """Share of rows whose unit is more frequent than any other among the other rows with their
     keys; a row alone has none."""
-    count = known.groupby([*keys, "unit"]).size().groupby(level=keys)
-    first, second = count.max(), count.agg(lambda rows: rows.nlargest(2)[1:].sum())
-    return float(first[first - 1 > second].sum() / len(known))
+    counts = known.groupby([*keys, "unit"]).size()
+    ranked = counts.groupby(level=keys)
+    first = ranked.max()
+    second = ranked.agg(second_largest)
+    is_guessed = first - 1 > second  # without the row itself
+    return float(first[is_guessed].sum() / len(known))
 
 
-def questions_per_picture(pictures: dict[str, np.ndarray]) -> pd.DataFrame:
-    """How many pictures have how many rows, in each split."""
-    counts = {
-        split: pd.Series(names[names != ""]).value_counts().value_counts()
-        for split, names in pictures.items()
-    }
-    most = sorted(set().union(*(count.index for count in counts.values())))
-    return pd.DataFrame(
-        {"rows": most}
-        | {
-            f"pictures in {split}": [int(count.get(n, 0)) for n in most]
-            for split, count in counts.items()
-        }
-    )
+def second_largest(counts: pd.Series) -> int:
+    """0 of one."""
+    return counts.nlargest(2)[1:].sum()
 
 
-def asked_twice(pictures: np.ndarray, rows: pd.DataFrame) -> dict:
-    """Label noise: the same entity of the same picture in several training rows, and with how many
+def questions_per_image(images: dict[str, np.ndarray]) -> pd.DataFrame:
+    """How many images have how many rows, in each split."""
+    counts = {}
+    for split, names in images.items():
+        rows_per_image = pd.Series(names[names != ""]).value_counts()
+        counts[split] = rows_per_image.value_counts()
+
+    n_rows = sorted(set().union(*(count.index for count in counts.values())))
+    table = pd.DataFrame({"rows": n_rows})
+    for split, count in counts.items():
+        table[f"pictures in {split}"] = [int(count.get(n, 0)) for n in n_rows]
+    return table
+
+
+def asked_twice(images: np.ndarray, rows: pd.DataFrame) -> dict:
+    """Label noise: the same entity of the same image in several training rows, and with how many
     different answers; numbers are compared as numbers, so that 8 gram is 8.0 gram."""
-    answer = np.where(rows.unit != "", rows.number.astype(str) + " " + rows.unit, rows.label)
-    groups = pd.Series(answer)[pictures != ""].groupby(
-        [pictures[pictures != ""], rows.entity[pictures != ""].to_numpy()]
-    )
-    size, answers = groups.size(), groups.nunique()
+    value = rows.number.astype(str) + " " + rows.unit
+    answer = np.where(rows.unit != "", value, rows.label)
+
+    has_image = images != ""
+    keys = [images[has_image], rows.entity[has_image].to_numpy()]
+    questions = pd.Series(answer)[has_image].groupby(keys)
+    n_rows = questions.size()
+    n_answers = questions.nunique()
     return {
-        "questions": len(size),
-        "asked in several rows": int((size > 1).sum()),
-        "rows of theirs": int(size[size > 1].sum()),
-        "with different answers": int((answers > 1).sum()),
-        "rows with these": int(size[answers > 1].sum()),
+        "questions": len(n_rows),
+        "asked in several rows": int((n_rows > 1).sum()),
+        "rows of theirs": int(n_rows[n_rows > 1].sum()),
+        "with different answers": int((n_answers > 1).sum()),
+        "rows with these": int(n_rows[n_answers > 1].sum()),
     }
 
 
-def seen(raw: Raw, pictures: dict[str, np.ndarray]) -> pd.DataFrame:
-    """How many of test's groups, entities of groups and pictures train has rows of, and how many of
+def seen_in_train(raw: Raw, images: dict[str, np.ndarray]) -> pd.DataFrame:
+    """How many of test's groups, entities of groups and images train has rows of, and how many of
     test's rows have these."""
-    data, keys = raw.config.data, {}
+    data = raw.config.data
+    keys = {}
     if data.category_column:
-        keys["group"] = {
-            split: table[data.category_column].tolist() for split, table in raw.splits.items()
-        }
-        keys["entity of a group"] = {
-            split: list(zip(keys["group"][split], table[data.question], strict=True))
-            for split, table in raw.splits.items()
-        }
-    if len(pictures) == 2:
-        keys["picture"] = {split: names.tolist() for split, names in pictures.items()}
-    table = []
-    for what, values in keys.items():
-        known, asked, rows = set(values["train"]), set(values["test"]), len(values["test"])
-        new = sum(value not in known for value in values["test"])
-        table.append(
-            {
-                "what": what,
-                "in train": len(known),
-                "in test": len(asked),
-                "never seen": len(asked - known),
-                "share": len(asked - known) / len(asked),
-                "test rows": rows,
-                "of never seen": new,
-                "their share": new / rows,
-            }
-        )
+        groups, pairs = {}, {}
+        for split, table in raw.splits.items():
+            groups[split] = table[data.category_column].tolist()
+            pairs[split] = list(zip(groups[split], table[data.question], strict=True))
+        keys["group"] = groups
+        keys["entity of a group"] = pairs
+    if images:
+        keys["picture"] = {split: names.tolist() for split, names in images.items()}
+
+    table = [seen_row(name, of_split["train"], of_split["test"]) for name, of_split in keys.items()]
     return pd.DataFrame(table)
 
 
+def seen_row(name: str, train: list, test: list) -> dict:
+    """How many distinct values, and how many rows, of test are not in train."""
+    known, asked = set(train), set(test)
+    n_new = len(asked - known)
+    n_new_rows = sum(value not in known for value in test)
+    return {
+        "what": name,
+        "in train": len(known),
+        "in test": len(asked),
+        "never seen": n_new,
+        "share": n_new / len(asked),
+        "test rows": len(test),
+        "of never seen": n_new_rows,
+        "their share": n_new_rows / len(test),
+    }
+
+
 def in_text(known: pd.DataFrame, texts: pd.Series) -> pd.DataFrame:
-    """Shares of the rows of one value whose number stands in their text in digits, a comma being a
-    point or nothing, and whose number with its unit is among the readings of it, which know
-    fractions and a letter O for a zero; per entity and of all."""
-    number, value = [], []
-    for text, entity, gold, unit in zip(texts, known.entity, known.number, known.unit, strict=True):
-        digits = re.findall(r"\d+(?:[.,]\d+)*|(?<!\w)[.,]\d+", text)
-        number.append(
-            any(
-                gold in (float_of(d.replace(",", ".")), float_of(d.replace(",", "")))
-                for d in digits
-            )
-        )
-        value.append(
-            any(
-                (found.number, found.unit) == (gold, unit)
-                for found in readings(text, ENTITIES.get(entity, ()))
-            )
-        )
+    """Of the rows with one value, per entity and of all, the shares whose number stands in their
+    text in digits, and whose number with its unit is among the readings of it.
+
+    In digits a comma is a point or nothing; readings know fractions and a letter O for a zero.
+    """
+    number_there, value_there = [], []
+    for text, row in zip(texts, known.itertuples(), strict=True):
+        number_there.append(row.number in numbers_in(text))
+        values = [(r.number, r.unit) for r in readings(text, ENTITIES.get(row.entity, ()))]
+        value_there.append((row.number, row.unit) in values)
+
     table = pd.DataFrame(
-        {"entity": known.entity, "empty": texts == "", "number": number, "value": value}
+        {
+            "entity": known.entity,
+            "empty": texts == "",
+            "number": number_there,
+            "value": value_there,
+        }
     )
     every = pd.concat([table, table.assign(entity="all")])
-    return pd.DataFrame(
-        [
-            {
-                "entity": entity,
-                "rows": len(group),
-                "empty text": int(group["empty"].sum()),
-                "number in digits": group.number.mean(),
-                "number with unit read": group.value.mean(),
-            }
-            for entity, group in every.groupby("entity")
-        ]
-    )
+    shares = []
+    for entity, group in every.groupby("entity"):
+        row = {
+            "entity": entity,
+            "rows": len(group),
+            "empty text": int(group["empty"].sum()),
+            "number in digits": group.number.mean(),
+            "number with unit read": group.value.mean(),
+        }
+        shares.append(row)
+    return pd.DataFrame(shares)
 
 
-def float_of(digits: str) -> float:
-    """Of digits with points; nan of two points."""
-    return float(digits) if digits.count(".") < 2 else np.nan
+def numbers_in(text: str) -> set[float]:
+    """What the digits of a text may be, a comma being a point or nothing."""
+    numbers = set()
+    for digits in DIGITS.findall(text):
+        for without_comma in (digits.replace(",", "."), digits.replace(",", "")):
+            if without_comma.count(".") < 2:
+                numbers.add(float(without_comma))
+    return numbers

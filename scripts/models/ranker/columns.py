@@ -1,0 +1,219 @@
+"""What LightGBM reads of a row's candidates: what is stated of each (STATED), and how it stands
+among the row's others (COMPARED). None of it knows a label."""
+
+import re
+from bisect import bisect_left, bisect_right
+
+import numpy as np
+import pandas as pd
+
+from models.ranker.lines import Line
+from models.ranker.mentions import Kind, Mention
+from texts.units import FACTORS
+from texts.value_codes import ENTITY_NAMES, UNIT_INDEX
+
+SIGNS = "x/(-:~"  # before or behind a number
+WORDS = {  # near a number; in the languages that packs are printed in
+    "weight": r"weigh|gewicht|peso|poids|\bwt|masse|重",
+    "net": r"\bnet|nett",
+    "gross": r"gross|brut|packag|shipping",
+    "load": r"max|load|capacit|bear|hold|support|up to|carga|limit|bis zu|trag",
+    "per": r"\bper\b|serv|portion|porci|dose|each|daily|je ",
+    "food": r"protein|fat|sugar|carb|sodium|kcal|calor|energ|fib(?:re|er)|vitamin|salt|nutri"
+    r"|zucker|chol",
+    "width": r"\bwid|\bw\b|breit|anch|larg|宽|幅",
+    "height": r"heigh|high|tall|\bh\b|höh|hoch|alt[ou]|haut|高",
+    "depth": r"dep|deep|\bd\b|tief|prof|thick|dick|\bt\b|奥|厚",
+    "length": r"leng|long|\bl\b|läng|lang|長|长",
+    "round": r"diam|[øφ⌀]|dia\b|round|durchm|circum|radius",
+    "size": r"siz|dimens|measur|größe|maß|medid|taill",
+    "in": r"input|eingang|entrada|\bac\b|mains",
+    "out": r"output|ausgang|salida|\bdc\b|charg",
+    "power": r"power|watt|leistung|potenc|puissance|consum|rated",
+    "voltage": r"volt|spannung|tens|\bv\b|supply",
+    "battery": r"batter|akku|mah|cell|li-?ion",
+    "volume": r"volum|inhalt|conten|fl\b|capac",
+    "pack": r"pack|pcs|piece|set|count|bottle|pouch|bag",
+    "part": r"inn|insid|out(?:er|sid)|total|overall|seat|open|fold|adjust|min\b",
+}
+WORDS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in WORDS.items()}
+BEFORE, BEHIND = 40, 16  # characters in which a word counts
+STATED = (
+    "entity",
+    "unit",
+    "kind",
+    "times",
+    "number",
+    "decimals",
+    "digit",
+    "line",
+    "lines",
+    "place",
+    "length",
+    *(f"{sign} before" for sign in SIGNS),
+    *(f"{sign} behind" for sign in SIGNS),
+    "score",
+    "x",
+    "y",
+    "long",
+    "tall",
+    "turned",
+    *(f"{word} before" for word in WORDS),
+    *(f"{word} behind" for word in WORDS),
+)
+COMPARED = (
+    "found",
+    "of unit",
+    "order",
+    "rank",
+    "rank in unit",
+    "to largest",
+    "to smallest",
+    "twin",
+    "on line",
+    "place on line",
+    "taller",
+    "from mean x",
+    "from mean y",
+    "rank x",
+    "rank y",
+)
+COLUMNS = STATED + COMPARED
+NO_PLACE = (np.nan,) * (len(STATED) - 5)  # what is stated of a candidate that is not in the text
+SURE = Kind.AFTER  # candidates up to this kind are what others are compared with
+DIMENSIONS = [ENTITY_NAMES.index(name) for name in ("width", "height", "depth")]
+SAME_SIZE = 0.04  # in logs: 25 cm and 9.8 in are one length
+
+
+def describe(
+    lines: list[Line], entity: int, mentions: list[Mention], times: list[int]
+) -> list[tuple]:
+    """STATED of each mention in a row's lines; the number itself, not its log. times: how often
+    the row has the same value."""
+    text = " | ".join(line.text for line in lines)
+    line_starts = np.cumsum([0, *(len(line.text) + 3 for line in lines)])
+    words = [word_places(pattern, text) for pattern in WORDS.values()]
+    out = []
+    for mention, count in zip(mentions, times, strict=True):
+        line = lines[mention.line]
+        before = line.text[: mention.start].rstrip()[-1:].lower()
+        behind = line.text[mention.end :].lstrip()[:1].lower()
+        start = int(line_starts[mention.line]) + mention.start
+        end = int(line_starts[mention.line]) + mention.end
+        row = (
+            entity,
+            UNIT_INDEX[mention.unit],
+            mention.kind,
+            count,
+            mention.number,
+            decimals(mention.number),
+            last_digit(mention.number),
+            mention.line,
+            len(lines),
+            start / max(len(text), 1),
+            len(line.text),
+            *(before == sign for sign in SIGNS),
+            *(behind == sign for sign in SIGNS),
+            *line.box,
+            *(nearness_before(start, ends) for _, ends in words),
+            *(nearness_behind(end, starts) for starts, _ in words),
+        )
+        out.append(row)
+    return out
+
+
+def usual_row(entity: int, unit: int, number: float) -> tuple:
+    """STATED of a usual value that the text does not mention."""
+    return (entity, unit, Kind.USUAL, 0, number, *NO_PLACE)
+
+
+def nothing_row(entity: int, others: int) -> tuple:
+    """STATED of the candidate "no answer", beside so many others."""
+    return (entity, -1, Kind.NOTHING, others, 0.0, *NO_PLACE)
+
+
+def decimals(number: float) -> int:
+    """Digits behind the point, without zeros at the end."""
+    return len(repr(number).rstrip("0").partition(".")[2])
+
+
+def last_digit(number: float) -> float:
+    """The first digit behind the point, 1 to 9; 10 and the last one of a whole number, 10 to 19."""
+    tenths = number % 1
+    return round(tenths * 10) if tenths else 10 + number % 10
+
+
+def word_places(pattern: re.Pattern, text: str) -> tuple[list[int], list[int]]:
+    """Where matches start, and where they end."""
+    spans = [match.span() for match in pattern.finditer(text)]
+    return [start for start, _ in spans], [end for _, end in spans]
+
+
+def nearness_before(start: int, word_ends: list[int]) -> float:
+    """1 where a word ends at `start`, less the farther it is; 0 from BEFORE characters on."""
+    i = bisect_right(word_ends, start)
+    if i == 0:
+        return 0.0
+    return 1 - min((start - word_ends[i - 1]) / BEFORE, 1)
+
+
+def nearness_behind(end: int, word_starts: list[int]) -> float:
+    """1 where a word starts at `end`, less the farther it is; 0 from BEHIND characters on."""
+    i = bisect_left(word_starts, end)
+    if i == len(word_starts):
+        return 0.0
+    return 1 - min((word_starts[i] - end) / BEHIND, 1)
+
+
+def compare(row: np.ndarray, number: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """COMPARED (c, columns): each candidate among the sure ones of its row; places only for
+    dimensions. row, number (c,); x (c, STATED)."""
+    table = pd.DataFrame(x, columns=STATED).assign(row=row)
+    amount = number * FACTORS[table.unit.to_numpy(int)]
+    table["size"] = np.log(np.maximum(amount, 1e-9))
+    is_dimension = table.entity.isin(DIMENSIONS)
+    table["x"] = table.x.where(is_dimension)
+    table["y"] = table.y.where(is_dimension)
+
+    sure = table[table.kind <= SURE]
+    of_row = sure.groupby("row")
+    of_unit = sure.groupby(["row", "unit"])
+    of_line = sure.groupby(["row", "line"])
+    tallest = table.groupby("row").tall.max()
+
+    # among the sure candidates; nan for the others
+    out = pd.DataFrame(index=table.index)
+    out["of unit"] = of_unit.row.transform("size")
+    out["order"] = of_row.place.rank()
+    out["rank"] = of_row["size"].rank("dense", pct=True)
+    out["rank in unit"] = of_unit["size"].rank(pct=True)
+    out["twin"] = is_twin(sure).astype(float)
+    out["on line"] = of_line.row.transform("size")
+    out["place on line"] = of_line.place.rank()
+    out["rank x"] = of_row.x.rank(pct=True)
+    out["rank y"] = of_row.y.rank(pct=True)
+
+    # of every candidate
+    out["found"] = table.row.map(of_row.size()).fillna(0)
+    out["to largest"] = table["size"] - table.row.map(of_row["size"].max())
+    out["to smallest"] = table["size"] - table.row.map(of_row["size"].min())
+    out["taller"] = table.tall / table.row.map(tallest)
+    out["from mean x"] = table.x - table.row.map(of_row.x.mean())
+    out["from mean y"] = table.y - table.row.map(of_row.y.mean())
+
+    is_nothing = table.kind == Kind.NOTHING
+    out.loc[is_nothing, out.columns != "found"] = np.nan
+    return out[list(COMPARED)].to_numpy(float)
+
+
+def is_twin(sure: pd.DataFrame) -> pd.Series:
+    """bool, by the index of `sure`: another candidate of the row has the same size in another
+    unit."""
+    ordered = sure[["row", "size", "unit"]].sort_values(["row", "size"])
+    following = ordered.shift(-1)
+    same_row = following.row == ordered.row
+    same_size = following["size"] - ordered["size"] < SAME_SIZE
+    other_unit = following.unit != ordered.unit
+    has_twin_after = same_row & same_size & other_unit
+    has_twin_before = has_twin_after.shift(1, fill_value=False)
+    return has_twin_after | has_twin_before

@@ -1,0 +1,59 @@
+"""Lines of text, and where they stand on the image if they were read off one."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from common.tables import read_csv
+
+# characters that mean the same are one
+SAME = str.maketrans("″”“„×✕*✖：（）～", '""""xxxx:()~')
+
+CORNERS = ["x0", "y0", "x1", "y1", "x2", "y2", "x3", "y3"]
+
+
+class Line(NamedTuple):
+    """A line of text, and of its box (6,): score of the reading, x and y of the centre, length and
+    height in parts of the image's longer side, 1.0 where it stands upright; nan where unknown."""
+
+    text: str
+    box: tuple = (np.nan,) * 6
+
+    @property
+    def height(self) -> float:
+        return self.box[4]
+
+
+def read_lines(file) -> dict[str, list[Line]]:
+    """{image: its lines} of features/ocr.csv; an image without text is not in it."""
+    table = read_csv(file)
+    table = table[table.line != "-1"]
+    lines = {}
+    for image, text, box in zip(table.image, table.text, boxes(table), strict=True):
+        line = Line(text.translate(SAME), box)
+        lines.setdefault(image, []).append(line)
+    return lines
+
+
+def boxes(table) -> np.ndarray:
+    """The boxes (n, 6) float32 of lines, of their corners x0, y0 … x3, y3 in pixels."""
+    corners = table[CORNERS].to_numpy(float).reshape(-1, 4, 2)
+    first, second, _, fourth = corners.transpose(1, 0, 2)
+    along = np.linalg.norm(second - first, axis=1)
+    down = np.linalg.norm(fourth - first, axis=1)
+    is_upright = down > 1.5 * along
+
+    # in parts of the image's longer side
+    score, width, height = table[["score", "width", "height"]].to_numpy(float).T
+    longest = np.maximum(width, height).clip(1)
+    centre = corners.mean(1) / longest[:, None]
+    line_length = np.maximum(along, down) / longest
+    line_height = np.minimum(along, down) / longest
+
+    columns = [score, *centre.T, line_length, line_height, is_upright]
+    return np.column_stack(columns).astype(np.float32)
+
+
+def text_lines(text: str) -> list[Line]:
+    """Lines of a text that has no places."""
+    return [Line(line.translate(SAME)) for line in text.split("\n")]

@@ -1,0 +1,135 @@
+"""Where a text mentions values: numbers with their unit, numbers whose unit stands elsewhere or was
+lost.
+
+    in:  "26 x 17 x 25 cm", asked for height
+    out: 26 cm and 17 cm (Kind.READ, their unit is shared), 25 cm (Kind.READ)
+"""
+
+import re
+from enum import IntEnum
+from operator import attrgetter
+from typing import NamedTuple
+
+from models.ranker.lines import Line
+from texts.units import ENTITIES
+from texts.values import Reading, readings
+
+LARGEST = 1e9  # a larger number is a code, whatever stands behind it
+NUMBER = re.compile(r"(?<![\d.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,6}(?:[.,]\d{1,4})?)(?!\d)")
+THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+ENDS_LIKE_G = re.compile(r"\d+(?:[.,]?\d+)?[069]")  # a g that OCR took for a digit
+LOOKS_LIKE = str.maketrans("OoSsIlZzB", "005511228")  # letters that OCR reads where digits stand
+SLIPS = re.compile(
+    r"(?<![A-Za-z\d])([\dOoSsIlZzB][\dOoSsIlZzB.,]{0,11})"
+    r"(?=\s?(?:[cm]m|m?l|[km]?g|m|in|inch|oz|lbs?|v|volt|w|watts?|\"|'')(?![a-z]))",
+    re.IGNORECASE,
+)
+
+
+class Kind(IntEnum):
+    """How a candidate came about, the surest first."""
+
+    READ = 0  # a number with its unit
+    AFTER = 1  # with the unit of the next reading in the line
+    BESIDE = 2  # with the unit that begins the next line
+    MISREAD = 3  # after mending a slip of OCR
+    BARE = 4  # with a unit that is usual
+    USUAL = 5  # a usual value, whatever the text says
+    NOTHING = 6  # the candidate "no answer"
+
+
+class Mention(NamedTuple):
+    """A value that a text may mean, and where its number stands: line, and characters of it."""
+
+    number: float
+    unit: str
+    kind: Kind
+    line: int
+    start: int
+    end: int
+
+
+def find_mentions(lines: list[Line], entity: str, usual_units: list[str]) -> list[Mention]:
+    """What the lines may say of the entity, the surest kind first. usual_units: tried for numbers
+    that have no unit beside them."""
+    units = ENTITIES[entity]
+    mentions = []
+    for i, line in enumerate(lines):
+        mended = SLIPS.sub(as_digits, line.text)
+        if not any(map(str.isdigit, mended)):
+            continue
+
+        read = readings(line.text, units)
+        for number, unit, start, end in read:
+            mentions.append(Mention(number, unit, Kind.READ, i, start, end))
+        mentions += misread_mentions(i, line.text, mended, units)
+        mentions += bare_mentions(i, lines, read, usual_units, units)
+
+    possible = [mention for mention in mentions if 0 < mention.number < LARGEST]
+    return sorted(possible, key=attrgetter("kind"))
+
+
+def as_digits(match: re.Match) -> str:
+    return match[0].translate(LOOKS_LIKE)
+
+
+def misread_mentions(i: int, text: str, mended: str, units) -> list[Mention]:
+    """What line i says after mending, where the mending changed it."""
+    if mended == text:
+        return []
+    mentions = []
+    for number, unit, start, end in readings(mended, units):
+        if mended[start:end] != text[start:end]:
+            mentions.append(Mention(number, unit, Kind.MISREAD, i, start, end))
+    return mentions
+
+
+def bare_mentions(
+    i: int, lines: list[Line], read: list[Reading], usual_units: list[str], units
+) -> list[Mention]:
+    """What the numbers of line i may mean that are in none of its readings."""
+    covered = set()
+    for reading in read:
+        covered.update(range(reading.start, reading.end))
+
+    next_line = lines[i + 1].text if i + 1 < len(lines) else ""
+    mentions = []
+    for match in NUMBER.finditer(lines[i].text):
+        if match.start() in covered:
+            continue
+        values = unit_elsewhere(match, read, next_line, units)
+        values += lost_gram(match[0], units)
+        values += [(number_of(match[0]), unit, Kind.BARE) for unit in usual_units]
+        for number, unit, kind in values:
+            mentions.append(Mention(number, unit, kind, i, match.start(), match.end()))
+    return mentions
+
+
+def unit_elsewhere(match: re.Match, read: list[Reading], next_line: str, units) -> list[tuple]:
+    """Number, unit and kind of a number that has the unit of the line's next reading, or, at the
+    line's end, of the next line; [] where there is none."""
+    for reading in read:
+        if reading.start >= match.end():  # 26 x 17 x 25 cm
+            return [(number_of(match[0]), reading.unit, Kind.AFTER)]
+
+    rest = match.string[match.end() :]
+    if rest.strip() or not next_line:
+        return []
+    beside = readings(f"{match[0]} {next_line[:20]}", units)
+    if not beside or beside[0].start > 0:
+        return []
+    number, unit, *_ = beside[0]
+    return [(number, unit, Kind.BESIDE)]
+
+
+def lost_gram(digits: str, units) -> list[tuple]:
+    """(280, "gram", Kind.MISREAD) of "2800"; [] where the last digit looks like no g."""
+    if "gram" not in units or not ENDS_LIKE_G.fullmatch(digits):
+        return []
+    return [(number_of(digits[:-1]), "gram", Kind.MISREAD)]
+
+
+def number_of(digits: str) -> float:
+    """1000.0 of "1,000", 2.5 of "2,5"."""
+    comma = "" if THOUSANDS.fullmatch(digits) else "."
+    return float(digits.replace(",", comma))

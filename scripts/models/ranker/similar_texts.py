@@ -1,0 +1,88 @@
+"""Labels of the rows with the most similar texts: often another image of the same product.
+
+in:  a row's candidate 454 gram, and the labels of 8 rows with similar text, two of them 454 gram
+out: the nearer one's cosine, and the share of the two by similarity (SIMILAR)
+"""
+
+import numpy as np
+
+SIMILAR = ("cosine of same", "share of same", "share of unit", "nearest")
+NEAR = 8  # similar rows that are looked at
+POWER = 4  # a similar row counts by this power of its cosine
+CHUNK = 1024  # rows compared at a time, for memory
+
+
+def text_vectors(texts: list[str]):
+    """TF-IDF of words and pairs of words, sparse unit rows (n, v); None where no word is in two
+    texts."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32)
+    try:
+        return vectorizer.fit_transform(texts)
+    except ValueError:
+        return None
+
+
+def similar_texts(
+    vectors, key: np.ndarray, source_idx: np.ndarray, idx: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of the rows idx (m,) the most similar ones among source_idx that have the same key (n,): row
+    numbers and cosines (m, NEAR), the nearest first; cosine 0 for none."""
+    similar_idx = np.zeros((len(idx), NEAR), int)
+    cosine = np.zeros((len(idx), NEAR), np.float32)
+    if vectors is None or not len(source_idx):
+        return similar_idx, cosine
+
+    # sorted by key, the sources of a row are source_idx[starts:ends]
+    order = np.argsort(key[source_idx], kind="stable")
+    source_idx = source_idx[order]
+    source_key = key[source_idx]
+    starts = np.searchsorted(source_key, key[idx])
+    ends = np.searchsorted(source_key, key[idx], "right")
+    has_source = ends > starts
+
+    for start in np.unique(starts[has_source]):
+        of_key = np.flatnonzero((starts == start) & has_source)
+        sources = source_idx[start : ends[of_key[0]]]
+        source_vectors = vectors[sources].T.tocsc()
+        top = min(NEAR, len(sources))
+
+        for i in range(0, len(of_key), CHUNK):
+            chunk = of_key[i : i + CHUNK]
+            cosines = (vectors[idx[chunk]] @ source_vectors).toarray()
+            best = largest(cosines, top)
+            similar_idx[chunk, :top] = sources[best]
+            cosine[chunk, :top] = np.take_along_axis(cosines, best, 1)
+
+    order = np.argsort(-cosine, axis=1, kind="stable")
+    similar_idx = np.take_along_axis(similar_idx, order, 1)
+    return similar_idx, np.take_along_axis(cosine, order, 1)
+
+
+def largest(x: np.ndarray, top: int) -> np.ndarray:
+    """Columns (m, top) of the largest of each row of x (m, s), in any order."""
+    if top == x.shape[1]:
+        return np.argsort(-x, axis=1, kind="stable")
+    return np.argpartition(-x, top - 1, 1)[:, :top]
+
+
+def similar_text_columns(
+    target: np.ndarray, cosine: np.ndarray, row: np.ndarray, number: np.ndarray, code: np.ndarray
+) -> np.ndarray:
+    """SIMILAR (c, 4) of candidates: row, number, code (c,). target (m, NEAR, 2) and cosine
+    (m, NEAR) are of the rows similar to each row."""
+    cosine = cosine[row]
+    target = target[row]
+    same_number = target[:, :, 0] == number[:, None]
+    same_code = target[:, :, 1] == code[:, None]
+    same_unit = same_code & (cosine > 0)
+    same_value = same_unit & same_number
+
+    weight = cosine**POWER
+    total = weight.sum(1) + 1e-3
+    cosine_of_same = (cosine * same_value).max(1)
+    share_of_same = (weight * same_value).sum(1) / total
+    share_of_unit = (weight * same_unit).sum(1) / total
+    nearest = cosine[:, 0]
+    return np.column_stack([cosine_of_same, share_of_same, share_of_unit, nearest])

@@ -1,0 +1,72 @@
+"""LightGBM trained to choose one of each row's candidates: its objective and its parameters."""
+
+import numpy as np
+
+from models.ranker.candidates import Candidates
+from texts.value_codes import WIDTH
+
+# Candidates from which on threads pay. Below it one booster takes 2 s; with threads, beside other
+# jobs that use the same cores, 6 to 92 s (10,000 candidates).
+THREADS_FROM = 100_000
+
+
+def last_of_rows(row: np.ndarray) -> np.ndarray:
+    """Where each row's last candidate is; row (c,) in order."""
+    return np.flatnonzero(np.append(np.diff(row) != 0, True))
+
+
+def softmax(score: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Probabilities (c,) of scores (c,) that sum to 1 over each row's candidates."""
+    last = last_of_rows(row)
+    first = np.append(0, last[:-1] + 1)
+    count = last - first + 1
+
+    highest = np.maximum.reduceat(score, first)
+    highest = np.repeat(highest, count)
+    exp = np.exp(score - highest)
+
+    total = np.add.reduceat(exp, first)
+    return exp / np.repeat(total, count)
+
+
+def is_right(candidates: Candidates, target: np.ndarray) -> np.ndarray:
+    """1.0 (c,) where a candidate is its row's value; the last of a row, "no answer", where no other
+    is. target (rows, 2)."""
+    row = candidates.row
+    number, code = target[row].T
+    is_value = candidates.unit >= 0
+    same_number = candidates.number == number
+    same_unit = candidates.unit == code % WIDTH
+    right = is_value & same_number & same_unit
+
+    n_right = np.bincount(row, right, len(target))
+    right[last_of_rows(row)] = n_right == 0
+    return right.astype(float)
+
+
+def parameters(settings, row: np.ndarray, seed: int) -> dict:
+    """LightGBM's parameters for the candidates of the rows `row` (c,): cross-entropy of the softmax
+    over each row's candidates."""
+
+    def objective(score, data):
+        probability = softmax(score, row)
+        gradient = probability - data.get_label()
+        hessian = probability * (1 - probability)
+        return gradient, hessian.clip(1e-3)
+
+    return {
+        "objective": objective,
+        "learning_rate": settings.lr,
+        "num_leaves": settings.leaves,
+        "min_data_in_leaf": 20,
+        "lambda_l2": 1.0,
+        "feature_fraction": 0.4,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "extra_trees": True,
+        "seed": seed,
+        "deterministic": True,
+        "force_col_wise": True,
+        "verbose": -1,
+        "num_threads": 1 if len(row) < THREADS_FROM else 0,
+    }

@@ -1,0 +1,95 @@
+"""The raw files of the entity task: which columns they have, and the rows."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from common.errors import UserError
+from common.rows import row_id
+from common.tables import group_column, name_cell, read_csv, require_distinct
+from images.names import image_names
+from texts.value_codes import ENTITY_NAMES
+
+SPLITS = ("train", "test")
+
+
+def value_column(data) -> str:
+    """The column of the value. Raises UserError when the config does not name exactly one, or no
+    column of what is asked."""
+    if len(data.labels) != 1 or not data.question:
+        raise UserError(
+            f"data.labels={', '.join(data.labels)}, data.question={data.question}: they "
+            "name the column of the value and the column "
+            "of what is asked, e.g. data.labels=entity_value data.question=entity_name"
+        )
+    return data.labels[0]
+
+
+def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
+    """The rows, train then test, and the names of the files read.
+
+    Columns: id "train:12", split, image, group, question, category, text where rows have one,
+    value. A training file without ids has its row numbers. Raises UserError on a question that is
+    no entity, and on a table without rows.
+    """
+    value_column(data)
+    rows = [rows_of_split(data, folder, split) for split in SPLITS]
+    return pd.concat(rows, ignore_index=True), [data.train, data.test]
+
+
+def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:
+    """The rows of one raw table, in the columns of `read_rows`."""
+    is_train = split == "train"
+    file = folder / getattr(data, split)
+    table = read_table(data, file, is_train)
+
+    pattern = getattr(data, f"{split}_image")
+    has_group = is_train and group_column(data)
+    rows = {
+        "id": row_id(split, table[data.id]),
+        "split": split,
+        "image": image_names(table, pattern, folder) if pattern else "",
+        "group": table[data.group] if has_group else "",
+        "question": table[data.question],
+        "category": table[data.category_column] if data.category_column else "",
+    }
+    if data.text:
+        rows["text"] = joined_texts(table, data.text)
+    rows["value"] = table[value_column(data)] if is_train else ""
+    return pd.DataFrame(rows)
+
+
+def read_table(data, file: Path, is_train: bool) -> pd.DataFrame:
+    """A raw table's rows of the config's categories, checked."""
+    columns = [data.question, *data.text]
+    if data.category_column:
+        columns.append(data.category_column)
+    if is_train:
+        columns += [value_column(data), *group_column(data)]
+    else:
+        columns.append(data.id)
+
+    table = read_csv(file, columns)
+    if is_train and data.id not in table:
+        table[data.id] = np.arange(len(table)).astype(str)
+    require_distinct(table, data.id, file)
+
+    of_categories = ""
+    if data.categories:
+        table = table[table[data.category_column].isin(data.categories)]
+        of_categories = f" of category {', '.join(data.categories)}"
+    if table.empty:
+        raise UserError(f"{file} has no row{of_categories}")
+
+    wrong = table[~table[data.question].isin(ENTITY_NAMES)]
+    if len(wrong):
+        cell = name_cell(wrong, data.question, data.id)
+        raise UserError(f"{file}: {cell}; there are: {', '.join(ENTITY_NAMES)}")
+    return table
+
+
+def joined_texts(table: pd.DataFrame, columns) -> pd.Series:
+    """The texts of each row, one below the other; an empty cell is an empty line. (The price task
+    leaves it out.)"""
+    return table[list(columns)].agg("\n".join, axis=1)

@@ -410,6 +410,35 @@ def test_a_certificate_must_be_good(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "path, reason",
+    [
+        ("/drip", "took longer than 1.2 s"),
+        ("/dripping-headers", "took longer than 1.2 s"),
+        ("/hang", "no byte for 0.4 s"),
+        ("/hang-before", "no byte for 0.4 s"),
+        ("/truncated", "cut off, 30 bytes are missing"),
+    ],
+)
+def test_what_is_cut_over_http_is_cut_over_https(tmp_path, monkeypatch, path, reason):
+    monkeypatch.setenv("SSL_CERT_FILE", str(PEM))
+    with serving("--tls") as server:
+        link = server.address + path
+        assert fetch(tmp_path, [link], tries=1, **impatient(reason))[link].reason == reason
+
+
+def test_closing_waits_for_no_server_of_https(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(PEM))
+    with serving("--tls") as server:
+        links = [server.address + path for path in ("/ok/1.jpg", "/hang", "/drip", "/hang-before")]
+        results = downloader(tmp_path, tries=1).fetch_all(links, read)
+        assert next(results)[0] == links[0]
+        start = time.monotonic()
+        results.close()
+        assert time.monotonic() - start < 30
+        assert wait_for(no_thread_is_left)
+
+
+@pytest.mark.parametrize(
     "scheme, pieces, reason",
     [
         (

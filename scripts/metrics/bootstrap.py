@@ -19,11 +19,13 @@ def draw_replicates(group: np.ndarray, replicates: int = REPLICATES, seed: int =
     names, group_of_row = np.unique(group, return_inverse=True)
     n_groups = len(names)
     rng = np.random.default_rng(seed)
+
     weights = []
     for _ in range(replicates):
         drawn_groups = rng.integers(0, n_groups, n_groups)
         times_drawn = np.bincount(drawn_groups, minlength=n_groups).astype(np.uint16)
         weights.append(times_drawn[group_of_row])
+
     return np.stack(weights)
 
 
@@ -46,5 +48,8 @@ def interval(score: float, replicates: np.ndarray, bounds=NO_BOUNDS) -> tuple[fl
     """
     if not np.isfinite(replicates).any():
         return np.nan, np.nan
-    low, high = score + np.nanquantile(replicates - np.nanmean(replicates), ENDS)
-    return float(max(low, bounds[0])), float(min(high, bounds[1]))
+
+    deviations = replicates - np.nanmean(replicates)
+    low, high = score + np.nanquantile(deviations, ENDS)
+    least, most = bounds
+    return float(max(low, least)), float(min(high, most))

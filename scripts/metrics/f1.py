@@ -37,6 +37,7 @@ def scores(answer: np.ndarray, target: np.ndarray, k: int) -> dict[str, float]:
     n = counts.sum()
     if n == 0:
         return dict.fromkeys(METRICS, float("nan"))
+
     true = counts.sum(axis=1)
     predicted = counts.sum(axis=0)
     f1 = f1_per_class(counts)
@@ -57,7 +58,10 @@ def hm(micro, macro):
 
 
 def hm_replicates(
-    answer: np.ndarray, target: np.ndarray, k: int, weights: np.ndarray
+    answer: np.ndarray,
+    target: np.ndarray,
+    k: int,
+    weights: np.ndarray,
 ) -> np.ndarray:
     """HM (b,) of one attribute in b bootstrap replicates; nan where no labelled row counts.
 
@@ -77,6 +81,7 @@ def hm_replicates(
 
     is_present = true + predicted > 0
     macro = np.full(len(f1), np.nan)
+
     for j in range(len(f1)):
         if is_present[j].any():
             macro[j] = f1[j, is_present[j]].mean()
@@ -91,5 +96,7 @@ def weigh_classes(classes: np.ndarray, rows: np.ndarray, k: int, weights: np.nda
     from scipy.sparse import csr_array
 
     ones = np.ones(len(rows), np.float32)
-    one_hot = csr_array((ones, (classes[rows], rows)), shape=(k, len(classes)))
-    return (one_hot @ weights).T.astype(float)
+    cells = (classes[rows], rows)
+    one_hot = csr_array((ones, cells), shape=(k, len(classes)))
+    sums = one_hot @ weights
+    return sums.T.astype(float)

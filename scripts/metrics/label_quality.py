@@ -19,6 +19,7 @@ def quality(prob: np.ndarray, label: np.ndarray) -> np.ndarray:
     """
     if not find_spec("cleanlab"):
         return label_probability(prob, label)
+
     from cleanlab.rank import get_label_quality_scores
 
     return np.asarray(get_label_quality_scores(label, prob, method="self_confidence"))
@@ -32,12 +33,14 @@ def likely_wrong(prob: np.ndarray, label: np.ndarray) -> np.ndarray:
     likely wrong where that is another class. A class without labels has no threshold and never is.
     """
     k = prob.shape[1]
+    self_confidence = label_probability(prob, label)
     n_labelled = np.bincount(label, minlength=k)
-    sum_of_probabilities = np.bincount(label, label_probability(prob, label), k)
-    threshold = sum_of_probabilities / np.maximum(n_labelled, 1)
+    confidence_sum = np.bincount(label, self_confidence, k)
+    threshold = confidence_sum / np.maximum(n_labelled, 1)
 
     is_confident = (prob >= threshold) & (n_labelled > 0)
-    confident_class = np.where(is_confident, prob, -1).argmax(axis=1)
+    candidates = np.where(is_confident, prob, -1)
+    confident_class = candidates.argmax(axis=1)
     return is_confident.any(axis=1) & (confident_class != label)
 
 
@@ -46,6 +49,7 @@ def caption() -> str:
     method = "The probability of the label (self-confidence; cleanlab is not installed)"
     if find_spec("cleanlab"):
         method = "cleanlab's self-confidence"
+
     return (
         f"{method}, of labels that another class beats by its own threshold "
         "(confident learning, Northcutt et al. 2021)."

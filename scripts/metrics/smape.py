@@ -38,15 +38,18 @@ def shift_if_worth(pred: np.ndarray, target: np.ndarray) -> float:
     """
     if len(pred) < MIN_ROWS:
         return 0.0
+
     even = slice(0, None, 2)
     odd = slice(1, None, 2)
     for fit, check in ((even, odd), (odd, even)):
         shift = best_shift(pred[fit], target[fit])
         truth = np.expm1(target[check])
+
         shifted = smape(shifted_price(pred[check], shift), truth)
         plain = smape(np.expm1(pred[check]), truth)
         if shifted > plain - MIN_GAIN:
             return 0.0
+
     return best_shift(pred, target)
 
 

@@ -74,6 +74,7 @@ def load_task(name: str) -> ModuleType:
     """The task's module, e.g. "attributes" for tasks/attributes/__init__.py."""
     if name not in NAMES:
         raise UserError(f"no task {name!r}; there are: {', '.join(NAMES)}")
+
     return import_module(f"tasks.{name}")
 
 
@@ -90,4 +91,5 @@ def load_analysis(name: str) -> ModuleType:
     analysis = load_module(name, "analysis")
     if analysis is None:
         raise UserError(f"no analysis of task {name!r}; write scripts/tasks/{name}/analysis.py")
+
     return analysis

@@ -38,9 +38,11 @@ def analyse_images(raw: Raw, files: ImageFiles, most: int) -> Tables:
     names = {split: set(column) for split, column in raw.image_names().items()}
     if not names:
         return {}
+
     all_names = sorted(set().union(*names.values()) - {""})
     existing = [name for name in all_names if files.size(name) is not None]
     tables = {"names": names_per_split(raw, names, set(existing))}
+
     if not existing:
         return tables
 
@@ -63,6 +65,7 @@ def draw_names(names: list[str], most: int, seed: int) -> list[str]:
     """`most` of the names, sorted; all where most is 0 or there are no more."""
     if not 0 < most < len(names):
         return names
+
     rng = np.random.default_rng(seed)
     return sorted(rng.choice(names, most, replace=False).tolist())
 
@@ -81,6 +84,7 @@ def names_per_split(raw: Raw, names: dict[str, set], existing: set) -> pd.DataFr
     n_shared = 0
     if len(names) > 1:
         n_shared = len(set.intersection(*names.values()) - {""})
+
     lines = []
     for split, split_names in names.items():
         absent = split_names - {""} - existing
@@ -96,6 +100,7 @@ def names_per_split(raw: Raw, names: dict[str, set], existing: set) -> pd.DataFr
                 "empty or leads out of the folder": "" in split_names,
             }
         )
+
     return pd.DataFrame(lines)
 
 
@@ -125,6 +130,7 @@ def image_facts(files: ImageFiles, name: str, images) -> dict:
         facts["hash"], facts["means"] = perceptual_hash(image)
     except ValueError as error:
         facts["reason"] = str(error)
+
     return facts
 
 
@@ -136,6 +142,7 @@ def header_facts(data: bytes) -> dict:
         header = Image.open(io.BytesIO(data))
     except Exception:  # broken bytes make PIL raise anything
         raise ValueError("broken: no picture") from None
+
     return {
         "kind": f"{header.format} {header.mode}",
         "width": header.width,
@@ -162,6 +169,7 @@ def sizes(table: pd.DataFrame, shown: dict[str, np.ndarray]) -> Tables:
     """
     has_header = (table.kind != "").to_numpy()
     with_header = table[has_header]
+
     lines = []
     for split, in_split in shown.items():
         for what in ("width", "height", "bytes"):

@@ -37,10 +37,12 @@ class Raw:
         """
         data = self.config.data
         patterns = {"train": data.train_image, "test": data.test_image}
+
         names = {}
         for split, table in self.splits.items():
             if patterns[split]:
                 names[split] = np.array(image_names(table, patterns[split], self.folder), dtype=str)
+
         return names
 
 
@@ -52,6 +54,7 @@ def read_raw(config: object, needs: dict[str, list[str]]) -> Raw:
     """
     data = config.data
     folder = input_folder(data.folder, data.train)
+
     tables = {}
     for split in ("train", "test"):
         file = folder / getattr(data, split)
@@ -84,17 +87,17 @@ def rows_of_categories(table: pd.DataFrame, column: str, categories, file: Path)
         raise UserError(f"{file} has no row")
 
     names = ", ".join(sorted(set(table[column])))
-    raise UserError(
-        f"{file} has no row of category {', '.join(categories)}; there are: {names}"
-    )
+    raise UserError(f"{file} has no row of category {', '.join(categories)}; there are: {names}")
 
 
 def overview(raw: Raw) -> Tables:
     """What the files hold, a row each, and what their columns hold, a row each."""
     names = dict.fromkeys([*raw.train, *raw.test])
+    files = [file_facts(raw, split) for split in raw.splits]
+    columns = [column_facts(raw, name) for name in names]
     return {
-        "files": pd.DataFrame([file_facts(raw, split) for split in raw.splits]),
-        "columns": pd.DataFrame([column_facts(raw, name) for name in names]),
+        "files": pd.DataFrame(files),
+        "columns": pd.DataFrame(columns),
     }
 
 
@@ -123,6 +126,7 @@ def column_facts(raw: Raw, name: str) -> dict:
     or in test where train has no such column."""
     tables = {split: table for split, table in raw.splits.items() if name in table}
     facts = {"column": name, "in": " ".join(tables)}
+
     for split in raw.splits:
         facts[f"empty {split}"] = np.nan
         if split in tables:
@@ -137,7 +141,9 @@ def column_facts(raw: Raw, name: str) -> dict:
         "most frequent": "",
         "rows": 0,
     }
+
     if len(counts):
         facts["most frequent"] = counts.index[0]
         facts["rows"] = int(counts.iloc[0])
+
     return facts

@@ -30,7 +30,9 @@ def quantiles(numbers) -> dict[str, float]:
     numbers = np.asarray(numbers, float)
     if not len(numbers):
         return dict.fromkeys(QUANTILES, np.nan)
-    return {name: float(np.quantile(numbers, q)) for name, q in QUANTILES.items()}
+
+    values = np.quantile(numbers, list(QUANTILES.values()))
+    return dict(zip(QUANTILES, values.tolist(), strict=True))
 
 
 def count_values(values, name: str) -> pd.DataFrame:
@@ -63,12 +65,14 @@ def show(title: str, table: pd.DataFrame) -> str:
 
     columns = [align_column(name, table[name]) for name in table]
     lines = [title]
+
     for cells in zip(*columns, strict=True):
         lines.append("  " + "  ".join(cells).rstrip())
 
     n_more = len(table) - SHOWN
     if n_more > 0:
         lines.append(f"  and {n_more:,} more")
+
     return "\n".join(lines)
 
 
@@ -78,8 +82,10 @@ def align_column(name: str, column: pd.Series) -> list[str]:
     cells = [str(name)]
     cells += [format_cell(value) for value in column.head(SHOWN)]
     width = max(map(len, cells))
+
     if is_text:
         return [cell.ljust(width) for cell in cells]
+
     return [cell.rjust(width) for cell in cells]
 
 
@@ -87,8 +93,10 @@ def format_cell(value) -> str:
     """A cell as it is printed: "yes" or "" for a bool, "" where it is missing."""
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else ""
+
     if isinstance(value, str):
         return shorten(value, WIDE)
+
     return "" if is_missing(value) else format_number(value)
 
 
@@ -96,7 +104,10 @@ def as_records(report: dict[str, Tables]) -> dict[str, dict[str, list[dict]]]:
     """The report in JSON's types: a dict per row, null where a number is missing or infinite."""
     sections = {}
     for section, tables in report.items():
-        sections[section] = {title: table_records(table) for title, table in tables.items()}
+        records = {}
+        for title, table in tables.items():
+            records[title] = table_records(table)
+        sections[section] = records
 
     return sections
 
@@ -111,7 +122,10 @@ def plain_row(row: dict) -> dict:
     for name, value in row.items():
         if isinstance(value, np.generic):
             value = value.item()
+
         if isinstance(value, float) and not np.isfinite(value):
             value = None
+
         plain[name] = value
+
     return plain

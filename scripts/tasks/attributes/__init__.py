@@ -51,12 +51,14 @@ def outputs(rows: pd.DataFrame) -> Outputs:
     """
     names = [column for column in rows if column not in FIXED]
     classes = {name: sorted(set(rows[name]) - {""}) for name in names}
+
     for name in names:
         if not classes[name]:
             raise UserError(
                 f"attribute {name} has no label in any training row; leave it out of data.labels "
                 "or its category out of data.categories"
             )
+
     return classes
 
 
@@ -67,8 +69,10 @@ def sizes(outputs: Outputs) -> list[int]:
 
 def slices(outputs: Outputs) -> list[slice]:
     """Where the columns of each attribute stand in a prediction."""
-    ends = np.cumsum(sizes(outputs))
-    return [slice(end - size, end) for end, size in zip(ends, sizes(outputs), strict=True)]
+    n_columns = sizes(outputs)
+    ends = np.cumsum(n_columns)
+    starts = ends - n_columns
+    return [slice(start, end) for start, end in zip(starts, ends, strict=True)]
 
 
 def strata(target: np.ndarray) -> np.ndarray:
@@ -79,6 +83,7 @@ def strata(target: np.ndarray) -> np.ndarray:
     """
     rarity = np.full(target.shape, np.iinfo(int).max)  # rows with the same label
     stratum = np.full(target.shape, -1)  # a number of its own for every class of every attribute
+
     n_strata = 0
     for a, labels in enumerate(target.T):
         labelled = labels >= 0
@@ -86,20 +91,25 @@ def strata(target: np.ndarray) -> np.ndarray:
         rarity[labelled, a] = counts[labels[labelled]]
         stratum[labelled, a] = n_strata + labels[labelled]
         n_strata += len(counts)
+
     rarest = rarity.argmin(axis=1)
     return stratum[np.arange(len(target)), rarest]
 
 
 def baseline(target: np.ndarray, outputs: Outputs) -> np.ndarray:
-    """Class frequencies (k,) of the labelled rows, uniform for an attribute without labels: what is
-    predicted for a row whose image cannot be read."""
-    frequencies = []
-    for labels, classes in zip(target.T, outputs.values(), strict=True):
-        counts = np.bincount(labels[labels >= 0], minlength=len(classes))
-        n = counts.sum()
-        uniform = np.full(len(counts), 1 / len(counts))
-        frequencies.append(counts / n if n else uniform)
+    """Class frequencies (k,) of all attributes: what is predicted for a row without an image."""
+    frequencies = [class_frequencies(target[:, a], size) for a, size in enumerate(sizes(outputs))]
     return np.concatenate(frequencies)
+
+
+def class_frequencies(labels: np.ndarray, k: int) -> np.ndarray:
+    """The share (k,) of each class among the labels (n,) >= 0; 1 / k where there is none."""
+    counts = np.bincount(labels[labels >= 0], minlength=k)
+    n = counts.sum()
+    if n == 0:
+        return np.full(k, 1 / k)
+
+    return counts / n
 
 
 def average(preds: np.ndarray) -> np.ndarray:
@@ -114,13 +124,18 @@ def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndar
     """
     n_models = len(pred)
     weights = np.full((n_models, len(outputs)), 1 / n_models)
+
     for a, columns in enumerate(slices(outputs)):
         labelled = target[:, a] >= 0
-        if labelled.any():
-            labels = target[labelled, a]
-            prob = pred[:, labelled, columns]
-            likelihood = prob[:, np.arange(len(labels)), labels].astype(float) + 1e-9
-            weights[:, a] = mixture_weights(likelihood)
+        if not labelled.any():
+            continue
+
+        labels = target[labelled, a]
+        prob = pred[:, labelled, columns]
+        rows = np.arange(len(labels))
+        likelihood = prob[:, rows, labels].astype(float)
+        weights[:, a] = mixture_weights(likelihood + 1e-9)
+
     return weights
 
 
@@ -129,42 +144,49 @@ def mixture_weights(likelihood: np.ndarray) -> np.ndarray:
 
     There is no step size and one optimum, and a useless component falls to 0.
     """
-    weights = np.full(len(likelihood), 1 / len(likelihood))
+    m = len(likelihood)
+    weights = np.full(m, 1 / m)
     for _ in range(EM_STEPS):
         share = weights[:, None] * likelihood
         weights = (share / share.sum(0)).mean(1)
+
     return weights
 
 
 def apply_blend(pred: np.ndarray, weights: np.ndarray, outputs: Outputs) -> np.ndarray:
     """Weighted mean (n, k) of models' predictions (m, n, k), weights (m, a)."""
-    return np.einsum("mnk,mk->nk", pred, np.repeat(weights, sizes(outputs), axis=1))
+    column_weights = np.repeat(weights, sizes(outputs), axis=1)
+    return np.einsum("mnk,mk->nk", pred, column_weights)
 
 
 def answer(pred: np.ndarray, outputs: Outputs) -> np.ndarray:
     """The likeliest class of each attribute (n, a)."""
-    return np.stack([pred[:, columns].argmax(1) for columns in slices(outputs)], axis=1)
+    likeliest = [pred[:, columns].argmax(1) for columns in slices(outputs)]
+    return np.stack(likeliest, axis=1)
 
 
 def fit_decode(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:
     """Offsets (k,) to log probabilities that maximise each attribute's HM on the labelled rows."""
-    fitted = [
-        offsets.fit_if_worth(pred[:, columns], target[:, a])
-        for a, columns in enumerate(slices(outputs))
-    ]
+    fitted = []
+    for a, columns in enumerate(slices(outputs)):
+        offset = offsets.fit_if_worth(pred[:, columns], target[:, a])
+        fitted.append(offset)
+
     return np.concatenate(fitted)
 
 
 def apply_decode(pred: np.ndarray, fitted: np.ndarray, outputs: Outputs) -> np.ndarray:
     """The answer (n, a) with the offsets (k,) of fit_decode."""
-    return answer(np.log(np.maximum(pred, 1e-9)) + fitted, outputs)
+    return answer(offsets.log_prob(pred) + fitted, outputs)
 
 
 def score(answer: np.ndarray, target: np.ndarray, outputs: Outputs) -> float:
     """The competition's score, 0 to 1, higher is better; nan where no row is labelled."""
     hm = {}
     for a, (name, classes) in enumerate(outputs.items()):
-        hm[name] = f1.scores(answer[:, a], target[:, a], len(classes))["hm"]
+        scores = f1.scores(answer[:, a], target[:, a], len(classes))
+        hm[name] = scores["hm"]
+
     return official_mean(hm)
 
 
@@ -175,16 +197,30 @@ def official_mean(values: dict[str, float]) -> float:
     """
     by_category: dict[str, list[float]] = {}
     for name, value in values.items():
-        if not np.isnan(value):
-            by_category.setdefault(category_of(name), []).append(value)
-    means = [fsum(hms) / len(hms) for hms in by_category.values()]
-    if not means:
+        if np.isnan(value):
+            continue
+
+        category = category_of(name)
+        by_category.setdefault(category, []).append(value)
+
+    means = [exact_mean(hms) for hms in by_category.values()]
+    return exact_mean(means)
+
+
+def exact_mean(values: list[float]) -> float:
+    """Their mean, whose sum is rounded once, so that their order does not matter; nan of none."""
+    if not values:
         return float("nan")
-    return fsum(means) / len(means)
+
+    return fsum(values) / len(values)
 
 
 def score_at_size(
-    answer: np.ndarray, target: np.ndarray, outputs: Outputs, n: int, draws: int = 20
+    answer: np.ndarray,
+    target: np.ndarray,
+    outputs: Outputs,
+    n: int,
+    draws: int = 20,
 ) -> float:
     """The score to expect on n rows: the mean score of random draws of n of these rows.
 
@@ -193,31 +229,40 @@ def score_at_size(
     """
     if n >= len(target):
         return score(answer, target, outputs)
+
     rng = np.random.default_rng(0)
     scores = []
     for _ in range(draws):
         idx = rng.choice(len(target), n, replace=False)
         scores.append(score(answer[idx], target[idx], outputs))
+
     return float(np.mean(scores))
 
 
 def score_replicates(
-    answer: np.ndarray, target: np.ndarray, outputs: Outputs, weights: np.ndarray
+    answer: np.ndarray,
+    target: np.ndarray,
+    outputs: Outputs,
+    weights: np.ndarray,
 ) -> np.ndarray:
     """The score (b,) of bootstrap replicates: row i counts weights[:, i] times, weights (b, n)."""
     hm = {}
     for a, (name, classes) in enumerate(outputs.items()):
         hm[name] = f1.hm_replicates(answer[:, a], target[:, a], len(classes), weights)
-    return np.array(
-        [
-            official_mean({name: values[j] for name, values in hm.items()})
-            for j in range(len(weights))
-        ]
-    )
+
+    scores = []
+    for j in range(len(weights)):
+        hm_of_replicate = {name: values[j] for name, values in hm.items()}
+        scores.append(official_mean(hm_of_replicate))
+
+    return np.array(scores)
 
 
 def table(
-    answer: np.ndarray, target: np.ndarray, outputs: Outputs, pred: np.ndarray | None = None
+    answer: np.ndarray,
+    target: np.ndarray,
+    outputs: Outputs,
+    pred: np.ndarray | None = None,
 ) -> dict[str, dict]:
     """The published notebook's table: {attribute: {val_loss, accuracy, weighted_f1, ..., hm}}.
 
@@ -227,13 +272,16 @@ def table(
     for a, (name, columns) in enumerate(zip(outputs, slices(outputs), strict=True)):
         labels = target[:, a]
         line = {"val_loss": float("nan")}
+
         if pred is not None:
             line["val_loss"] = log_loss(pred[:, columns], labels)
 
         scores = f1.scores(answer[:, a], labels, len(outputs[name]))
         for metric, value in scores.items():
             line[metric] = float(value)
+
         lines[name] = line
+
     return lines
 
 
@@ -242,5 +290,7 @@ def log_loss(prob: np.ndarray, labels: np.ndarray) -> float:
     labelled = labels >= 0
     if not labelled.any():
         return float("nan")
+
     likelihood = label_probability(prob[labelled], labels[labelled])
-    return float(-np.log(np.maximum(likelihood, 1e-9)).mean())
+    log_likelihood = offsets.log_prob(likelihood)
+    return float(-log_likelihood.mean())

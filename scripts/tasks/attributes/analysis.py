@@ -51,6 +51,7 @@ def labels(raw: Raw) -> dict[str, pd.DataFrame]:
             tables[category] = rows[names].add_prefix(f"{category}/")
         else:
             tables[category] = raw.train[names]
+
     return tables
 
 
@@ -59,6 +60,7 @@ def attribute_columns(by_category: dict[str, pd.DataFrame]) -> dict[str, pd.Seri
     columns = {}
     for table in by_category.values():
         columns |= dict(table.items())
+
     return columns
 
 
@@ -93,6 +95,7 @@ def labels_per_row(by_category: dict[str, pd.DataFrame]) -> pd.DataFrame:
     for category, table in by_category.items():
         n_attributes = table.shape[1]
         n_labels = (table != "").sum(axis=1)
+
         for n in range(n_attributes, -1, -1):
             line = {"category": category} if category else {}
             line["labelled"] = n
@@ -100,6 +103,7 @@ def labels_per_row(by_category: dict[str, pd.DataFrame]) -> pd.DataFrame:
             line["rows"] = int((n_labels == n).sum())
             line["share"] = float((n_labels == n).mean())
             lines.append(line)
+
     return pd.DataFrame(lines)
 
 
@@ -107,9 +111,10 @@ def rare_classes(columns: dict[str, pd.Series], n_folds: int) -> pd.DataFrame:
     """The classes in fewer rows than there are folds, of which some fold has none; rarest first."""
     lines = []
     for name, column in columns.items():
-        for value, n in class_counts(column).items():
-            if n < n_folds:
-                lines.append((name, value, n))
+        counts = class_counts(column)
+        rare = counts[counts < n_folds]
+        lines += [(name, value, n) for value, n in rare.items()]
+
     table = pd.DataFrame(lines, columns=["attribute", "class", "rows"])
     return table.sort_values(["rows", "attribute", "class"], ignore_index=True)
 
@@ -130,6 +135,7 @@ def twins(columns: dict[str, pd.Series]) -> pd.DataFrame:
                         "rows": " | ".join(map(str, spellings)),
                     }
                 )
+
     return pd.DataFrame(lines, columns=["attribute", "spellings", "rows"])
 
 
@@ -144,9 +150,8 @@ def pairs(by_category: dict[str, pd.DataFrame]) -> pd.DataFrame:
     lines = []
     for table in by_category.values():
         for a, b in combinations(table, 2):
-            both = (table[a] != "") & (table[b] != "")
-            counts = pd.crosstab(table[a][both], table[b][both]).to_numpy()
-            if min(counts.shape, default=0) > 1:
+            counts = count_pairs(table[a], table[b])
+            if min(counts.shape) > 1:
                 v = cramers_v(counts)
                 lines.append(association(b, a, counts, v))
                 lines.append(association(a, b, counts.T, v))
@@ -157,6 +162,12 @@ def pairs(by_category: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return table.assign(gain=gain).sort_values(
         ["gain", "attribute", "from"], ascending=[False, True, True], ignore_index=True
     )
+
+
+def count_pairs(a: pd.Series, b: pd.Series) -> np.ndarray:
+    """How many rows have each label of `a` (down) and of `b` (across), of the rows with both."""
+    both = (a != "") & (b != "")
+    return pd.crosstab(a[both], b[both]).to_numpy()
 
 
 def association(attribute: str, other: str, counts: np.ndarray, v: float) -> dict:
@@ -179,4 +190,5 @@ def cramers_v(counts: np.ndarray) -> float:
     """
     expected = np.outer(counts.sum(1), counts.sum(0))  # times n
     mean_square = (counts**2 / expected).sum() - 1  # chi² / n
-    return float(np.sqrt(max(mean_square, 0) / (min(counts.shape) - 1)))
+    most = min(counts.shape) - 1  # that it can be
+    return float(np.sqrt(max(mean_square, 0) / most))

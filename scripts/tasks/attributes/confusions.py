@@ -34,6 +34,7 @@ def confusion(name: str, classes, answer: np.ndarray, target: np.ndarray) -> Fig
     joined = ""
     if table.classes[-1] == OTHER and n_shown < len(classes) + 1:
         joined = f" ({len(classes) - n_shown + 1} classes are together in “{OTHER}”)"
+
     worst = worst_confusions(table)
     recalls = [
         f"{short_label(label)} {table.share[i, i]:.0%}"
@@ -52,40 +53,53 @@ def confusion(name: str, classes, answer: np.ndarray, target: np.ndarray) -> Fig
 
 
 def frequent_confusion(
-    answer: np.ndarray, target: np.ndarray, classes: list[str], most: int
+    answer: np.ndarray,
+    target: np.ndarray,
+    classes: list[str],
+    most: int,
 ) -> Confusion:
     """The confusion of the `most` most frequent true classes, with all others as one class.
 
     A single class is never left over: it is shown as itself.
     """
-    counts = f1.confusion(answer, target, len(classes))
-    by_frequency = np.argsort(-counts.sum(1), kind="stable")
-    kept = by_frequency[:most] if len(classes) > most + 1 else by_frequency
+    k = len(classes)
+    counts = f1.confusion(answer, target, k)
+    true = counts.sum(1)
+    kept = np.argsort(-true, kind="stable")
+    if k > most + 1:
+        kept = kept[:most]
+
+    n_kept = len(kept)
     names = [classes[i] for i in kept]
-    if len(kept) < len(classes):
+    if n_kept < k:
         names.append(OTHER)
 
-    position = np.full(len(classes), len(kept))  # of each class among `names`
-    position[kept] = np.arange(len(kept))
-    joined = np.zeros((len(names), len(names)), int)
+    n_names = len(names)
+    position = np.full(k, n_kept)  # of each class among `names`
+    position[kept] = np.arange(n_kept)
+    joined = np.zeros((n_names, n_names), int)
     np.add.at(joined, (position[:, None], position[None]), counts)
+
     rows = joined.sum(1)
-    return Confusion(joined / np.maximum(rows, 1)[:, None], names, rows)
+    share = joined / np.maximum(rows, 1)[:, None]
+    return Confusion(share, names, rows)
 
 
 def worst_confusions(table: Confusion) -> str:
     """The most frequent wrong answers in words, or "none"."""
-    wrong_share = table.share * (1 - np.eye(len(table.share)))
+    k = len(table.classes)
+    wrong_share = table.share * (1 - np.eye(k))
     wrong_rows = wrong_share * table.rows[:, None]
-    most_rows = np.argsort(-wrong_rows, axis=None)[:WORST]
+    cells = np.argsort(-wrong_rows, axis=None)[:WORST]
     texts = []
-    for i, j in zip(*np.unravel_index(most_rows, wrong_rows.shape), strict=True):
-        if wrong_share[i, j] > 0:
+    for cell in cells:
+        i, j = divmod(cell, k)
+        share = wrong_share[i, j]
+        if share > 0:
             true = short_label(table.classes[i])
             answered = short_label(table.classes[j])
-            texts.append(
-                f"{wrong_share[i, j]:.0%} of the {table.rows[i]:,} {true} answered {answered}"
-            )
+            texts.append(f"{share:.0%} of the {table.rows[i]:,} {true} answered {answered}")
+
     return "; ".join(texts) or "none"
 
 
@@ -95,6 +109,7 @@ def weakest(answer: np.ndarray, target: np.ndarray, outputs) -> Table:
     for a, (name, classes) in enumerate(outputs.items()):
         confusion = f1.confusion(answer[:, a], target[:, a], len(classes))
         lines += class_scores(name, classes, confusion)
+
     columns = [
         "attribute",
         "class",
@@ -119,6 +134,7 @@ def class_scores(attribute: str, classes: list[str], counts: np.ndarray) -> list
     true = counts.sum(1)
     predicted = counts.sum(0)
     score = f1.f1_per_class(counts)
+
     lines = []
     for c in np.flatnonzero(true >= MIN_ROWS):
         hits = counts[c, c]
@@ -136,4 +152,5 @@ def class_scores(attribute: str, classes: list[str], counts: np.ndarray) -> list
                 "rows so answered": int(wrong.max()),
             }
         )
+
     return lines

@@ -10,6 +10,7 @@ from page.blocks import Figure, Note, Table, Verdict
 from tasks.attributes import slices
 from tasks.attributes.analysis import attribute_columns, class_counts, labels
 from tasks.attributes.confusions import confusion, weakest
+from tasks.attributes.offsets import log_prob
 
 HEAD = 12  # rows of a long table that are shown
 MIN_GAIN = 0.1  # of one attribute known from another
@@ -28,6 +29,7 @@ def data(raw, tables) -> list:
         Note(missing_labels(facts)),
         Table("How many attributes rows are labelled for.", tables["labels per row"].head(HEAD)),
     ]
+
     rare = tables["classes in fewer rows than there are folds"]
     if len(rare):
         caption = (
@@ -35,6 +37,7 @@ def data(raw, tables) -> list:
             "learn from or to be scored on."
         )
         blocks.append(Table(caption, rare.head(HEAD)))
+
     twins = tables["labels that differ only in case or blanks"]
     if len(twins):
         caption = (
@@ -42,6 +45,7 @@ def data(raw, tables) -> list:
             "make them one class."
         )
         blocks.append(Table(caption, twins.head(HEAD)))
+
     pairs = tables["attributes that tell of each other"]
     pairs = pairs[pairs.gain > MIN_GAIN]
     if len(pairs):
@@ -51,6 +55,7 @@ def data(raw, tables) -> list:
             "predictions that contradict each other can be mended."
         )
         blocks.append(Table(caption, pairs.head(HEAD)))
+
     return blocks
 
 
@@ -63,6 +68,7 @@ def class_balance(raw) -> Figure:
         if len(rows):
             series[name] = (np.arange(1, len(rows) + 1), rows)
             ranges.append(f"{name}: {len(rows)} classes, {rows[0]:,} to {rows[-1]:,} rows")
+
     return Figure(
         "Class balance: rows of each class, the most frequent first, one line per attribute, both "
         "axes logarithmic. A steep line is a few classes that hold nearly all rows: there macro "
@@ -78,8 +84,10 @@ def missing_labels(facts: pd.DataFrame) -> str:
     for name, share in zip(facts.attribute, facts.share, strict=True):
         if share < 1:
             missing.append(f"{name} {1 - share:.0%}")
+
     if not missing:
         return "No label is missing."
+
     return f"Labels that are missing: {', '.join(missing)}."
 
 
@@ -93,6 +101,7 @@ def figures(view) -> list:
     """The weakest classes, the calibration of all attributes, and a confusion of each."""
     if view.answer is None or not len(view.labelled):
         return []
+
     idx = view.labelled
     outputs = view.rows.outputs
     answer = view.answer[idx]
@@ -103,9 +112,11 @@ def figures(view) -> list:
         weakest(answer, target, outputs),
         reliability(likeliest, target, pred, outputs),
     ]
+
     for a, (name, classes) in enumerate(outputs.items()):
         if len(classes) > 1 and (target[:, a] >= 0).any():
             blocks.append(confusion(name, classes, answer[:, a], target[:, a]))
+
     return blocks
 
 
@@ -128,8 +139,10 @@ def reliability(answer: np.ndarray, target: np.ndarray, pred: np.ndarray, output
     errors = {name: calibration.error(own) for name, own in tables.items()}
     worst = max(errors, key=errors.get)
     series = {"all attributes": (table.confidence, table.right)}
+
     if len(tables) > 1:
         series[worst] = (tables[worst].confidence, tables[worst].right)
+
     bins = [
         f"confidence {c:.2f}: {r:.2f} right"
         for c, r in zip(table.confidence, table.right, strict=True)
@@ -166,20 +179,22 @@ def verdict(view) -> Verdict:
     pred = view.merged[idx]
     loss = np.zeros(len(idx))
     suspicion = np.zeros(len(idx))
+
     n_suspect = 0
     n_cells = 0
     for a, columns in enumerate(slices(outputs)):
         labelled = np.flatnonzero(target[:, a] >= 0)
         if not len(labelled):
             continue
+
         prob = pred[labelled, columns].astype(float)
         label = target[labelled, a]
         is_wrong = answer[labelled, a] != label
         is_suspect = label_quality.likely_wrong(prob, label)
         doubt = 1 - label_quality.quality(prob, label)
 
-        likelihood = np.maximum(label_quality.label_probability(prob, label), 1e-9)
-        loss[labelled] -= np.where(is_wrong, np.log(likelihood), 0)
+        likelihood = label_quality.label_probability(prob, label)
+        loss[labelled] -= np.where(is_wrong, log_prob(likelihood), 0)
         suspected = np.where(is_suspect & is_wrong, doubt, 0)
         suspicion[labelled] = np.maximum(suspicion[labelled], suspected)
         n_suspect += int(is_suspect.sum())
@@ -212,16 +227,20 @@ def row_facts(answer: np.ndarray, target: np.ndarray, pred: np.ndarray, outputs)
         label = target[a]
         if label < 0:
             continue
+
         if label == answer[a]:
             right.append(f"{name} {outputs[name][label]}")
             continue
+
         prob = pred[columns]
         text = (
             f"labelled {outputs[name][label]} (p {prob[label]:.2f}), "
             f"answered {outputs[name][answer[a]]} (p {prob[answer[a]]:.2f})"
         )
         wrong.append((prob[label], name, text))
+
     facts = {name: text for _, name, text in sorted(wrong)}
     if right:
         facts["answered right"] = ", ".join(right)
+
     return facts

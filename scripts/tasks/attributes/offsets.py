@@ -12,6 +12,7 @@ EXPONENTS = np.linspace(0, 1.2, 25)
 SUPPORT = 10  # labelled rows that a class must have to get an offset of its own
 SHRINK = 0.5  # the part of the line search's steps that is taken
 EPS = 1e-12
+MIN_PROB = 1e-9  # a probability below it counts as this one
 
 
 def fit(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -24,15 +25,18 @@ def fit(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
     labelled = target >= 0
     if k == 1 or not labelled.any():
         return np.zeros(k)
-    logp = np.log(np.maximum(pred[labelled], 1e-9))
+
+    logp = log_prob(pred[labelled])
     labels = target[labelled]
     counts = np.bincount(labels, minlength=k)
 
     start = fit_prior_exponent(logp, labels, counts)
     offset = start.copy()
+
     for c in np.argsort(-counts):
         if counts[c] >= SUPPORT:
             offset[c] = best_offset(logp, labels, offset, c)
+
     return start + SHRINK * (offset - start)
 
 
@@ -57,22 +61,36 @@ def fit_if_worth(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
     shuffled = np.random.default_rng(0).permutation(labelled)
     first = shuffled[::2]
     second = shuffled[1::2]
-    gain = held_out_gain(pred, target, first, second) + held_out_gain(pred, target, second, first)
+
+    gain = held_out_gain(pred, target, first, second)
+    gain += held_out_gain(pred, target, second, first)
     if gain > 0:
         return fit(pred, target)
+
     return np.zeros(pred.shape[1])
 
 
 def held_out_gain(
-    pred: np.ndarray, target: np.ndarray, fit_idx: np.ndarray, check_idx: np.ndarray
+    pred: np.ndarray,
+    target: np.ndarray,
+    fit_idx: np.ndarray,
+    check_idx: np.ndarray,
 ) -> float:
     """HM on the rows check_idx with the offsets of the rows fit_idx, less HM without."""
     if not len(check_idx):
         return 0.0
+
     labels = target[check_idx]
-    logp = np.log(np.maximum(pred[check_idx], 1e-9))
+    logp = log_prob(pred[check_idx])
     offset = fit(pred[fit_idx], target[fit_idx])
-    return hm_of(logp + offset, labels) - hm_of(logp, labels)
+    fitted = hm_of(logp + offset, labels)
+    plain = hm_of(logp, labels)
+    return fitted - plain
+
+
+def log_prob(prob: np.ndarray) -> np.ndarray:
+    """Logarithms of probabilities, of MIN_PROB at least."""
+    return np.log(np.maximum(prob, MIN_PROB))
 
 
 def hm_of(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -97,11 +115,13 @@ def best_offset(logp: np.ndarray, labels: np.ndarray, offset: np.ndarray, c: int
 
     # between two rows that flip at the same offset there is no offset to choose
     is_tie = np.diff(flip_at) < EPS
+
     value[1:-1][is_tie] = -1
     current = np.searchsorted(flip_at, offset[c], side="left")
     best = value.argmax()
     if value[best] <= value[current] + EPS:
         return float(offset[c])
+
     middles = (flip_at[:-1] + flip_at[1:]) / 2
     edges = np.concatenate([[flip_at[0] - 1], middles, [flip_at[-1] + 1]])
     return float(edges[best])
@@ -147,6 +167,7 @@ def rival_f1_changes(rival: np.ndarray, labels: np.ndarray, true: np.ndarray) ->
         predicted = np.arange(len(rows), -1, -1)
         f1 = 2 * hits / np.maximum(true[j] + predicted, 1)
         change[rows] = np.diff(f1)
+
     return change
 
 

@@ -23,15 +23,19 @@ def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
     train = read_csv(folder / data.train, [data.id, *category, *data.labels, *group_column(data)])
     test = read_csv(folder / data.test, [data.id, *category])
     columns = label_columns(data, train, folder)
+
     if not category:
         check_label_names(data, columns[""], folder / data.train)
+
     rows = [
         rows_of_split(data, folder, "train", train, columns),
         rows_of_split(data, folder, "test", test, columns),
     ]
     files = [data.train, data.test]
+
     if not data.labels:
         files.append(data.attributes)
+
     return pd.concat(rows, ignore_index=True), files
 
 
@@ -43,6 +47,7 @@ def label_columns(data, train: pd.DataFrame, folder: Path) -> dict[str, list[str
     categories = list(data.categories)
     if not categories:
         categories = sorted(set(train[data.category_column])) if data.category_column else [""]
+
     if data.labels:
         columns = {category: list(data.labels) for category in categories}
     else:
@@ -54,6 +59,7 @@ def label_columns(data, train: pd.DataFrame, folder: Path) -> dict[str, list[str
         raise UserError(
             f"{folder / data.train} has no column {', '.join(missing)}; it has: {', '.join(train)}"
         )
+
     return columns
 
 
@@ -61,17 +67,20 @@ def official_label_columns(file: Path, categories: list[str]) -> dict[str, list[
     """{category: [attr_1 .. attr_k]}, as many as the organisers' table of attributes says."""
     if not file.exists():
         raise UserError(f"no {file}: put it there, or name the label columns in data.labels")
+
     try:
         table = pd.read_parquet(file, columns=["Category", "No_of_attribute"])
     except Exception as error:  # pyarrow has its own for a broken file and for a missing column
         reason = " ".join(str(error).split())[:150]
         raise UserError(f"cannot read Category and No_of_attribute from {file}: {reason}") from None
+
     counts = dict(zip(table.Category.str.strip(), table.No_of_attribute, strict=True))
     unknown = [category for category in categories if category not in counts]
     if unknown:
         raise UserError(
             f"data.categories: {unknown[0]!r} is not in {file}; there are: {', '.join(counts)}"
         )
+
     return {
         category: [f"attr_{i}" for i in range(1, counts[category] + 1)] for category in categories
     }
@@ -85,12 +94,17 @@ def check_label_names(data, labels: list[str], file: Path) -> None:
             f"data.labels: {', '.join(reserved)} is the name of a column that folds.csv needs; "
             f"rename it in {file}"
         )
+
     if len(set(labels)) < len(labels):
         raise UserError("data.labels names a column twice")
 
 
 def rows_of_split(
-    data, folder: Path, split: str, table: pd.DataFrame, columns: dict[str, list[str]]
+    data,
+    folder: Path,
+    split: str,
+    table: pd.DataFrame,
+    columns: dict[str, list[str]],
 ) -> pd.DataFrame:
     """The rows of one raw table, in the columns of `read_rows`."""
     file = folder / getattr(data, split)
@@ -104,6 +118,7 @@ def rows_of_split(
         "image": image_names(table, getattr(data, f"{split}_image"), folder),
         "group": table[data.group] if is_train and group_column(data) else "",
     }
+
     for category, names in columns.items():
         for name in names:
             labels = table[name] if is_train else ""
@@ -112,4 +127,5 @@ def rows_of_split(
                 rows[f"{category}/{name}"] = np.where(in_category, labels, "")
             else:
                 rows[name] = labels
+
     return pd.DataFrame(rows)

@@ -24,6 +24,7 @@ def official_columns(data) -> list[str]:
     """The label columns of a submission: data.labels, else attr_1 .. attr_10."""
     if data.labels:
         return list(data.labels)
+
     return [f"attr_{i}" for i in range(1, MOST_ATTRIBUTES + 1)]
 
 
@@ -53,7 +54,9 @@ def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
         category = category_of(output)
         if category:
             label = np.where(table[data.category_column] == category, label, "")
+
         labels[output] = label
+
     return encode(pd.DataFrame(labels), outputs)
 
 
@@ -64,10 +67,12 @@ def read_answers(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
 
 def format_answers(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
     """Answers (n, a) as the names of their classes, a column per attribute."""
-    names = {}
-    for (output, classes), column in zip(outputs.items(), answer.T, strict=True):
-        names[output] = np.array(classes)[column]
-    return pd.DataFrame(names)
+    labels = {}
+    for a, (output, classes) in enumerate(outputs.items()):
+        names = np.array(classes)
+        labels[output] = names[answer[:, a]]
+
+    return pd.DataFrame(labels)
 
 
 def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.DataFrame:
@@ -77,8 +82,11 @@ def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.Data
     With categories: id, Category, len, attr_1 .. attr_10, where post.filler stands in the columns
     that a row's category does not use. Without: id and the label columns.
     """
-    test = test[row_id("test", test[data.id]).isin(answers.index)]
-    records = answers.reindex(row_id("test", test[data.id])).to_dict("records")
+    ids = row_id("test", test[data.id])
+    is_answered = ids.isin(answers.index)
+    test = test[is_answered]
+    records = answers.reindex(ids[is_answered]).to_dict("records")
+
     table = {data.id: test[data.id].tolist()}
     if data.category_column:
         categories = test[data.category_column].tolist()
@@ -88,8 +96,10 @@ def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.Data
         ]
         table[data.category_column] = categories
         table["len"] = [len(record) for record in records]
+
     for column in official_columns(data):
         table[column] = [record.get(column, post.filler) for record in records]
+
     return pd.DataFrame(table)
 
 
@@ -111,39 +121,48 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
     columns = submission_columns(data)
     if list(table) != columns:
         return [f"columns are {','.join(table)}; they must be {','.join(columns)}"]
+
     lines = id_problems(table[data.id], test[data.id], data.id)
     for column in columns[1:]:
         lines += empty_cells(table, column, data.id)
+
     if lines:
         return lines
+
     if not data.category_column:
         return wrong_classes(table, outputs, data.id, "it")
 
     expected = dict(zip(test[data.id], test[data.category_column], strict=True))
     category = table[data.id].map(expected)
     lines = wrong_categories(table, category, data)
+
     for name in sorted(set(category)):
         rows = table[category == name]
         classes = labels_of_category(outputs, name)
         lines += wrong_lengths(rows, len(classes), data.id, name)
         lines += wrong_classes(rows, classes, data.id, name)
+
     return lines
 
 
 def empty_cells(table: pd.DataFrame, column: str, id_column: str) -> list[str]:
     """A line if cells of the column are empty."""
-    empty = table[id_column][table[column].str.strip() == ""]
-    if empty.empty:
+    is_empty = table[column].str.strip() == ""
+    ids = table[id_column][is_empty]
+    if ids.empty:
         return []
-    return [f"{column} is empty in {len(empty)} rows, e.g. {id_column} {empty.iloc[0]}"]
+
+    return [f"{column} is empty in {len(ids)} rows, e.g. {id_column} {ids.iloc[0]}"]
 
 
 def wrong_categories(table: pd.DataFrame, category: pd.Series, data) -> list[str]:
     """A line if rows have another category (n,) than in test.csv."""
     column = data.category_column
-    ids = table[data.id][table[column] != category]
+    differs = table[column] != category
+    ids = table[data.id][differs]
     if ids.empty:
         return []
+
     return [f"{column} differs from test.csv in {len(ids)} rows, e.g. {data.id} {ids.iloc[0]}"]
 
 
@@ -152,6 +171,7 @@ def wrong_lengths(rows: pd.DataFrame, n: int, id_column: str, category: str) -> 
     wrong = rows[rows["len"] != str(n)]
     if wrong.empty:
         return []
+
     first = wrong.iloc[0]
     return [
         f"len must be {n} for {category}; it is {first['len']} at {id_column} {first[id_column]}"
@@ -159,7 +179,10 @@ def wrong_lengths(rows: pd.DataFrame, n: int, id_column: str, category: str) -> 
 
 
 def wrong_classes(
-    rows: pd.DataFrame, classes: dict[str, list[str]], id_column: str, category: str
+    rows: pd.DataFrame,
+    classes: dict[str, list[str]],
+    id_column: str,
+    category: str,
 ) -> list[str]:
     """A line for each column of {column: [classes]} with a cell that is none of its classes."""
     lines = []
@@ -172,4 +195,5 @@ def wrong_classes(
                 f"{len(wrong) - 1} more rows; for {category} it must be one of: "
                 f"{', '.join(allowed)}"
             )
+
     return lines

@@ -41,12 +41,14 @@ def outputs(rows: pd.DataFrame) -> Outputs:
     price = pd.to_numeric(rows.price[rows.price != ""])
     if price.empty:
         raise UserError("no training row has a price; look at data.labels")
+
     low = float(price.min())
     high = float(price.max())
     if low == high:
         raise UserError(
             f"every training price is {low:g}: there is nothing to learn; look at data.labels"
         )
+
     return {"price": [low, high]}
 
 
@@ -67,11 +69,13 @@ def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
     """
     column = price_column(data)
     target = log_prices(table[column])
+
     wrong = table[(target[:, 0] < 0) & (table[column] != "")]
     if len(wrong):
         raise UserError(
             f"{name_cell(wrong, column, data.id)}; it must be a positive number, or empty"
         )
+
     return target
 
 
@@ -111,9 +115,11 @@ def baseline(target: np.ndarray, outputs: Outputs) -> np.ndarray:
     It is what is predicted for a row that cannot be read.
     """
     known = target[target >= 0]
-    if not len(known):
-        return np.array([np.log1p(np.mean(outputs["price"]))])
-    return np.array([np.median(known)])
+    median = np.log1p(np.mean(outputs["price"]))
+    if len(known):
+        median = np.median(known)
+
+    return np.array([median])
 
 
 def answer(pred: np.ndarray, outputs: Outputs) -> np.ndarray:
@@ -139,11 +145,13 @@ def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndar
     known = target[:, 0] >= 0
     log_prices = clip_diverged(pred, outputs)[:, known, 0]
     weights = nnls(log_prices.T.astype(float), target[known, 0])[0]
+
     total = weights.sum()
     if total > 0:
         weights = weights / total
     else:
         weights = np.full(len(pred), 1 / len(pred))
+
     return weights[:, None]
 
 
@@ -188,7 +196,10 @@ def score_at_size(answer: np.ndarray, target: np.ndarray, outputs: Outputs, n: i
 
 
 def score_replicates(
-    answer: np.ndarray, target: np.ndarray, outputs: Outputs, weights: np.ndarray
+    answer: np.ndarray,
+    target: np.ndarray,
+    outputs: Outputs,
+    weights: np.ndarray,
 ) -> np.ndarray:
     """SMAPE (b,) of bootstrap replicates: row i counts weights[:, i] times, weights (b, n).
 
@@ -197,15 +208,20 @@ def score_replicates(
     known = target[:, 0] >= 0
     term = terms(answer[known, 0], np.expm1(target[known, 0]))
     scores = np.full(len(weights), np.nan)
+
     for j, weight in enumerate(weights):
         count = weight[known].astype(float)
         if count.any():
             scores[j] = 100 * ((count * term).sum() / count.sum())
+
     return scores
 
 
 def table(
-    answer: np.ndarray, target: np.ndarray, outputs: Outputs, pred: np.ndarray | None = None
+    answer: np.ndarray,
+    target: np.ndarray,
+    outputs: Outputs,
+    pred: np.ndarray | None = None,
 ) -> dict[str, dict]:
     """{price: {smape, mae, log_mae, bias}} over the rows whose price is known; see SCORES_MEAN."""
     known = target[:, 0] >= 0
@@ -244,7 +260,9 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
 
     lines = id_problems(table[data.id], test[data.id], data.id)
     column = data.labels[0]
+
     wrong = table[~is_price(table[column])]
     if len(wrong):
         lines.append(f"{name_cell(wrong, column, data.id)}; it must be a positive number")
+
     return lines

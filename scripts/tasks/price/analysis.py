@@ -40,11 +40,13 @@ def analyse(raw: Raw) -> Tables:
         "endings": endings(known),
         "the lowest and the highest": extremes(raw.train[data.id], price),
     }
+
     if data.text:
         texts = {split: paragraphs(table, data.text) for split, table in raw.splits.items()}
         tables[SAME_TEXTS] = same_texts(texts, price)
         tables["money in texts"] = list_facts(money(texts["train"], price))
         tables["words per text"] = words(raw)
+
     return tables
 
 
@@ -76,6 +78,7 @@ def outliers(values: np.ndarray) -> tuple[int, int]:
     """How many of the values (n,) lie below and above Tukey's fence."""
     if not len(values):
         return 0, 0
+
     low, high = np.quantile(values, [0.25, 0.75])
     fence = FENCE * (high - low)
     n_below = (values < low - fence).sum()
@@ -88,20 +91,27 @@ def skew(values: np.ndarray) -> float:
     deviation = values.std() if len(values) else 0
     if not deviation:
         return np.nan
+
     return ((values - values.mean()) ** 3).mean() / deviation**3
 
 
 def endings(price: np.ndarray) -> pd.DataFrame:
     """The most frequent endings of prices (n,): cents of all, and last two digits of whole ones."""
-    cents = np.round(price * 100)
-    whole = cents[cents % 100 == 0] / 100
-    of_all = count_values([f".{c:02.0f}" for c in cents % 100], "ending")
-    of_whole = count_values([f"{w:02.0f}" for w in whole % 100], "ending")
-    tables = [
-        of_all.head(OFTEN).assign(part="cents"),
-        of_whole.head(OFTEN).assign(part="of whole prices"),
-    ]
-    return pd.concat(tables, ignore_index=True)[["part", "ending", "rows", "share"]]
+    in_cents = np.round(price * 100)
+    cents = in_cents % 100
+    whole = in_cents[cents == 0] / 100
+    last_digits = whole % 100
+    endings_by_kind = {
+        "cents": [f".{number:02.0f}" for number in cents],
+        "of whole prices": [f"{number:02.0f}" for number in last_digits],
+    }
+    tables = []
+    for kind, values in endings_by_kind.items():
+        table = count_values(values, "ending").head(OFTEN)
+        table.insert(0, "part", kind)
+        tables.append(table)
+
+    return pd.concat(tables, ignore_index=True)
 
 
 def extremes(ids: pd.Series, price: np.ndarray, n: int = ENDS) -> pd.DataFrame:
@@ -109,10 +119,12 @@ def extremes(ids: pd.Series, price: np.ndarray, n: int = ENDS) -> pd.DataFrame:
     n_numbers = np.isfinite(price).sum()
     order = np.argsort(price, kind="stable")
     order = order[:n_numbers]  # without nan, which comes last
+
     if n_numbers > 2 * n:
         lowest = order[:n]
         highest = order[-n:]
         order = np.concatenate([lowest, highest])
+
     return pd.DataFrame(
         {
             "id": ids.to_numpy()[order],
@@ -123,7 +135,10 @@ def extremes(ids: pd.Series, price: np.ndarray, n: int = ENDS) -> pd.DataFrame:
 
 def same_texts(texts: dict[str, pd.Series], price: np.ndarray) -> pd.DataFrame:
     """The facts of `same` on whole texts and on names, side by side."""
-    names = {split: pd.Series(item_names(column)) for split, column in texts.items()}
+    names = {}
+    for split, column in texts.items():
+        names[split] = pd.Series(item_names(column))
+
     of_texts = same(texts, price)
     of_names = same(names, price)
     columns = {
@@ -147,6 +162,7 @@ def same(texts: dict[str, pd.Series], price: np.ndarray) -> dict:
     n_rows = sum(map(len, groups))
     n_known = known.sum()
     loss = sum(len(group) * least_smape(group) for group in groups)
+
     losses_of_others: list[float] = []
     for group in groups:
         losses_of_others += smape_of_others(group)
@@ -194,6 +210,7 @@ def smape_of_others(prices: np.ndarray) -> list[float]:
     for i, price in enumerate(prices):
         others = np.delete(prices, i)
         losses.append(smape(others, np.full(len(others), price)))
+
     return losses
 
 
@@ -210,6 +227,7 @@ def money(texts: pd.Series, price: np.ndarray) -> dict:
         amounts = {round(number(text), 2) for text in digits}
         n_money += bool(amounts)
         n_price += round(row_price, 2) in amounts
+
     return {
         "texts that name an amount of money": n_money,
         "texts that name the price itself": n_price,
@@ -224,6 +242,7 @@ def words(raw: Raw) -> pd.DataFrame:
         columns = {name: table[name] for name in names}
         if len(names) > 1:
             columns["all"] = paragraphs(table, names)
+
         for name, column in columns.items():
             length = column.str.split().str.len().to_numpy(float)
             line = {
@@ -233,4 +252,5 @@ def words(raw: Raw) -> pd.DataFrame:
                 "mean": length.mean(),
             }
             lines.append(line | quantiles(length))
+
     return pd.DataFrame(lines)

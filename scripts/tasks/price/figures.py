@@ -27,8 +27,10 @@ def data(raw, tables) -> list:
     frequent = frequent[frequent.rows > 1]
     if len(frequent):
         blocks.append(Table("The most frequent prices.", frequent.head(HEAD)))
+
     if raw.config.data.text:
         blocks += text_blocks(raw, tables)
+
     return blocks
 
 
@@ -67,6 +69,7 @@ def text_blocks(raw, tables) -> list:
         texts = paragraphs(table, raw.config.data.text)
         lengths[split] = np.array([len(text.split()) for text in texts])
         medians.append(f"{split}: median {np.median(lengths[split]):,.0f} words")
+
     return [
         Figure(
             "Words per text, on a logarithmic axis, in rows of each split. Where test differs "
@@ -92,8 +95,10 @@ def money_note(table: pd.DataFrame, n: int) -> Note:
         f"{facts['texts that name an amount of money']:,} training texts name an amount of money, "
         f"{n_leaks:,} of them the very price."
     )
+
     if n_leaks > n / FEW:
         return Note(f"{text} A leak, if the test texts do so too.", "warning")
+
     return Note(text)
 
 
@@ -107,6 +112,7 @@ def figures(view) -> list:
     """Predicted against true, log ratios, SMAPE by true price, bias by predicted price."""
     if view.answer is None or not len(view.labelled):
         return []
+
     price, truth = prices(view)
     by_truth = tenths(truth, price, truth)
     by_price = tenths(price, price, truth)
@@ -207,6 +213,7 @@ def correlation(price: np.ndarray, truth: np.ndarray) -> float:
     """Of log1p prices (n,); nan where one of the two does not vary."""
     if len(price) < 2 or np.ptp(price) == 0 or np.ptp(truth) == 0:
         return np.nan
+
     return float(np.corrcoef(np.log1p(price), np.log1p(truth))[0, 1])
 
 
@@ -256,11 +263,13 @@ def verdict(view) -> Verdict:
     idx = view.labelled
     outputs = view.rows.outputs
     price, truth = prices(view)
+
     answers = {
         name: view.rows.task.answer(pred[idx], outputs)[:, 0] for name, pred in view.preds.items()
     }
     if not answers:
         answers = {"merged": price}
+
     ratios = np.stack([log_ratio(answer, truth) for answer in answers.values()])
     one_side = (ratios > 0).all(0) | (ratios < 0).all(0)
     nearest = np.abs(ratios).min(0)
@@ -292,6 +301,8 @@ def row_facts(price: float, truth: float, answers: dict[str, float]) -> dict[str
         "predicted": f"{price:,.2f}",
         "off by": f"{high / low:.3g} times too {side}",
     }
+
     if len(answers) > 1:
         facts["models"] = ", ".join(f"{name} {answer:,.2f}" for name, answer in answers.items())
+
     return facts

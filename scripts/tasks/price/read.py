@@ -18,6 +18,7 @@ def price_column(data) -> str:
     if len(data.labels) != 1:
         labels = ", ".join(data.labels) or "empty"
         raise UserError(f"data.labels is {labels}; a price is one column, e.g. data.labels=price")
+
     return data.labels[0]
 
 
@@ -40,8 +41,10 @@ def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:
     group = group_column(data) if split == "train" else []
     table = read_csv(file, [data.id, *data.text, *price, *group])
     require_distinct(table, data.id, file)
+
     if table.empty:
         raise UserError(f"{file} has no row")
+
     if price:
         require_prices(table, price[0], data.id, file)
 
@@ -61,6 +64,7 @@ def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:
             f"{file}: {', '.join(data.text)} is empty in every row; name the columns of text in "
             "data.text"
         )
+
     return rows
 
 
@@ -89,4 +93,5 @@ def paragraphs(table: pd.DataFrame, columns) -> pd.Series:
     texts = []
     for cells in table[list(columns)].itertuples(index=False):
         texts.append("\n".join(cell for cell in cells if cell))
+
     return pd.Series(texts, table.index, dtype=object)

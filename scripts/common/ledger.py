@@ -1,9 +1,9 @@
-"""A table that grows row by row and survives a kill at any byte: replies of language models, lines
-of OCR.
+"""A table that grows row by row and survives a kill at any byte.
 
-The growing file is no csv yet. Its first line holds key and columns, every further one a row as a
-JSON list, in which no cell can put a bare line ending: so a line that is not ended is a record that
-was not written whole, whatever the texts hold.
+Replies of language models, lines of OCR and the images of the cache are kept in one. The growing
+file is no csv yet: its first line holds key and columns, every further line is a row as a JSON
+list. JSON has no bare line ending, so a line without its end is a record that was not written
+whole, whatever the texts hold.
 """
 
 import fcntl
@@ -16,21 +16,21 @@ from pathlib import Path
 from common.errors import UserError
 from common.log import log
 
-# seconds between fsyncs: what a pulled plug may cost; a kill costs nothing that `add` came back
-# from
-SYNC = 5.0
+SYNC_SECONDS = 5.0  # between fsyncs: a power cut costs that much; a kill costs no row of `add`
 
 
 class Ledger:
-    """`with Ledger(file, columns, key) as ledger`: done {id: row} are the rows there already, `add`
-    appends, `finish` writes the csv.
+    """A growing table: `with Ledger(file, columns, key) as ledger`.
 
-    A row's id is its first cell. A later row with the same id takes the place of the earlier one:
-    so rows that failed are tried again. A file of another key (a string: the hash of settings and
-    inputs) or of other columns is started anew. Cells are str; a NUL or half a surrogate pair in
-    them, which csv readers and UTF-8 do not take, becomes U+FFFD; everything else is kept as it is.
+    `done` {id: row} are the rows that are there, `add` appends some, and `finish` writes the csv. A
+    row's id is its first cell; a later row with the same id replaces the earlier one, so rows that
+    failed can be tried again. A file with another key (a string: the hash of settings and inputs)
+    or other columns is started anew.
 
-    Raises UserError when another process has the file open. One thread at a time.
+    Cells are strings. A NUL or half a surrogate pair in them becomes U+FFFD, for csv readers and
+    UTF-8 do not take them; everything else is kept as it is.
+
+    Raises UserError when another process has the file open. It is for one thread at a time.
     """
 
     def __init__(self, file: Path, columns, key: str):
@@ -55,125 +55,151 @@ class Ledger:
             os.close(self.fd)
 
     def lock(self) -> None:
-        """Raises UserError when another process has the lock. Not flock: forked workers inherit it, and hold it
-        on when this process is killed.
+        """Lock the file. Raises UserError when another process has it locked.
 
-        The lock goes when this process closes any descriptor of the file, so the file is read
-        through self.fd alone.
+        This is not flock: forked workers would inherit its lock, and hold it when this process is
+        killed. The lock goes when this process closes any descriptor of the file, so the file is
+        read through self.fd alone.
         """
         try:
             fcntl.lockf(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            mine = self.file.exists() and os.path.samestat(
-                os.fstat(self.fd), self.file.stat()
-            )  # else it was just removed
+            # Whoever had the lock before may just have removed the file.
+            is_ours = self.file.exists() and os.path.samestat(os.fstat(self.fd), self.file.stat())
         except (BlockingIOError, PermissionError):
-            mine = False
-        if not mine:
+            is_ours = False
+        if not is_ours:
             raise UserError(
                 f"another process is writing {self.file}: wait for it, or end it, then "
                 "run the same command again"
             )
 
     def load(self) -> None:
-        """Read what is there, cut off a torn record; or start anew."""
+        """Read the rows that are there and cut off a torn record; or start anew."""
         with open(self.fd, "rb", closefd=False) as file:
             data = file.read()
-        self.size = self.safe = (
-            data.rfind(b"\n") + 1
-        )  # bytes that are whole records; of them, those not at stake when an fsync fails
-        self.synced = time.monotonic()
-        head, *lines = data[: self.size].decode(errors="replace").split("\n")[:-1] or [""]
-        mine = line({"key": self.key, "columns": self.columns})
-        if head + "\n" != mine:
-            self.size, self.safe, lines = 0, 0, []
-        os.ftruncate(self.fd, self.size)
-        if not self.size:
-            self.append(mine)
-        rows = [row for row in map(self.parse, lines) if row]
-        self.done = {row[0]: row for row in rows}
-        if bad := len(lines) - len(rows):
-            log(
-                unreadable=bad,
-                of=self.file,
-                because="the disk lost them; these rows are made again",
-            )
+        records = data[: data.rfind(b"\n") + 1]
+        header = encode_line({"key": self.key, "columns": self.columns})
+        is_ours = records.startswith(header)
+        if not is_ours:
+            records = b""
 
-    def parse(self, text: str) -> tuple[str, ...] | None:
-        """The row of a line; None where it is none, as a pulled plug can leave behind: a file grows
-        before its blocks are written."""
-        try:
-            row = json.loads(text)
-        except ValueError:
-            return None
-        whole = isinstance(row, list) and [type(cell) for cell in row] == [str] * len(self.columns)
-        return tuple(row) if whole else None
+        self.size = len(records)  # bytes that are whole records
+        self.safe_size = self.size  # those of them that stay when an fsync fails
+        self.synced = time.monotonic()
+        os.ftruncate(self.fd, self.size)
+        if not is_ours:
+            self.append(header)
+
+        lines = records.decode(errors="replace").split("\n")
+        self.parse(lines[1:-1])
+
+    def parse(self, lines: list[str]) -> None:
+        """Fill `done` from the lines below the header."""
+        self.done = {}
+        n_unreadable = 0
+        for line in lines:
+            row = decode_row(line, len(self.columns))
+            if row is None:
+                n_unreadable += 1
+            else:
+                self.done[row[0]] = row
+        if n_unreadable:
+            because = "the disk lost them; these rows are made again"
+            log(unreadable=n_unreadable, of=self.file, because=because)
 
     def add(self, rows) -> None:
-        """Append rows, tuples of a cell per column, the id first: all of them are in the file when
-        this comes back, or none."""
-        rows = [tuple(clean(str(cell)) for cell in row) for row in rows]
-        if wrong := [row for row in rows if len(row) != len(self.columns)]:
-            raise ValueError(f"{wrong[0]} has not a cell for each of {', '.join(self.columns)}")
-        self.append("".join(map(line, rows)))
-        self.done.update((row[0], row) for row in rows)
-        if time.monotonic() - self.synced > SYNC:
+        """Append rows: tuples with a cell per column, the id first.
+
+        When this returns, all of them are in the file; when it raises, none. Raises ValueError when
+        a row has not a cell for each column.
+        """
+        clean_rows = []
+        for row in rows:
+            cells = tuple(clean(str(cell)) for cell in row)
+            if len(cells) != len(self.columns):
+                raise ValueError(f"{cells} has not a cell for each of {', '.join(self.columns)}")
+            clean_rows.append(cells)
+
+        self.append(b"".join(map(encode_line, clean_rows)))
+        for row in clean_rows:
+            self.done[row[0]] = row
+        if time.monotonic() - self.synced > SYNC_SECONDS:
             self.sync()
 
-    def append(self, text: str) -> None:
-        left = memoryview(text.encode())
+    def append(self, data: bytes) -> None:
+        remaining = memoryview(data)
         try:
-            while left:
-                left = left[os.write(self.fd, left) :]
-        except BaseException:  # a full disk, Ctrl-C: what was written of it goes
+            while remaining:
+                n_written = os.write(self.fd, remaining)
+                remaining = remaining[n_written:]
+        except BaseException:  # a full disk, Ctrl-C: remove what was written of it
             os.ftruncate(self.fd, self.size)
             raise
-        self.size += len(text)
+        self.size += len(data)
 
     def sync(self) -> None:
         try:
             os.fsync(self.fd)
         except OSError:  # some disks say only here that they are full
-            self.size = self.safe
+            self.size = self.safe_size
             os.ftruncate(self.fd, self.size)
             raise
-        self.safe, self.synced = self.size, time.monotonic()
+        self.safe_size = self.size
+        self.synced = time.monotonic()
 
     def rows(self) -> list[tuple[str, ...]]:
-        """The rows, each id once, in the order in which ids first came."""
+        """The rows, each id once, in the order in which the ids first came."""
         return list(self.done.values())
 
-    def finish(self, part: Path, ids) -> None:
-        """Write the rows of `ids`, in their order, to `part` as csv with a header. Raises UserError when one is
-        not there; others are left out."""
+    def finish(self, file: Path, ids) -> None:
+        """Write the rows of `ids`, in their order, to `file` as csv with a header.
+
+        Other rows are left out. Raises UserError when a row is missing.
+        """
         ids = [clean(str(id)) for id in ids]
-        if missing := [id for id in ids if id not in self.done]:
+        missing_ids = [id for id in ids if id not in self.done]
+        if missing_ids:
             raise UserError(
-                f"{self.file}: {len(missing)} of {len(ids)} rows are not done, e.g. "
-                f"{missing[0]}; run the same command again"
+                f"{self.file}: {len(missing_ids)} of {len(ids)} rows are not done, e.g. "
+                f"{missing_ids[0]}; run the same command again"
             )
-        with open(part, "w", encoding="utf-8", newline="") as file:
-            file.writelines(
-                ",".join(map(quoted, row)) + "\n"
-                for row in (self.columns, *map(self.done.get, ids))
-            )
+        with open(file, "w", encoding="utf-8", newline="") as csv:
+            for row in (self.columns, *map(self.done.get, ids)):
+                csv.write(",".join(map(quote, row)) + "\n")
 
     def remove(self) -> None:
-        """The growing file goes, once what `finish` wrote has its name."""
+        """Remove the growing file, once what `finish` wrote has its name."""
         self.file.unlink(missing_ok=True)
 
 
-def line(value) -> str:
-    """A line of the growing file: ASCII, so that its characters are bytes."""
-    return json.dumps(value) + "\n"
+def encode_line(value) -> bytes:
+    return json.dumps(value).encode() + b"\n"
+
+
+def decode_row(line: str, n_columns: int) -> tuple[str, ...] | None:
+    """The row of a line; None where the line is none.
+
+    A power cut can leave such lines: a file grows before its blocks are written.
+    """
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(row, list) or len(row) != n_columns:
+        return None
+    return tuple(row) if all(isinstance(cell, str) for cell in row) else None
 
 
 def clean(cell: str) -> str:
-    return (
-        cell.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    )
+    """The cell with U+FFFD for NULs and half surrogate pairs; whole pairs become a character."""
+    text = cell.replace("\0", "\ufffd")
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def quoted(cell: str) -> str:
-    """A cell as csv has it. The csv module of Python 3.11 leaves a lone \\r bare, and readers then
-    end the line there."""
-    return '"' + cell.replace('"', '""') + '"' if re.search('[",\r\n]', cell) else cell
+def quote(cell: str) -> str:
+    """A cell as csv has it.
+
+    The csv module of Python 3.11 leaves a lone \\r without quotes, and readers then end the line.
+    """
+    doubled = cell.replace('"', '""')
+    return f'"{doubled}"' if re.search('[",\r\n]', cell) else cell

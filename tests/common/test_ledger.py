@@ -1,5 +1,4 @@
-"""A growing table: whole records through kills, full disks and lost blocks; one writer; any
-text."""
+"""A growing table: whole records after kills, full disks and lost blocks; one writer; any text."""
 
 import os
 import random
@@ -43,22 +42,23 @@ def test_any_text_comes_back_before_and_after_a_restart_and_in_the_csv(tmp_path)
     with open_ledger(tmp_path) as ledger:
         ledger.add(ROWS)
         assert ledger.rows() == ROWS
+    backwards = ROWS[::-1]
     with open_ledger(tmp_path) as ledger:
-        assert ledger.rows() == ROWS and set(ledger.done) == {row[0] for row in ROWS}
-        ledger.finish(tmp_path / "part.csv", [row[0] for row in ROWS[::-1]])
-    table = pd.read_csv(tmp_path / "part.csv", dtype=str, keep_default_na=False)
-    assert (
-        list(table) == ["id", "reply", "more"]
-        and list(table.itertuples(index=False, name=None)) == ROWS[::-1]
-    )
+        assert ledger.rows() == ROWS
+        assert list(ledger.done) == [row[0] for row in ROWS]
+        ledger.finish(tmp_path / "tmp.csv", [row[0] for row in backwards])
+
+    table = pd.read_csv(tmp_path / "tmp.csv", dtype=str, keep_default_na=False)
+    assert list(table) == ["id", "reply", "more"]
+    assert list(table.itertuples(index=False, name=None)) == backwards
 
 
 def test_what_neither_csv_nor_utf8_can_hold_is_replaced_at_once(tmp_path):
     with open_ledger(tmp_path) as ledger:
         ledger.add([("a\0", "\ud800x", "\ud83d\ude00")])
         assert ledger.rows() == [("a\ufffd", "\ufffdx", "😀")]
-        ledger.finish(tmp_path / "part.csv", ["a\0"])
-    assert (tmp_path / "part.csv").read_text() == "id,reply,more\na\ufffd,\ufffdx,😀\n"
+        ledger.finish(tmp_path / "tmp.csv", ["a\0"])
+    assert (tmp_path / "tmp.csv").read_text() == "id,reply,more\na\ufffd,\ufffdx,😀\n"
 
 
 @settings(
@@ -83,43 +83,42 @@ def test_a_later_row_takes_the_place_of_the_earlier_one(tmp_path):
         assert ledger.rows() == [("a", "1", ""), ("b", "2", "")]
 
 
-def test_another_key_or_other_columns_start_anew(tmp_path):
-    for again in (
-        open_ledger(tmp_path, "other"),
-        Ledger(tmp_path / "replies", ("id", "reply"), "k"),
-    ):
-        with open_ledger(tmp_path) as ledger:
-            ledger.add(ROWS)
-        with again as ledger:
-            assert ledger.rows() == []
-            ledger.add([("x", "y", "z")[: len(ledger.columns)]])
-        with again as ledger:
-            assert list(ledger.done) == ["x"]
+@pytest.mark.parametrize(
+    "columns, key", [(("id", "reply", "more"), "other"), (("id", "reply"), "k")]
+)
+def test_another_key_or_other_columns_start_anew(tmp_path, columns, key):
+    with open_ledger(tmp_path) as ledger:
+        ledger.add(ROWS)
+    with Ledger(tmp_path / "replies", columns, key) as ledger:
+        assert ledger.rows() == []
+        ledger.add([("x", "y", "z")[: len(columns)]])
+    with Ledger(tmp_path / "replies", columns, key) as ledger:
+        assert list(ledger.done) == ["x"]
 
 
 def test_a_file_cut_at_any_byte_holds_its_whole_records_and_goes_on(tmp_path):
     with open_ledger(tmp_path) as ledger:
         ledger.add(ROWS[:4])
     data = (tmp_path / "replies").read_bytes()
-    for cut in range(len(data) + 1):
-        (tmp_path / "replies").write_bytes(data[:cut])
+    for end in range(len(data) + 1):
+        (tmp_path / "replies").write_bytes(data[:end])
+        n_whole = max(data[:end].count(b"\n") - 1, 0)  # without the header
         with open_ledger(tmp_path) as ledger:
-            assert ledger.rows() == ROWS[: max(data[:cut].count(b"\n") - 1, 0)]
+            assert ledger.rows() == ROWS[:n_whole]
             ledger.add(ROWS[4:5])
         with open_ledger(tmp_path) as ledger:
-            assert ledger.rows()[-1] == ROWS[4] and len(ledger.done) == max(
-                data[:cut].count(b"\n"), 1
-            )
+            assert ledger.rows() == ROWS[:n_whole] + ROWS[4:5]
 
 
-def test_lines_that_the_disk_lost_are_done_again_and_said(tmp_path, capsys):
+def test_lines_that_the_disk_lost_are_logged_and_done_again(tmp_path, capsys):
     with open_ledger(tmp_path) as ledger:
         ledger.add(ROWS)
     lines = (tmp_path / "replies").read_bytes().split(b"\n")
-    lines[2], lines[4] = bytes(len(lines[2])), b'["test:3", 4, "not a string"]'
+    lines[2] = bytes(len(lines[2]))  # zeros
+    lines[4] = b'["test:3", 4, "not a string"]'
     (tmp_path / "replies").write_bytes(b"\n".join(lines))
     with open_ledger(tmp_path) as ledger:
-        assert ledger.rows() == [row for i, row in enumerate(ROWS) if i not in (1, 3)]
+        assert ledger.rows() == [ROWS[0], ROWS[2], *ROWS[4:]]
     assert "unreadable 2" in capsys.readouterr().out
 
 
@@ -135,41 +134,40 @@ with Ledger(Path(sys.argv[2]), ("id", "reply"), "k") as ledger:
 """
 
 
-def writer(folder, last=10**9):
-    """A process that adds two rows at a time, numbered on from what is there, and says the number
-    of the last one that is in."""
+def start_writer(folder, last=10**9):
+    """A process that adds two rows at a time and prints the number of the last one that is in.
+
+    It goes on from the rows that are there.
+    """
+    code = WRITER.replace("LAST", str(last))
     return subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            WRITER.replace("LAST", str(last)),
-            ROOT / "scripts",
-            folder / "replies",
-        ],
+        [sys.executable, "-c", code, ROOT / "scripts", folder / "replies"],
         stdout=subprocess.PIPE,
         text=True,
     )
 
 
 def test_killed_at_random_moments_no_row_that_was_added_is_lost_or_torn(tmp_path):
-    rng, said = random.Random(0), -1
+    rng = random.Random(0)
     for _ in range(4):
-        process = writer(tmp_path)
-        first = process.stdout.readline()
+        process = start_writer(tmp_path)
+        output = process.stdout.readline()
         time.sleep(rng.random() * 0.1)
         process.kill()
-        said = int((first + process.stdout.read()).split("\n")[-2])  # its last whole line
+        output += process.stdout.read()
         process.wait()
+        last_added = int(output.split("\n")[-2])  # in its last whole line
+
         with Ledger(tmp_path / "replies", ("id", "reply"), "k") as ledger:
             n = len(ledger.done)
-            assert n > said and ledger.rows() == [
-                (str(k), "reply, of\nseveral lines " * (k % 40)) for k in range(n)
-            ]
-        assert (tmp_path / "replies").read_bytes().count(b"\n") == n + 1  # none doubled
+            assert n > last_added
+            for k, row in enumerate(ledger.rows()):
+                assert row == (str(k), "reply, of\nseveral lines " * (k % 40))
+        assert (tmp_path / "replies").read_bytes().count(b"\n") == n + 1  # no row is there twice
 
 
 def test_two_processes_do_not_write_one_file(tmp_path):
-    process = writer(tmp_path)
+    process = start_writer(tmp_path)
     process.stdout.readline()
     with pytest.raises(UserError, match="another process is writing .*replies"):
         with open_ledger(tmp_path):
@@ -194,7 +192,7 @@ def test_a_forked_worker_does_not_hold_the_lock(tmp_path):
         if not child:
             time.sleep(60)
             os._exit(0)
-    process = writer(tmp_path, last=1)
+    process = start_writer(tmp_path, last=1)
     process.communicate()
     os.kill(child, 9)
     os.waitpid(child, 0)
@@ -202,48 +200,52 @@ def test_a_forked_worker_does_not_hold_the_lock(tmp_path):
 
 
 def test_a_full_disk_leaves_whole_records_only(tmp_path, monkeypatch):
-    write, room = os.write, 50
+    write = os.write
+    room = 50
 
-    def full(fd, data):
+    def write_until_full(fd, data):
         nonlocal room
         if not room:
             raise OSError(28, "No space left on device")
-        room -= (wrote := write(fd, data[:room]))
-        return wrote
+        n_written = write(fd, data[:room])
+        room -= n_written
+        return n_written
 
     with open_ledger(tmp_path) as ledger:
         ledger.add(ROWS[:3])
-        monkeypatch.setattr(os, "write", full)
+        monkeypatch.setattr(os, "write", write_until_full)
         with pytest.raises(OSError, match="No space left"):
             ledger.add(ROWS[3:])
         monkeypatch.undo()
-        assert ledger.rows() == ROWS[:3] and (tmp_path / "replies").read_bytes().endswith(b"]\n")
+        assert ledger.rows() == ROWS[:3]
+        assert (tmp_path / "replies").read_bytes().endswith(b"]\n")
         ledger.add(ROWS[5:6])
     with open_ledger(tmp_path) as ledger:
         assert ledger.rows() == ROWS[:3] + ROWS[5:6]
 
 
 def test_a_disk_that_says_late_that_it_is_full_keeps_what_it_had_taken(tmp_path, monkeypatch):
-    def full(fd):
+    def fail(fd):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"), open_ledger(tmp_path) as ledger:
         ledger.add(ROWS[:2])
         ledger.sync()
         ledger.add(ROWS[2:])
-        monkeypatch.setattr(os, "fsync", full)
+        monkeypatch.setattr(os, "fsync", fail)
     monkeypatch.undo()
     with open_ledger(tmp_path) as ledger:
         assert ledger.rows() == ROWS[:2]
 
 
 def test_fsync_comes_every_few_seconds_not_with_every_row(tmp_path, monkeypatch):
-    calls, clock = [], [0.0]
+    calls = []
+    now = 0.0
     monkeypatch.setattr(os, "fsync", calls.append)
-    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
     with open_ledger(tmp_path) as ledger:
         for i in range(120):
-            clock[0] += 0.1
+            now += 0.1
             ledger.add([(str(i), "", "")])
         assert len(calls) == 2
     assert len(calls) == 3
@@ -255,9 +257,9 @@ def test_finish_asks_for_every_row_and_remove_takes_the_file(tmp_path):
         with pytest.raises(
             UserError, match="1 of 2 rows are not done, e.g. test:9; run the same command again"
         ):
-            ledger.finish(tmp_path / "part.csv", ["test:1", "test:9"])
+            ledger.finish(tmp_path / "tmp.csv", ["test:1", "test:9"])
         with pytest.raises(ValueError, match="not a cell for each of id, reply, more"):
             ledger.add([("a", "b")])
-        ledger.finish(tmp_path / "part.csv", ["test:1"])
+        ledger.finish(tmp_path / "tmp.csv", ["test:1"])
         ledger.remove()
-    assert [path.name for path in tmp_path.iterdir()] == ["part.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["tmp.csv"]

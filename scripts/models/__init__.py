@@ -5,22 +5,23 @@ A file models/<name>.py is a model; `models=<name>` in a config uses it. It defi
   ANSWERS           the kinds of question that it can answer, of common.questions
   Settings          a common.sections.Section: the config's section of the model's name
   predict(job, k, rows, idx)
-                    predictions (m, K) for the row numbers `idx` (m,): probabilities, log1p of a
+                    predictions (m, K) for the row numbers idx (m,): probabilities, log1p of a
                     number, or values with their weights
 and, where it needs them
-  fit(job, k, rows, file)   train member k and write it to `file`; gives what its record adds
-                    (history). A model without `fit` is not trained
+  fit(job, k, rows, file)   train member k and write it to `file`; returns what its record adds
+                    (history). A model without `fit` is not trained. A network is a
+                    networks.learner.Learner, trained by networks.training.fit_network
   inputs(config, paths, k)  the files that member k reads beside folds.csv
   weights(config)   names of the pretrained weights that it starts from: see networks.weights
   packages(config)  {package of requirements.txt that only some models take: whether this one does}
   secrets(config)   names of environment variables that it reads
   check(config)     ValueError, in words, where the config cannot be right
   SOURCES           {name: features.source.Source}: features that 03 makes for it
-  missing_image(job, rows) which rows (n,) it had no picture of, though it answers them
+  missing_image(job, rows)  which rows (n,) it had no picture of, though it answers them
   clean_up(job, k)  after the predictions are written, clear away what only they needed
-  questions(job, k, rows, use)   of a language model, a member per part, instead of fit and predict:
-                    replies that need no asking, and questions, for the row numbers of part k: see
-                    llm.messages
+  questions(job, k, rows, idx)   of a language model, a member per part, instead of fit and predict:
+                    replies that need no asking, and questions, for the row numbers idx of part k:
+                    see llm.messages
 and those of DEFAULTS that differ. Nothing else has to be edited: the config, make's help, the
 graph, the kernels and the report find a model by its file's name.
 
@@ -70,13 +71,19 @@ def is_trained(name: str) -> bool:
 
 
 def weights_of(models, config) -> list[str]:
-    """Names of the pretrained weights that any of these models starts from."""
-    return sorted({name for model in models for name in load_model(model).weights(config)})
+    """Names of the pretrained weights that any of these models starts from, sorted."""
+    names = set()
+    for model in models:
+        names.update(load_model(model).weights(config))
+    return sorted(names)
 
 
 def secrets_of(config) -> list[str]:
     """Names of the environment variables that the config's models read."""
-    return [name for model in config.models for name in load_model(model).secrets(config)]
+    names = []
+    for model in config.models:
+        names += load_model(model).secrets(config)
+    return names
 
 
 def split_member(member: str) -> tuple[str, int]:

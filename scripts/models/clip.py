@@ -60,9 +60,10 @@ class Clip(NumberLearner):
         from networks.finetune import load_clip
 
         settings, run = job.config.clip, job.config.run
-        clip, self.processor, tokenizer, source = load_clip(
-            settings.model, run.weights, pretrained=moments is not None
-        )
+        is_pretrained = moments is not None
+        loaded = load_clip(settings.model, run.weights, is_pretrained)
+        clip, self.processor, tokenizer, source = loaded
+
         net = ClipFusion(clip, settings)
         scale = torch.tensor(moments or (0.0, 1.0), dtype=torch.float64)
         net.register_buffer("scale", scale)  # saved and loaded with the weights
@@ -72,32 +73,29 @@ class Clip(NumberLearner):
         self.cache, self.position = open_cache(job, rows)
         self.workers = run.workers or cores()
         self.has_text = np.array([bool(text) for text in rows.text])
-        tokens = tokenizer(
-            [text.lower() or " " for text in rows.text],
-            padding="max_length",
-            truncation=True,
-            max_length=clip.config.text_config.max_position_embeddings,
-            return_attention_mask=True,
-            return_tensors="np",
-        )
-        self.ids, self.mask = tokens["input_ids"], tokens["attention_mask"]
+        max_length = clip.config.text_config.max_position_embeddings
+        self.ids, self.mask = tokenize(tokenizer, rows.text, max_length)
 
     def parameters(self):
         settings, net = self.settings, self.net
+        head_lr = settings.head_lr or settings.lr
         groups = decay_groups(net.clip, settings.lr, settings.weight_decay)
         for new in (net.cross, net.deep, net.wide, net.head):
-            groups += decay_groups(new, settings.head_lr or settings.lr, settings.weight_decay)
+            groups += decay_groups(new, head_lr, settings.weight_decay)
         return groups
 
     def read(self, groups):
         """Yield, as arrays, the images that there are (m, s, s, 3), has_image (b,), ids and mask
         (b, t), has_text (b,)."""
-        positions = [self.position[group] for group in groups]
-        has_image = [position >= 0 for position in positions]
-        known = [position[has] for position, has in zip(positions, has_image, strict=True)]
-        images = batches(self.cache, known, self.workers)
-        for group, has, loaded in zip(groups, has_image, images, strict=True):
-            yield loaded, has, self.ids[group], self.mask[group], self.has_text[group]
+        positions = []
+        for group in groups:
+            position = self.position[group]
+            positions.append(position[position >= 0])
+
+        images = batches(self.cache, positions, self.workers)
+        for group, loaded in zip(groups, images, strict=True):
+            has_image = self.position[group] >= 0
+            yield loaded, has_image, self.ids[group], self.mask[group], self.has_text[group]
 
     def inputs(self, data, part):
         """What the network takes, on the device; a missing image is grey, and flagged."""
@@ -107,21 +105,27 @@ class Clip(NumberLearner):
         number = np.cumsum(has_image) - 1  # of each row's image among those that there are
         numbers = number[part][has_image[part]]
         flags = torch.as_tensor(has_image[part], device=self.device)
+
         size = self.net.clip.config.vision_config.image_size
         pixels = torch.zeros(len(flags), 3, size, size, device=self.device)
         if len(numbers):
             pixels[flags] = self.pixels(images[numbers])
-        ids, mask, has_text = (torch.as_tensor(array[part], device=self.device) for array in text)
-        return pixels, flags, ids, mask, has_text
+
+        inputs = [pixels, flags]
+        for array in text:
+            inputs.append(torch.as_tensor(array[part], device=self.device))
+        return inputs
 
     def pixels(self, images: np.ndarray):
         """Images uint8 (m, s, s, 3) as CLIP's processor makes them: (m, 3, size, size)."""
         from networks.encoders import on_device
 
-        made = self.processor(
-            images=on_device(images, self.device), device=self.device, return_tensors="pt"
+        processed = self.processor(
+            images=on_device(images, self.device),
+            device=self.device,
+            return_tensors="pt",
         )
-        return made["pixel_values"].to(self.device)
+        return processed["pixel_values"].to(self.device)
 
     def error(self, output, log1p_price):
         import torch
@@ -129,10 +133,13 @@ class Clip(NumberLearner):
         from networks.losses import smape_loss
 
         mean, std = self.net.scale.tolist()
-        alpha = self.settings.alpha
         expected = (log1p_price - mean) / std
         huber = torch.nn.functional.huber_loss(output, expected, reduction="sum")
-        smape = smape_loss(self.price(output), torch.expm1(log1p_price))
+
+        price = torch.expm1(log1p_price)
+        smape = smape_loss(self.price(output), price)
+
+        alpha = self.settings.alpha
         return (1 - alpha) * huber + alpha * smape
 
     def price(self, output):
@@ -150,6 +157,19 @@ class Clip(NumberLearner):
         return torch.log1p(price.clamp(min=0))
 
 
+def tokenize(tokenizer, texts, max_length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Token ids and attention mask (n, max_length) of n texts."""
+    tokens = tokenizer(
+        [text.lower() or " " for text in texts],
+        padding="max_length",
+        truncation=True,
+        max_length=max_length,
+        return_attention_mask=True,
+        return_tensors="np",
+    )
+    return tokens["input_ids"], tokens["attention_mask"]
+
+
 def fit(job, k: int, rows, file) -> dict:
     """Train clip_<k> on the rows outside fold k and write its best weights. Returns the history and
     the weights that it started from."""
@@ -157,22 +177,23 @@ def fit(job, k: int, rows, file) -> dict:
 
     train_idx = rows.training(k)
     log1p_price = rows.target[train_idx, 0]
-    moments = float(log1p_price.mean()), float(log1p_price.std()) or 1.0
+    mean, std = float(log1p_price.mean()), float(log1p_price.std())
+    moments = mean, std or 1.0
 
-    def start(device):
+    def make_learner(device):
         learner = Clip(job, rows, device, moments)
         trained = [p.numel() for p in learner.net.parameters() if p.requires_grad]
         learner.facts = {"trained": sum(trained)}
         return learner
 
-    return fit_network(job, "clip", k, start, train_idx, rows.validating(k), file)
+    return fit_network(job, "clip", k, make_learner, train_idx, rows.validating(k), file)
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
     """log1p prices (m, 1) of the rows idx (m,)."""
     from networks.training import predict_network
 
-    def start(device):
+    def make_learner(device):
         return Clip(job, rows, device, moments=None)
 
-    return predict_network(job, "clip", k, start, idx)
+    return predict_network(job, "clip", k, make_learner, idx)

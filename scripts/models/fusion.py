@@ -97,19 +97,19 @@ def fit(job, k: int, rows, file) -> dict:
 
     train_idx = rows.training(k)
 
-    def start(device):
+    def make_learner(device):
         learner = Fusion(job, rows, device)
         learner.start_at_median(train_idx)
         return learner
 
-    return fit_network(job, "fusion", k, start, train_idx, rows.validating(k), file)
+    return fit_network(job, "fusion", k, make_learner, train_idx, rows.validating(k), file)
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
     """log1p prices (m, 1) of the rows idx (m,)."""
     from networks.training import predict_network
 
-    def start(device):
+    def make_learner(device):
         return Fusion(job, rows, device)
 
-    return predict_network(job, "fusion", k, start, idx)
+    return predict_network(job, "fusion", k, make_learner, idx)

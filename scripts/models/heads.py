@@ -82,15 +82,18 @@ class Features:
     def take(self, idx: np.ndarray, view) -> np.ndarray:
         """float32 (b, d) or (b, d, h, w) of the rows idx (b,) in a view: a number, or (b,)."""
         row = self.row[idx]
-        return np.concatenate([array[row, view] for array in self.arrays], 1).astype(np.float32)
+        x = np.concatenate([array[row, view] for array in self.arrays], 1)
+        return x.astype(np.float32)
 
     def moments(self, idx: np.ndarray):
         """Mean and standard deviation (d,) of the plain view over the rows idx (m,), as tensors."""
         import torch
 
-        in_order = idx[np.argsort(self.row[idx], kind="stable")]
-        x = self.take(in_order[:MOMENT_ROWS], 0)
-        return torch.as_tensor(x.mean(0)), torch.as_tensor(x.std(0) + 1e-3)
+        order = np.argsort(self.row[idx], kind="stable")
+        x = self.take(idx[order[:MOMENT_ROWS]], 0)
+        mean = torch.as_tensor(x.mean(0))
+        std = torch.as_tensor(x.std(0) + 1e-3)
+        return mean, std
 
 
 class HeadsLearner(Learner):
@@ -121,14 +124,12 @@ class HeadsLearner(Learner):
         self.masked = masked and masked.to(device)
 
     def parameters(self):
-        settings = self.settings
-        return [
-            {
-                "params": list(self.net.parameters()),
-                "lr": settings.lr,
-                "weight_decay": settings.weight_decay,
-            }
-        ]
+        group = {
+            "params": list(self.net.parameters()),
+            "lr": self.settings.lr,
+            "weight_decay": self.settings.weight_decay,
+        }
+        return [group]
 
     def load(self, batches, epoch, first):
         """Yield the features of each batch, each row in a view drawn for the epoch."""
@@ -152,16 +153,20 @@ class HeadsLearner(Learner):
         gradient, and AdamW does not move them."""
         import torch
 
-        whole = torch.as_tensor(self.rows.target[batch], device=self.device)
-        counts = (whole >= 0).sum(0)
-        x, target = data[part], whole[part]
+        batch_target = torch.as_tensor(self.rows.target[batch], device=self.device)
+        counts = (batch_target >= 0).sum(0)
+        x, target = data[part], batch_target[part]
+
         losses = []
         for a in torch.nonzero(counts)[:, 0].tolist():
             is_labelled = target[:, a] >= 0
+
             # dropout of this head, whatever the other heads draw
             torch.manual_seed(self.seed + 7919 * step + 104729 * a + part.start)
             logits = self.net.attribute_logits(a, x[is_labelled])
-            losses.append(self.masked.attribute_loss(a, logits, target[is_labelled, a]) / counts[a])
+            loss = self.masked.attribute_loss(a, logits, target[is_labelled, a])
+            losses.append(loss / counts[a])
+
         return torch.stack(losses)
 
     def answer(self, net, data):
@@ -174,31 +179,36 @@ class HeadsLearner(Learner):
         by_view = []
         for x in data:
             logits = [net.attribute_logits(a, x) for a in range(len(sizes))]
-            by_view.append(probabilities(torch.cat(logits, 1), sizes))
+            logits = torch.cat(logits, 1)
+            by_view.append(probabilities(logits, sizes))
+
         return torch.stack(by_view).mean(0)
 
     def evaluate(self, net, val_idx):
         """HM of each attribute on the validation rows; nan where none of them is labelled."""
         if not len(val_idx):
             return [math.nan] * len(self.rows.sizes)
+
         task, outputs = self.rows.task, self.rows.outputs
-        answer = task.answer(self.predict(net, val_idx), outputs)
-        table = task.table(answer, self.rows.target[val_idx], outputs)
+        pred = self.predict(net, val_idx)
+        answer = task.answer(pred, outputs)
+        target = self.rows.target[val_idx]
+        table = task.table(answer, target, outputs)
         return [scores["hm"] for scores in table.values()]
 
     def keep_best(self, state, net, score):
         """Keep each head where its own score is the best so far; without a score, the newest."""
         weights = copy_state(net)
         if state.best_score is None:
-            state.best, state.best_score = weights, [-1.0] * len(score)
-        is_better = [
-            math.isnan(new) or new > old for old, new in zip(state.best_score, score, strict=True)
-        ]
-        for key, value in weights.items():  # keys are heads.<a>.<...>
-            if is_better[int(key.split(".")[1])]:
-                state.best[key] = value
+            state.best_score = [-1.0] * len(score)
+
         for a, new in enumerate(score):
-            if new > state.best_score[a]:
+            is_better = new > state.best_score[a]
+            if is_better or math.isnan(new):
+                prefix = f"heads.{a}."
+                head = {key: weights[key] for key in weights if key.startswith(prefix)}
+                state.best.update(head)
+            if is_better:
                 state.best_score[a] = new
 
     def shown(self, score):
@@ -214,9 +224,11 @@ def build(job, k: int, rows, features: Features):
     config, settings = job.config, job.config.heads
     if settings.source == "encoders":
         return HeadSet(features.d, rows.sizes, "mlp", settings.hidden, settings.dropout)
+
     heads = HeadSet(features.d, rows.sizes, config.net.head, config.net.width)
     file = job.paths.model(f"net_{k}")
-    state = {key: value for key, value in read_weights(file).items() if key.startswith("heads.")}
+    weights = read_weights(file)
+    state = {key: value for key, value in weights.items() if key.startswith("heads.")}
     load_strict(heads, state, file)
     return heads
 
@@ -234,10 +246,11 @@ def fit(job, k: int, rows, file) -> dict:
         raise UserError(
             f"heads_{k} has no labelled row with features to train on; look at {job.paths.images}"
         )
+
     prior = rows.task.baseline(rows.target[train_idx], rows.outputs)
     seed = config.data.seed * 1000 + k
 
-    def start(device):
+    def make_learner(device):
         heads = build(job, k, rows, features)
         if settings.source == "encoders":
             mean, std = features.moments(train_idx)
@@ -248,11 +261,10 @@ def fit(job, k: int, rows, file) -> dict:
         return HeadsLearner(heads, features, settings, rows, config.run, device, seed, masked)
 
     val_idx = with_features(rows.validating(k), features)
-    record = fit_network(job, "heads", k, start, train_idx, val_idx, file)
-    history = [
-        {"epoch": entry["epoch"], "loss": entry["loss"], "hm": entry["score"]}
-        for entry in record["history"]
-    ]
+    record = fit_network(job, "heads", k, make_learner, train_idx, val_idx, file)
+    history = []
+    for entry in record["history"]:
+        history.append({"epoch": entry["epoch"], "loss": entry["loss"], "hm": entry["score"]})
     return {"history": history, "outputs": rows.outputs}
 
 
@@ -270,9 +282,9 @@ def predict(job, k: int, rows, idx) -> np.ndarray:
     features = Features(job, k, rows)
     views = min(features.views, 2 if config.infer.flip else 1)
 
-    def start(device):
+    def make_learner(device):
         heads = build(job, k, rows, features)
         settings = config.heads
         return HeadsLearner(heads, features, settings, rows, config.run, device, views=views)
 
-    return predict_network(job, "heads", k, start, idx)
+    return predict_network(job, "heads", k, make_learner, idx)

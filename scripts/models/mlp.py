@@ -45,9 +45,13 @@ def columns(job, rows):
     from scipy import sparse
 
     ngrams = read_ngrams(ngrams_file(job.paths), rows.id)
-    presence = ngrams["name"].sign() * PRESENCE
-    numbers = binned(ngrams["numbers"], NUMBERS)
-    return sparse.hstack([ngrams["name"], ngrams["text"], presence, numbers]).tocsr()
+    blocks = [
+        ngrams["name"],
+        ngrams["text"],
+        ngrams["name"].sign() * PRESENCE,
+        binned(ngrams["numbers"], NUMBERS),
+    ]
+    return sparse.hstack(blocks).tocsr()
 
 
 def build(v: int, settings):
@@ -77,10 +81,13 @@ def word_net(v: int, settings):
 
     words = nn.EmbeddingBag(v, settings.width, mode="sum")
     nn.init.normal_(words.weight, std=0.05)
+
     hidden = nn.Linear(settings.width, settings.hidden)
     output = nn.Linear(settings.hidden, 1)
     tail = nn.Sequential(nn.ReLU(), hidden, nn.ReLU(), output)
-    tail.register_parameter("bias", nn.Parameter(zeros(settings.width)))
+    bias = nn.Parameter(zeros(settings.width))
+    tail.register_parameter("bias", bias)
+
     return nn.ModuleList([words, tail])
 
 
@@ -93,17 +100,22 @@ class WordLearner(NumberLearner):
     def __init__(self, job, rows, device):
         settings = job.config.mlp
         self.columns = columns(job, rows)
-        net = build(self.columns.shape[1], settings).to(device)
+        v = self.columns.shape[1]
+        net = build(v, settings).to(device)
+
         super().__init__(net, settings, rows, job.config.run, device)
-        self.facts = {"columns": self.columns.shape[1]}
+        self.facts = {"columns": v}
 
     def standardise(self, log1p_price: np.ndarray) -> None:
         """Set the scale by the training rows' log1p prices (m,), and what the networks should give
         for every row."""
         import torch
 
-        median, std = float(np.median(log1p_price)), float(log1p_price.std()) or 1.0
-        self.net.scale.copy_(torch.tensor([median, std]))
+        median = float(np.median(log1p_price))
+        std = float(log1p_price.std()) or 1.0
+        scale = torch.tensor([median, std])
+        self.net.scale.copy_(scale)
+
         standardised = (self.rows.target[:, 0] - median) / std
         self.target = torch.as_tensor(standardised, dtype=torch.float32)
 
@@ -116,24 +128,31 @@ class WordLearner(NumberLearner):
         import torch
 
         bag = self.columns[data[part]]
-        arrays = bag.indices.astype(np.int64), bag.indptr[:-1].astype(np.int64), bag.data
-        return tuple(torch.as_tensor(array, device=self.device) for array in arrays)
+        column = bag.indices.astype(np.int64)
+        offset = bag.indptr[:-1].astype(np.int64)
+        arrays = (column, offset, bag.data)
+        return [torch.as_tensor(array, device=self.device) for array in arrays]
 
     def loss(self, forward, data, part, batch, step):
         output = forward(*self.inputs(data, part)).float()
-        target = self.target[shard(batch)[part]].to(self.device)
-        return (output - target[:, None]).abs().sum() / len(batch)
+        idx = shard(batch)[part]
+        target = self.target[idx].to(self.device)
+
+        error = (output - target[:, None]).abs()
+        return error.sum() / len(batch)
 
     def predict(self, net, idx):
         """log1p prices (m, 1) of the rows idx (m,): the mean over the networks, in fp32."""
         import torch
 
-        median, std = net.scale.tolist()
         outputs = [np.zeros((0, 1))]
         with torch.inference_mode():
             for group in cut(idx, self.predict_batch):
                 output = net(*self.inputs(group, slice(None)))
-                outputs.append(output.mean(1, keepdim=True).cpu().numpy())
+                mean = output.mean(1, keepdim=True)
+                outputs.append(mean.cpu().numpy())
+
+        median, std = net.scale.tolist()
         return np.concatenate(outputs) * std + median
 
 
@@ -144,20 +163,20 @@ def fit(job, k: int, rows, file) -> dict:
 
     train_idx = rows.labelled(k)
 
-    def start(device):
+    def make_learner(device):
         learner = WordLearner(job, rows, device)
         learner.standardise(rows.target[train_idx, 0])
         return learner
 
     no_rows = train_idx[:0]
-    return fit_network(job, "mlp", k, start, train_idx, no_rows, file)
+    return fit_network(job, "mlp", k, make_learner, train_idx, no_rows, file)
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
     """log1p prices (m, 1) of the rows idx (m,): the mean over the networks."""
     from networks.training import predict_network
 
-    def start(device):
+    def make_learner(device):
         return WordLearner(job, rows, device)
 
-    return predict_network(job, "mlp", k, start, idx)
+    return predict_network(job, "mlp", k, make_learner, idx)

@@ -74,11 +74,15 @@ class Net(Learner):
 
         net.to(device, memory_format=torch.channels_last)
         super().__init__(net, config.net, rows, config.run, device)
-        self.config, self.k, self.cache, self.position = config, k, cache, position
+        self.config, self.k = config, k
+        self.cache, self.position = cache, position
         self.size = side(config)
         self.masked = masked and masked.to(device)
+
         is_test = (rows.fold < 0) & (position >= 0)
-        self.unlabelled = position[is_test] if config.net.mmd else position[:0]
+        self.unlabelled = position[:0]
+        if config.net.mmd:
+            self.unlabelled = position[is_test]
         self.facts = {"unlabelled": len(self.unlabelled)}
         self.predict_batch = config.run.infer_batch
 
@@ -89,8 +93,10 @@ class Net(Learner):
         """Yield uint8 images of this process's share of each batch, augmented."""
         shares = []
         for number, batch in enumerate(row_batches[first:], first):
-            shares.append(self.share(batch, epoch * len(row_batches) + number))
-        seed = self.config.data.seed, self.k, epoch
+            step = epoch * len(row_batches) + number
+            shares.append(self.share(batch, step))
+
+        seed = (self.config.data.seed, self.k, epoch)
         augment = augmenter(self.settings.augment, self.config.images.size, seed, first)
 
         def augment_share(image, number: int, i: int):
@@ -102,13 +108,16 @@ class Net(Learner):
 
     def share(self, batch: np.ndarray, step: int) -> Share:
         """The images of a batch of row numbers; the test rows beside them are drawn by the step."""
+        n = len(batch)
         positions = self.position[batch]
-        places = shard(np.arange(len(batch)))
+        places = shard(np.arange(n))
+
         if len(self.unlabelled):
             rng = np.random.default_rng([self.config.data.seed, self.k, step])
-            drawn = rng.choice(self.unlabelled, len(batch))
+            drawn = rng.choice(self.unlabelled, n)
             positions = np.concatenate([positions, drawn])
-            places = np.concatenate([places, len(batch) + places])
+            places = np.concatenate([places, n + places])
+
         return Share(positions[places], places)
 
     def read(self, groups):
@@ -130,14 +139,18 @@ class Net(Learner):
         from networks.losses import mmd
 
         target = torch.as_tensor(self.rows.target[batch], device=self.device)
+        counts = (target >= 0).sum(0)
+
         n = len(shard(batch))
-        own, unlabelled = images[:n][part], images[n:][part]
-        both = np.concatenate([own, unlabelled])
+        labelled, unlabelled = images[:n][part], images[n:][part]
+        both = np.concatenate([labelled, unlabelled])
         logits, features = forward(self.normalize(both))
-        b = len(own)
-        loss = self.masked(logits[:b], shard(target)[part], (target >= 0).sum(0))
+
+        b = len(labelled)
+        loss = self.masked(logits[:b], shard(target)[part], counts)
         if not len(unlabelled):
             return loss
+
         discrepancy = self.settings.mmd * mmd(features[:b], features[b:])
         return loss + discrepancy * b / len(batch)
 
@@ -147,10 +160,14 @@ class Net(Learner):
 
         sizes = self.rows.sizes
         x = self.normalize(data)
-        pred = probabilities(net(x)[0], sizes)
+        logits, _ = net(x)
+        pred = probabilities(logits, sizes)
         if not self.config.infer.flip:
             return pred
-        return (pred + probabilities(net(x.flip(3))[0], sizes)) / 2
+
+        logits, _ = net(x.flip(3))
+        mirrored = probabilities(logits, sizes)
+        return (pred + mirrored) / 2
 
 
 def fit(job, k: int, rows, file) -> dict:
@@ -162,26 +179,30 @@ def fit(job, k: int, rows, file) -> dict:
     config = job.config
     cache, position = open_cache(job, rows)
     train_idx, val_idx = rows.training(k), rows.validating(k)
-    train_idx, val_idx = train_idx[position[train_idx] >= 0], val_idx[position[val_idx] >= 0]
+    train_idx = train_idx[position[train_idx] >= 0]
+    val_idx = val_idx[position[val_idx] >= 0]
+
     label = "a label"
     if config.net.rows == "complete":
         label = "every label, as net.rows=complete wants"
-        train_idx = train_idx[(rows.target[train_idx] >= 0).all(1)]
+        is_complete = (rows.target[train_idx] >= 0).all(1)
+        train_idx = train_idx[is_complete]
     if not len(train_idx):
         raise UserError(
             f"net_{k} has no row to train on: none with a picture has {label}; "
             f"look at {job.paths.images}"
         )
+
     prior = rows.task.baseline(rows.target[train_idx], rows.outputs)
 
-    def start(device):
+    def make_learner(device):
         net, source = build(config, rows.sizes, config.net.pretrained)
         masked = MaskedLoss(rows.sizes, prior, config.net)
         learner = Net(net, config, k, rows, cache, position, device, masked)
         learner.record = {"prior": prior.tolist(), "weights": source, "outputs": rows.outputs}
         return learner
 
-    return fit_network(job, "net", k, start, train_idx, val_idx, file)
+    return fit_network(job, "net", k, make_learner, train_idx, val_idx, file)
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
@@ -190,11 +211,11 @@ def predict(job, k: int, rows, idx) -> np.ndarray:
 
     cache, position = open_cache(job, rows)
 
-    def start(device):
+    def make_learner(device):
         net, _ = build(job.config, rows.sizes, pretrained=False)
         return Net(net, job.config, k, rows, cache, position, device)
 
-    return predict_network(job, "net", k, start, idx)
+    return predict_network(job, "net", k, make_learner, idx)
 
 
 def load(job, k: int, rows):

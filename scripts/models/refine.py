@@ -44,21 +44,24 @@ def packages(config):
     return config.refine.packages
 
 
-def questions(job, k: int, rows, use):
+def questions(job, k: int, rows, idx):
     """vlm's replies where the task can read them, or they say nothing, and a question about each
-    other one; row numbers `use` (m,)."""
+    other one; row numbers idx (m,)."""
     from llm.messages import Question, Reply
 
     task = rows.task
     table = read_csv(job.paths.replies(f"vlm_{k}"), ["id", "reply", "reason"])
-    table = table.set_index("id").loc[rows.id[use]]
-    is_clear = task.is_clear(table.reply.tolist(), rows.question[use])
+    table = table.set_index("id").loc[rows.id[idx]]
+    is_clear = task.is_clear(table.reply.tolist(), rows.question[idx])
+
     known, unclear = [], []
-    for i, reply, reason, clear in zip(use, table.reply, table.reason, is_clear, strict=True):
+    for i, reply, reason, clear in zip(idx, table.reply, table.reason, is_clear, strict=True):
         if clear:
             known.append(Reply(int(i), reply, reason))
             continue
+
         entity = rows.question[i]
         prompt, pattern = task.refine_prompt(entity, reply), task.pattern(entity)
         unclear.append(Question(int(i), prompt, pattern=pattern))
+
     return known, unclear

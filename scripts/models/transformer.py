@@ -51,23 +51,31 @@ class Transformer(NumberLearner):
         from networks.finetune import load_text_model
         from networks.transformer import TextNet
 
-        settings, run = job.config.transformer, job.config.run
+        settings = job.config.transformer
+        run = job.config.run
         encoder, self.tokenizer, source = load_text_model(settings.model, run.weights, pretrained)
         self.quantities = np.zeros((len(rows.id), 0), np.float32)
         if settings.quantities:
             self.quantities = scaled(quantities(rows.text)[0])
         self.tokenize(rows.text, idx, settings.max_length)
+
         net = TextNet(encoder, self.quantities.shape[1], settings.dropout).to(device)
         super().__init__(net, settings, rows, run, device)
         self.record = {"weights": source}
 
     def tokenize(self, texts, idx: np.ndarray, max_length: int) -> None:
         """The token ids of the rows idx (m,), and each row's number of them, 0 for other rows."""
-        chosen = [texts[i] for i in idx]
-        tokens = self.tokenizer(chosen, truncation=True, max_length=max_length, verbose=False)
-        self.ids = dict(zip(idx.tolist(), tokens["input_ids"], strict=True))
+        tokens = self.tokenizer(
+            [texts[i] for i in idx],
+            truncation=True,
+            max_length=max_length,
+            verbose=False,
+        )
+        self.ids = {}
         self.length = np.zeros(len(texts), int)
-        self.length[idx] = [len(ids) for ids in tokens["input_ids"]]
+        for i, ids in zip(idx.tolist(), tokens["input_ids"], strict=True):
+            self.ids[i] = ids
+            self.length[i] = len(ids)
 
     def parameters(self):
         return self.net.groups(self.settings)
@@ -106,21 +114,22 @@ def fit(job, k: int, rows, file) -> dict:
 
     train_idx, val_idx = rows.training(k), rows.validating(k)
 
-    def start(device):
+    def make_learner(device):
         idx = np.concatenate([train_idx, val_idx])
         learner = Transformer(job, rows, device, idx, pretrained=True)
         learner.start_at_median(train_idx)
-        learner.facts = {"tokens": float(learner.length[train_idx].mean())}
+        tokens = learner.length[train_idx].mean()
+        learner.facts = {"tokens": float(tokens)}
         return learner
 
-    return fit_network(job, "transformer", k, start, train_idx, val_idx, file)
+    return fit_network(job, "transformer", k, make_learner, train_idx, val_idx, file)
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
     """log1p prices (m, 1) of the rows idx (m,)."""
     from networks.training import predict_network
 
-    def start(device):
+    def make_learner(device):
         return Transformer(job, rows, device, idx, pretrained=False)
 
-    return predict_network(job, "transformer", k, start, idx)
+    return predict_network(job, "transformer", k, make_learner, idx)

@@ -42,16 +42,16 @@ def packages(config):
     return config.vlm.packages
 
 
-def questions(job, k: int, rows, use):
-    """No replies, and a question for each of the row numbers `use` (m,)."""
+def questions(job, k: int, rows, idx):
+    """No replies, and a question for each of the row numbers idx (m,)."""
     from llm.messages import Question
 
     task = rows.task
-    asked = set(rows.question[use])
+    asked = set(rows.question[idx])
     prompt = {question: task.prompt(question) for question in asked}
     pattern = {question: task.pattern(question) for question in asked}
     questions = []
-    for i in use:
+    for i in idx:
         question = rows.question[i]
         questions.append(Question(int(i), prompt[question], rows.image[i], pattern[question]))
     return [], questions

@@ -24,7 +24,13 @@ def length_batches(
     The rows are shuffled, sorted within every POOL batches, and cut. length: of each row number.
     """
     rng = np.random.default_rng([seed, epoch])
-    pools = cut(rng.permutation(rows), POOL * size)
-    by_length = [pool[np.argsort(length[pool], kind="stable")] for pool in pools]
-    batches = cut(np.concatenate(by_length), size)
-    return [batches[i] for i in rng.permutation(len(batches))]
+    shuffled = rng.permutation(rows)
+
+    pools = []
+    for pool in cut(shuffled, POOL * size):
+        order = np.argsort(length[pool], kind="stable")
+        pools.append(pool[order])
+
+    batches = cut(np.concatenate(pools), size)
+    order = rng.permutation(len(batches))
+    return [batches[i] for i in order]

@@ -29,7 +29,8 @@ class Learner:
     SCORED_BEFORE = False  # the network as it is before training counts as epoch 0
 
     def __init__(self, net, settings, rows, run, device):
-        self.net, self.settings, self.rows, self.run, self.device = net, settings, rows, run, device
+        self.net, self.settings = net, settings
+        self.rows, self.run, self.device = rows, run, device
         self.facts = {}  # what the log says of the member beside the numbers of its rows
         self.record = {}  # what the member's record has beside the history
 
@@ -75,10 +76,14 @@ class Learner:
         net.eval()
         dtype = precision(self.run, self.device) if self.MIXED_PRECISION else None
         groups = cut(idx, self.predict_batch)
-        pred = [np.zeros((0, sum(self.rows.sizes)), np.float32)]
+        columns = sum(self.rows.sizes)
+        pred = [np.zeros((0, columns), np.float32)]
+
         with torch.inference_mode(), autocast(self.device, dtype):
             for data in progress(self.read(groups), "rows", len(groups)):
-                pred.append(self.answer(net, data).cpu().numpy())
+                answer = self.answer(net, data)
+                pred.append(answer.cpu().numpy())
+
         return np.concatenate(pred)
 
     def answer(self, net, data):
@@ -101,6 +106,7 @@ class Learner:
             is_better = score > best if self.mode == "max" else score < best
             if not is_better:
                 return
+
         state.best_score = score
         state.best_epoch = state.epoch
         state.best = copy_state(net) if is_first() else {}
@@ -136,7 +142,8 @@ class NumberLearner(Learner):
 
     def loss(self, forward, data, part, batch, step):
         output = forward(*self.inputs(data, part))[:, 0].float()
-        target = self.target[shard(batch)[part]].to(self.device)
+        idx = shard(batch)[part]
+        target = self.target[idx].to(self.device)
         return self.error(output, target) / len(batch)
 
 

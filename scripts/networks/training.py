@@ -49,6 +49,7 @@ def fit_network(
         torch.manual_seed(seed + k)
         learner = make_learner(device)
         log(member=member, train=len(train_idx), validation=len(val_idx), **learner.facts)
+
         trainer = Trainer(
             learner,
             seed=seed * 1000 + k,
@@ -84,16 +85,19 @@ class Trainer:
         self.checkpoint, self.key = checkpoint, key
         broadcast_parameters(self.net)
 
-        mixed = learner.MIXED_PRECISION
-        self.dtype = precision(run, device, training=True) if mixed else None
+        self.dtype = None
+        if learner.MIXED_PRECISION:
+            self.dtype = precision(run, device, training=True)
         self.forward = torch.compile(self.net) if run.compile else self.net
         self.optimizer = torch.optim.AdamW(learner.parameters(), fused=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
         # the scaler starts with what it scales, and a process's first share may be empty
         self.scaler.scale(torch.zeros((), device=device))
+
         self.ema = None
         if self.settings.ema:
             self.ema = ModelEmaV3(self.net, decay=self.settings.ema, use_warmup=True)
+
         self.micro = run.micro_batch or self.settings.batch
         self.saved = time.time()
 
@@ -113,15 +117,18 @@ class Trainer:
                 "patience goes by the score on validation rows, and there are none: set "
                 "data.validation, or no patience"
             )
+
         steps = math.ceil(len(train_idx) / self.settings.batch)
         state = self.resume(steps)
         require_same((self.key, str(self.dtype), state.epoch, state.step))
         if self.learner.SCORED_BEFORE and not state.best:
             self.score(state, val_idx)
+
         while state.epoch < self.settings.epochs and not self.is_out_of_patience(state):
             started = time.time()
             self.train_epoch(state, train_idx, steps)
             self.end_epoch(state, val_idx, steps, started)
+
         return state.best, state.history
 
     def is_out_of_patience(self, state: TrainingState) -> bool:
@@ -137,10 +144,12 @@ class Trainer:
         batches = self.learner.batches(train_idx, self.seed, state.epoch)
         what = f"epoch {state.epoch + 1}/{self.settings.epochs}"
         self.net.train()
+
         with progress(what=what, total=steps, done=state.step) as bar:
             for data in self.learner.load(batches, state.epoch, state.step):
                 number = state.epoch * steps + state.step
-                state.loss += self.step(data, batches[state.step], number)
+                batch = batches[state.step]
+                state.loss += self.step(data, batch, number)
                 state.step += 1
                 self.save_if_due(state)
                 bar.update()
@@ -157,9 +166,11 @@ class Trainer:
             "lr": max(group["lr"] for group in self.optimizer.param_groups),
             "seconds": round(time.time() - started, 1),
         }
-        log(**entry | {"score": self.learner.shown(score)})
         state.history.append(entry)
-        state.step, state.loss = 0, 0.0
+        log(**entry | {"score": self.learner.shown(score)})
+
+        state.step = 0
+        state.loss = 0.0
         if self.is_save_due():
             self.save(state)
 
@@ -178,17 +189,20 @@ class Trainer:
             raise UserError(
                 f"the loss is {loss} at step {number}; lower the learning rate, or set run.amp=fp32"
             )
+
         self.scheduler.step_update(number + self.learner.STEP_OFFSET)
         self.scaler.unscale_(self.optimizer)
         if self.settings.clip:
             torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+
         if self.scaler.is_enabled() and self.scaler.get_scale() < 1e-3:
             raise UserError(
                 f"every step overflows in fp16 (step {number}); lower the learning rate, "
                 "or set run.amp=fp32"
             )
+
         if self.ema:
             self.ema.update(self.net, step=number)
         return loss
@@ -217,6 +231,7 @@ class Trainer:
                         "texts (max_length)"
                     ) from None
                 self.micro = min(self.micro, size) // 2 or 1
+
             torch.cuda.empty_cache()  # here the error, and what it held, is gone
             log(out_of_memory="yes", micro_batch=self.micro)
 
@@ -233,6 +248,7 @@ class Trainer:
         saved = load_checkpoint(self.checkpoint, self.key)
         if not saved:
             return TrainingState()
+
         self.net.load_state_dict(saved["net"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.scheduler.load_state_dict(saved["scheduler"])
@@ -241,6 +257,7 @@ class Trainer:
             self.scaler.load_state_dict(saved["scaler"])
         if self.ema:
             self.ema.module.load_state_dict(saved["ema"])
+
         state = TrainingState(**saved["at"])
         log(resumed=self.checkpoint.stem, epoch=state.epoch, step=state.step)
         return state

@@ -125,7 +125,10 @@ def cross_fitted_logs(
     """
     log_price = np.empty((len(x), len(LEARNERS)))
     for k in np.unique(fold):
-        predicted = fold == k
-        fitted = is_labelled & (fold != k)
-        log_price[predicted] = fit_predict(x[fitted], y[fitted], x[predicted], seed)
+        is_predicted = fold == k
+        is_fitted = is_labelled & (fold != k)  # no row is both
+
+        train_x, train_y = x[is_fitted], y[is_fitted]
+        log_price[is_predicted] = fit_predict(train_x, train_y, x[is_predicted], seed)
+
     return log_price

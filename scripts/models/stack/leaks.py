@@ -38,11 +38,13 @@ def leak_check(x, names, y, fold, foreign, trusted) -> None:
         raise UserError(
             f"stack.trust: no column {', '.join(sorted(unknown))}; there are: {', '.join(names)}"
         )
+
     lines = {}
     for name, reasons in suspicions(x, names, y, fold, foreign).items():
         rules = [rule for rule in reasons if name not in trusted or rule in NEVER_TRUSTED]
         if rules:
-            lines[name] = f"\n  {name}: {'; '.join(reasons[rule] for rule in rules)}"
+            texts = "; ".join(reasons[rule] for rule in rules)
+            lines[name] = f"\n  {name}: {texts}"
     if lines:
         raise UserError(
             f"these columns know too much to be out-of-fold predictions:{''.join(lines.values())}"
@@ -57,15 +59,18 @@ def suspicions(
     """{column: {rule: what is wrong}} of the columns of logs x (n, k) that know more of y (n,) than
     out-of-fold predictions do. foreign: names of the columns made elsewhere."""
     error = np.tanh(np.abs(x - y[:, None]) / 2)  # SMAPE / 200 of each row
-    # how much worse a column is than the others on the row
-    gaps = [error[:, j] - np.delete(error, j, 1).mean(1) for j in range(len(names))]
-    is_foreign = [name in foreign for name in names]
+    gaps = []  # how much worse a column is than the others on the row
+    for j in range(len(names)):
+        others = np.delete(error, j, 1)
+        gaps.append(error[:, j] - others.mean(1))
+
     by_rule = {
         "fold": [better_in_a_fold(gap, fold) for gap in gaps],
         "order": better_at_one_end(gaps),
         "hits": has_seen_the_price(x, y),
-        "best": better_than_all_others(x, y, error, is_foreign),
+        "best": better_than_all_others(x, y, error, [name in foreign for name in names]),
     }
+
     suspected = {}
     for j, name in enumerate(names):
         reasons = {rule: reasons[j] for rule, reasons in by_rule.items() if reasons[j]}
@@ -80,10 +85,13 @@ def better_in_a_fold(gap: np.ndarray, fold: np.ndarray) -> str:
     for k in np.unique(fold):
         in_fold = gap[fold == k]
         standard_error = gap.std() / len(in_fold) ** 0.5 + 1e-12
-        deviations.append((in_fold.mean() - gap.mean()) / standard_error)
+        deviation = in_fold.mean() - gap.mean()
+        deviations.append(deviation / standard_error)
+
     least = min(deviations)
     if least >= -FOLD_ERRORS:
         return ""
+
     return (
         f"in one fold it is better than elsewhere, by {-least:.1f} standard errors: "
         "it was trained on"
@@ -99,6 +107,7 @@ def better_at_one_end(gaps: list[np.ndarray]) -> list[str]:
     correlations = [correlation(np.arange(n), gap) for gap in gaps]
     most = max(correlations)
     is_leak = most > max(ORDER_CORRELATION, 5 / n**0.5)
+
     reason = (
         f"its error goes with row order (correlation {most:.3f}): rows at one end were trained on"
     )
@@ -108,9 +117,11 @@ def better_at_one_end(gaps: list[np.ndarray]) -> list[str]:
 def has_seen_the_price(x: np.ndarray, y: np.ndarray) -> list[str]:
     """For each column of logs x (n, k) what is wrong where it hits y (n,) too often; else ""."""
     is_near = too_many_hits(x, y)
+
     # a price is known by its root or its rank too
     ranked = np.column_stack([in_order_of(column, y) for column in x.T])
     ranks_near = too_many_hits(ranked, y)
+
     reasons = []
     for near, rank in zip(is_near, ranks_near, strict=True):
         verb, hits = ("is", near) if near else ("ranks rows", rank)
@@ -126,9 +137,7 @@ def better_than_all_others(x: np.ndarray, y: np.ndarray, error: np.ndarray, is_f
     for j, foreign in enumerate(is_foreign):
         reason = ""
         if foreign:
-            others = np.delete(x, j, 1)
-            fitted = apply_linear(others, fit_linear(others, y))
-            ratio = error[:, j].mean() / np.tanh(np.abs(fitted - y) / 2).mean()
+            ratio = error[:, j].mean() / error_of_best_fit(np.delete(x, j, 1), y)
             if ratio < BEST_RATIO:
                 reason = (
                     f"alone it has {ratio:.2f} of the error of all the others' best fit: "
@@ -138,6 +147,13 @@ def better_than_all_others(x: np.ndarray, y: np.ndarray, error: np.ndarray, is_f
     return reasons
 
 
+def error_of_best_fit(x: np.ndarray, y: np.ndarray) -> float:
+    """The mean error of the linear fit of y (n,) on x (n, k)."""
+    fitted = apply_linear(x, fit_linear(x, y))
+    d = np.abs(fitted - y)
+    return np.tanh(d / 2).mean()
+
+
 def too_many_hits(x: np.ndarray, y: np.ndarray) -> list[str]:
     """For each column of logs x (n, k) "500 rows, where 130 would be usual", or "".
 
@@ -145,22 +161,30 @@ def too_many_hits(x: np.ndarray, y: np.ndarray) -> list[str]:
     columns hit.
     """
     distance = np.abs(x - y[:, None])
+    is_miss = (distance >= 0.1) & (distance < 0.12)
     hits = (distance < 0.02).sum(0)
-    misses = ((distance >= 0.1) & (distance < 0.12)).sum(0)
+    misses = is_miss.sum(0)
+
     texts = []
     for j in range(x.shape[1]):
-        usual = max(misses[j], np.median(np.delete(hits, j)))
+        others = np.delete(hits, j)
+        usual = max(misses[j], np.median(others))
         noise = (hits[j] + usual) ** 0.5
         is_many = hits[j] > HIT_RATIO * usual + 5 * noise
-        texts.append(f"{hits[j]} rows, where {usual:.0f} would be usual" if is_many else "")
+        text = f"{hits[j]} rows, where {usual:.0f} would be usual"
+        texts.append(text if is_many else "")
+
     return texts
 
 
 def in_order_of(column: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The values of y (n,) in the order of the column (n,), quantile by quantile: so a monotone
     transform of y, rising or falling, becomes y."""
-    is_rising = column.std() == 0 or np.corrcoef(column, y)[0, 1] >= 0
-    order = np.argsort(column if is_rising else -column, kind="stable")
+    is_falling = column.std() > 0 and np.corrcoef(column, y)[0, 1] < 0
+    if is_falling:
+        column = -column
+    order = np.argsort(column, kind="stable")
+
     matched = np.empty(len(y))
     matched[order] = np.sort(y)
     return matched

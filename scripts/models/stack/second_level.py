@@ -37,13 +37,24 @@ def fit_predict(x: np.ndarray, y: np.ndarray, z: np.ndarray, seed: int) -> np.nd
     and a forest of the price.
     """
     coefficients = fit_linear(x, y)
-    residual = y - apply_linear(x, coefficients)
     linear = apply_linear(z, coefficients)
+    residual = y - apply_linear(x, coefficients)
     boosted = linear + boost(summaries(x), residual, summaries(z), seed)
-    shifted = linear + forest(differences(x), residual, differences(z), seed)
-    grown = forest(differences(x), y, differences(z), seed + 1)
-    stack = (boosted + shifted + grown) / 3
-    return np.column_stack([nnls(x, y, z), ridge(x, y, z), linear, boosted, shifted, stack])
+
+    wide_x = differences(x)
+    wide_z = differences(z)
+    shifted = linear + forest(wide_x, residual, wide_z, seed)
+    grown = forest(wide_x, y, wide_z, seed + 1)
+
+    columns = [
+        nnls(x, y, z),
+        ridge(x, y, z),
+        linear,
+        boosted,
+        shifted,
+        (boosted + shifted + grown) / 3,
+    ]
+    return np.column_stack(columns)
 
 
 def nnls(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -68,14 +79,19 @@ def fit_linear(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     n, k = x.shape
     a = np.c_[x, np.ones(n)]
     mean = np.r_[np.full(k, 1 / k), 0]
-    ridge = np.diag(np.r_[np.ones(k), 0])
+    penalty = np.diag(np.r_[np.ones(k), 0])
     weight = np.ones(n)
+
     for _ in range(STEPS):
         weighted = (a * weight[:, None]).T
-        coefficients = np.linalg.solve(weighted @ a + ridge, weighted @ y + ridge @ mean)
+        left = weighted @ a + penalty
+        right = weighted @ y + penalty @ mean
+        coefficients = np.linalg.solve(left, right)
+
         d = np.abs(y - a @ coefficients)
         slope = 0.5 / np.cosh(d / 2) ** 2  # of the error at d
         weight = slope / np.maximum(d, NO_CLOSER)
+
     return coefficients
 
 
@@ -132,17 +148,27 @@ def forest(x: np.ndarray, y: np.ndarray, z: np.ndarray, seed: int) -> np.ndarray
         "min_data_in_leaf": leaf_rows,
     }
     model = lightgbm.train(settings, lightgbm.Dataset(x, y), FOREST_TREES)
+    leaf_x = model.predict(x, pred_leaf=True)
+    leaf_z = model.predict(z, pred_leaf=True)
+
     bin_of, centre = equal_bins(y)
-    share = bin_shares(model.predict(x, pred_leaf=True), bin_of, model.predict(z, pred_leaf=True))
+    share = bin_shares(leaf_x, bin_of, leaf_z)
     return least_expected_error(share, centre)
 
 
 def equal_bins(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The bin (n,) of each value, of equally frequent ones, and the bins' medians (bins,)."""
-    edges = np.unique(np.quantile(y, np.arange(1, PRICE_BINS) / PRICE_BINS))
-    _, bin_of = np.unique(np.searchsorted(edges, y, side="right"), return_inverse=True)
-    centre = [np.median(y[bin_of == b]) for b in range(bin_of.max() + 1)]
-    return bin_of, np.array(centre)
+    quantiles = np.arange(1, PRICE_BINS) / PRICE_BINS
+    edges = np.unique(np.quantile(y, quantiles))
+    number = np.searchsorted(edges, y, side="right")
+
+    # without the numbers of empty bins
+    used, bin_of = np.unique(number, return_inverse=True)
+    centre = np.empty(len(used))
+    for b in range(len(used)):
+        centre[b] = np.median(y[bin_of == b])
+
+    return bin_of, centre
 
 
 def bin_shares(leaf_x: np.ndarray, bin_of: np.ndarray, leaf_z: np.ndarray) -> np.ndarray:
@@ -150,12 +176,17 @@ def bin_shares(leaf_x: np.ndarray, bin_of: np.ndarray, leaf_z: np.ndarray) -> np
     over the trees. leaf_x (n, trees), bin_of (n,), leaf_z (m, trees)."""
     bins = bin_of.max() + 1
     share = np.zeros((len(leaf_z), bins), np.float32)
+
     for leaf, new_leaf in zip(leaf_x.T, leaf_z.T, strict=True):
         leaves = max(leaf.max(), new_leaf.max()) + 1
-        counts = np.bincount(leaf * bins + bin_of, minlength=leaves * bins)
+        cell = leaf * bins + bin_of
+        counts = np.bincount(cell, minlength=leaves * bins)
         counts = counts.reshape(leaves, bins).astype(np.float32)
-        rows = np.maximum(counts.sum(1, keepdims=True), 1)
-        share += (counts / rows)[new_leaf]
+
+        rows = counts.sum(1, keepdims=True)
+        leaf_share = counts / np.maximum(rows, 1)
+        share += leaf_share[new_leaf]
+
     return share
 
 
@@ -163,6 +194,11 @@ def least_expected_error(share: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """For each row the value (m,) of least expected error, where share (m, bins) says how likely
     each of the values centre (bins,) is."""
     value = np.arange(centre.min(), centre.max() + GRID, GRID)
-    error = np.tanh(np.abs(centre[:, None] - value) / 2).astype(np.float32)
-    chunks = np.array_split(share, len(share) // CHUNK + 1)
-    return np.concatenate([value[(chunk @ error).argmin(1)] for chunk in chunks])
+    d = np.abs(centre[:, None] - value)
+    error = np.tanh(d / 2).astype(np.float32)
+
+    best = []
+    for chunk in np.array_split(share, len(share) // CHUNK + 1):
+        expected = chunk @ error
+        best.append(value[expected.argmin(1)])
+    return np.concatenate(best)

@@ -294,8 +294,8 @@ def test_a_full_disk_loses_nothing(folders, server, script, monkeypatch, writes)
     )  # none again but those in flight
 
 
-def places(growing: CacheWriter, name: str) -> str:
-    return " ".join(growing.row(name)[column] for column in ("shard", "offset", "length"))
+def position(writer: CacheWriter, name: str) -> str:
+    return " ".join(writer.row(name)[column] for column in ("shard", "offset", "length"))
 
 
 def test_a_picture_replaced_by_one_of_its_size_is_read_again_and_a_lost_shard_too(folders, script):
@@ -351,20 +351,20 @@ def test_what_is_made_with_other_settings_begins_anew_without_a_table_of_old_byt
         "colours": "",
         "stamp": "",
     }
-    with CacheWriter(cache, "one", table) as growing:
-        growing.add("a", b"abc", row)
-        growing.add("b", b"defg", row)
+    with CacheWriter(cache, "one", table) as writer:
+        writer.add("a", b"abc", row)
+        writer.add("b", b"defg", row)
     table.touch()
-    with CacheWriter(cache, "one", table) as growing:
-        assert [places(growing, name) for name in "ab"] == ["0 0 3", "0 3 4"] and table.exists()
+    with CacheWriter(cache, "one", table) as writer:
+        assert [position(writer, name) for name in "ab"] == ["0 0 3", "0 3 4"] and table.exists()
     with open(cache / "000.bin", "ab") as blob:
         blob.write(b"half of what a kill left")
-    with CacheWriter(cache, "one", table) as growing:
-        growing.add("c", b"hi", row)
+    with CacheWriter(cache, "one", table) as writer:
+        writer.add("c", b"hi", row)
     assert (cache / "000.bin").read_bytes() == b"abcdefghalf of what a kill lefthi"
-    with CacheWriter(cache, "two", table) as growing:
+    with CacheWriter(cache, "two", table) as writer:
         assert (
-            not growing.row("a") and not table.exists() and (cache / "000.bin").stat().st_size == 0
+            not writer.row("a") and not table.exists() and (cache / "000.bin").stat().st_size == 0
         )
 
 
@@ -383,10 +383,10 @@ def test_a_shard_that_is_full_is_followed_by_another(folders, monkeypatch):
         "stamp": "",
     }
     for names in ("ab", "c"):
-        with CacheWriter(folders / "images", "one", folders / "images.csv") as growing:
+        with CacheWriter(folders / "images", "one", folders / "images.csv") as writer:
             for name in names:
-                growing.add(name, 6 * name.encode(), row)
-    assert [places(growing, name) for name in "abc"] == ["0 0 6", "1 0 6", "2 0 6"]
+                writer.add(name, 6 * name.encode(), row)
+    assert [position(writer, name) for name in "abc"] == ["0 0 6", "1 0 6", "2 0 6"]
 
 
 def test_a_network_that_is_not_there_is_said_in_one_line(folders):

@@ -7,7 +7,6 @@ import os
 import shlex
 import tarfile
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -100,7 +99,9 @@ class Archive:
         try:
             with self.zip.open(member) as opened:
                 return opened.read(member.file_size + 1)  # checks its CRC
-        except (zipfile.BadZipFile, zlib.error, EOFError):
+        except (OSError, MemoryError):  # the machine's fault, not the archive's
+            raise
+        except Exception:  # broken bytes make zipfile raise anything
             raise self.broken() from None
 
     def broken(self) -> ValueError:

@@ -139,16 +139,16 @@ def count_twins(kind: str, twin_shown: np.ndarray, splits: dict[str, np.ndarray]
         asked.append((test, train))
 
     rows = []
-    for of, within in asked:
-        is_member = splits[of]
-        has_twin = is_member & twin_shown[:, names.index(within)]
+    for split, twin_split in asked:
+        is_member = splits[split]
+        has_twin = is_member & twin_shown[:, names.index(twin_split)]
         total = int(is_member.sum())
         with_twin = int(has_twin.sum())
         rows.append(
             {
                 "kind": kind,
-                "of": of,
-                "in": within,
+                "of": split,
+                "in": twin_split,
                 "pictures": with_twin,
                 "read": total,
                 "share": with_twin / max(total, 1),

@@ -14,10 +14,10 @@ from common.sections import Data
 from config import Config
 from conftest import CATALOGUE, run_script
 from images import duplicates
-from images.validate import validate
 from images.duplicates import find_twins, near_codes, stored_colours
 from images.names import image_names
 from images.settings import Images
+from images.validate import validate
 from pipeline.folds import group_by_image
 from pipeline.job import Job
 from pipeline.load import kept_rows, sample_rows

@@ -69,14 +69,14 @@ class CheckedConnection:
 
     def _new_conn(self) -> socket.socket:
         """A connected socket. Raises OSError of the last address when none can be connected to."""
-        places = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        for *_, address in places:
+        infos = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        for *_, address in infos:
             reason = address_problem(address[0], self.pool.settings.networks)
             if reason:
                 raise Failure(reason, again=False)
         self.pool.make_room()
 
-        for family, kind, protocol, _, address in places:
+        for family, kind, protocol, _, address in infos:
             seconds = min(self.timeout, self.pool.seconds_left())
             sock = TcpSocket(family, kind, protocol)
             try:

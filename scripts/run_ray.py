@@ -76,6 +76,7 @@ def outdated(job: Job, only=()) -> dict[Path, Task]:
     for category in job.config.concat:
         config = load(category, job.overrides)
         tasks |= outdated(Job(config, Paths(category), job.args, job.overrides))
+
     others_change = bool(tasks)
 
     steps = graph.steps(job.config, job.paths)
@@ -86,12 +87,14 @@ def outdated(job: Job, only=()) -> dict[Path, Task]:
                 f"{target} is none of the files of {job.paths.category}; there are: "
                 f"{', '.join(map(str, steps))}"
             )
+
     tell_replaced(stale, steps)
 
     needed = graph.upstream(only, job.config, job.paths) if only else steps
     for target, step in steps.items():
         if target in needed and (target in stale or others_change):
             tasks[target] = Task(step, job)
+
     return tasks
 
 
@@ -116,6 +119,7 @@ def submit(tasks: dict[Path, Task]) -> dict:
             deadline(task.job.config.run),
             *needs,
         )
+
     return references
 
 
@@ -126,11 +130,13 @@ def count_gpus(task: Task, max_gpus: int) -> int:
     """
     if not max_gpus or task.job.config.run.device == "cpu":
         return 0
+
     if task.step.gpus > max_gpus:
         raise UserError(
             f"{task.step.command} asks for {task.step.gpus} GPUs on one machine, and none has "
             f"more than {max_gpus}: run.processes={max_gpus}"
         )
+
     return task.step.gpus
 
 
@@ -152,6 +158,7 @@ def run_step(command: str, overrides: list[str], environment: dict, limit: float
             f"{command}: the time limit has come; run the same command again, it goes on from here",
             AGAIN,
         )
+
     script, *options = command.split()
     inherited = dict(os.environ)
     inherited.pop("OMP_NUM_THREADS", None)  # Ray's is 1, where make leaves all cores
@@ -169,6 +176,7 @@ def run_step(command: str, overrides: list[str], environment: dict, limit: float
         text=True,
         errors="replace",
     )
+
     last_line = ""
     for line in process.stderr:
         print(line, end="", file=sys.stderr, flush=True)
@@ -180,6 +188,7 @@ def run_step(command: str, overrides: list[str], environment: dict, limit: float
         raise ChildProcessError(
             f"{command}: killed by signal {signal}; on a full memory try fewer steps at a time"
         )
+
     if code:
         message = last_line.removeprefix(f"{script}.py: ")
         raise UserError(f"{command}: {message}", code)
@@ -200,10 +209,13 @@ def wait_for(references: dict, tasks: dict[Path, Task]) -> dict[Path, UserError]
         error = error_of(reference, step.command)
         if error is None:
             continue
+
         if not missing.intersection(step.needs):
             stopped[step.target] = error
             log(stopped=error)
+
         missing.add(step.target)
+
     return stopped
 
 
@@ -216,9 +228,11 @@ def error_of(reference, command: str) -> UserError | None:
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, UserError):
             return error.cause
+
         return UserError(str(error.cause), KILLED)
     except ray.exceptions.RayError as error:
         return UserError(f"{command}: {' '.join(str(error).split())}", KILLED)
+
     return None
 
 
@@ -236,6 +250,7 @@ def stop(stopped: dict[Path, UserError], tasks: dict[Path, Task]) -> None:
     message = str(error)
     if len(stopped) > 1:
         message += f" (and {len(stopped) - 1} more, above)"
+
     raise UserError(message, AGAIN if error.code == AGAIN else 1)
 
 
@@ -249,6 +264,7 @@ def run_all(tasks: dict[Path, Task], address: str, jobs: int) -> None:
 
     if address:
         require_shared_folders()
+
     resources = ray.cluster_resources()
     log(
         files=len(tasks),
@@ -257,6 +273,7 @@ def run_all(tasks: dict[Path, Task], address: str, jobs: int) -> None:
         gpus=int(resources.get("GPU", 0)),
         ready_after=time.time() - started,
     )
+
     stopped = wait_for(submit(tasks), tasks)
     ray.shutdown()
     if stopped:
@@ -265,12 +282,13 @@ def run_all(tasks: dict[Path, Task], address: str, jobs: int) -> None:
 
 def main(argv=None):
     job = start(__doc__, argv, *OPTIONS, joins=True)
-    only = [job.paths.dir / name for name in job.args.only]
-    tasks = outdated(job, only)
+    args = job.args
+    tasks = outdated(job, [job.paths.dir / name for name in args.only])
     if tasks:
-        run_all(tasks, job.args.address, job.args.jobs)
+        run_all(tasks, args.address, args.jobs)
     else:
-        print(f"Nothing to be done for {', '.join(job.args.only) or job.paths.submission}.")
+        files = ", ".join(args.only) or job.paths.submission
+        print(f"Nothing to be done for {files}.")
 
 
 if __name__ == "__main__":

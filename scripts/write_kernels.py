@@ -64,6 +64,7 @@ def say_weights(config) -> None:
     folders, description = search_folders(config)
     for name in names:
         log(weights=name, here=find_attached(name, folders) or f"not in {description}")
+
     for line in how_to_attach(names):
         print(f"  attach {line}")
 
@@ -79,6 +80,7 @@ def say_packages(job) -> None:
             f"  attach packages {', '.join(rare)}: wheels of those that Kaggle lacks; a kernel "
             "that misses some prints the command that gets them for its Python"
         )
+
     missing = lacking(needs)
     if missing:
         log(not_in_this_python=", ".join(map(str, missing)))
@@ -92,6 +94,7 @@ def say_what_needs_internet(config) -> None:
             f"  attach pictures: {links[0]} is a link; working/downloads/ of a machine that has "
             f"them, as {config.data.folder}/downloads/ in a dataset; or write INTERNET=1"
         )
+
     sections = [getattr(config, model, None) for model in config.models]
     if any(getattr(section, "endpoint", "") for section in sections):
         print("  an endpoint is to be asked: write INTERNET=1")
@@ -104,6 +107,7 @@ def main(argv=None):
             f"{job.paths.category} joins others: make kernels of each, "
             f"CATEGORY={' '.join(job.config.concat)}"
         )
+
     planned = plan(job)
     top = job.args.to or folder("working") / job.paths.category / "kernels"
     write_folders(planned, job, top.resolve())

@@ -34,6 +34,7 @@ def equip(kernel: Kernel, config, paths, folders: list[Path], toolkit: Path) -> 
     """
     if not kernel["internet"]:
         stay_inside(toolkit)
+
     missing_packages = install_packages(kernel, config, paths, folders, toolkit)
 
     searched, description = search_folders(config)
@@ -44,6 +45,7 @@ def equip(kernel: Kernel, config, paths, folders: list[Path], toolkit: Path) -> 
         log(weights=name, at=path or "nowhere")
         if path:
             weights[name] = path
+
     absent = [name for name in needed_weights(kernel, config) if name not in weights]
 
     has_hub = kernel["internet"] and not config.run.weights
@@ -53,9 +55,12 @@ def equip(kernel: Kernel, config, paths, folders: list[Path], toolkit: Path) -> 
             *how_to_attach(absent),
             *how_to_download(missing_packages),
         ]
+
         raise UserError("\n  ".join(lines))
+
     if config.run.weights or absent or not weights:
         return []
+
     link_weights(weights, toolkit / "weights")
     return [f"run.weights={toolkit / 'weights'}"]
 
@@ -82,6 +87,7 @@ def install_packages(kernel: Kernel, config, paths, folders: list[Path], toolkit
     wheels, unmet = find_wheels(folders, lacks)
     if wheels:
         install_wheels(wheels, str(toolkit / "packages"))
+
     if unmet and kernel["internet"]:
         pip_install(*(f"{need.name}{need.specifier}" for need in unmet))
         return []
@@ -92,6 +98,7 @@ def install_packages(kernel: Kernel, config, paths, folders: list[Path], toolkit
             note="these wheels name packages that are not here either",
             packages=", ".join(named_by_wheels),
         )
+
     return [need for need in unmet if need in lacks]
 
 
@@ -99,6 +106,7 @@ def install_wheels(wheels: list[Path], to: str) -> None:
     """Install wheels into the folder `to`, where this process and its children find them."""
     for wheel in wheels:
         log(wheel=wheel)
+
     pip_install("--no-index", "--no-deps", "--target", to, *map(str, wheels))
 
     sys.path.append(to)
@@ -113,4 +121,5 @@ def needed_weights(kernel: Kernel, config) -> list[str]:
     members = graph.members(config)
     if kernel["sessions"]:
         members = [Path(target).stem for target in kernel["remaining"]]
+
     return weights_of_members(config, members)

@@ -47,14 +47,18 @@ def write_folders(planned: list[Planned], job, top: Path) -> None:
                 gpu=bool(job.args.gpu) and needs_gpu(one.kernel, job),
                 internet=one.kernel["internet"],
             )
+
             (folder / "kernel.py").write_text(source(one, toolkit))
             (folder / "kernel-metadata.json").write_text(json.dumps(about, indent=1) + "\n")
+
         if top.exists():
             top.rename(old)
+
         tmp.rename(top)
     finally:
         if old.exists() and not top.exists():
             old.rename(top)
+
         shutil.rmtree(tmp, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
 
@@ -86,7 +90,9 @@ def zip_toolkit() -> str:
             # a ZipInfo without a time is of 1980, whenever the file was written
             info = zipfile.ZipInfo(file.relative_to(ROOT).as_posix())
             archive.writestr(info, file.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+
         archive.writestr(zipfile.ZipInfo(COMMIT), commit())
+
     return base64.b64encode(data.getvalue()).decode()
 
 
@@ -96,6 +102,7 @@ def carried_files() -> list[Path]:
     for name in CARRIED:
         top = ROOT / name
         files += [top] if top.is_file() else top.rglob("*")
+
     return sorted(
         file
         for file in files
@@ -113,6 +120,7 @@ def source(one: Planned, toolkit: str) -> str:
         "KERNEL = {}": f"KERNEL = {kernel}",
         'TOOLKIT = ""': f'TOOLKIT = "{toolkit}"',
     }
+
     template = (Path(__file__).parent / "template.py").read_text()
     any_field = "|".join(map(re.escape, fields))
     # all in one pass, so that no value is taken for a field
@@ -122,6 +130,7 @@ def source(one: Planned, toolkit: str) -> str:
             f"a kernel's script would have {len(text):,} bytes and Kaggle takes "
             f"{MAX_BYTES:,}: is there more than code in {' or '.join(CARRIED[:2])}?"
         )
+
     return text
 
 
@@ -133,6 +142,7 @@ def metadata(id: str, title: str, sources: dict, gpu: bool, internet: bool) -> d
             f"{title!r} has {len(title)} characters and Kaggle takes titles of 5 to 50; "
             "give the category's file in configs/ a shorter name, e.g. dresses.py"
         )
+
     about = {
         "id": id,
         "title": title,
@@ -143,8 +153,10 @@ def metadata(id: str, title: str, sources: dict, gpu: bool, internet: bool) -> d
         "enable_gpu": gpu,
         "enable_internet": internet,
     }
+
     if gpu:
         about["machine_shape"] = MACHINE
+
     return about | sources
 
 
@@ -163,7 +175,9 @@ def read_folders(top: Path) -> dict[str, list[str]]:
                 f"something was added to it: its folders hold {' and '.join(sorted(FILES))} of an "
                 "id */catalogue-*, nothing else; name another folder: TO=..."
             )
+
         sources[about["id"]] = about.get("kernel_sources") or []
+
     return sources
 
 
@@ -179,6 +193,7 @@ def read_metadata(folder: Path) -> dict | None:
 
     if not is_ours or names != FILES:
         return None
+
     return about
 
 
@@ -194,4 +209,5 @@ def merge_kernel_sources(kernel: Kernel, before: list[str]) -> list[str]:
             continue
         if id not in sources:
             sources.append(id)
+
     return sources

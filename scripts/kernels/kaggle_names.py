@@ -27,6 +27,7 @@ def check_names(option: str, text: str) -> list[str]:
             raise UserError(
                 f"{option}={name} is not as Kaggle names them; write e.g. {option}={example}"
             )
+
     return text.split()
 
 

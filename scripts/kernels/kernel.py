@@ -20,7 +20,9 @@ class Kernel(TypedDict):
 
 def files_to_make(kernel: Kernel, config: Config, paths: Paths) -> set[Path]:
     """The files that a kernel may have to make itself: see kernels.session.work."""
-    targets = [paths.dir / target for target in kernel["targets"] + kernel["remaining"]]
+    names = kernel["targets"] + kernel["remaining"]
+    targets = [paths.dir / name for name in names]
     if not targets and not kernel["sessions"]:
         targets = graph.final_files(config, paths)
+
     return set(graph.upstream(targets, config, paths))

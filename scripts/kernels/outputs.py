@@ -31,6 +31,7 @@ def take_over(kernel: Kernel, config, paths: Paths, folders: list[Path]) -> None
             f"{' and '.join(map(str, folds))} hold other rows or folds: run one of them again "
             "with the other's data and settings"
         )
+
     image_tables = versions("images.csv", outputs)
     images_differ = len(image_tables) > 1
     if images_differ:
@@ -47,6 +48,7 @@ def take_over(kernel: Kernel, config, paths: Paths, folders: list[Path]) -> None
     for target, source in copies.items():
         with replacing(target) as tmp:
             shutil.copyfile(source, tmp)
+
     for output in outputs:
         n = sum(output.parent in source.parents for source in copies.values())
         log(took_over=output, files=n)
@@ -76,6 +78,7 @@ def versions(name: str, outputs: list[Path]) -> list[Path]:
         if file.exists():
             sha256 = digest(file)["sha256"]
             by_hash[sha256] = output
+
     return list(by_hash.values())
 
 
@@ -93,6 +96,7 @@ class Use:
             return True
         if file.name.startswith(self.begun):
             return True
+
         is_image = paths.cache in file.parents or paths.downloads in file.parents
         return is_image and self.with_images
 
@@ -111,6 +115,7 @@ def find_use(kernel: Kernel, config, paths: Paths, with_images: bool) -> Use:
     files = {paths.folds, paths.images}
     for targets in kernel["sessions"].values():
         files |= files_of(targets)
+
     records = {record_path(file) for file in files}
     remaining = files_of(kernel["remaining"])
     return Use(
@@ -142,6 +147,7 @@ def list_copies(outputs: list[Path], paths: Paths, use: Use) -> dict[Path, Path]
             first = output_of.setdefault(together, output)
             if first == output:
                 copies[target] = source
+
     return copies
 
 
@@ -162,9 +168,11 @@ def attached_files(output: Path, paths: Paths, with_images: bool) -> Iterator[tu
 
 def copied_with(target: Path, paths: Paths) -> Path:
     """What stands for all files that must come from the same output as `target`."""
-    is_image_table = target in (paths.images, record_path(paths.images))
-    if is_image_table or paths.cache in target.parents:
+    image_table = (paths.images, record_path(paths.images))
+    if target in image_table or paths.cache in target.parents:
         return paths.cache
+
+    # a record is called like its file, with .json at the end
     return target.with_name(target.name.removesuffix(".json"))
 
 

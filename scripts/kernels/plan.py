@@ -33,6 +33,7 @@ def plan(job) -> list[Planned]:
     name = slug(job.paths.category)
     if n < 1:
         raise UserError(f"--parts {n}: in how many sessions? Write PARTS=1 or more")
+
     if n == 1:
         kernel = new_kernel(job, suffix="")
         return [Planned(f"catalogue {name}", "All of it, to the submission.", kernel)]
@@ -55,6 +56,7 @@ def plan_merge(job, sessions: list[Planned], late: list[str]) -> Planned:
     for session in sessions:
         id, targets = session.kernel["id"], session.kernel["targets"]
         kernel["sessions"][id] = targets
+
     kernel["remaining"] = targets_of(late, job.paths)
 
     makes = f", makes {describe_members(late)}" if late else ""
@@ -62,6 +64,7 @@ def plan_merge(job, sessions: list[Planned], late: list[str]) -> Planned:
         f"Merges sessions 0 to {len(sessions) - 1}, whose outputs are attached{makes}, and writes "
         "the submission."
     )
+
     return Planned(f"catalogue {slug(job.paths.category)} merge", contents, kernel)
 
 
@@ -71,6 +74,7 @@ def new_kernel(job, suffix: str) -> Kernel:
     settings = list(job.overrides)
     if not any(setting.startswith("run.time_limit=") for setting in settings):
         settings.append(LIMIT)
+
     return Kernel(
         id=f"{owner}/catalogue-{slug(job.paths.category)}{suffix}",
         category=job.paths.category,
@@ -99,6 +103,7 @@ def share(config, paths: Paths, n: int) -> tuple[list[list[str]], list[str]]:
             f"as those that stand on one file go together ({' '.join(groups[0][:6])}); "
             f"write PARTS={len(groups)} or less"
         )
+
     if n > len(groups):
         raise UserError(
             f"the members of {paths.category} all stand on the same files, so that one "
@@ -110,6 +115,7 @@ def share(config, paths: Paths, n: int) -> tuple[list[list[str]], list[str]]:
     for start, end in pairwise(bounds):
         members = sum(groups[start:end], [])
         sessions.append(members)
+
     return sessions, late
 
 
@@ -139,6 +145,7 @@ def group_members(config, paths: Paths) -> tuple[list[list[str]], list[str]]:
         for file, group in group_of.items():
             if group in needed:
                 group_of[file] = target
+
         group_of[target] = target
 
     groups: dict[Path, list[str]] = {}
@@ -150,6 +157,7 @@ def group_members(config, paths: Paths) -> tuple[list[list[str]], list[str]]:
             group = group_of[pred]
             groups.setdefault(group, [])
             groups[group].append(member)
+
     return list(groups.values()), late_members
 
 
@@ -167,7 +175,9 @@ def describe_members(members: list[str]) -> str:
 
 def describe_model(model: str, ks: list[int]) -> str:
     """ "net_0 to net_4" of [0, 1, 2, 3, 4], "net_0 net_2" of [0, 2]."""
-    first, last = ks[0], ks[-1]
-    if last > first and ks == list(range(first, last + 1)):
-        return f"{model}_{first} to {model}_{last}"
-    return " ".join(f"{model}_{k}" for k in ks)
+    names = [f"{model}_{k}" for k in ks]
+    without_gaps = list(range(ks[0], ks[-1] + 1))
+    if ks == without_gaps and len(ks) > 1:
+        return f"{names[0]} to {names[-1]}"
+
+    return " ".join(names)

@@ -45,6 +45,7 @@ def work(kernel: Kernel, toolkit: Path) -> int:
     else:
         n = len(kernel["targets"])
         log(kernel=kernel["id"], done=f"{n} members" if n else paths.submission)
+
     return 0
 
 
@@ -62,6 +63,7 @@ def make(kernel: Kernel, settings: list[str], paths: Paths, toolkit: Path) -> in
         f"SET={quote_for_make(settings)}",
         *(targets or ["all"]),
     ]
+
     return subprocess.run(command).returncode
 
 
@@ -81,6 +83,7 @@ def require_time_is_over(kernel: Kernel, config, code: int, started: float) -> N
         reason = "the lines above say why"
     else:
         return
+
     raise UserError(f"make ended with {code}: {reason}. Then {go_on(kernel)}")
 
 
@@ -104,10 +107,12 @@ def require_sessions(kernel: Kernel, config, paths: Paths) -> None:
             if file in files and not is_asked_again(file, reason):
                 name = file.relative_to(paths.dir)
                 bad.append(f"{name} {reason}")
+
         if bad:
             line = f"{session}: {bad[0]}"
             if len(bad) > 1:
                 line += f" and {len(bad) - 1} more like it"
+
             lines.append(line)
 
     if lines:

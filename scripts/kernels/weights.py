@@ -18,13 +18,16 @@ def attached_folders(top: Path | None = None, depth: int = DEPTH) -> list[Path]:
     top = top or folder("input")
     if not top.is_dir():
         return []
+
     level = folders = [top]
     for _ in range(depth):
         below = []
         for parent in level:
             below += subfolders(parent)
+
         folders = folders + below
         level = below
+
     return folders
 
 
@@ -48,6 +51,7 @@ def search_folders(config: Config) -> tuple[list[Path], str]:
         top = Path(config.run.weights).expanduser()
         if not top.is_dir():
             return [], f"run.weights={top}, which is no folder"
+
         return [top], f"run.weights={top}"
 
     folders = attached_folders()
@@ -62,6 +66,7 @@ def attached_names(name: str) -> list[str]:
     last = bare.split("/")[-1]
     if side not in SIDES:
         return [f"{bare}.safetensors", f"{last}/model.safetensors"]
+
     full = safe_name(bare)
     return [last] if last == full else [last, full]
 
@@ -73,6 +78,7 @@ def find_attached(name: str, folders: list[Path]) -> Path | None:
         path = find_in(name, top)
         if path:
             return path
+
     return None
 
 
@@ -86,6 +92,7 @@ def find_in(name: str, top: Path) -> Path | None:
         model = top / called
         if model.is_dir() and any(model.glob("*.json")):
             return model
+
     return None
 
 
@@ -107,6 +114,7 @@ def link_weights(paths: dict[str, Path], to: Path) -> None:
 
         if bare.startswith(("/", ".", "~")):  # a path, which is found without a link
             continue
+
         link_name = safe_name(bare) if path.is_dir() else f"{bare}.safetensors"
         link = to / link_name
         if not link.is_symlink():  # else the model of texts is that of images, too
@@ -125,5 +133,7 @@ def how_to_attach(names: list[str]) -> list[str]:
             source = f"{bare} --local-dir weights/{called[0]}"
         else:
             source = f"timm/{bare} model.safetensors --local-dir weights/{bare}"
+
         lines.append(f"weights {bare}: a dataset with {' or '.join(called)}; hf download {source}")
+
     return lines

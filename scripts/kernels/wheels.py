@@ -39,6 +39,7 @@ def requirements(config: Config, files: set[Path], paths: Paths) -> list:
         need = Requirement(line)
         if is_needed.get(need.name, not off):
             needs.append(need)
+
     return needs
 
 
@@ -58,6 +59,7 @@ def optional_packages(config: Config, files: set[Path], paths: Paths) -> dict[st
             is_needed.setdefault(package, False)
             if takes_it and model in models:
                 is_needed[package] = True
+
     return is_needed
 
 
@@ -102,6 +104,7 @@ def find_wheels(folders: list[Path], needs: list) -> tuple[list[Path], list]:
         url = choice["download_info"]["url"]
         wheels[package] = Path(unquote(urlparse(url).path))
         todo += needed_by(choice["metadata"], need.extras)
+
     return list(wheels.values()), unmet
 
 
@@ -124,9 +127,11 @@ def choose_wheel(need, folders: list[Path]) -> dict | None:
         *(f"--find-links={folder}" for folder in folders),
         f"{need.name}{need.specifier}",  # without the marker, which pip would look at
     ]
+
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         return None
+
     report = json.loads(done.stdout)
     return report["install"][0]
 
@@ -143,6 +148,7 @@ def needed_by(wheel: dict, extras) -> list:
         need = Requirement(line)
         if applies(need.marker, extras) and not installed(need.name):
             needs.append(need)
+
     return needs
 
 
@@ -150,6 +156,7 @@ def applies(marker, extras) -> bool:
     """Whether a requirement's marker, None = none, is true here, with one of the extras or none."""
     if marker is None:
         return True
+
     return any(marker.evaluate({"extra": extra}) for extra in {"", *extras})
 
 
@@ -167,6 +174,7 @@ def how_to_download(needs: list) -> list[str]:
     that lacks them; [] of none."""
     if not needs:
         return []
+
     version = ".".join(platform.python_version_tuple()[:2])
     quoted = " ".join(repr(str(need)) for need in needs)
     return [

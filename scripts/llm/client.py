@@ -46,12 +46,14 @@ def address_and_key(settings) -> tuple[str, str]:
             f"{section}.endpoint=http://localhost:8000/v1; its key "
             f"belongs in an environment variable, whose name goes into {section}.key_variable"
         )
+
     key = os.environ.get(variable, "").strip()
     if variable and not re.fullmatch(r"[!-~]+", key):
         raise UserError(
             f"the environment has no key in {variable}: export it, or set "
             f"{section}.key_variable= where none is needed"
         )
+
     return settings.endpoint.rstrip("/"), key
 
 
@@ -66,6 +68,7 @@ class Client:
         headers = {"Content-Type": "application/json"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
+
         connect = min(MAX_CONNECT_SECONDS, settings.timeout)
         self.pool = urllib3.PoolManager(
             1,
@@ -91,8 +94,10 @@ class Client:
             text = answer["choices"][0]["message"]["content"] or ""
         except (LookupError, TypeError):
             text = None
+
         if not isinstance(text, str):
             raise CallError("its answer has no choices")
+
         # half a surrogate pair could not be written to a file
         return text.encode("utf-8", "replace").decode()
 
@@ -117,6 +122,7 @@ class Client:
             raise CallError(str(error).rpartition(": ")[2]) from None
         except (ValueError, RecursionError):
             raise CallError("its answer is not JSON") from None
+
         raise self.error_of(response.status, response.headers.get("Retry-After", ""), data)
 
     def error_of(self, status: int, retry_after: str, data: bytes) -> CallError:
@@ -131,6 +137,7 @@ class Client:
         seconds = None
         if re.fullmatch(r"\d+(\.\d+)?", retry_after):
             seconds = float(retry_after)
+
         return CallError(reason, status, seconds)
 
 
@@ -145,6 +152,7 @@ def request_body(question: Question, image_url: str, settings) -> bytes:
             {"type": "image_url", "image_url": {"url": image_url}},
             {"type": "text", "text": question.text},
         ]
+
     body = {
         "model": settings.model,
         "messages": [{"role": "user", "content": content}],
@@ -153,8 +161,10 @@ def request_body(question: Question, image_url: str, settings) -> bytes:
         "n": 1,
         "max_tokens": settings.max_new_tokens,
     }
+
     if settings.constrained and question.pattern:
         body |= constraint(question.pattern)
+
     return json.dumps(body).encode()
 
 

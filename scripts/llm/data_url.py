@@ -42,6 +42,7 @@ def is_upright_jpeg(data: bytes) -> bool:
     with Image.open(io.BytesIO(data)) as header:
         if header.format != "JPEG" or header.mode not in ("RGB", "L"):
             return False
+
         exif = header.getexif()
         return exif.get(ORIENTATION, 1) == 1
 

@@ -62,6 +62,7 @@ class EndpointChat:
         for _ in range(self.settings.at_once):
             # a daemon, so that Ctrl-C does not wait for an answer
             Thread(target=self.work, args=(todo, done, stop), daemon=True).start()
+
         try:
             yield from self.exchange(groups, todo, done)
         finally:
@@ -88,19 +89,23 @@ class EndpointChat:
                 group = next(groups, None)
                 if group is None:
                     break
+
                 todo.put(group)
                 n_asked += len(group)
+
             if not n_asked:
                 break
 
             reply = done.get()
             if isinstance(reply, BaseException):
                 raise reply
+
             n_asked -= 1
             held.append(reply)
             if self.has_answered:
                 yield from held
                 held = []
+
         yield from held
 
     def work(self, todo: SimpleQueue, done: SimpleQueue, stop: Event) -> None:
@@ -122,9 +127,11 @@ class EndpointChat:
                 self.images,
                 self.settings.max_pixels,
             )
+
         for question in group:
             if stop.is_set():
                 return
+
             if reason:
                 yield Reply(question.row, "", reason)
             else:
@@ -149,6 +156,7 @@ class EndpointChat:
                 break
             if stop.wait(self.seconds_to_wait(failure, attempt)):
                 break
+
         return Reply(question.row, "", failure.reason, failure.final)
 
     def complete(self, question: Question, image_url: str) -> str:
@@ -157,6 +165,7 @@ class EndpointChat:
         text = self.client.complete(body).strip()
         if self.settings.constrained:
             text = text.strip('"')  # llama.cpp replies in quotes
+
         return text
 
     def seconds_to_wait(self, failure: CallError, attempt: int) -> float:
@@ -173,10 +182,12 @@ class EndpointChat:
                 self.failed = 0
             else:
                 self.failed += 1
+
             tries = 1 + self.settings.retries if self.has_answered else 1
             if self.failed >= MAX_FAILED * tries:
                 if not self.is_well():
                     raise self.no_answer(failure)
+
                 self.has_answered, self.failed = True, 0
             elif failure.refused and not self.has_answered:
                 raise self.no_answer(failure)
@@ -189,10 +200,12 @@ class EndpointChat:
         image_url = ""
         if self.image_files:
             image_url = encode_jpeg(Image.new("RGB", (64, 64), "grey"))
+
         try:
             self.complete(Question(0, "a"), image_url)
         except CallError:
             return False
+
         return True
 
     def no_answer(self, failure: CallError) -> UserError:

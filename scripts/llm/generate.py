@@ -84,6 +84,7 @@ class ChatModel:
         processor = self.processor.image_processor
         if not hasattr(processor, "merge_size"):
             return 1
+
         return processor.patch_size * processor.merge_size
 
     def generate(self, texts: list[str], images: list, patterns: list[str]) -> list[str]:
@@ -101,6 +102,7 @@ class ChatModel:
         processors = LogitsProcessorList([check_finite])
         if self.constraints:
             processors.append(self.constraints.logits_processor(patterns))
+
         with torch.inference_mode():
             tokens = self.model.generate(**inputs, logits_processor=processors)
 
@@ -116,6 +118,7 @@ class ChatModel:
         kwargs = {}
         if self.takes_images:
             kwargs["images"] = [[image.to(self.device)] for image in images]
+
         encoded = self.processor(
             text=prompts,
             padding=True,
@@ -130,6 +133,7 @@ class ChatModel:
             if self.takes_images or name != "token_type_ids":
                 dtype = self.dtype if tensor.is_floating_point() else None
                 inputs[name] = tensor.to(self.device, dtype)
+
         return inputs
 
     def has_special_tokens(self, prompt: str) -> bool:
@@ -138,6 +142,7 @@ class ChatModel:
             return False
         if not self.takes_images:
             return True
+
         start = self.tokenizer.bos_token
         return bool(start) and prompt.startswith(start)
 
@@ -149,12 +154,15 @@ class ChatModel:
         text = self.special_tokens.sub(" ", text)
         if not self.template:
             return text
+
         content: str | list = text
         if self.takes_images:
             content = [{"type": "image"}, {"type": "text", "text": text}]
+
         kwargs = {}
         if "enable_thinking" in str(self.template):
             kwargs["enable_thinking"] = False  # max_new_tokens are for the reply
+
         return self.processor.apply_chat_template(
             [{"role": "user", "content": content}],  # one message: Gemma 2 has no system role
             tokenize=False,
@@ -168,6 +176,7 @@ def require_packages(settings) -> None:
     section = settings.section
     if settings.constrained:
         need_xgrammar(f"{section}.constrained")
+
     if settings.bits and not find_spec("bitsandbytes"):
         raise UserError(
             f"{section}.bits={settings.bits} needs the package bitsandbytes, which is not "
@@ -197,6 +206,7 @@ def load(folder: Path, bits: int, run, device, takes_images: bool):
     if bits:
         auto = quantized(auto, bits, dtype, device)
         return read_model(auto, folder, dtype), dtype
+
     model = read_model(auto, folder, dtype)
     return model.to(device), dtype
 
@@ -241,6 +251,7 @@ def make_greedy(model, tokenizer, max_new_tokens: int) -> list[int]:
     ends = config.eos_token_id
     if not isinstance(ends, list):
         ends = [ends]
+
     end_ids = {*ends, tokenizer.eos_token_id} - {None}
     end_ids = sorted(end_ids)
 
@@ -251,6 +262,7 @@ def make_greedy(model, tokenizer, max_new_tokens: int) -> list[int]:
         eos_token_id=end_ids,
         pad_token_id=tokenizer.pad_token_id,
     )
+
     return end_ids
 
 
@@ -259,4 +271,5 @@ def check_finite(_, scores):
     would pass for a token."""
     if scores.isnan().any():
         raise ValueError("the model's values are no numbers; set run.amp=fp32")
+
     return scores

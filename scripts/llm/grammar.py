@@ -36,6 +36,7 @@ class RegexConstraints:
                 raise UserError(
                     f"xgrammar cannot read the pattern {pattern}: {message}; write it simpler"
                 ) from None
+
         return self.compiled[pattern]
 
     def logits_processor(self, patterns: list[str]) -> "RegexLogitsProcessor":
@@ -47,6 +48,7 @@ class RegexConstraints:
             grammar = self.compile(pattern)
             if grammar:
                 matchers[row] = xgrammar.GrammarMatcher(grammar)
+
         bitmask = xgrammar.allocate_token_bitmask(len(patterns), self.vocab_size)
         return RegexLogitsProcessor(matchers, bitmask)
 
@@ -68,6 +70,7 @@ class RegexLogitsProcessor:
 
         if not self.matchers:
             return scores
+
         last = ids[:, -1].tolist()
         for row, matcher in self.matchers.items():
             if not self.is_first_token and not matcher.is_terminated():
@@ -75,6 +78,7 @@ class RegexLogitsProcessor:
             # the bitmask of a reply that has ended stays as it was: generate pads its row
             if not matcher.is_terminated():
                 matcher.fill_next_token_bitmask(self.bitmask, row)
+
         self.is_first_token = False
         xgrammar.apply_token_bitmask_inplace(
             scores, self.bitmask.to(scores.device), indices=list(self.matchers)

@@ -60,6 +60,7 @@ class LocalChat:
                     for reply in self.answer_batch(batch):
                         if reply.row not in answered:
                             yield reply
+
                 todo = todo[len(batch) :]
         finally:
             pool.shutdown(cancel_futures=True)
@@ -77,6 +78,7 @@ class LocalChat:
                 loading[name] = self.loading[name]
             elif name not in loading:
                 loading[name] = pool.submit(self.load, name)
+
         self.loading = loading
 
     def answer_batch(self, batch: list[Question]) -> list[Reply]:
@@ -88,6 +90,7 @@ class LocalChat:
                 readable.append(question)
             except ValueError as error:
                 replies.append(Reply(question.row, "", f"picture: {error}"))
+
         replies += self.answer(readable)
         return replies
 
@@ -118,6 +121,7 @@ class LocalChat:
             patch = self.model.patch
             shape = [max(patch, int(side * scale) // patch * patch) for side in image.size]
             image = image.resize(shape, Image.Resampling.BICUBIC)
+
         pixels = np.array(image)
         return torch.from_numpy(pixels).permute(2, 0, 1)
 
@@ -129,6 +133,7 @@ class LocalChat:
         """
         if not batch:
             return
+
         failure = ""
         try:
             texts = self.generate(batch)
@@ -136,6 +141,7 @@ class LocalChat:
             raise
         except Exception as error:  # the model's own code may raise anything
             failure = OUT_OF_MEMORY if is_out_of_memory(error) else one_line(error)
+
         # the exception is gone here, and with it the memory that its frames held
         if not failure:
             self.failed = 0
@@ -146,6 +152,7 @@ class LocalChat:
             self.failed += 1
             if self.failed == MAX_FAILED:
                 self.require_an_answer(failure)
+
             yield Reply(batch[0].row, "", failure)
 
     def answer_in_pieces(self, batch: list[Question], halve: bool) -> Iterator[Reply]:
@@ -156,6 +163,7 @@ class LocalChat:
             self.batch = len(batch) // 2
             torch.cuda.empty_cache()
             log(out_of_memory="yes", batch=self.batch)
+
         while batch:
             size = self.batch if halve else 1
             yield from self.answer(batch[:size])
@@ -171,12 +179,12 @@ class LocalChat:
 
     def reply(self, question: Question, text: str) -> Reply:
         """The text as a reply; none where it is cut at max_new_tokens before it matches."""
-        if not self.settings.constrained or not question.pattern:
-            return Reply(question.row, text)
-        if re.fullmatch(question.pattern, text):
-            return Reply(question.row, text)
-        reason = f"not whole after max_new_tokens={self.settings.max_new_tokens}"
-        return Reply(question.row, "", reason)
+        settings, row, pattern = self.settings, question.row, question.pattern
+        if settings.constrained and pattern and not re.fullmatch(pattern, text):
+            reason = f"not whole after max_new_tokens={settings.max_new_tokens}"
+            return Reply(row, "", reason)
+
+        return Reply(row, text)
 
     def require_an_answer(self, failure: str) -> None:
         """Raises UserError when a letter beside a small grey image gets no answer either. Else the
@@ -191,6 +199,7 @@ class LocalChat:
                 f"{self.settings.model} answers nothing: {MAX_FAILED} questions in a row "
                 f"failed, the last with {failure}; and a plain one with {one_line(error)}"
             ) from None
+
         log(failed_in_a_row=MAX_FAILED, last=failure)
         self.failed = 0
 
@@ -204,9 +213,12 @@ def in_order(questions: Iterable[Question], image_files, max_pixels: int) -> lis
     areas: dict[str, int] = {}  # by image
 
     def key(question: Question) -> tuple:
-        image = question.image if image_files else ""
+        if not image_files:
+            return -len(question.text), question.row
+
+        image = question.image
         if image not in areas:
-            areas[image] = min(max_pixels, area(image_files, image)) if image_files else 0
+            areas[image] = min(max_pixels, area(image_files, image))
         return -areas[image], image, -len(question.text), question.row
 
     return sorted(questions, key=key)
@@ -229,5 +241,6 @@ def is_out_of_memory(error: Exception) -> bool:
 
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
+
     is_allocation = any(words in str(error) for words in MEMORY_ERRORS)
     return isinstance(error, RuntimeError) and is_allocation

@@ -12,6 +12,7 @@ def open_chat(settings, run, device, images, image_files):
         from llm.endpoint import EndpointChat
 
         return EndpointChat(settings, images, image_files)
+
     from llm.local import LocalChat
 
     return LocalChat(settings, run, device, images, image_files)

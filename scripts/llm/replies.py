@@ -43,6 +43,7 @@ def write_replies(job, model, name: str, k: int) -> None:
         idx = rows.answered_by(model.PER, k)
         if before.get("key") == key:
             add_old_rows(ledger, target, before["model"])
+
         image_files = open_image_files(job)
         known, questions = model.questions(job, k, rows, idx)
 
@@ -63,6 +64,7 @@ def write_replies(job, model, name: str, k: int) -> None:
             "model": json.loads(ledger.done.get(ABOUT, (ABOUT, "null"))[1]),
             "bad": bad_image_sizes(rows, reasons, image_files.folder),
         }
+
     ledger.remove()
     log(
         member=member,
@@ -103,6 +105,7 @@ def training_score(rows, idx: np.ndarray, ledger: Ledger) -> float | None:
     for row_id in rows.id[train_idx]:
         _, reply, _, _ = ledger.done[row_id]
         replies.append(reply)
+
     pred = rows.task.read_replies(replies, rows.question[train_idx])
     return rows.score(pred, train_idx)
 
@@ -115,6 +118,7 @@ def bad_image_sizes(rows, reasons: dict[int, str], folder) -> dict[str, int | No
         is_bad = reason.startswith("picture: ")
         if is_bad and name and not is_link(name):
             sizes[name] = size_of(folder, name)
+
     return sizes
 
 
@@ -122,9 +126,11 @@ def question_hash(question: Question, image_files) -> str:
     """12 hex digits of a question's text, the pattern of its replies, its image's name and size."""
     content = [question.text, question.pattern]
     name = question.image
-    if name:
-        file_name = link_name(name) if is_link(name) else PurePosixPath(name).name
-        content += [file_name, image_files.size(name)]
+    if is_link(name):
+        content += [link_name(name), image_files.size(name)]
+    elif name:
+        content += [PurePosixPath(name).name, image_files.size(name)]
+
     text = json.dumps(content)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -178,6 +184,7 @@ class Asking:
         unanswered = [reply for reply in failed if not reply.final]
         if unanswered and not run.leave_failed:
             raise self.failure(unanswered)
+
         return len(unanswered)
 
     def failure(self, unanswered: list[Reply]) -> UserError:
@@ -197,6 +204,7 @@ class Asking:
             done=n_answered,
             unit="row",
         )
+
         # a local model keeps the batches of a run without stops, so it sees answered questions too
         answered = {question.row for question in self.questions} - self.waiting.keys()
         for reply in chat.ask(self.questions, answered):
@@ -216,4 +224,5 @@ class Asking:
         else:
             del self.waiting[row]
             self.bar.update()
+
         check_time_limit(self.job.config.run)

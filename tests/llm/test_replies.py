@@ -2,21 +2,19 @@
 another order; and the merge says so."""
 
 import json
-import random
-from pathlib import PurePosixPath
 
 import pandas as pd
 import pytest
-from PIL import Image
 
 from common.errors import UserError
 from common.files import read_record, record_path
 from common.paths import Paths
 from config import load
+from fake_chat import FakeChat, write_rows
 from images.locate import ImageFiles
 from images.names import link_name
 from llm import replies
-from llm.messages import Question, Reply
+from llm.messages import Question
 from pipeline import graph, staleness
 
 SETTINGS = [
@@ -33,76 +31,6 @@ SETTINGS = [
 N_TRAIN, N_TEST = 20, 30
 
 
-class Chat:
-    """A model that reads each row's weight from the name of its image, in any order.
-
-    Names of images: those in `passing` fail once, those in `final` for good, those in `unclear` get
-    a reply that cannot be read. stops_after: questions after which it is killed. lost: row numbers
-    that a server never answers.
-    """
-
-    about = {"model": "fake"}
-
-    def __init__(self, passing=(), final=(), unclear=(), lost=(), stops_after=None):
-        self.passing = set(passing)
-        self.final = final
-        self.unclear = unclear
-        self.lost = lost
-        self.stops_after = stops_after
-        self.reason = "picture: broken"  # of those in `final`
-        self.asked = []  # names of images, in order
-
-    def ask(self, questions, answered=()):
-        waiting = [question for question in questions if question.row not in answered]
-        random.Random(len(self.asked)).shuffle(waiting)
-        for question in waiting:
-            if len(self.asked) == self.stops_after:
-                raise KeyboardInterrupt
-            name = name_of(question)
-            self.asked.append(name)
-            yield self.reply(question, name)
-
-    def reply(self, question: Question, name: str) -> Reply:
-        weight = name.removeprefix("p")
-        if question.row in self.lost:
-            return Reply(question.row, "", "connection refused", final=False)
-        if name in self.passing:
-            self.passing.remove(name)
-            return Reply(question.row, "", "HTTP 503", final=False)
-        if name in self.final:
-            return Reply(question.row, "", self.reason)
-        if name in self.unclear and question.image:
-            return Reply(question.row, f"{weight} stones {name}")
-        return Reply(question.row, f"{weight} gram")
-
-
-def name_of(question: Question) -> str:
-    """Of a vlm's question its image's name; of a refiner's, that has none, the one in the reply
-    that it quotes."""
-    if question.image:
-        return PurePosixPath(question.image).stem
-    quoted = question.text.split('"')[1]
-    return quoted.split()[-1]
-
-
-def write_rows(folder, names: list[str], split: str) -> None:
-    """A table of questions about images that are named like their weight, and the images."""
-    (folder / "images").mkdir(parents=True, exist_ok=True)
-    for name in names:
-        Image.new("RGB", (8, 8)).save(folder / f"images/{name}.jpg")
-    table = pd.DataFrame(
-        {
-            "index": range(5, 5 + len(names)),
-            "image_link": [f"https://x.test/{name}.jpg" for name in names],
-            "group_id": 1,
-            "entity_name": "item_weight",
-            "entity_value": [f"{name[1:]}.0 gram" for name in names],
-        }
-    )
-    unused = "index" if split == "train" else "entity_value"
-    table.drop(columns=unused).to_csv(folder / f"{split}.csv", index=False)
-
-
 @pytest.fixture
 def run(folders, script, monkeypatch):
     """run(chat, member, *settings): the table of replies of one of three parts."""
@@ -111,7 +39,7 @@ def run(folders, script, monkeypatch):
     write_rows(shelf, [f"p{i + 101}" for i in range(N_TEST)], "test")
     prepare(script)
 
-    def infer(chat: Chat, member: str, *settings) -> pd.DataFrame:
+    def infer(chat: FakeChat, member: str, *settings) -> pd.DataFrame:
         monkeypatch.setattr(replies, "open_chat", lambda *_: chat)
         script("infer").main(["entity", "--member", member, *SETTINGS, *settings])
         return read_replies(member).set_index("id")
@@ -142,11 +70,11 @@ def submit(script) -> bytes:
     return Paths("entity").submission.read_bytes()
 
 
-def run_all(script, run, chat: Chat | None = None) -> bytes:
+def run_all(script, run, chat: FakeChat | None = None) -> bytes:
     """The submission of all parts."""
     for k in range(3):
-        run(chat or Chat(), f"vlm_{k}")
-        run(chat or Chat(), f"refine_{k}")
+        run(chat or FakeChat(), f"vlm_{k}")
+        run(chat or FakeChat(), f"refine_{k}")
     return submit(script)
 
 
@@ -160,7 +88,7 @@ def test_every_row_gets_its_own_reply(run, script):
 
 
 def test_what_fails_is_asked_once_more_and_no_other_is(run):
-    chat = Chat(passing=["p112", "p111"])
+    chat = FakeChat(passing=["p112", "p111"])
     table = run(chat, "vlm_1")
     assert (table.reason == "").all()
     assert len(chat.asked) == (read_folds().part == 1).sum() + 2
@@ -171,11 +99,11 @@ def test_a_bad_image_is_a_row_with_its_reason_and_is_asked_again_when_it_is_mend
     image = folders / "input/shelf/images/p112.jpg"
     whole = image.read_bytes()
     image.write_bytes(whole[:50])
-    table = run(Chat(final=["p112"]), "vlm_1")
+    table = run(FakeChat(final=["p112"]), "vlm_1")
     assert table.reason[table.reason != ""].to_dict() == {"test:16": "picture: broken"}
 
     image.write_bytes(whole)
-    chat = Chat()
+    chat = FakeChat()
     table = run(chat, "vlm_1")
     assert chat.asked == ["p112"]
     assert (table.reason == "").all()
@@ -228,7 +156,7 @@ def test_without_any_image_nothing_is_asked_and_nothing_submitted(run, script, f
     with pytest.raises(UserError, match="none of 30 test pictures can be read in .*missing"):
         script("download_images").main(["entity", *SETTINGS])
 
-    chat = Chat(final=[f"p{i + 101}" for i in range(N_TEST)])
+    chat = FakeChat(final=[f"p{i + 101}" for i in range(N_TEST)])
     chat.reason = "picture: missing"
     with pytest.raises(UserError, match="none of the 30 test rows' pictures could be read"):
         run_all(script, run, chat)
@@ -241,10 +169,10 @@ def test_an_endpoint_that_fails_leaves_the_part_open_and_the_next_run_asks_what_
         "again, and no others"
     )
     with pytest.raises(UserError, match=message):
-        run(Chat(lost=range(0, 50, 5)), "vlm_1")
+        run(FakeChat(lost=range(0, 50, 5)), "vlm_1")
     assert not replies_file("vlm_1").exists()
 
-    chat = Chat()
+    chat = FakeChat()
     table = run(chat, "vlm_1")
     assert (table.reason == "").all()
     assert 0 < len(chat.asked) < 8
@@ -252,26 +180,26 @@ def test_an_endpoint_that_fails_leaves_the_part_open_and_the_next_run_asks_what_
 
 @pytest.mark.parametrize("after", [1, 7, 15])
 def test_killed_anywhere_the_part_goes_on_to_the_same_table(run, after):
-    uninterrupted = run(Chat(), "vlm_2").to_csv()
+    uninterrupted = run(FakeChat(), "vlm_2").to_csv()
     replies_file("vlm_2").unlink()
-    killed = Chat(stops_after=after)
+    killed = FakeChat(stops_after=after)
     with pytest.raises(KeyboardInterrupt):
         run(killed, "vlm_2")
-    resumed = Chat()
+    resumed = FakeChat()
     assert run(resumed, "vlm_2").to_csv() == uninterrupted
     assert not set(killed.asked) & set(resumed.asked)
     assert len(killed.asked) + len(resumed.asked) == len(uninterrupted.splitlines()) - 1
 
 
 def test_rows_that_were_left_are_asked_when_they_may_be_again(run):
-    table = run(Chat(lost=[30]), "vlm_1", "run.leave_failed=true")
+    table = run(FakeChat(lost=[30]), "vlm_1", "run.leave_failed=true")
     assert (table.reason != "").sum() == 1
     assert read_record(replies_file("vlm_1"))["bad"] == {}
     config = load("entity", SETTINGS)
     reasons = staleness.stale(config, graph.steps(config, Paths("entity")))
     assert reasons[replies_file("vlm_1")] == "has 1 questions without an answer"
 
-    chat = Chat()
+    chat = FakeChat()
     table = run(chat, "vlm_1")
     assert (table.reason == "").all()
     assert len(chat.asked) == 1
@@ -283,22 +211,22 @@ def test_a_part_may_have_no_training_row(run, script):
     train = set(folds.part[folds.split == "train"])
     test = folds.part[folds.split == "test"]
     k = min(set(test) - train)
-    assert len(run(Chat(), f"vlm_{k}", "data.parts=40")) == (test == k).sum()
+    assert len(run(FakeChat(), f"vlm_{k}", "data.parts=40")) == (test == k).sum()
 
 
 def test_a_part_may_have_no_row_at_all(run, script):
     script("split_files").main(["entity", *SETTINGS, "data.parts=90"])
     empty = min(set(range(90)) - set(read_folds().part))
-    assert len(run(Chat(), f"vlm_{empty}", "data.parts=90")) == 0
+    assert len(run(FakeChat(), f"vlm_{empty}", "data.parts=90")) == 0
 
 
 def test_a_mended_reply_of_vlm_costs_refine_no_other_question(run):
-    run(Chat(unclear=["p103", "p104"], final=["p105"]), "vlm_0")
-    run(Chat(), "refine_0")
+    run(FakeChat(unclear=["p103", "p104"], final=["p105"]), "vlm_0")
+    run(FakeChat(), "refine_0")
     n = len(read_replies("vlm_0"))
     record_path(replies_file("vlm_0")).unlink()
-    run(Chat(unclear=["p103", "p104", "p105"]), "vlm_0")
-    chat = Chat()
+    run(FakeChat(unclear=["p103", "p104", "p105"]), "vlm_0")
+    chat = FakeChat()
     run(chat, "refine_0")
     assert chat.asked == ["p105"]
     assert len(read_replies("vlm_0")) == n
@@ -306,15 +234,15 @@ def test_a_mended_reply_of_vlm_costs_refine_no_other_question(run):
 
 def test_other_settings_start_a_part_anew(run):
     with pytest.raises(KeyboardInterrupt):
-        run(Chat(stops_after=5), "vlm_2")
-    chat = Chat()
+        run(FakeChat(stops_after=5), "vlm_2")
+    chat = FakeChat()
     run(chat, "vlm_2", "vlm.max_pixels=5000")
     assert len(chat.asked) == (read_folds().part == 2).sum()
 
 
 def test_only_replies_that_cannot_be_read_are_refined(run):
-    run(Chat(unclear=["p103", "p104"], final=["p105"]), "vlm_0")
-    chat = Chat()
+    run(FakeChat(unclear=["p103", "p104"], final=["p105"]), "vlm_0")
+    chat = FakeChat()
     table = run(chat, "refine_0")
     assert sorted(chat.asked) == ["p103", "p104"]
     assert table.reply["test:7"] == "103 gram"
@@ -364,9 +292,9 @@ def test_parts_answered_on_another_machine_belong_to_the_same_rows(
     other = folders / "elsewhere"
     monkeypatch.setenv("working_path", str(other))
     prepare(script)
-    run(Chat(), "vlm_0")
+    run(FakeChat(), "vlm_0")
     for file in other.glob("entity/pred/*"):
         file.rename(folders / "working/entity/pred" / file.name)
     monkeypatch.setenv("working_path", str(folders / "working"))
-    run(Chat(), "refine_0")
+    run(FakeChat(), "refine_0")
     assert submit(script) == expected

@@ -41,6 +41,11 @@ class Items:
         positions = None if self.positions is None else self.positions[order]
         return replace(self, names=self.names[order], texts=self.texts[order], positions=positions)
 
+    def groups(self, done: int, size: int) -> list[slice]:
+        """The items from number `done` on, in groups of `size`."""
+        starts = range(done, len(self.names), size)
+        return [slice(start, start + size) for start in starts]
+
     def read_texts(self, group: slice) -> list[str] | None:
         return None if self.texts is None else list(self.texts[group])
 
@@ -48,6 +53,7 @@ class Items:
         """Yield the images uint8 (b, s, s, 3) of each group of items, or None for each."""
         if self.cache is None:
             return repeat(None, len(groups))
+
         return batches(self.cache, [self.positions[group] for group in groups], workers)
 
 
@@ -67,17 +73,19 @@ def open_stream(job, stem: str, device) -> Stream:
         raise UserError(
             f"{job.paths.category} has no {what} for {side}:{name}; look at data.{setting}"
         )
+
     encoder = load_encoder(side, name, config.run.weights, config.encode, device, dtype)
     if items.texts is not None:
         items = items.take(encoder.texts.longest_first(list(items.texts)))
 
     def encode_batches(done: int):
-        size = config.run.infer_batch
-        groups = [slice(start, start + size) for start in range(done, len(items.names), size)]
+        groups = items.groups(done, config.run.infer_batch)
         images_of_groups = items.read_images(groups, config.run.workers)
         for group, images in zip(groups, images_of_groups, strict=True):
+            texts = items.read_texts(group)
             with torch.inference_mode(), autocast(device, dtype):
-                features = encoder.encode(items.read_texts(group), images)
+                features = encoder.encode(texts, images)
+
             yield features
 
     record = {"weights": encoder.weights, "encoder": encoder.description()}
@@ -94,6 +102,7 @@ def find_items(job, side: str) -> Items:
     rows = job.rows
     if rows.text is None:
         return Items(rows.id[:0])
+
     if side == TEXT:
         idx = np.flatnonzero(rows.text != "")
         return Items(rows.id[idx], rows.text[idx])
@@ -109,6 +118,7 @@ def encoder_of(job, stem: str) -> tuple[str, str]:
     for weights in job.weights:
         if safe_name(weights) == stem:
             return split_weights(weights)
+
     raise UserError(
         f"no source {stem!r} in {job.paths.category}; there are: {', '.join(job.weights) or 'none'}"
     )

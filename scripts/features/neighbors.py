@@ -36,10 +36,13 @@ def spaces(job, rows) -> dict[str, np.ndarray]:
     embeddings as unit rows, 0 where a row has none; and "numbers", scaled quantities at the weight
     that they have beside one space."""
     ngrams = read_ngrams(ngrams_file(job.paths), rows.id)
-    arrays = {"words": ngrams["space"], "numbers": NUMBERS * scaled(ngrams["numbers"])}
+    arrays = {}
+    arrays["words"] = ngrams["space"]
+    arrays["numbers"] = NUMBERS * scaled(ngrams["numbers"])
     for source in embedding_sources(job.config):
-        file = job.paths.features(source)
-        arrays[source] = unit_rows(read_embeddings(file, source, rows))
+        embeddings = read_embeddings(job.paths.features(source), source, rows)
+        arrays[source] = unit_rows(embeddings)
+
     return arrays
 
 
@@ -52,6 +55,7 @@ def read_embeddings(file: Path, source: str, rows) -> np.ndarray:
             f"{source} was kept as {array.shape[1]} tokens a row, and neighbours need "
             "one vector: set encode.tokens=1"
         )
+
     x = np.asarray(array, np.float32).reshape(len(array), -1)
     return np.where(position[:, None] >= 0, x[position], 0)
 
@@ -61,12 +65,14 @@ def save_nearest(job, rows, file: Path) -> list[str]:
     <space>.at and <space>.cosine (n, 64). Returns the spaces' names."""
     is_train = (rows.fold >= 0) & (rows.target[:, 0] >= 0)
     train_idx = np.flatnonzero(is_train)
+
     all_spaces = spaces(job, rows)
     numbers = all_spaces.pop("numbers")
     arrays = {}
     for name, space in all_spaces.items():
         x = unit_rows(np.concatenate([space, numbers], 1))
         arrays[f"{name}.at"], arrays[f"{name}.cosine"] = nearest(x, train_idx)
+
     np.savez(file, id=rows.id, **arrays)
     return spaces_in(arrays)
 
@@ -88,13 +94,19 @@ def nearest(x: np.ndarray, train_idx: np.ndarray) -> tuple[np.ndarray, np.ndarra
     all_idx, all_cosines = [], []
     for start in progress(range(0, len(x), CHUNK), "nearest"):
         cosine = x[start : start + CHUNK] @ train_x
+
+        # the nearest, in any order
         columns = np.argpartition(-cosine, top - 1, axis=1)[:, :top]
         cosine = np.take_along_axis(cosine, columns, 1)
+
+        # and in their order
         order = np.argsort(-cosine, axis=1, kind="stable")
         columns = np.take_along_axis(columns, order, 1)
+        cosine = np.take_along_axis(cosine, order, 1)
+
         all_idx.append(train_idx[columns])
-        all_cosines.append(np.take_along_axis(cosine, order, 1))
-    return (
-        np.concatenate(all_idx).astype(np.int32),
-        np.concatenate(all_cosines).astype(np.float32),
-    )
+        all_cosines.append(cosine)
+
+    idx = np.concatenate(all_idx).astype(np.int32)
+    cosines = np.concatenate(all_cosines).astype(np.float32)
+    return idx, cosines

@@ -30,8 +30,10 @@ def write(job, stem: str) -> None:
     with job.writing(ngrams_file(job.paths)) as (tmp, record):
         ngrams = count_ngrams(rows.text, job.config.ngrams)
         save_ngrams(ngrams, rows.id, tmp)
-        record["shape"] = {block: matrix.shape for block, matrix in ngrams.items()}
-    columns = {block: matrix.shape[1] for block, matrix in ngrams.items()}
+        shapes = {block: matrix.shape for block, matrix in ngrams.items()}
+        record["shape"] = shapes
+
+    columns = {block: shape[1] for block, shape in shapes.items()}
     log(source="ngrams", rows=len(rows.id), **columns)
 
 

@@ -55,6 +55,7 @@ def read_all(names: list[str], image_files: ImageFiles, config, journal: Ledger)
     reader = Reader(image_files, config)
     not_read = ("", "", "not read")
     todo = [name for name in names if journal.done.get(name, not_read)[2]]
+
     bar = progress(what="ocr", total=len(names), done=len(names) - len(todo), unit="img")
     with ThreadPoolExecutor(config.run.workers or os.cpu_count()) as pool:
         try:
@@ -80,6 +81,7 @@ class Reader:
         settings = self.config.ocr
         if not hasattr(self.thread, "engine"):
             self.thread.engine = open_engine(settings)
+
         try:
             data = self.image_files.read(name)
             image, _ = load_image(data, self.config.images, settings.longest)
@@ -88,6 +90,7 @@ class Reader:
             raise
         except Exception as error:  # of the image, or onnxruntime's own
             return name, "[]", str(error)[:200] or type(error).__name__
+
         return name, json.dumps(lines), ""
 
 
@@ -101,6 +104,7 @@ def open_engine(settings):
             f"{sys.executable} -m pip install rapidocr onnxruntime, or give the text in a "
             "column: data.text=<column>"
         ) from None
+
     return RapidOCR(
         params={
             "Global.log_level": "critical",
@@ -122,12 +126,14 @@ def read_lines(engine, image, settings) -> list[tuple]:
     lines = []
     texts = set()
     for scale in dict.fromkeys(scales):
-        at_scale = [(*line, *image.size) for line in read_at_scale(engine, canvas, scale)]
+        new = read_at_scale(engine, canvas, scale)
         if lines:
-            at_scale = [line for line in at_scale if squeeze(line[0]) not in texts]
-        texts |= {squeeze(line[0]) for line in at_scale}
-        lines += at_scale
-    return lines
+            new = [line for line in new if squeeze(line[0]) not in texts]
+
+        texts |= {squeeze(text) for text, *_ in new}
+        lines += new
+
+    return [(*line, *image.size) for line in lines]
 
 
 def pad_strip(image):
@@ -152,6 +158,7 @@ def read_at_scale(engine, canvas, scale: float) -> list[tuple]:
     output = engine(bgr)
     if not output.txts:
         return []
+
     boxes = np.asarray(output.boxes, float).reshape(-1, 8) / scale
     return [
         (text, round(float(score), 4), *box)
@@ -181,6 +188,7 @@ def write_table(journal: Ledger, names: list[str], folder: Path, file: Path) -> 
     rows = []
     for name in names:
         rows += [(name, number, *line) for number, line in enumerate(lines_of[name])]
+
     n_lines = len(rows)
     rows += [(name, *NO_LINE) for name in names if not lines_of[name]]
     pd.DataFrame(rows, columns=COLUMNS).to_csv(file, index=False)
@@ -210,16 +218,19 @@ def write(job, stem: str) -> None:
             f"{job.paths.category} has no pictures to read; name them in data.train_image "
             "and data.test_image"
         )
+
     image_files = open_image_files(job)
     journal = Ledger(file.with_suffix(".growing"), JOURNAL_COLUMNS, job.key(file, inputs=False))
     cpu = job.config.run.model_copy(update={"device": "cpu"})
     with job.writing(file) as (tmp, record), journal:
         with use_device(cpu):  # one such job at a time
             read_all(names, image_files, job.config, journal)
+
         record |= write_table(journal, names, image_files.folder, tmp)
         reasons = record["reasons"]
         if len(reasons) == len(names):
             raise nothing_read(names, reasons, image_files)
+
     log(source="ocr", pictures=len(names), lines=record["lines"], bad=len(reasons))
 
 

@@ -26,29 +26,33 @@ def read_numbers(data, files, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """
     if not files.train and not files.test:
         return np.zeros((len(ids), 0)), []
-    for split, name in (("train", files.train), ("test", files.test)):
-        if not name:
-            raise UserError(f"tables come in pairs: the one of the {split} rows is not named")
+
+    if not files.train or not files.test:
+        split = "test" if files.train else "train"
+        raise UserError(f"tables come in pairs: the one of the {split} rows is not named")
 
     folder = input_folder(data.folder, data.train)
     train = read_split(folder / files.train, "train", data, ids)
     test = read_split(folder / files.test, "test", data, ids)
     columns = shared_columns(train, test, data, files)
-    table = pd.concat([train[columns], test[columns]]).loc[ids]
-    return to_numbers(table, f"{files.train}, {files.test}"), columns
+    table = pd.concat([train[columns], test[columns]])
+    numbers = to_numbers(table.loc[ids], f"{files.train}, {files.test}")
+    return numbers, columns
 
 
 def read_split(file: Path, split: str, data, ids: np.ndarray) -> pd.DataFrame:
     """The table of one split, with "train:12" as its index. Raises UserError when its rows are not
     those of `ids`."""
     table = read_csv(file, [data.id])
+    table_ids = table[data.id]
     prefix = row_id(split, "")
     in_split = ids[np.char.startswith(ids, prefix)]
     expected = pd.Series(in_split).str.removeprefix(prefix)
-    problems = id_problems(table[data.id], expected, data.id)
+    problems = id_problems(table_ids, expected, data.id)
     if problems:
         raise UserError(f"{file} has other rows than folds.csv: {'; '.join(problems)}")
-    return table.set_index(row_id(split, table[data.id]))
+
+    return table.set_index(row_id(split, table_ids))
 
 
 def shared_columns(train: pd.DataFrame, test: pd.DataFrame, data, files) -> list[str]:
@@ -62,9 +66,11 @@ def shared_columns(train: pd.DataFrame, test: pd.DataFrame, data, files) -> list
             f"{files.train} and {files.test} have no column in common beside {data.id}; "
             f"they have: {', '.join(train)}; {', '.join(test)}"
         )
+
     left_out = [column for column in candidates if column not in test]
     if left_out:
         log(left_out=", ".join(left_out), because=f"not in {files.test}")
+
     return columns
 
 
@@ -75,10 +81,12 @@ def to_numbers(table: pd.DataFrame, source: str) -> np.ndarray:
     is_wrong = numbers.isna() & (table != "")
     if is_wrong.any(axis=None):
         row, column = np.argwhere(is_wrong.to_numpy())[0]
+        cell = table.iat[row, column]
         raise UserError(
-            f"{source}: {table.columns[column]} is {table.iat[row, column]!r} "
+            f"{source}: {table.columns[column]} is {cell!r} "
             f"at {table.index[row]}; it must be a number"
         )
+
     return numbers.to_numpy(float)
 
 

@@ -34,5 +34,7 @@ def collect_sources(modules: list[ModuleType]) -> dict[str, Source]:
         for name, source in getattr(module, "SOURCES", {}).items():
             if name in sources:
                 raise UserError(f"{module.__name__}: there is a source {name!r} already; rename it")
+
             sources[name] = source
+
     return sources

@@ -45,10 +45,12 @@ def open_features(file: Path) -> tuple[np.ndarray, np.ndarray]:
         names = np.load(names_file(file))
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"cannot read {file}: {error}; remove it and run make again") from None
+
     if len(array) != len(names):
         raise UserError(
             f"{file} has {len(array)} rows and {len(names)} names; remove it and run make again"
         )
+
     return array, names
 
 
@@ -61,11 +63,13 @@ def read_features(files: list[Path], images: np.ndarray) -> tuple[list[np.ndarra
         array, names = open_features(file)
         arrays.append(array)
         names_of.append(names)
+
     first, *others = names_of
     if not all(np.array_equal(first, names) for names in others):
         raise UserError(
             f"{files[0].name} and {files[1].name} were made of different pictures; run make again"
         )
+
     return arrays, align(first, images)
 
 
@@ -75,6 +79,7 @@ def read_columns(file: Path, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
     array, names = open_features(file)
     if not np.array_equal(names, ids):
         raise UserError(f"{file} is of other rows than folds.csv; remove it and run make again")
+
     return np.asarray(array), read_record(file)["columns"]
 
 
@@ -87,7 +92,9 @@ def write_rows(job, stem: str, values: np.ndarray, record: dict) -> None:
     with job.writing(file, **record) as (tmp, _):
         np.save(tmp, values)
         write_names(file, job.rows.id)
-    log(source=stem, rows=len(values), columns=values.shape[1])
+
+    n_rows, n_columns = values.shape
+    log(source=stem, rows=n_rows, columns=n_columns)
 
 
 def require_text(job) -> None:
@@ -118,6 +125,7 @@ class FeatureTable:
             self.array = torch.from_numpy(array)
             if device.type == "cuda" and array.nbytes < torch.cuda.mem_get_info()[0] / 2:
                 self.array = self.array.to(device)
+
         self.missing = int((self.position < 0).sum())
 
     def take(self, idx: np.ndarray):
@@ -126,8 +134,12 @@ class FeatureTable:
 
         if self.missing == len(self.position):
             return torch.zeros(len(idx), 1, self.d, device=self.device)
+
         position = torch.as_tensor(self.position[idx])
-        features = self.array[position.clamp(min=0).to(self.array.device)]
-        tokens = features.to(self.device).float().view(len(idx), -1, self.d)
-        is_there = (position >= 0).to(self.device)
-        return tokens * is_there[:, None, None]
+        # a row without features takes the first ones, which are then set to 0
+        in_array = position.clamp(min=0).to(self.array.device)
+        features = self.array[in_array].to(self.device).float()
+        tokens = features.view(len(idx), -1, self.d)
+
+        has_features = (position >= 0).to(self.device)
+        return tokens * has_features[:, None, None]

@@ -35,19 +35,23 @@ def write_stream(job, stem: str, open_stream: Callable) -> None:
             shape = (len(stream.names), *stream.shape)
             writer = FeatureWriter(file, shape, job.key(file))
             write_batches(stream, writer, stem, job.config.run)
+
         write_names(file, stream.names)
         writer.finish(tmp)
         record |= stream.record | {"shape": shape}
+
     log(source=stem, rows=len(stream.names), shape=shape)
 
 
 def write_batches(stream: Stream, writer: FeatureWriter, stem: str, run) -> None:
     """Compute what the writer does not have yet. Raises UserError at the time limit, with all that
     is computed saved."""
-    bar = progress(what=stem, total=len(stream.names), done=writer.done, unit="row")
+    total = len(stream.names)
+    bar = progress(what=stem, total=total, done=writer.done, unit="row")
     for batch in stream.batches(writer.done):
         writer.add(batch.half().cpu().numpy())
         bar.update(len(batch))
+
         if time.time() > deadline(run):
             writer.save()
             check_time_limit(run)

@@ -27,7 +27,9 @@ def encode_out_of_fold(
         columns = encode(source_idx, idx)
         if out is None:
             out = np.zeros((len(fold), columns.shape[1]), np.float32)
+
         out[idx] = columns
+
     return out
 
 
@@ -51,6 +53,7 @@ def inner_splits(
         in_fold = inner_fold[train_idx] == f
         is_source = inner_fold[source_idx] != f
         yield source_idx[is_source], train_idx[in_fold]
+
     yield source_idx, np.flatnonzero((fold < 0) | (fold == k))
 
 
@@ -64,11 +67,15 @@ def key_encoder(key: np.ndarray, target: np.ndarray, smoothing: float = 5.0) -> 
     n_keys = code.max() + 1
 
     def encode(source_idx, idx):
-        difference = target[source_idx] - target[source_idx].mean()
-        count = np.bincount(code[source_idx], minlength=n_keys)
-        total = np.bincount(code[source_idx], difference, n_keys)
+        source_target = target[source_idx]
+        difference = source_target - source_target.mean()
+        source_code = code[source_idx]
+        count = np.bincount(source_code, minlength=n_keys)
+        total = np.bincount(source_code, difference, n_keys)
         mean = total / (count + smoothing)
-        return np.column_stack([mean[code[idx]], count[code[idx]]])
+
+        row_code = code[idx]
+        return np.column_stack([mean[row_code], count[row_code]])
 
     return encode
 
@@ -101,7 +108,9 @@ def neighbor_encoder(
         weight = np.where(usable, similarity**power, NO_WEIGHT)
 
         columns = [weighted_mean(targets[:, :k], weight[:, :k]) for k in ks]
-        columns += [similarity[:, 0], similarity[:, :4].mean(1), targets.std(1)]
+        columns.append(similarity[:, 0])
+        columns.append(similarity[:, :4].mean(1))
+        columns.append(targets.std(1))
         return np.column_stack(columns)
 
     return encode

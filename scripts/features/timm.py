@@ -54,6 +54,7 @@ def encoder_of(job, stem: str) -> str:
     for name in [*encoders, *of_models]:
         if safe_name(name) == stem.removeprefix(f"{TIMM}--"):
             return name
+
     raise UserError(
         f"no source {stem!r} in {job.paths.category}; there are: "
         f"{', '.join([*encoders, *job.weights])}"
@@ -87,7 +88,10 @@ def stream_images(job, network, module, backbone, size: int, weights: dict, devi
         batch = config.run.infer_batch
         groups = [good[start : start + batch] for start in range(done, len(good), batch)]
         for images in batches(cache, groups, config.run.workers):
-            views = [features(view(images, v, change, done)) for v in range(settings.views)]
+            views = []
+            for v in range(settings.views):
+                views.append(features(view(images, v, change, done)))
+
             yield torch.stack(views, 1)
             done += len(images)
 
@@ -101,8 +105,10 @@ def view(images: np.ndarray, v: int, change, first: int) -> np.ndarray:
     number of the first image, which the draws depend on."""
     if v == 0:
         return images
+
     if v == 1:
         return images[:, :, ::-1]
+
     return np.stack([change(image, v, first + i) for i, image in enumerate(images)])
 
 

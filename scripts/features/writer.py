@@ -31,6 +31,7 @@ class FeatureWriter:
         if not self.done:
             check_disk(file, shape)
             self.progress.unlink(missing_ok=True)  # it is of the file that is now overwritten
+
         mode = "r+" if self.done else "w+"
         self.array = np.lib.format.open_memmap(self.partial, mode, np.float16, shape)
         self.allocate()
@@ -40,6 +41,7 @@ class FeatureWriter:
         Raises OSError when they do not fit."""
         if not hasattr(os, "posix_fallocate"):
             return
+
         try:
             with open(self.partial, "r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, self.partial.stat().st_size)
@@ -53,13 +55,15 @@ class FeatureWriter:
             state = json.loads(self.progress.read_text())
         except (OSError, ValueError):
             return 0
+
         is_same = state["key"] == self.key and self.partial.exists()
         return state["done"] if is_same else 0
 
     def add(self, rows: np.ndarray) -> None:
         """Append rows (m, ...)."""
-        self.array[self.done : self.done + len(rows)] = rows
-        self.done += len(rows)
+        end = self.done + len(rows)
+        self.array[self.done : end] = rows
+        self.done = end
         self.unsaved += rows.nbytes
         if self.unsaved > SAVE_EVERY:
             self.save()
@@ -69,6 +73,7 @@ class FeatureWriter:
         self.array.flush()
         with replacing(self.progress) as tmp:
             tmp.write_text(json.dumps({"key": self.key, "done": self.done}))
+
         self.unsaved = 0
 
     def finish(self, file: Path) -> None:

@@ -66,6 +66,7 @@ class MlpHead(nn.Module):
         if not hidden:
             self.mlp = nn.Linear(d, classes)
             return
+
         self.mlp = nn.Sequential(
             nn.Linear(d, hidden),
             nn.LayerNorm(hidden),
@@ -77,6 +78,7 @@ class MlpHead(nn.Module):
     def forward(self, x):
         if x.ndim == 4:
             x = x.mean((2, 3))
+
         return self.mlp((x - self.mean) / self.std)
 
 
@@ -85,8 +87,11 @@ def create_heads(
 ) -> nn.ModuleList:
     """One head per attribute on d features. sizes: classes of each; head: "attention" or "mlp"."""
     if head == "attention":
-        return nn.ModuleList(AttentionHead(d, classes, width) for classes in sizes)
-    return nn.ModuleList(MlpHead(d, classes, width, dropout) for classes in sizes)
+        heads = [AttentionHead(d, classes, width) for classes in sizes]
+    else:
+        heads = [MlpHead(d, classes, width, dropout) for classes in sizes]
+
+    return nn.ModuleList(heads)
 
 
 class AttributeNet(nn.Module):
@@ -98,7 +103,11 @@ class AttributeNet(nn.Module):
         super().__init__()
         d = backbone.num_features
         self.backbone = backbone
-        self.reduce = nn.Sequential(nn.Conv2d(d, d, 1), nn.GELU(), nn.Dropout(0.1))
+        self.reduce = nn.Sequential(
+            nn.Conv2d(d, d, 1),
+            nn.GELU(),
+            nn.Dropout(0.1),
+        )
         self.heads = create_heads(d, sizes, head, width)
 
     def trunk(self, images):

@@ -18,13 +18,17 @@ def feature_map(backbone: nn.Module, images):
     A transformer's tokens (b, n, d) and channels-last maps (b, h, w, d) are brought to this shape.
     """
     x = backbone.forward_features(images)
+
     if x.ndim == 3:
         prefix_tokens = getattr(backbone, "num_prefix_tokens", 0)
         patches = x[:, prefix_tokens:]
         side = math.isqrt(patches.shape[1])
-        return patches.transpose(1, 2).reshape(len(x), -1, side, side)
+        channels_first = patches.transpose(1, 2)
+        return channels_first.reshape(len(x), -1, side, side)
+
     if x.shape[1] == backbone.num_features:
         return x
+
     return x.permute(0, 3, 1, 2)
 
 
@@ -44,6 +48,7 @@ def pool(backbone: nn.Module, features):
     pooled = features.mean((2, 3), keepdim=True)
     if norm is not None:
         pooled = norm(pooled)
+
     return pooled.flatten(1)
 
 
@@ -71,9 +76,11 @@ def create_backbone(name: str, pretrained: bool, weights_dir: str, size: int = 0
             f"{name} takes pictures of {own_size} pixels, not {size}; set "
             "net.size or features.size to that"
         )
+
     if file is not None:
         load_strict(model, without_classifier(read_weights(file), config), file)
         return model, {name: digest(file)}
+
     return model, {name: None} if pretrained else {}
 
 
@@ -110,7 +117,9 @@ def without_classifier(state: dict, config: dict) -> dict:
     names = config["classifier"]
     if not isinstance(names, (tuple, list)):
         names = [names]
+
     prefixes = tuple(f"{name}." for name in names)
+
     return {key: tensor for key, tensor in state.items() if not key.startswith(prefixes)}
 
 
@@ -120,13 +129,16 @@ def normalize_images(images, backbone: nn.Module, device, size: int):
     Mean and standard deviation are the backbone's own. The channels stay last in memory, as the
     images come: GPUs like it best, and bf16 on a CPU is 3 times faster so (measured).
     """
-    x = torch.as_tensor(images).to(device, non_blocking=True)
+    x = torch.as_tensor(images)
+    x = x.to(device, non_blocking=True)
     x = x.permute(0, 3, 1, 2).float()
+
     if size and x.shape[-1] != size:
         x = F.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
 
-    mean = channel_values(backbone.pretrained_cfg["mean"], device)
-    std = channel_values(backbone.pretrained_cfg["std"], device)
+    config = backbone.pretrained_cfg
+    mean = channel_values(config["mean"], device)
+    std = channel_values(config["std"], device)
     return (x - mean) / std
 
 

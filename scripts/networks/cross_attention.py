@@ -45,6 +45,7 @@ class CrossAttention(nn.Module):
 def attend(attention: nn.MultiheadAttention, query, keys, key_mask):
     """Attention (b, u, d) of the queries to the keys that are present; 0 where no key is."""
     has_keys = key_mask.any(1)
+
     # without any key the softmax would divide by zero: such a row attends to all of them, and its
     # result is set to 0 below
     hidden = ~key_mask & has_keys[:, None]
@@ -64,11 +65,18 @@ class Residual(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(d)
         self.mlp = nn.Sequential(
-            nn.Linear(d, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, d)
+            nn.Linear(d, hidden),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, d),
         )
 
     def forward(self, x):
         return x + self.mlp(self.norm(x))
+
+
+def residual_blocks(count: int, d: int, hidden: int, dropout: float) -> list[nn.Module]:
+    return [Residual(d, hidden, dropout) for _ in range(count)]
 
 
 class FusionNet(nn.Module):
@@ -84,12 +92,12 @@ class FusionNet(nn.Module):
         self.image = nn.Linear(d_image, width)
         self.text = nn.Linear(d_text, width)
         self.cross = CrossAttention(width, settings.heads, settings.attention_dropout)
-        self.norm = nn.LayerNorm(2 * width)
-        blocks = [
-            Residual(2 * width, settings.hidden, settings.dropout) for _ in range(settings.blocks)
-        ]
+
+        d = 2 * width  # of both sides together
+        self.norm = nn.LayerNorm(d)
+        blocks = residual_blocks(settings.blocks, d, settings.hidden, settings.dropout)
         self.blocks = nn.Sequential(*blocks)
-        self.head = nn.Linear(2 * width, 1)
+        self.head = nn.Linear(d, 1)
 
     def forward(self, image, text):
         image_mask = token_mask(image)
@@ -97,8 +105,10 @@ class FusionNet(nn.Module):
         image_vector, text_vector = self.cross(
             self.image(image), image_mask, self.text(text), text_mask
         )
+
         both = torch.cat([text_vector, image_vector], 1)
-        return self.head(self.blocks(self.norm(both)))
+        x = self.blocks(self.norm(both))
+        return self.head(x)
 
 
 class ClipFusion(nn.Module):
@@ -119,11 +129,17 @@ class ClipFusion(nn.Module):
             d = clip.visual_projection.out_features
 
         width, dropout = settings.width, settings.dropout
-        self.cross = CrossAttention(d, 8 if d % 8 == 0 else 1, dropout)
+        heads = 8 if d % 8 == 0 else 1
+        self.cross = CrossAttention(d, heads, dropout)
+
         first = nn.Linear(2 * d, width)
-        blocks = [Residual(width, 4 * width, dropout) for _ in range(settings.blocks)]
+        blocks = residual_blocks(settings.blocks, width, 4 * width, dropout)
         self.deep = nn.Sequential(first, *blocks, nn.LayerNorm(width))
-        self.wide = nn.Sequential(nn.Linear(2 * d, 4 * width), nn.GELU(), nn.Dropout(dropout))
+        self.wide = nn.Sequential(
+            nn.Linear(2 * d, 4 * width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+        )
         self.head = nn.Linear(5 * width, 1)
 
         clip.requires_grad_(False)
@@ -142,6 +158,7 @@ class ClipFusion(nn.Module):
         ]
         if self.has_projections:
             modules += [self.clip.text_projection, self.clip.visual_projection]
+
         return modules
 
     def train(self, mode: bool = True):
@@ -150,6 +167,7 @@ class ClipFusion(nn.Module):
         self.clip.eval()
         for module in self.trained_modules():
             module.train(mode)
+
         return self
 
     def encode(self, pixels, ids, mask) -> tuple:
@@ -160,6 +178,7 @@ class ClipFusion(nn.Module):
             # SigLIP has normalised its tokens, and was trained without a mask
             text = self.clip.text_model(input_ids=ids, attention_mask=None).last_hidden_state
             return image, text
+
         text = self.clip.text_model(input_ids=ids, attention_mask=mask).last_hidden_state
         image = self.clip.visual_projection(vision.post_layernorm(image))
         return image, self.clip.text_projection(text)
@@ -169,11 +188,12 @@ class ClipFusion(nn.Module):
         image, text = self.encode(pixels, ids, mask)
         image_mask = has_image[:, None].expand(image.shape[:2])
         text_mask = mask.bool() & has_text[:, None]
-        image_vector, text_vector = self.cross(image, image_mask, text, text_mask)
 
+        image_vector, text_vector = self.cross(image, image_mask, text, text_mask)
         image_vector = normalize(image_vector, dim=1)
         text_vector = normalize(text_vector, dim=1)
-        both = torch.cat([image_vector, text_vector], 1)
 
-        hidden = torch.cat([self.deep(both), self.wide(both)], 1)
-        return self.head(hidden)
+        both = torch.cat([image_vector, text_vector], 1)
+        deep = self.deep(both)
+        wide = self.wide(both)
+        return self.head(torch.cat([deep, wide], 1))

@@ -36,12 +36,14 @@ def use_device(run):
         raise UserError(
             "run.device=cuda, and torch sees no GPU; leave run.device at auto to use the CPU"
         )
+
     processes = local_world_size()
     if 0 < gpus < processes:
         raise UserError(
             f"{processes} processes, and torch sees {gpus} GPUs; write "
             f"run.processes={gpus}, or torchrun --nproc-per-node {gpus}"
         )
+
     locks = [open(file, "w") for file in lock_files(gpus)]  # noqa: SIM115, closed later
     try:
         number = take_locks(locks, gpus)
@@ -49,6 +51,7 @@ def use_device(run):
         if gpus:
             device = torch.device(f"cuda:{number}")
             set_up_gpu(number)
+
         with process_group(device):
             yield device
     finally:
@@ -64,6 +67,7 @@ def lock_files(gpus: int) -> list[Path]:
     if not gpus:
         # machines may share the working folder
         return [working / f".cpu.{socket.gethostname()}.lock"]
+
     # the GPU's own number, which CUDA_VISIBLE_DEVICES may have changed
     every = ",".join(str(number) for number in range(gpus))
     visible = (os.environ.get("CUDA_VISIBLE_DEVICES") or every).split(",")
@@ -75,11 +79,13 @@ def take_locks(locks: list, gpus: int) -> int:
     """Take what this process has to hold, and return the number of its device on this machine."""
     if world_size() == 1:
         return lock_first_free(locks)
+
     # with GPUs, the first process of each machine; on CPUs, the first of all
     takes_locks = local_rank() == 0 if gpus else is_first()
     if takes_locks:
         for lock in locks[: local_world_size()]:
             lock_first_free([lock])
+
     return local_rank()
 
 
@@ -93,8 +99,10 @@ def lock_first_free(files: list) -> int:
                 return number
             except BlockingIOError:
                 continue
+
         if attempt == 5:
             log(waiting="another job uses the device")
+
         time.sleep(0.2)
 
 
@@ -120,12 +128,15 @@ def precision(run, device, training: bool = False):
 
     if run.amp != "auto":
         return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[run.amp]
+
     if device.type == "cuda":
         # a T4 (7.5) emulates bf16: slower than fp16 and no more exact
         has_bf16 = torch.cuda.get_device_capability(device) >= (8, 0)
         return torch.bfloat16 if has_bf16 else torch.float16
+
     if training:
         return None
+
     cpu_has_bf16 = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
     return torch.bfloat16 if cpu_has_bf16 else None
 

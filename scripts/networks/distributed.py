@@ -34,11 +34,13 @@ TIMEOUT = timedelta(days=1)
 def launch(script: str, argv: list[str], processes: int) -> int:
     """Run a script in `processes` processes of torchrun, and return torchrun's exit code. They end
     when this process ends, however it ends."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run"]
-    options = ["--standalone", "--nproc-per-node", str(processes)]
-    command = [*torchrun, *options, script, *argv]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*torchrun, "--nproc-per-node", str(processes), script, *argv]
+
+    # the user's own OMP_NUM_THREADS wins
     threads = max(1, os.cpu_count() // processes)
-    env = {"OMP_NUM_THREADS": str(threads)} | os.environ
+    env = {"OMP_NUM_THREADS": str(threads), **os.environ}
+
     done = subprocess.run(command, env=env, preexec_fn=die_with_parent)
     return done.returncode
 
@@ -49,6 +51,7 @@ def process_group(device):
     if world_size() == 1:
         yield
         return
+
     import torch.distributed as dist
 
     backend = "nccl" if device.type == "cuda" else "gloo"
@@ -74,6 +77,7 @@ def communication_device():
 
     if dist.get_backend() == "nccl":
         return torch.device("cuda", torch.cuda.current_device())
+
     return torch.device("cpu")
 
 
@@ -81,6 +85,7 @@ def all_reduce_sum(number: float) -> float:
     """all_reduce: the sum of every rank's number."""
     if world_size() == 1:
         return number
+
     import torch
     import torch.distributed as dist
 
@@ -93,6 +98,7 @@ def all_gather_objects(value) -> list:
     """all_gather: the list of every rank's value."""
     if world_size() == 1:
         return [value]
+
     import torch.distributed as dist
 
     values = [None] * world_size()
@@ -104,6 +110,7 @@ def all_gather_rows(rows: np.ndarray) -> np.ndarray:
     """All rows (n, ...), from every rank's rows (m, ...) of its `shard`."""
     if world_size() == 1:
         return rows
+
     return np.concatenate(all_gather_objects(rows))
 
 
@@ -126,6 +133,7 @@ def reduce_gradients(parameters, bucket: int = 2**25) -> None:
     rank has a gradient it stays None."""
     if world_size() == 1:
         return
+
     gradients = gradients_of_any_rank(list(parameters))
     for group in buckets(gradients, bucket):
         reduce_in_place(group)
@@ -146,7 +154,9 @@ def gradients_of_any_rank(parameters: list) -> list:
     for parameter in itertools.compress(parameters, has_gradient.tolist()):
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
+
         gradients.append(parameter.grad)
+
     return gradients
 
 
@@ -158,8 +168,10 @@ def buckets(tensors: list, size: int):
         if group and count // size != group_number:
             yield group
             group = []
+
         group_number = count // size
         group.append(tensor)
+
     if group:
         yield group
 
@@ -181,6 +193,7 @@ def broadcast_parameters(*modules) -> None:
     each, and another machine may have started from other weights."""
     if world_size() == 1:
         return
+
     import torch.distributed as dist
 
     for module in modules:

@@ -71,6 +71,7 @@ class Encoder:
         self.dtype = torch.float32
         if request.dtype is not None and not self.full_precision:
             self.dtype = request.dtype
+
         self.texts: TextTokenizer | None = None
         self.image_processor = None
         self.shape: tuple[int, ...] = ()
@@ -93,6 +94,7 @@ class Encoder:
         model_precision = no_autocast if self.full_precision else nullcontext()
         with torch.inference_mode(), model_precision:
             states = self.states(texts, images)
+
         with torch.inference_mode(), no_autocast:
             features = self.features(states)
             if not features.isfinite().all():
@@ -100,14 +102,17 @@ class Encoder:
                     f"{type(self.model).__name__} gave features that are not finite; set "
                     "run.amp=fp32"
                 )
+
         return features
 
     def features(self, states: States):
         """The features (b, *shape) float32 of the model's states."""
         if self.tokens > 1:
             return pad_or_truncate(states.hidden.float(), states.mask, self.tokens)
+
         if states.pooled is not None:
             return states.pooled.float()
+
         return self.pooling(states.hidden.float(), states.mask)
 
     def process(self, images) -> dict:
@@ -128,8 +133,10 @@ class Encoder:
         }
         if self.image_processor is not None:
             description["image"] = json.loads(self.image_processor.to_json_string())
+
         if self.texts is not None:
             description["text"] = self.texts.description
+
         return description
 
 
@@ -159,6 +166,7 @@ class TwoTowers(Encoder):
             limits = [max_length]
             if not self.is_siglip:
                 limits.append(request.settings.max_length)
+
             self.texts = TextTokenizer(
                 load_auto(AutoTokenizer, request.folder),
                 limits,
@@ -166,6 +174,7 @@ class TwoTowers(Encoder):
                 lower=self.is_siglip,
                 fixed_length=self.is_siglip,
             )
+
         self.model.to(self.device)
 
     def states(self, texts, images) -> States:
@@ -185,6 +194,7 @@ class TwoTowers(Encoder):
             out = self.model.get_text_features(input_ids=batch["input_ids"])
         else:
             out = self.model.get_text_features(**batch)
+
         return States(out.last_hidden_state, batch["attention_mask"], out.pooler_output)
 
 
@@ -233,14 +243,17 @@ class VisionLanguage(Encoder):
         # what the side does not use need not be on the device
         if self.side == IMAGE:
             self.model.language_model = None
+
         if self.side == TEXT:
             self.model.visual = None
+
         self.model.to(self.device)
 
         settings = request.settings
         self.processor = load_auto(AutoProcessor, request.folder)
         if self.side != TEXT:
             self.image_processor = self.processor.image_processor
+
         if self.side != IMAGE:
             self.texts = TextTokenizer(
                 self.processor.tokenizer, [settings.max_length], settings.prompt
@@ -249,8 +262,10 @@ class VisionLanguage(Encoder):
     def states(self, texts, images) -> States:
         if self.side == IMAGE:
             return self.image_states(images)
+
         if self.side == TEXT:
             return self.language_states(self.texts.tokenize(texts, self.device))
+
         return self.language_states(self.chats(texts, images))
 
     def image_states(self, images) -> States:
@@ -285,6 +300,7 @@ class VisionLanguage(Encoder):
         description = super().description()
         if self.side == JOINT:
             description["chat"] = "one user message: picture, text; then the mark of the answer"
+
         return description
 
 
@@ -302,6 +318,7 @@ def load_encoder(side: str, name: str, weights_dir: str, settings, device, dtype
     if side == TEXT:
         sentence = read_sentence_modules(folder)
         sentence.layers.to(device)
+
     config = load_auto(AutoConfig, folder / sentence.path)
     family = family_of(config.model_type)
     if side not in family.SIDES:
@@ -311,6 +328,7 @@ def load_encoder(side: str, name: str, weights_dir: str, settings, device, dtype
             f"{' and of '.join(family.SIDES)} here, not of {side}; "
             f"{side} is known of {', '.join(known)}"
         )
+
     encoder = family(Request(side, folder, config, sentence, settings, device, dtype))
     if is_local:
         files = [*weight_files(folder / sentence.path), *sentence.files]
@@ -318,6 +336,7 @@ def load_encoder(side: str, name: str, weights_dir: str, settings, device, dtype
     else:
         encoder.weights = {name: None}
         encoder.revision = folder.name
+
     example = encoder.encode(["a"], np.zeros((1, 64, 64, 3), np.uint8))
     encoder.shape = tuple(example.shape[1:])
     return encoder
@@ -327,8 +346,10 @@ def family_of(model_type: str) -> type[Encoder]:
     """The class that knows models of a transformers model type."""
     if model_type in TWO_TOWERS:
         return TwoTowers
+
     if model_type in VISION_LANGUAGE:
         return VisionLanguage
+
     return TextEncoder
 
 

@@ -20,10 +20,12 @@ def load_text_model(name: str, weights_dir: str, pretrained: bool) -> tuple:
         model = read_model(AutoModel, inner, unused=("pooler.",))
     else:
         model = random_model(inner)
+
     tokenizer = load_auto(AutoTokenizer, inner)
     weights = {name: None}
     if is_local:
         weights = digest_files(folder, weight_files(inner), weights_dir)
+
     return model.requires_grad_(True), tokenizer, weights
 
 
@@ -37,6 +39,7 @@ def load_clip(name: str, weights_dir: str, pretrained: bool) -> tuple:
     weights = {name: None}
     if is_local:
         weights = digest_files(folder, weight_files(folder), weights_dir)
+
     return model, image_processor(folder), load_auto(AutoTokenizer, folder), weights
 
 

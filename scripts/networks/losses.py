@@ -19,11 +19,15 @@ class MaskedLoss(nn.Module):
     def __init__(self, sizes: list[int], prior, settings):
         super().__init__()
         self.sizes = sizes
-        prior = torch.as_tensor(prior, dtype=torch.float32).clamp(min=MIN_PRIOR)
+        prior = torch.as_tensor(prior, dtype=torch.float32)
+        prior = prior.clamp(min=MIN_PRIOR)
+
         weight = torch.ones_like(prior)
         if settings.class_weight:
-            weights = [class_weights(p, settings.class_weight) for p in prior.split(sizes)]
+            per_attribute = prior.split(sizes)
+            weights = [class_weights(p, settings.class_weight) for p in per_attribute]
             weight = torch.cat(weights)
+
         self.register_buffer("weight", weight)
 
     def attribute_loss(self, a: int, logits, target):
@@ -44,9 +48,12 @@ class MaskedLoss(nn.Module):
         per_attribute = logits.split(self.sizes, 1)
         for a, count in enumerate(counts.tolist()):
             if count:
-                losses.append(self.attribute_loss(a, per_attribute[a], target[:, a]) / count)
+                loss = self.attribute_loss(a, per_attribute[a], target[:, a])
+                losses.append(loss / count)
+
         if not losses:
             return logits.sum() * 0
+
         return sum(losses) / len(losses)
 
 

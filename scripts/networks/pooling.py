@@ -31,6 +31,7 @@ def pool_tokens(mode: str, hidden, mask):
     """
     if mode == "cls":
         return hidden[:, 0]
+
     if mode == "lasttoken":
         rows = torch.arange(len(hidden), device=hidden.device)
         last = mask.sum(1).clamp(min=1) - 1
@@ -39,6 +40,7 @@ def pool_tokens(mode: str, hidden, mask):
     padding = ~mask[..., None].bool()
     if mode == "max":
         return hidden.masked_fill(padding, -torch.inf).amax(1)
+
     # a state of padding may be NaN, and NaN times 0 is NaN
     return masked_mean(hidden.masked_fill(padding, 0), mask)
 
@@ -82,6 +84,7 @@ def read_sentence_modules(folder: Path) -> SentencePooling:
     """
     if not (folder / "modules.json").is_file():
         return SentencePooling()
+
     modules = read_json(folder / "modules.json")
     kinds = [module["type"].rsplit(".", 1)[-1] for module in modules]
     paths = [folder / module["path"] for module in modules]
@@ -90,6 +93,7 @@ def read_sentence_modules(folder: Path) -> SentencePooling:
             f"{folder}/modules.json has {', '.join(kinds)}; known is Transformer, "
             "Pooling, then any of Dense and Normalize"
         )
+
     transformer, pooling, *_ = paths
     layers = [read_layer(kind, path) for kind, path in zip(kinds[2:], paths[2:], strict=True)]
     dense = [path for kind, path in zip(kinds, paths, strict=True) if kind == "Dense"]
@@ -113,6 +117,7 @@ def document_prompt(file: Path) -> str:
     for name in (*DOCUMENT_PROMPTS, config.get("default_prompt_name")):
         if name in prompts:
             return prompts[name] or ""
+
     return ""
 
 
@@ -123,12 +128,14 @@ def read_mode(file: Path) -> str:
     modes = config.get("pooling_mode") or old_modes(config) or ["mean"]
     if isinstance(modes, str):
         modes = [modes]
+
     includes_prompt = config.get("include_prompt", True)
     if len(modes) != 1 or modes[0] not in MODES or not includes_prompt:
         raise UserError(
             f"{file} pools by {', '.join(modes)}, include_prompt={includes_prompt}; "
             f"known is one of {', '.join(MODES)}, with the prompt"
         )
+
     return modes[0]
 
 
@@ -155,7 +162,10 @@ def read_dense(folder: Path) -> nn.Module:
             f"{folder}/config.json is a Dense layer of a kind that is not known here; "
             f"known are {', '.join(ACTIVATIONS)} on the embedding"
         )
-    layer = nn.Linear(config["in_features"], config["out_features"], bias=config.get("bias", True))
+
+    has_bias = config.get("bias", True)
+    layer = nn.Linear(config["in_features"], config["out_features"], bias=has_bias)
+
     state = read_weights(folder / "model.safetensors")
     state = {key.removeprefix("linear."): tensor for key, tensor in state.items()}
     load_strict(layer, state, folder)

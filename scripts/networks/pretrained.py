@@ -26,14 +26,17 @@ def find_weights(name: str, weights_dir: str) -> tuple[Path, bool]:
         top = Path(weights_dir).expanduser()
         last_part = name.split("/")[-1]
         candidates += [top / name, top / safe_name(name), top / last_part]
+
     for folder in candidates:
         if folder.is_dir() and any(folder.glob("*.json")):
             return folder, True
 
     if weights_dir:
         raise missing_directory(name, candidates, top)
+
     if name.startswith(("/", ".", "~")):
         raise missing_directory(name, candidates, candidates[0].parent)
+
     return download_model(name), False
 
 
@@ -59,6 +62,7 @@ def download_model(name: str) -> Path:
         if not any(folder.rglob("*.safetensors")):
             # older repositories have a pickle: it is read as tensors only, nothing of it is run
             snapshot_download(name, allow_patterns="pytorch_model*")
+
         return folder
     except Exception as error:  # the hub and its HTTP client each raise their own
         raise UserError(
@@ -89,6 +93,7 @@ def load_auto(auto, folder: Path, **options):
             f"no tokenizer in {folder}: it needs tokenizer.json, or what its kind has: "
             f"{', '.join(TOKENIZERS[1:])}"
         )
+
     try:
         return auto.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, **options
@@ -133,6 +138,7 @@ def read_model(auto, folder: Path, dtype=None, unused: tuple[str, ...] = ()):
             f"{folder} does not fit {type(model).__name__}: "
             f"{first_problems([str(problem) for problem in problems])}"
         )
+
     return model.eval().requires_grad_(False)
 
 
@@ -156,6 +162,7 @@ def extra_weights(info: dict, unused: tuple[str, ...], model) -> list[str]:
         ignored = key.startswith(unused) or key.endswith(".position_ids")
         if part in parts and not ignored:
             problems.append(f"extra {key}")
+
     return problems
 
 
@@ -173,6 +180,7 @@ def digest_files(folder: Path, weights, weights_dir: str) -> dict:
     files = set(weights)
     for pattern in SHAPING:
         files |= set(folder.rglob(pattern))
+
     return {path_below(file, weights_dir): digest(file) for file in sorted(files)}
 
 
@@ -181,6 +189,7 @@ def path_below(file: Path, folder: str) -> str:
     top = Path(folder).expanduser()
     if folder and file.is_relative_to(top):
         return str(file.relative_to(top))
+
     return str(file.absolute())
 
 
@@ -188,6 +197,7 @@ def read_json(file: Path):
     """The file's values; {} where there is no such file. Raises UserError when it is no JSON."""
     if not file.is_file():
         return {}
+
     try:
         return json.loads(file.read_text())
     except ValueError as error:

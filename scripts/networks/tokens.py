@@ -40,6 +40,7 @@ class TextTokenizer:
         """Each text after the prompt, in lower case where the model needs it."""
         if self.lower:
             texts = [text.lower() for text in texts]
+
         return [self.prompt + text or self.empty for text in texts]
 
     def tokenize(self, texts, device) -> dict:
@@ -59,10 +60,12 @@ class TextTokenizer:
         of neighbours in this order have little padding."""
         lengths = []
         for start in range(0, len(texts), SLICE):
-            prepared = self.prepare(texts[start : start + SLICE])
-            batch = self.tokenizer(prepared, truncation=True, max_length=self.length)
+            some = self.prepare(texts[start : start + SLICE])
+            batch = self.tokenizer(some, truncation=True, max_length=self.length)
             lengths += [len(ids) for ids in batch["input_ids"]]
-        return np.argsort(-np.array(lengths, int), kind="stable")
+
+        longest_first = -np.array(lengths, int)
+        return np.argsort(longest_first, kind="stable")
 
     def without_marks(self, texts) -> list[str]:
         """The texts as plain text for a chat template: cut to `length` tokens, and without the
@@ -87,5 +90,6 @@ def cut_at_end(text: str, offsets: list) -> str:
     """The text up to the end of its last token; offsets: (start, end) of each token."""
     if not offsets:
         return text
+
     _, end = offsets[-1]
     return text[:end]

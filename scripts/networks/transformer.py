@@ -24,6 +24,7 @@ class TextNet(nn.Module):
         if q:
             self.numbers = nn.Sequential(nn.Linear(q, self.NUMBERS_WIDTH), nn.GELU())
             d += self.NUMBERS_WIDTH
+
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(d, 1)
 
@@ -33,25 +34,28 @@ class TextNet(nn.Module):
         features = masked_mean(hidden, mask)
         if self.numbers is not None:
             features = torch.cat([features, self.numbers(numbers)], 1)
+
         return self.head(self.dropout(features))
 
     def groups(self, settings) -> list[dict]:
         """AdamW groups with layer-wise learning rate decay: layer i of n at lr layer_decay^(n - i),
         the embeddings below them all, new layers at head_lr. settings: FineTuning."""
-        parameters_of: dict[tuple[float, float], list] = {}
+        groups: dict[tuple[float, float], dict] = {}
         for name, parameter in self.named_parameters():
             lr = self.learning_rate(name, settings)
+            # no decay on biases and norms
             decay = settings.weight_decay if parameter.ndim > 1 else 0.0
-            parameters_of.setdefault((lr, decay), []).append(parameter)
-        return [
-            {"params": parameters, "lr": lr, "weight_decay": decay}
-            for (lr, decay), parameters in parameters_of.items()
-        ]
+            empty = {"params": [], "lr": lr, "weight_decay": decay}
+            group = groups.setdefault((lr, decay), empty)
+            group["params"].append(parameter)
+
+        return list(groups.values())
 
     def learning_rate(self, name: str, settings) -> float:
         """The peak learning rate of the parameter `name`."""
         if not name.startswith("encoder."):
             return settings.head_lr or settings.lr
+
         n_layers = self.encoder.config.num_hidden_layers
         layer = re.search(r"\.(?:layers?|h)\.(\d+)\.", name)
         if layer:
@@ -60,4 +64,5 @@ class TextNet(nn.Module):
             below_top = n_layers
         else:
             below_top = 0
+
         return settings.lr * settings.layer_decay**below_top

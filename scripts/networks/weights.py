@@ -25,6 +25,7 @@ def split_weights(name: str) -> tuple[str, str]:
     side, colon, bare = name.partition(":")
     if colon and side in (*SIDES, TIMM):
         return side, bare
+
     return TIMM, name
 
 
@@ -44,6 +45,7 @@ def weights_file(name: str, weights_dir: str) -> Path | None:
                 f"run.weights={weights_dir} is no folder; name the one that holds "
                 f"{name}.safetensors"
             )
+
         last_part = name.rpartition("/")[2]
         candidates += [
             top / name,
@@ -51,6 +53,7 @@ def weights_file(name: str, weights_dir: str) -> Path | None:
             top / name / "model.safetensors",
             top / last_part / "model.safetensors",
         ]
+
     return next((file for file in candidates if file.is_file()), None)
 
 
@@ -61,6 +64,7 @@ def save_weights(module_or_state, file: Path) -> None:
     state = module_or_state
     if not isinstance(state, dict):
         state = state.state_dict()
+
     tensors = {plain_key(key): value.detach().cpu().contiguous() for key, value in state.items()}
     save_file(tensors, file)
     file.chmod(0o644)  # safetensors makes its files private
@@ -105,6 +109,7 @@ def plain_key(key: str) -> str:
     """The key without the prefixes of wrappers, also between its parts."""
     for prefix in PREFIXES:
         key = key.removeprefix(prefix).replace("." + prefix, ".")
+
     return key
 
 
@@ -121,7 +126,9 @@ def load_strict(module, state: dict, source) -> None:
     problems = [f"missing {key}" for key in missing]
     problems += [f"extra {key}" for key in extra]
     for key in misshaped:
-        problems.append(f"{key} is {tuple(state[key].shape)}, not {tuple(expected[key].shape)}")
+        shape, expected_shape = tuple(state[key].shape), tuple(expected[key].shape)
+        problems.append(f"{key} is {shape}, not {expected_shape}")
+
     if problems:
         raise UserError(f"{source} does not fit the network: {first_problems(problems)}")
 
@@ -133,4 +140,5 @@ def first_problems(problems: list[str]) -> str:
     text = "; ".join(problems[:SHOWN])
     if len(problems) > SHOWN:
         text += f" and {len(problems) - SHOWN} more"
+
     return text

@@ -18,12 +18,13 @@ def draw_replicates(group: np.ndarray, replicates: int = REPLICATES, seed: int =
     """
     names, group_of_row = np.unique(group, return_inverse=True)
     n_groups = len(names)
-    rng = np.random.default_rng(seed)
 
+    rng = np.random.default_rng(seed)
     weights = []
     for _ in range(replicates):
         drawn_groups = rng.integers(0, n_groups, n_groups)
-        times_drawn = np.bincount(drawn_groups, minlength=n_groups).astype(np.uint16)
+        times_drawn = np.bincount(drawn_groups, minlength=n_groups)
+        times_drawn = times_drawn.astype(np.uint16)
         weights.append(times_drawn[group_of_row])
 
     return np.stack(weights)
@@ -51,5 +52,8 @@ def interval(score: float, replicates: np.ndarray, bounds=NO_BOUNDS) -> tuple[fl
 
     deviations = replicates - np.nanmean(replicates)
     low, high = score + np.nanquantile(deviations, ENDS)
+
     least, most = bounds
-    return float(max(low, least)), float(min(high, most))
+    low = max(low, least)
+    high = min(high, most)
+    return float(low), float(high)

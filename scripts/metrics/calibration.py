@@ -12,10 +12,15 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> 
     confidence (n,) in (0, 1], right (n,) bool. Bins have equal width and hold their upper edge;
     empty bins are left out.
     """
-    bin_of_row = np.ceil(np.asarray(confidence, float) * bins).astype(int) - 1
-    bin_of_row = np.clip(bin_of_row, 0, bins - 1)
+    upper_edge = np.ceil(np.asarray(confidence, float) * bins).astype(int)
+    bin_of_row = np.clip(upper_edge - 1, 0, bins - 1)
+
     table = pd.DataFrame(
-        {"bin": bin_of_row, "confidence": confidence, "right": np.asarray(right, float)}
+        {
+            "bin": bin_of_row,
+            "confidence": confidence,
+            "right": np.asarray(right, float),
+        }
     )
     per_bin = table.groupby("bin").agg(
         rows=("right", "size"),

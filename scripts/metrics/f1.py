@@ -40,9 +40,11 @@ def scores(answer: np.ndarray, target: np.ndarray, k: int) -> dict[str, float]:
 
     true = counts.sum(axis=1)
     predicted = counts.sum(axis=0)
+    is_present = true + predicted > 0
+
     f1 = f1_per_class(counts)
     micro = counts.trace() / n
-    macro = f1[true + predicted > 0].mean()
+    macro = f1[is_present].mean()
     return {
         "accuracy": micro,
         "weighted_f1": f1 @ true / n,
@@ -95,6 +97,7 @@ def weigh_classes(classes: np.ndarray, rows: np.ndarray, k: int, weights: np.nda
     """Sums (b, k) of the weights (n, b) of `rows` (m,) by their class in `classes` (n,)."""
     from scipy.sparse import csr_array
 
+    # one_hot[c, i] is 1 where row i is one of `rows` and has class c
     ones = np.ones(len(rows), np.float32)
     cells = (classes[rows], rows)
     one_hot = csr_array((ones, cells), shape=(k, len(classes)))

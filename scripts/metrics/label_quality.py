@@ -38,10 +38,13 @@ def likely_wrong(prob: np.ndarray, label: np.ndarray) -> np.ndarray:
     confidence_sum = np.bincount(label, self_confidence, k)
     threshold = confidence_sum / np.maximum(n_labelled, 1)
 
-    is_confident = (prob >= threshold) & (n_labelled > 0)
+    has_threshold = n_labelled > 0
+    is_confident = has_threshold & (prob >= threshold)
     candidates = np.where(is_confident, prob, -1)
+
     confident_class = candidates.argmax(axis=1)
-    return is_confident.any(axis=1) & (confident_class != label)
+    has_class = is_confident.any(axis=1)
+    return has_class & (confident_class != label)
 
 
 def caption() -> str:

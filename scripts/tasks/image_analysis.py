@@ -39,24 +39,20 @@ def analyse_images(raw: Raw, files: ImageFiles, most: int) -> Tables:
     if not names:
         return {}
 
-    all_names = sorted(set().union(*names.values()) - {""})
-    existing = [name for name in all_names if files.size(name) is not None]
+    all_names = set().union(*names.values()) - {""}
+    existing = [name for name in sorted(all_names) if files.size(name) is not None]
     tables = {"names": names_per_split(raw, names, set(existing))}
-
     if not existing:
         return tables
 
     drawn = draw_names(existing, most, raw.config.data.seed)
     table = read_images(raw, files, drawn)
-    n_bad = int((table.reason != "").sum())
-    counts = {
-        "pictures that are there": len(existing),
-        "read": len(table),
-        "usable": len(table) - n_bad,
-        "not usable": n_bad,
-    }
-    shown = {split: np.array([name in names[split] for name in drawn]) for split in names}
-    tables["read"] = list_facts(counts)
+
+    shown = {}
+    for split, split_names in names.items():
+        shown[split] = np.array([name in split_names for name in drawn])
+
+    tables["read"] = usable_counts(table, len(existing))
     tables["not usable"] = bad_reasons(table)
     return tables | sizes(table, shown) | duplicates(table, shown)
 
@@ -67,15 +63,30 @@ def draw_names(names: list[str], most: int, seed: int) -> list[str]:
         return names
 
     rng = np.random.default_rng(seed)
-    return sorted(rng.choice(names, most, replace=False).tolist())
+    drawn = rng.choice(names, most, replace=False)
+    return sorted(drawn.tolist())
 
 
 def read_images(raw: Raw, files: ImageFiles, names: list[str]) -> pd.DataFrame:
     """A row of `image_facts` per name."""
     read = partial(image_facts, files, images=raw.config.images)
-    with ThreadPoolExecutor(raw.config.run.workers or os.cpu_count()) as pool:
+    workers = raw.config.run.workers or os.cpu_count()
+    with ThreadPoolExecutor(workers) as pool:
         facts = progress(pool.map(read, names), "pictures", len(names))
         return pd.DataFrame(list(facts))
+
+
+def usable_counts(table: pd.DataFrame, n_existing: int) -> pd.DataFrame:
+    """How many images exist, and how many of those that were read are usable."""
+    n_bad = int((table.reason != "").sum())
+    return list_facts(
+        {
+            "pictures that are there": n_existing,
+            "read": len(table),
+            "usable": len(table) - n_bad,
+            "not usable": n_bad,
+        }
+    )
 
 
 def names_per_split(raw: Raw, names: dict[str, set], existing: set) -> pd.DataFrame:
@@ -156,10 +167,15 @@ def bad_reasons(table: pd.DataFrame) -> pd.DataFrame:
     reason = bad.reason.str.replace(NUMBERS, "", regex=True)
     lines = []
     for name, group in bad.groupby(reason):
-        lines.append((name, len(group), group.image.iloc[0]))
+        example = group.image.iloc[0]
+        lines.append((name, len(group), example))
 
-    reasons = pd.DataFrame(lines, columns=["reason", "pictures", "example"])
-    return reasons.sort_values(["pictures", "reason"], ascending=[False, True])
+    columns = ["reason", "pictures", "example"]
+    reasons = pd.DataFrame(lines, columns=columns)
+    return reasons.sort_values(
+        ["pictures", "reason"],
+        ascending=[False, True],
+    )
 
 
 def sizes(table: pd.DataFrame, shown: dict[str, np.ndarray]) -> Tables:
@@ -192,7 +208,8 @@ def duplicates(table: pd.DataFrame, shown: dict[str, np.ndarray]) -> Tables:
     """
 
     def means_of(positions: np.ndarray) -> np.ndarray:
-        return np.stack(table.means.iloc[positions].tolist())
+        means = table.means.iloc[positions]
+        return np.stack(means.tolist())
 
     counts, pairs, _ = find_twins(table, shown, means_of)
     return {"duplicates": counts, "pairs": pairs}

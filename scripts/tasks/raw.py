@@ -40,8 +40,10 @@ class Raw:
 
         names = {}
         for split, table in self.splits.items():
-            if patterns[split]:
-                names[split] = np.array(image_names(table, patterns[split], self.folder), dtype=str)
+            pattern = patterns[split]
+            if pattern:
+                column = image_names(table, pattern, self.folder)
+                names[split] = np.array(column, dtype=str)
 
         return names
 
@@ -58,7 +60,8 @@ def read_raw(config: object, needs: dict[str, list[str]]) -> Raw:
     tables = {}
     for split in ("train", "test"):
         file = folder / getattr(data, split)
-        tables[split] = read_split(data, file, needs.get(split, []))
+        columns = needs.get(split, [])
+        tables[split] = read_split(data, file, columns)
 
     return Raw(config, folder, **tables)
 
@@ -70,7 +73,12 @@ def read_split(data, file: Path, needs: list[str]) -> pd.DataFrame:
         columns.append(data.category_column)
 
     table = read_csv(file, columns)
-    rows = rows_of_categories(table, data.category_column, data.categories, file)
+    rows = rows_of_categories(
+        table,
+        data.category_column,
+        data.categories,
+        file,
+    )
     return rows.reset_index(drop=True)
 
 
@@ -86,8 +94,9 @@ def rows_of_categories(table: pd.DataFrame, column: str, categories, file: Path)
     if not categories:
         raise UserError(f"{file} has no row")
 
-    names = ", ".join(sorted(set(table[column])))
-    raise UserError(f"{file} has no row of category {', '.join(categories)}; there are: {names}")
+    wanted = ", ".join(categories)
+    existing = ", ".join(sorted(set(table[column])))
+    raise UserError(f"{file} has no row of category {wanted}; there are: {existing}")
 
 
 def overview(raw: Raw) -> Tables:
@@ -106,10 +115,14 @@ def file_facts(raw: Raw, split: str) -> dict:
     data = raw.config.data
     table = raw.splits[split]
     other = raw.splits["test" if split == "train" else "train"]
+
     no_ids = pd.Series(dtype=str)
     ids = table.get(data.id, no_ids)
-    in_other = ids.isin(other.get(data.id, no_ids))
-    repeats = table.drop(columns=data.id, errors="ignore").duplicated()
+    other_ids = other.get(data.id, no_ids)
+    in_other = ids.isin(other_ids)
+
+    without_ids = table.drop(columns=data.id, errors="ignore")
+    repeats = without_ids.duplicated()
     return {
         "split": split,
         "file": getattr(data, split),

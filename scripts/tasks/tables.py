@@ -31,7 +31,8 @@ def quantiles(numbers) -> dict[str, float]:
     if not len(numbers):
         return dict.fromkeys(QUANTILES, np.nan)
 
-    values = np.quantile(numbers, list(QUANTILES.values()))
+    shares = list(QUANTILES.values())
+    values = np.quantile(numbers, shares)
     return dict(zip(QUANTILES, values.tolist(), strict=True))
 
 
@@ -78,10 +79,11 @@ def show(title: str, table: pd.DataFrame) -> str:
 
 def align_column(name: str, column: pd.Series) -> list[str]:
     """The column's head and cells as texts of one width."""
-    is_text = any(isinstance(value, str) for value in column)
     cells = [str(name)]
     cells += [format_cell(value) for value in column.head(SHOWN)]
     width = max(map(len, cells))
+
+    is_text = any(isinstance(value, str) for value in column)
 
     if is_text:
         return [cell.ljust(width) for cell in cells]

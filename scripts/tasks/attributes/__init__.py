@@ -81,19 +81,22 @@ def strata(target: np.ndarray) -> np.ndarray:
     Rows of one number are spread evenly over the folds. That spreads the rare classes of every
     attribute; the frequent ones spread by themselves.
     """
-    rarity = np.full(target.shape, np.iinfo(int).max)  # rows with the same label
-    stratum = np.full(target.shape, -1)  # a number of its own for every class of every attribute
+    # of each label: how many rows have it, and its number among the classes of all attributes
+    rarity = np.full(target.shape, np.iinfo(int).max)
+    stratum = np.full(target.shape, -1)
 
     n_strata = 0
-    for a, labels in enumerate(target.T):
-        labelled = labels >= 0
-        counts = np.bincount(labels[labelled])
-        rarity[labelled, a] = counts[labels[labelled]]
-        stratum[labelled, a] = n_strata + labels[labelled]
+    for a in range(target.shape[1]):
+        labelled = np.flatnonzero(target[:, a] >= 0)
+        labels = target[labelled, a]
+        counts = np.bincount(labels)
+        rarity[labelled, a] = counts[labels]
+        stratum[labelled, a] = n_strata + labels
         n_strata += len(counts)
 
+    rows = np.arange(len(target))
     rarest = rarity.argmin(axis=1)
-    return stratum[np.arange(len(target)), rarest]
+    return stratum[rows, rarest]
 
 
 def baseline(target: np.ndarray, outputs: Outputs) -> np.ndarray:
@@ -184,7 +187,8 @@ def score(answer: np.ndarray, target: np.ndarray, outputs: Outputs) -> float:
     """The competition's score, 0 to 1, higher is better; nan where no row is labelled."""
     hm = {}
     for a, (name, classes) in enumerate(outputs.items()):
-        scores = f1.scores(answer[:, a], target[:, a], len(classes))
+        k = len(classes)
+        scores = f1.scores(answer[:, a], target[:, a], k)
         hm[name] = scores["hm"]
 
     return official_mean(hm)
@@ -248,7 +252,8 @@ def score_replicates(
     """The score (b,) of bootstrap replicates: row i counts weights[:, i] times, weights (b, n)."""
     hm = {}
     for a, (name, classes) in enumerate(outputs.items()):
-        hm[name] = f1.hm_replicates(answer[:, a], target[:, a], len(classes), weights)
+        k = len(classes)
+        hm[name] = f1.hm_replicates(answer[:, a], target[:, a], k, weights)
 
     scores = []
     for j in range(len(weights)):
@@ -276,7 +281,8 @@ def table(
         if pred is not None:
             line["val_loss"] = log_loss(pred[:, columns], labels)
 
-        scores = f1.scores(answer[:, a], labels, len(outputs[name]))
+        k = len(outputs[name])
+        scores = f1.scores(answer[:, a], labels, k)
         for metric, value in scores.items():
             line[metric] = float(value)
 

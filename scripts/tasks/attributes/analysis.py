@@ -45,9 +45,11 @@ def labels(raw: Raw) -> dict[str, pd.DataFrame]:
     """
     column = raw.config.data.category_column
     tables = {}
-    for category, names in label_columns(raw.config.data, raw.train, raw.folder).items():
+    names_of = label_columns(raw.config.data, raw.train, raw.folder)
+    for category, names in names_of.items():
         if column:
-            rows = raw.train[raw.train[column] == category]
+            in_category = raw.train[column] == category
+            rows = raw.train[in_category]
             tables[category] = rows[names].add_prefix(f"{category}/")
         else:
             tables[category] = raw.train[names]
@@ -98,10 +100,11 @@ def labels_per_row(by_category: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
         for n in range(n_attributes, -1, -1):
             line = {"category": category} if category else {}
+            has_n = n_labels == n
             line["labelled"] = n
             line["of"] = n_attributes
-            line["rows"] = int((n_labels == n).sum())
-            line["share"] = float((n_labels == n).mean())
+            line["rows"] = int(has_n.sum())
+            line["share"] = float(has_n.mean())
             lines.append(line)
 
     return pd.DataFrame(lines)
@@ -113,10 +116,15 @@ def rare_classes(columns: dict[str, pd.Series], n_folds: int) -> pd.DataFrame:
     for name, column in columns.items():
         counts = class_counts(column)
         rare = counts[counts < n_folds]
-        lines += [(name, value, n) for value, n in rare.items()]
+        for value, n in rare.items():
+            lines.append((name, value, n))
 
-    table = pd.DataFrame(lines, columns=["attribute", "class", "rows"])
-    return table.sort_values(["rows", "attribute", "class"], ignore_index=True)
+    columns_of_table = ["attribute", "class", "rows"]
+    table = pd.DataFrame(lines, columns=columns_of_table)
+    return table.sort_values(
+        ["rows", "attribute", "class"],
+        ignore_index=True,
+    )
 
 
 def twins(columns: dict[str, pd.Series]) -> pd.DataFrame:
@@ -158,9 +166,11 @@ def pairs(by_category: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
     columns = ["attribute", "from", "rows", "V", "known", "majority"]
     table = pd.DataFrame(lines, columns=columns)
-    gain = (table.known - table.majority) / (1 - table.majority)
-    return table.assign(gain=gain).sort_values(
-        ["gain", "attribute", "from"], ascending=[False, True, True], ignore_index=True
+    table["gain"] = (table.known - table.majority) / (1 - table.majority)
+    return table.sort_values(
+        ["gain", "attribute", "from"],
+        ascending=[False, True, True],
+        ignore_index=True,
     )
 
 

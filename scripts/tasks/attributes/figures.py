@@ -108,6 +108,7 @@ def figures(view) -> list:
     target = view.rows.target[idx]
     pred = view.merged[idx]
     likeliest = view.rows.task.answer(pred, outputs)
+
     blocks: list = [
         weakest(answer, target, outputs),
         reliability(likeliest, target, pred, outputs),
@@ -126,17 +127,21 @@ def reliability(answer: np.ndarray, target: np.ndarray, pred: np.ndarray, output
     confidence = {}
     right = {}
     tables = {}
+    errors = {}
     for a, (name, columns) in enumerate(zip(outputs, slices(outputs), strict=True)):
         labelled = target[:, a] >= 0
-        if labelled.any():
-            confidence[name] = pred[labelled, columns].max(1)
-            right[name] = answer[labelled, a] == target[labelled, a]
-            tables[name] = calibration.reliability(confidence[name], right[name])
+        if not labelled.any():
+            continue
+
+        confidence[name] = pred[labelled, columns].max(1)
+        right[name] = answer[labelled, a] == target[labelled, a]
+        tables[name] = calibration.reliability(confidence[name], right[name])
+        errors[name] = calibration.error(tables[name])
 
     table = calibration.reliability(
-        np.concatenate([*confidence.values()]), np.concatenate([*right.values()])
+        np.concatenate([*confidence.values()]),
+        np.concatenate([*right.values()]),
     )
-    errors = {name: calibration.error(own) for name, own in tables.items()}
     worst = max(errors, key=errors.get)
     series = {"all attributes": (table.confidence, table.right)}
 

@@ -32,8 +32,8 @@ def fit(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     start = fit_prior_exponent(logp, labels, counts)
     offset = start.copy()
-
-    for c in np.argsort(-counts):
+    most_frequent_first = np.argsort(-counts)
+    for c in most_frequent_first:
         if counts[c] >= SUPPORT:
             offset[c] = best_offset(logp, labels, offset, c)
 
@@ -58,7 +58,8 @@ def fit_if_worth(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
     other one must be above 0 in sum.
     """
     labelled = np.flatnonzero(target >= 0)
-    shuffled = np.random.default_rng(0).permutation(labelled)
+    rng = np.random.default_rng(0)
+    shuffled = rng.permutation(labelled)
     first = shuffled[::2]
     second = shuffled[1::2]
 
@@ -105,26 +106,34 @@ def best_offset(logp: np.ndarray, labels: np.ndarray, offset: np.ndarray, c: int
     So one sort of the offsets at which they flip gives HM after every flip. The current offset is
     kept unless another one is better.
     """
+    k = logp.shape[1]
     logits = logp + offset
     logits[:, c] = -np.inf
     rival = logits.argmax(1)
     flip_at = logits.max(1) - logp[:, c]
+
     order = np.argsort(flip_at, kind="stable")
     flip_at = flip_at[order]
-    value = hm_after_flips(rival[order], labels[order], c, logp.shape[1])
+    value = hm_after_flips(rival[order], labels[order], c, k)
 
     # between two rows that flip at the same offset there is no offset to choose
     is_tie = np.diff(flip_at) < EPS
-
     value[1:-1][is_tie] = -1
-    current = np.searchsorted(flip_at, offset[c], side="left")
+
     best = value.argmax()
+    current = np.searchsorted(flip_at, offset[c], side="left")
     if value[best] <= value[current] + EPS:
         return float(offset[c])
 
+    return float(between_flips(flip_at)[best])
+
+
+def between_flips(flip_at: np.ndarray) -> np.ndarray:
+    """An offset (n + 1,) before, between and after the sorted offsets (n,) at which rows flip."""
+    before = flip_at[0] - 1
     middles = (flip_at[:-1] + flip_at[1:]) / 2
-    edges = np.concatenate([[flip_at[0] - 1], middles, [flip_at[-1] + 1]])
-    return float(edges[best])
+    after = flip_at[-1] + 1
+    return np.concatenate([[before], middles, [after]])
 
 
 def hm_after_flips(rival: np.ndarray, labels: np.ndarray, c: int, k: int) -> np.ndarray:
@@ -134,21 +143,24 @@ def hm_after_flips(rival: np.ndarray, labels: np.ndarray, c: int, k: int) -> np.
     add zeros to it; their rows are few.
     """
     n = len(labels)
+    n_flips = np.arange(1, n + 1)
     is_hit = rival == labels
     true = np.bincount(labels, minlength=k)
     predicted = np.bincount(rival, minlength=k)
     hits = np.bincount(rival[is_hit], minlength=k)
 
+    # micro F1: rows of class c are won, hits of the rivals are lost
     won = np.cumsum(labels == c)
     lost = np.cumsum(is_hit)
     micro = (hits.sum() + with_zero(won - lost)) / n
 
+    # macro F1: c is nobody's rival, so its F1 is 0 before the first flip
     has_label = true > 0
     f1_before = 2 * hits / np.maximum(true + predicted, 1)
     sum_before = f1_before[has_label].sum()
-    # c is nobody's rival: its F1 is 0 before the first flip
-    f1_of_c = 2 * won / (true[c] + np.arange(1, n + 1))
-    change = np.cumsum(rival_f1_changes(rival, labels, true)) + f1_of_c
+    f1_of_c = 2 * won / (true[c] + n_flips)
+    change_of_rivals = np.cumsum(rival_f1_changes(rival, labels, true))
+    change = change_of_rivals + f1_of_c
     macro = (sum_before + with_zero(change)) / has_label.sum()
     return hm(micro, macro)
 
@@ -162,8 +174,10 @@ def rival_f1_changes(rival: np.ndarray, labels: np.ndarray, true: np.ndarray) ->
     for j in np.unique(rival):
         rows = np.flatnonzero(rival == j)
         is_hit = labels[rows] == j
+
         # after 0, 1, ... all of them have left
-        hits = is_hit.sum() - with_zero(np.cumsum(is_hit))
+        hits_left = with_zero(np.cumsum(is_hit))
+        hits = is_hit.sum() - hits_left
         predicted = np.arange(len(rows), -1, -1)
         f1 = 2 * hits / np.maximum(true[j] + predicted, 1)
         change[rows] = np.diff(f1)

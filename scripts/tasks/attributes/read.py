@@ -19,12 +19,15 @@ def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
     is not labelled. An attribute's column has its own name, or "<category>/<name>" where rows have
     categories.
     """
-    category = [data.category_column] if data.category_column else []
-    train = read_csv(folder / data.train, [data.id, *category, *data.labels, *group_column(data)])
-    test = read_csv(folder / data.test, [data.id, *category])
-    columns = label_columns(data, train, folder)
+    shared = [data.id]
+    if data.category_column:
+        shared.append(data.category_column)
 
-    if not category:
+    train = read_csv(folder / data.train, [*shared, *data.labels, *group_column(data)])
+    test = read_csv(folder / data.test, shared)
+
+    columns = label_columns(data, train, folder)
+    if not data.category_column:
         check_label_names(data, columns[""], folder / data.train)
 
     rows = [
@@ -32,7 +35,6 @@ def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
         rows_of_split(data, folder, "test", test, columns),
     ]
     files = [data.train, data.test]
-
     if not data.labels:
         files.append(data.attributes)
 
@@ -44,9 +46,12 @@ def label_columns(data, train: pd.DataFrame, folder: Path) -> dict[str, list[str
 
     Raises UserError when train lacks one of them.
     """
-    categories = list(data.categories)
-    if not categories:
-        categories = sorted(set(train[data.category_column])) if data.category_column else [""]
+    if data.categories:
+        categories = list(data.categories)
+    elif data.category_column:
+        categories = sorted(set(train[data.category_column]))
+    else:
+        categories = [""]
 
     if data.labels:
         columns = {category: list(data.labels) for category in categories}
@@ -56,9 +61,8 @@ def label_columns(data, train: pd.DataFrame, folder: Path) -> dict[str, list[str
     needed = set().union(*columns.values())
     missing = sorted(needed - set(train))
     if missing:
-        raise UserError(
-            f"{folder / data.train} has no column {', '.join(missing)}; it has: {', '.join(train)}"
-        )
+        file = folder / data.train
+        raise UserError(f"{file} has no column {', '.join(missing)}; it has: {', '.join(train)}")
 
     return columns
 
@@ -74,16 +78,24 @@ def official_label_columns(file: Path, categories: list[str]) -> dict[str, list[
         reason = " ".join(str(error).split())[:150]
         raise UserError(f"cannot read Category and No_of_attribute from {file}: {reason}") from None
 
-    counts = dict(zip(table.Category.str.strip(), table.No_of_attribute, strict=True))
-    unknown = [category for category in categories if category not in counts]
-    if unknown:
-        raise UserError(
-            f"data.categories: {unknown[0]!r} is not in {file}; there are: {', '.join(counts)}"
-        )
+    names = table.Category.str.strip()
+    counts = dict(zip(names, table.No_of_attribute, strict=True))
 
-    return {
-        category: [f"attr_{i}" for i in range(1, counts[category] + 1)] for category in categories
-    }
+    columns = {}
+    for category in categories:
+        if category not in counts:
+            raise UserError(
+                f"data.categories: {category!r} is not in {file}; there are: {', '.join(counts)}"
+            )
+
+        columns[category] = official_columns(counts[category])
+
+    return columns
+
+
+def official_columns(k: int) -> list[str]:
+    """The organisers' names of k label columns: attr_1 .. attr_k."""
+    return [f"attr_{i}" for i in range(1, k + 1)]
 
 
 def check_label_names(data, labels: list[str], file: Path) -> None:
@@ -111,11 +123,13 @@ def rows_of_split(
     require_distinct(table, data.id, file)
     categories = list(columns) if data.category_column else []
     table = rows_of_categories(table, data.category_column, categories, file)
+
     is_train = split == "train"
+    pattern = getattr(data, f"{split}_image")
     rows = {
         "id": row_id(split, table[data.id]),
         "split": split,
-        "image": image_names(table, getattr(data, f"{split}_image"), folder),
+        "image": image_names(table, pattern, folder),
         "group": table[data.group] if is_train and group_column(data) else "",
     }
 

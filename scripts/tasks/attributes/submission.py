@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from common.rows import row_id
-from common.tables import id_problems
+from common.tables import id_problems, name_cell
+from tasks.attributes.read import official_columns
 
 Outputs = dict[str, list[str]]
 MOST_ATTRIBUTES = 10  # attr_1 .. attr_10 in the organisers' table
@@ -20,29 +21,30 @@ def label_column(output: str) -> str:
     return output.rpartition("/")[2]
 
 
-def official_columns(data) -> list[str]:
+def label_columns(data) -> list[str]:
     """The label columns of a submission: data.labels, else attr_1 .. attr_10."""
-    if data.labels:
-        return list(data.labels)
-
-    return [f"attr_{i}" for i in range(1, MOST_ATTRIBUTES + 1)]
+    return list(data.labels) or official_columns(MOST_ATTRIBUTES)
 
 
 def truth_columns(data) -> list[str]:
     """The columns that a table of labels must have."""
     category = [data.category_column] if data.category_column else []
-    return [data.id, *category, *official_columns(data)]
+    return [data.id, *category, *label_columns(data)]
 
 
 def submission_columns(data) -> list[str]:
     """The columns of a submission, in their order."""
     category = [data.category_column, "len"] if data.category_column else []
-    return [data.id, *category, *official_columns(data)]
+    return [data.id, *category, *label_columns(data)]
 
 
 def encode(rows: pd.DataFrame, outputs: Outputs) -> np.ndarray:
     """Class numbers (n, a) int64 of the rows' labels; -1 where a cell is none of the classes."""
-    columns = [pd.Index(classes).get_indexer(rows[name]) for name, classes in outputs.items()]
+    columns = []
+    for name, classes in outputs.items():
+        index = pd.Index(classes)
+        columns.append(index.get_indexer(rows[name]))
+
     return np.stack(columns, axis=1).astype(np.int64)
 
 
@@ -90,14 +92,12 @@ def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.Data
     table = {data.id: test[data.id].tolist()}
     if data.category_column:
         categories = test[data.category_column].tolist()
-        records = [
-            labels_of_category(record, category)
-            for record, category in zip(records, categories, strict=True)
-        ]
+        pairs = zip(records, categories, strict=True)
+        records = [labels_of_category(record, category) for record, category in pairs]
         table[data.category_column] = categories
         table["len"] = [len(record) for record in records]
 
-    for column in official_columns(data):
+    for column in label_columns(data):
         table[column] = [record.get(column, post.filler) for record in records]
 
     return pd.DataFrame(table)
@@ -105,11 +105,12 @@ def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.Data
 
 def labels_of_category(record: dict[str, str], category: str) -> dict[str, str]:
     """{attr_1: label} of a category, of a record {"Sarees/attr_1": label, "Kurtis/attr_1": ...}."""
-    return {
-        label_column(output): label
-        for output, label in record.items()
-        if output.startswith(f"{category}/")
-    }
+    labels = {}
+    for output, label in record.items():
+        if output.startswith(f"{category}/"):
+            labels[label_column(output)] = label
+
+    return labels
 
 
 def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, post) -> list[str]:
@@ -134,8 +135,8 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
 
     expected = dict(zip(test[data.id], test[data.category_column], strict=True))
     category = table[data.id].map(expected)
-    lines = wrong_categories(table, category, data)
 
+    lines = wrong_categories(table, category, data)
     for name in sorted(set(category)):
         rows = table[category == name]
         classes = labels_of_category(outputs, name)
@@ -173,9 +174,8 @@ def wrong_lengths(rows: pd.DataFrame, n: int, id_column: str, category: str) -> 
         return []
 
     first = wrong.iloc[0]
-    return [
-        f"len must be {n} for {category}; it is {first['len']} at {id_column} {first[id_column]}"
-    ]
+    where = f"{id_column} {first[id_column]}"
+    return [f"len must be {n} for {category}; it is {first['len']} at {where}"]
 
 
 def wrong_classes(
@@ -189,11 +189,7 @@ def wrong_classes(
     for column, allowed in classes.items():
         wrong = rows[~rows[column].isin(allowed)]
         if len(wrong):
-            first = wrong.iloc[0]
-            lines.append(
-                f"{column} is {first[column]!r} at {id_column} {first[id_column]} and "
-                f"{len(wrong) - 1} more rows; for {category} it must be one of: "
-                f"{', '.join(allowed)}"
-            )
+            cell = name_cell(wrong, column, id_column)
+            lines.append(f"{cell}; for {category} it must be one of: {', '.join(allowed)}")
 
     return lines

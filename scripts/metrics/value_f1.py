@@ -31,9 +31,12 @@ def f1(answer: np.ndarray, target: np.ndarray) -> dict[str, float]:
 
 def f1_replicates(answer: np.ndarray, target: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """F1 (b,) where row i counts weights[:, i] times, weights (b, n) whole numbers."""
-    outcomes = confusion_counts(answer, target).T  # (3, n)
-    counts = [[weight[outcome].sum(dtype=np.int64) for outcome in outcomes] for weight in weights]
-    tp, fp, fn = np.array(counts).reshape(-1, 3).T
+    outcomes = confusion_counts(answer, target)
+    counts = np.zeros((len(weights), 3), np.int64)
+    for i, weight in enumerate(weights):
+        counts[i] = weight.astype(np.int64) @ outcomes
+
+    tp, fp, fn = counts.T
     return 2 * tp / np.maximum(2 * tp + fp + fn, 1)
 
 
@@ -53,20 +56,21 @@ def confusion_counts(answer: np.ndarray, target: np.ndarray) -> np.ndarray:
 def best_threshold(pred: np.ndarray, target: np.ndarray) -> tuple[float, float]:
     """(threshold, F1): answer where the likeliest value's weight is at least the threshold. Over
     the labelled rows; the threshold lies midway between two weights, 0 where all are answered."""
+    n_values = has_value(target).sum()
+    answered = is_given(target) & is_given(pred)
     order = np.argsort(-pred[:, 2], kind="stable")
-    order = order[is_given(target[order]) & is_given(pred[order])]
+    order = order[answered[order]]
     if not len(order):
         return 0.0, 0.0
 
-    pred, sorted_target = pred[order], target[order]
-    right = same(pred[:, :2], sorted_target)
-    valued = has_value(sorted_target)
+    pred = pred[order]
+    target = target[order]
 
     # F1 = 2 TP / (2 TP + FP + FN) where the first 1, 2, … rows are answered
-    tp = np.cumsum(right)
-    answered = np.arange(1, len(order) + 1)
-    fn = has_value(target).sum() - np.cumsum(valued)
-    scores = 2 * tp / np.maximum(answered + tp + fn, 1)
+    tp = np.cumsum(same(pred[:, :2], target))
+    n_answered = np.arange(1, len(order) + 1)  # TP + FP
+    fn = n_values - np.cumsum(has_value(target))
+    scores = 2 * tp / np.maximum(n_answered + tp + fn, 1)
 
     # rows of equal weight are answered together: only the last of them can be the end
     weight = pred[:, 2]

@@ -95,11 +95,13 @@ def main_directions(matrix, d: int) -> np.ndarray:
 
 def save_ngrams(ngrams: dict, ids: np.ndarray, file: Path) -> None:
     """Write count_ngrams's arrays and the ids (n,) of their rows as .npz."""
-    arrays = {}
+    arrays = {"space": ngrams["space"], "numbers": ngrams["numbers"]}
     for block in BLOCKS:
+        matrix = ngrams[block]
         for name in CSR_ARRAYS:
-            arrays[f"{block}.{name}"] = getattr(ngrams[block], name)
-    np.savez(file, id=ids, space=ngrams["space"], numbers=ngrams["numbers"], **arrays)
+            arrays[f"{block}.{name}"] = getattr(matrix, name)
+
+    np.savez(file, id=ids, **arrays)
 
 
 def read_ngrams(file: Path, ids: np.ndarray) -> dict:
@@ -109,10 +111,12 @@ def read_ngrams(file: Path, ids: np.ndarray) -> dict:
     arrays = load_npz(file)
     if not np.array_equal(arrays["id"], ids):
         raise UserError(f"{file} is of other rows than folds.csv; remove it and run make again")
+
     ngrams = {}
     for block in BLOCKS:
         data, indices, indptr, shape = (arrays[f"{block}.{name}"] for name in CSR_ARRAYS)
         ngrams[block] = csr_matrix((data, indices, indptr), tuple(shape))
+
     return ngrams | {"space": arrays["space"], "numbers": arrays["numbers"]}
 
 
@@ -137,4 +141,6 @@ def binned(values: np.ndarray, weight: float, bins: int = 20):
         bin_of = np.where(known, bin_of, missing_bin)
         one_hot = (np.ones(n), (np.arange(n), bin_of))
         parts.append(sparse.csr_matrix(one_hot, (n, missing_bin + 1)))
-    return (sparse.hstack(parts) * weight).tocsr().astype(np.float32)
+
+    x = sparse.hstack(parts) * weight
+    return x.tocsr().astype(np.float32)

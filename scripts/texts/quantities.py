@@ -102,6 +102,7 @@ def brands(texts, words: int = 2) -> np.ndarray:
         start = UP_TO_PUNCTUATION.match(name)[0]
         first_words = WORD.findall(start)[:words]
         found.append(" ".join(first_words))
+
     return np.array(found, dtype=str)
 
 
@@ -115,9 +116,11 @@ def sizes(text: str) -> list[tuple[str, float]]:
     centimetres)."""
     found = []
     for match in PATTERNS["size"].finditer(text):
-        unit = SIZES[match.lastindex - 2]  # group 1 is the number
+        group = match.lastindex - 1  # group 1 is the number
+        unit = SIZES[group - 1]
         amount = number(match[1]) * unit.factor
         found.append((unit.base, amount))
+
     return found
 
 
@@ -185,6 +188,7 @@ def quantities(texts) -> tuple[np.ndarray, list[str]]:
     for fact in FACTS:
         column = [row.get(fact, np.nan) for row in rows]
         columns[fact] = np.array(column, float)
+
     columns |= totals(columns)
 
     counts = [statistics(name, text) for name, text in pairs]
@@ -199,12 +203,13 @@ def totals(facts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What follows from FACTS {name: (n,)}: total_* (Value, else size × pack), each_* (total /
     pack), amount (grams, else millilitres, of all of it), amount_each and stated (size × pack,
     whatever Value says: the two disagree when "Value: 1, Unit: Count")."""
-    has_pack = facts["pack"] > 0
-    pack = np.where(has_pack, facts["pack"], 1.0)
+    pack = facts["pack"]
+    pack = np.where(pack > 0, pack, 1.0)
     out = {}
     for d in ("g", "ml", "n"):
         value = facts[f"value_{d}"]
-        stated = facts[f"size_{d}"] * pack
+        size = facts[f"size_{d}"]
+        stated = size * pack
         total = np.where(value > 0, value, stated)
         out[f"total_{d}"] = total
         out[f"each_{d}"] = total / pack
@@ -229,10 +234,12 @@ def scaled(values: np.ndarray) -> np.ndarray:
     known = np.isfinite(logs)
     count = np.maximum(known.sum(0), 1)
 
-    mean = np.where(known, logs, 0).sum(0) / count
+    total = np.where(known, logs, 0).sum(0)
+    mean = total / count
     away = logs - mean
-    variance = np.where(known, away**2, 0).sum(0) / count
-    deviation = np.sqrt(variance)
+
+    squares = np.where(known, away**2, 0).sum(0)
+    deviation = np.sqrt(squares / count)
     deviation = np.maximum(deviation, 1e-3)
 
     z = np.where(known, away / deviation, 0)

@@ -41,10 +41,14 @@ ALLOWED = allowed_codes()
 def encode_values(values: pd.Series, questions) -> np.ndarray:
     """Targets (n, 2) of labels, or of answers, "" where there is no value; questions (n,): the
     entities asked for."""
-    encoded = {text: encode_value(text) for text in values.drop_duplicates()}
-    pairs = np.array([encoded[text] for text in values], float).reshape(-1, 2)
-    entity = pd.Index(ENTITY_NAMES).get_indexer(questions)
-    return np.stack([pairs[:, 0], WIDTH * entity + pairs[:, 1]], axis=1)
+    distinct = {text: encode_value(text) for text in values.drop_duplicates()}
+    pairs = [distinct[text] for text in values]
+    number, unit = np.array(pairs, float).reshape(-1, 2).T
+
+    entities = pd.Index(ENTITY_NAMES)
+    entity = entities.get_indexer(questions)
+    code = WIDTH * entity + unit
+    return np.stack([number, code], axis=1)
 
 
 def encode_value(text: str) -> tuple[float, int]:
@@ -61,7 +65,9 @@ def encode_value(text: str) -> tuple[float, int]:
 def encode_predictions(values: list[list[tuple]], questions) -> np.ndarray:
     """Predictions (n, 3 TOP_K) of each row's (number, unit, weight) for the entity asked for; of
     more than TOP_K those of most weight."""
-    out = np.tile([0.0, -1.0, 0.0], (len(values), TOP_K, 1))
+    n = len(values)
+    empty = (*NO_ANSWER, 0.0)
+    out = np.tile(empty, (n, TOP_K, 1))
     for row, candidates, question in zip(out, values, questions, strict=True):
         entity = ENTITY_NAMES.index(question)
         best_first = sorted(candidates, key=itemgetter(2), reverse=True)
@@ -70,7 +76,7 @@ def encode_predictions(values: list[list[tuple]], questions) -> np.ndarray:
             code = WIDTH * entity + UNIT_INDEX[unit]
             row[k] = number, code, weight
 
-    return out.reshape(len(values), 3 * TOP_K)
+    return out.reshape(n, 3 * TOP_K)
 
 
 def decode_predictions(pred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -87,24 +93,28 @@ def combine(preds: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return preds[0]
 
     # the values of all models side by side, sorted, so that equal ones are neighbours
-    number, code, weight = decode_predictions(np.concatenate(preds, axis=1))
+    side_by_side = np.concatenate(preds, axis=1)
+    number, code, weight = decode_predictions(side_by_side)
     weight = weight * np.repeat(weights, TOP_K)
     order = np.lexsort((number, code), axis=1)
     number, code, weight = take(order, number, code, weight)
 
     # the first of equal values has the weight of all of them
-    is_first = np.ones((n, m * TOP_K), bool)
     same_number = number[:, 1:] == number[:, :-1]
     same_code = code[:, 1:] == code[:, :-1]
+    is_first = np.ones((n, m * TOP_K), bool)
     is_first[:, 1:] = ~(same_number & same_code)
+    starts = np.flatnonzero(is_first)
     total = np.zeros_like(weight)
-    total[is_first] = np.add.reduceat(weight.ravel(), np.flatnonzero(is_first))
+    total[is_first] = np.add.reduceat(weight.ravel(), starts)
 
-    best = np.argsort(-total, axis=1, kind="stable")[:, :TOP_K]
+    order = np.argsort(-total, axis=1, kind="stable")
+    best = order[:, :TOP_K]
     number, code, total = take(best, number, code, total)
-    number = np.where(total > 0, number, 0)
-    code = np.where(total > 0, code, -1)
-    return np.stack([number, code, total], axis=2).reshape(n, -1)
+    is_empty = total <= 0
+    number[is_empty], code[is_empty] = NO_ANSWER
+    triples = np.stack([number, code, total], axis=2)
+    return triples.reshape(n, -1)
 
 
 def take(order: np.ndarray, *arrays) -> list[np.ndarray]:

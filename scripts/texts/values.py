@@ -202,6 +202,7 @@ def readings(text: str, units=UNITS) -> list[Reading]:
         if unit in units and 0 < number < inf:
             first, last = places[start], places[end - 1]
             found.append(Reading(number, unit, first, last + 1))
+
     return found
 
 
@@ -303,7 +304,8 @@ def number_of(digits: str) -> float:
     if digits.replace(".", "", 1).isdecimal():  # as nearly all are
         return float(digits)
     if "/" in digits:
-        *whole, numerator, denominator = map(int, re.findall(r"\d+", digits))
+        parts = re.findall(r"\d+", digits)
+        *whole, numerator, denominator = map(int, parts)
         return sum(whole) + numerator / denominator
     if re.fullmatch(THOUSANDS, digits):
         return float(digits.replace(",", ""))
@@ -334,6 +336,7 @@ def with_shared_units(found: list[Reading], folded: str) -> list[Reading]:
         before, here = found[i - 1 : i + 1]
         if not here.unit and in_size(before, here, before.unit):
             found[i] = here._replace(unit=before.unit)
+
     return found
 
 
@@ -348,6 +351,7 @@ def with_mixed_units(found: list[Reading], folded: str) -> list[Reading]:
             mixed = Reading(number, smaller, here.start, after.end)
             values.append(mixed)
         values.append(here)
+
     return values
 
 

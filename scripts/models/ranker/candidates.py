@@ -35,6 +35,7 @@ def gather(
         of_row = row_candidates(*row_inputs)
         stated += of_row
         counts.append(len(of_row))
+
     row = np.repeat(np.arange(len(counts)), counts)
 
     x = np.array(stated, float)
@@ -54,16 +55,19 @@ def row_candidates(
     """STATED of one row's candidates."""
     mentions = find_mentions(lines, entity, units)
     best = best_mentions(mentions, lines)
-    counts = Counter((mention.number, mention.unit) for mention in mentions)
+    counts = Counter(mention.value for mention in mentions)
 
     entity = ENTITY_NAMES.index(entity)
     rows = []
     if best:
         times = [counts[value] for value in best]
         rows += describe(lines, entity, list(best.values()), times)
+
     for number, unit in values:
-        if (number, UNITS[unit]) not in best:
+        is_mentioned = (number, UNITS[unit]) in best
+        if not is_mentioned:
             rows.append(usual_row(entity, unit, number))
+
     rows.append(nothing_row(entity, len(rows)))
     return rows
 
@@ -73,13 +77,16 @@ def best_mentions(mentions: list[Mention], lines: list[Line]) -> dict[tuple, Men
     values. mentions: the surest kind first."""
     best = {}
     for mention in mentions:
-        value = mention.number, mention.unit
+        value = mention.value
         if value not in best:
             if len(best) < MOST:
                 best[value] = mention
             continue
+
         same_kind = mention.kind == best[value].kind
-        taller = lines[mention.line].height > lines[best[value].line].height
-        if same_kind and taller:
+        height = lines[mention.line].height
+        best_height = lines[best[value].line].height
+        if same_kind and height > best_height:
             best[value] = mention
+
     return best

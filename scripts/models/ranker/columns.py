@@ -37,6 +37,7 @@ WORDS = {  # near a number; in the languages that packs are printed in
     "part": r"inn|insid|out(?:er|sid)|total|overall|seat|open|fold|adjust|min\b",
 }
 WORDS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in WORDS.items()}
+SEPARATOR = " | "  # between the lines of a text
 BEFORE, BEHIND = 40, 16  # characters in which a word counts
 STATED = (
     "entity",
@@ -90,16 +91,19 @@ def describe(
 ) -> list[tuple]:
     """STATED of each mention in a row's lines; the number itself, not its log. times: how often
     the row has the same value."""
-    text = " | ".join(line.text for line in lines)
-    line_starts = np.cumsum([0, *(len(line.text) + 3 for line in lines)])
+    text = SEPARATOR.join(line.text for line in lines)
     words = [word_places(pattern, text) for pattern in WORDS.values()]
+    line_starts = [0]
+    for line in lines:
+        line_starts.append(line_starts[-1] + len(line.text) + len(SEPARATOR))
+
     out = []
     for mention, count in zip(mentions, times, strict=True):
         line = lines[mention.line]
-        before = line.text[: mention.start].rstrip()[-1:].lower()
-        behind = line.text[mention.end :].lstrip()[:1].lower()
-        start = int(line_starts[mention.line]) + mention.start
-        end = int(line_starts[mention.line]) + mention.end
+        before = line.text[: mention.start].rstrip()
+        behind = line.text[mention.end :].lstrip()
+        start = line_starts[mention.line] + mention.start
+        end = line_starts[mention.line] + mention.end
         row = (
             entity,
             UNIT_INDEX[mention.unit],
@@ -112,8 +116,8 @@ def describe(
             len(lines),
             start / max(len(text), 1),
             len(line.text),
-            *(before == sign for sign in SIGNS),
-            *(behind == sign for sign in SIGNS),
+            *(before[-1:].lower() == sign for sign in SIGNS),
+            *(behind[:1].lower() == sign for sign in SIGNS),
             *line.box,
             *(nearness_before(start, ends) for _, ends in words),
             *(nearness_behind(end, starts) for starts, _ in words),
@@ -168,9 +172,12 @@ def nearness_behind(end: int, word_starts: list[int]) -> float:
 def compare(row: np.ndarray, number: np.ndarray, x: np.ndarray) -> np.ndarray:
     """COMPARED (c, columns): each candidate among the sure ones of its row; places only for
     dimensions. row, number (c,); x (c, STATED)."""
-    table = pd.DataFrame(x, columns=STATED).assign(row=row)
-    amount = number * FACTORS[table.unit.to_numpy(int)]
+    table = pd.DataFrame(x, columns=STATED)
+    table["row"] = row
+    unit = table.unit.to_numpy(int)
+    amount = number * FACTORS[unit]
     table["size"] = np.log(np.maximum(amount, 1e-9))
+
     is_dimension = table.entity.isin(DIMENSIONS)
     table["x"] = table.x.where(is_dimension)
     table["y"] = table.y.where(is_dimension)
@@ -194,13 +201,17 @@ def compare(row: np.ndarray, number: np.ndarray, x: np.ndarray) -> np.ndarray:
     out["rank y"] = of_row.y.rank(pct=True)
 
     # of every candidate
-    out["found"] = table.row.map(of_row.size()).fillna(0)
-    out["to largest"] = table["size"] - table.row.map(of_row["size"].max())
-    out["to smallest"] = table["size"] - table.row.map(of_row["size"].min())
-    out["taller"] = table.tall / table.row.map(tallest)
-    out["from mean x"] = table.x - table.row.map(of_row.x.mean())
-    out["from mean y"] = table.y - table.row.map(of_row.y.mean())
+    def by_row(values):
+        return table.row.map(values)
 
+    out["found"] = by_row(of_row.size()).fillna(0)
+    out["to largest"] = table["size"] - by_row(of_row["size"].max())
+    out["to smallest"] = table["size"] - by_row(of_row["size"].min())
+    out["taller"] = table.tall / by_row(tallest)
+    out["from mean x"] = table.x - by_row(of_row.x.mean())
+    out["from mean y"] = table.y - by_row(of_row.y.mean())
+
+    # "no answer" knows only how many others there are
     is_nothing = table.kind == Kind.NOTHING
     out.loc[is_nothing, out.columns != "found"] = np.nan
     return out[list(COMPARED)].to_numpy(float)
@@ -209,11 +220,14 @@ def compare(row: np.ndarray, number: np.ndarray, x: np.ndarray) -> np.ndarray:
 def is_twin(sure: pd.DataFrame) -> pd.Series:
     """bool, by the index of `sure`: another candidate of the row has the same size in another
     unit."""
-    ordered = sure[["row", "size", "unit"]].sort_values(["row", "size"])
+    ordered = sure[["row", "size", "unit"]]
+    ordered = ordered.sort_values(["row", "size"])
     following = ordered.shift(-1)
+
     same_row = following.row == ordered.row
     same_size = following["size"] - ordered["size"] < SAME_SIZE
     other_unit = following.unit != ordered.unit
+
     has_twin_after = same_row & same_size & other_unit
     has_twin_before = has_twin_after.shift(1, fill_value=False)
     return has_twin_after | has_twin_before

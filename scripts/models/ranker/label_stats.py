@@ -49,7 +49,9 @@ def group_numbers(groups, n: int) -> np.ndarray:
     have none."""
     if groups is None:
         return np.zeros(n)
-    names, index = np.unique(np.asarray(groups, str), return_inverse=True)
+
+    groups = np.asarray(groups, str)
+    names, index = np.unique(groups, return_inverse=True)
     numbers = [crc32(name.encode()) for name in names]
     numbers = np.array(numbers, float)
     return numbers[index]
@@ -87,7 +89,8 @@ class Count:
             return np.zeros(len(columns[0]))
 
         place = self.places(*columns)
-        is_counted = self.keys[place] == hash_columns(*columns)
+        key = hash_columns(*columns)
+        is_counted = self.keys[place] == key
         return np.where(is_counted, self.counts[place], 0.0)
 
     def places(self, *columns) -> np.ndarray:
@@ -101,10 +104,13 @@ class LabelStats:
     """Counts over labels: targets (n, 2) and group numbers (n,)."""
 
     def __init__(self, target: np.ndarray, group: np.ndarray):
-        is_usable = is_given(target) & ALLOWED[target[:, 1].astype(int)]
-        target, group = target[is_usable], group[is_usable]
         number = target[:, 0]
         code = target[:, 1].astype(int)
+        is_usable = is_given(target) & ALLOWED[code]
+        number = number[is_usable]
+        code = code[is_usable]
+        group = group[is_usable]
+
         entity = code // WIDTH
         size = log_size(code, number)
         size_bin = np.floor(size * BINS)
@@ -121,11 +127,11 @@ class LabelStats:
 
         # mean and deviation of the size, by the places of of_group
         place = self.of_group.places(entity, group)
-        groups = len(self.of_group.keys)
-        total = np.bincount(place, size, groups)
-        squares = np.bincount(place, size**2, groups)
-        self.mean = total / self.of_group.counts
-        variance = squares / self.of_group.counts - self.mean**2
+        count = self.of_group.counts
+        total = np.bincount(place, size, len(count))
+        squares = np.bincount(place, size**2, len(count))
+        self.mean = total / count
+        variance = squares / count - self.mean**2
         self.deviation = np.sqrt(variance.clip(0.04))
 
         everywhere = np.full(len(code), ALL_GROUPS)
@@ -245,4 +251,5 @@ def most_frequent(entity, group, code, number) -> dict[tuple, list]:
         values = top.setdefault(of_group, [])
         if len(values) < TOP:
             values.append(value)
+
     return top

@@ -28,29 +28,34 @@ def read_lines(file) -> dict[str, list[Line]]:
     """{image: its lines} of features/ocr.csv; an image without text is not in it."""
     table = read_csv(file)
     table = table[table.line != "-1"]
+    rows = zip(table.image, table.text, boxes(table), strict=True)
     lines = {}
-    for image, text, box in zip(table.image, table.text, boxes(table), strict=True):
+    for image, text, box in rows:
         line = Line(text.translate(SAME), box)
-        lines.setdefault(image, []).append(line)
+        of_image = lines.setdefault(image, [])
+        of_image.append(line)
+
     return lines
 
 
 def boxes(table) -> np.ndarray:
     """The boxes (n, 6) float32 of lines, of their corners x0, y0 … x3, y3 in pixels."""
-    corners = table[CORNERS].to_numpy(float).reshape(-1, 4, 2)
+    corners = table[CORNERS].to_numpy(float)
+    corners = corners.reshape(-1, 4, 2)
     first, second, _, fourth = corners.transpose(1, 0, 2)
     along = np.linalg.norm(second - first, axis=1)
     down = np.linalg.norm(fourth - first, axis=1)
     is_upright = down > 1.5 * along
 
     # in parts of the image's longer side
-    score, width, height = table[["score", "width", "height"]].to_numpy(float).T
+    numbers = table[["score", "width", "height"]].to_numpy(float)
+    score, width, height = numbers.T
     longest = np.maximum(width, height).clip(1)
-    centre = corners.mean(1) / longest[:, None]
+    x, y = corners.mean(1).T / longest
     line_length = np.maximum(along, down) / longest
     line_height = np.minimum(along, down) / longest
 
-    columns = [score, *centre.T, line_length, line_height, is_upright]
+    columns = [score, x, y, line_length, line_height, is_upright]
     return np.column_stack(columns).astype(np.float32)
 
 

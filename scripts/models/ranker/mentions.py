@@ -48,6 +48,10 @@ class Mention(NamedTuple):
     start: int
     end: int
 
+    @property
+    def value(self) -> tuple[float, str]:
+        return self.number, self.unit
+
 
 def find_mentions(lines: list[Line], entity: str, usual_units: list[str]) -> list[Mention]:
     """What the lines may say of the entity, the surest kind first. usual_units: tried for numbers
@@ -61,7 +65,8 @@ def find_mentions(lines: list[Line], entity: str, usual_units: list[str]) -> lis
 
         read = readings(line.text, units)
         for number, unit, start, end in read:
-            mentions.append(Mention(number, unit, Kind.READ, i, start, end))
+            mention = Mention(number, unit, Kind.READ, i, start, end)
+            mentions.append(mention)
         mentions += misread_mentions(i, line.text, mended, units)
         mentions += bare_mentions(i, lines, read, usual_units, units)
 
@@ -77,10 +82,14 @@ def misread_mentions(i: int, text: str, mended: str, units) -> list[Mention]:
     """What line i says after mending, where the mending changed it."""
     if mended == text:
         return []
+
     mentions = []
     for number, unit, start, end in readings(mended, units):
-        if mended[start:end] != text[start:end]:
-            mentions.append(Mention(number, unit, Kind.MISREAD, i, start, end))
+        is_changed = mended[start:end] != text[start:end]
+        if is_changed:
+            mention = Mention(number, unit, Kind.MISREAD, i, start, end)
+            mentions.append(mention)
+
     return mentions
 
 
@@ -95,29 +104,37 @@ def bare_mentions(
     next_line = lines[i + 1].text if i + 1 < len(lines) else ""
     mentions = []
     for match in NUMBER.finditer(lines[i].text):
-        if match.start() in covered:
+        start, end = match.span()
+        if start in covered:
             continue
+
+        digits = match[0]
         values = unit_elsewhere(match, read, next_line, units)
-        values += lost_gram(match[0], units)
-        values += [(number_of(match[0]), unit, Kind.BARE) for unit in usual_units]
+        values += lost_gram(digits, units)
+        values += [(number_of(digits), unit, Kind.BARE) for unit in usual_units]
         for number, unit, kind in values:
-            mentions.append(Mention(number, unit, kind, i, match.start(), match.end()))
+            mention = Mention(number, unit, kind, i, start, end)
+            mentions.append(mention)
+
     return mentions
 
 
 def unit_elsewhere(match: re.Match, read: list[Reading], next_line: str, units) -> list[tuple]:
     """Number, unit and kind of a number that has the unit of the line's next reading, or, at the
     line's end, of the next line; [] where there is none."""
+    digits = match[0]
     for reading in read:
         if reading.start >= match.end():  # 26 x 17 x 25 cm
-            return [(number_of(match[0]), reading.unit, Kind.AFTER)]
+            return [(number_of(digits), reading.unit, Kind.AFTER)]
 
     rest = match.string[match.end() :]
     if rest.strip() or not next_line:
         return []
-    beside = readings(f"{match[0]} {next_line[:20]}", units)
+
+    beside = readings(f"{digits} {next_line[:20]}", units)
     if not beside or beside[0].start > 0:
         return []
+
     number, unit, *_ = beside[0]
     return [(number, unit, Kind.BESIDE)]
 

@@ -51,13 +51,15 @@ def similar_texts(
         for i in range(0, len(of_key), CHUNK):
             chunk = of_key[i : i + CHUNK]
             cosines = (vectors[idx[chunk]] @ source_vectors).toarray()
+
             best = largest(cosines, top)
             similar_idx[chunk, :top] = sources[best]
             cosine[chunk, :top] = np.take_along_axis(cosines, best, 1)
 
     order = np.argsort(-cosine, axis=1, kind="stable")
     similar_idx = np.take_along_axis(similar_idx, order, 1)
-    return similar_idx, np.take_along_axis(cosine, order, 1)
+    cosine = np.take_along_axis(cosine, order, 1)
+    return similar_idx, cosine
 
 
 def largest(x: np.ndarray, top: int) -> np.ndarray:
@@ -73,14 +75,17 @@ def similar_text_columns(
     """SIMILAR (c, 4) of candidates: row, number, code (c,). target (m, NEAR, 2) and cosine
     (m, NEAR) are of the rows similar to each row."""
     cosine = cosine[row]
-    target = target[row]
-    same_number = target[:, :, 0] == number[:, None]
-    same_code = target[:, :, 1] == code[:, None]
+    number_of_similar = target[row, :, 0]
+    code_of_similar = target[row, :, 1]
+
+    same_number = number_of_similar == number[:, None]
+    same_code = code_of_similar == code[:, None]
     same_unit = same_code & (cosine > 0)
     same_value = same_unit & same_number
 
     weight = cosine**POWER
     total = weight.sum(1) + 1e-3
+
     cosine_of_same = (cosine * same_value).max(1)
     share_of_same = (weight * same_value).sum(1) / total
     share_of_unit = (weight * same_unit).sum(1) / total

@@ -57,14 +57,19 @@ def outputs(rows: pd.DataFrame) -> Outputs:
     """{entity: its units} of the entities asked for. Raises UserError when no training row has a
     value."""
     values = rows.value[rows.value != ""]
-    is_value = {text: parse(text) is not None for text in set(values)}
-    odd = values[~values.map(is_value).astype(bool)]
+    is_odd = [parse(text) is None for text in values]
+    odd = values[is_odd].tolist()
     if len(odd) == len(values):
-        example = f", e.g. {odd.iloc[0]!r}" if len(odd) else ""
+        example = f", e.g. {odd[0]!r}" if odd else ""
         raise UserError(
             f"no training row has a value like '12.5 gram'{example}; look at data.labels"
         )
-    log(values=len(values), no_one_value=len(odd), e_g=next(iter(odd), None))
+
+    log(
+        values=len(values),
+        no_one_value=len(odd),
+        e_g=odd[0] if odd else None,
+    )
     asked = set(rows.question)
     return {name: list(units) for name, units in ENTITIES.items() if name in asked}
 
@@ -105,6 +110,7 @@ def read_replies(replies, questions) -> np.ndarray:
     predictions = []
     for value in read_values(replies, questions):
         predictions.append([(*value, 1.0)] if value else [])
+
     return encode_predictions(predictions, questions)
 
 
@@ -135,14 +141,22 @@ def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndar
 
     best_score = blend_score(pred, best, target)
     for i in [*range(m), *range(m)]:
-        others = np.delete(best, i)
-        others = others / others.sum() if others.sum() else np.full(m - 1, 1 / (m - 1))
+        others = shares_without(best, i)
         for share in SHARES:
             weights = np.insert(others * (1 - share), i, share)
             score = blend_score(pred, weights, target)
             if score > best_score:
-                best, best_score = weights, score
+                best = weights
+                best_score = score
+
     return best[:, None]
+
+
+def shares_without(weights: np.ndarray, i: int) -> np.ndarray:
+    """The weights (m - 1,) of the models but the i-th, scaled to sum 1; equal where all are 0."""
+    others = np.delete(weights, i)
+    total = others.sum()
+    return others / total if total else np.full(len(others), 1 / len(others))
 
 
 def blend_score(pred: np.ndarray, weights: np.ndarray, target: np.ndarray) -> float:
@@ -199,6 +213,7 @@ def table(
     for name in outputs:
         of_entity = asked == ENTITY_NAMES.index(name)
         scores[name] = f1(answer[of_entity], target[of_entity])
+
     return scores
 
 
@@ -211,7 +226,8 @@ def mistakes(
     is_wrong = is_given(target) & ~same(answer, target) & ~nothing_to_say
     wrong = np.flatnonzero(is_wrong)
 
-    found = rows[["id", "question", "image", "value"]].iloc[wrong]
-    found = found.rename(columns={"value": "label"})
+    table = rows[["id", "question", "image", "value"]].iloc[wrong]
+    table = table.rename(columns={"value": "label"})
     formatted = format_answers(answer[wrong], outputs)
-    return found.assign(answer=formatted.prediction.to_numpy())
+    table["answer"] = formatted.prediction.to_numpy()
+    return table

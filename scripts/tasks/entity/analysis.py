@@ -94,7 +94,9 @@ def image_ids(raw: Raw) -> dict[str, np.ndarray]:
         for split, table in raw.splits.items():
             if group in table:
                 images[split] = table[group].to_numpy(str)
-    return images if len(images) == 2 else {}
+
+    in_both = len(images) == 2
+    return images if in_both else {}
 
 
 def kind_of(label: str, entity: str, value: tuple[float, str] | None) -> str:
@@ -200,11 +202,13 @@ def most_frequent(known: pd.DataFrame, keys: list[str]) -> float:
     """Share of rows whose unit is more frequent than any other among the other rows with their
     keys; a row alone has none."""
     counts = known.groupby([*keys, "unit"]).size()
-    ranked = counts.groupby(level=keys)
-    first = ranked.max()
-    second = ranked.agg(second_largest)
+    of_keys = counts.groupby(level=keys)
+    first = of_keys.max()
+    second = of_keys.agg(second_largest)
+
     is_guessed = first - 1 > second  # without the row itself
-    return float(first[is_guessed].sum() / len(known))
+    n_guessed = first[is_guessed].sum()
+    return float(n_guessed / len(known))
 
 
 def second_largest(counts: pd.Series) -> int:
@@ -216,13 +220,17 @@ def questions_per_image(images: dict[str, np.ndarray]) -> pd.DataFrame:
     """How many images have how many rows, in each split."""
     counts = {}
     for split, names in images.items():
-        rows_per_image = pd.Series(names[names != ""]).value_counts()
+        with_image = pd.Series(names[names != ""])
+        rows_per_image = with_image.value_counts()
         counts[split] = rows_per_image.value_counts()
 
-    n_rows = sorted(set().union(*(count.index for count in counts.values())))
-    table = pd.DataFrame({"rows": n_rows})
+    n_rows = set()
+    for count in counts.values():
+        n_rows.update(count.index)
+    table = pd.DataFrame({"rows": sorted(n_rows)})
     for split, count in counts.items():
-        table[f"pictures in {split}"] = [int(count.get(n, 0)) for n in n_rows]
+        table[f"pictures in {split}"] = [int(count.get(n, 0)) for n in table.rows]
+
     return table
 
 
@@ -254,15 +262,19 @@ def seen_in_train(raw: Raw, images: dict[str, np.ndarray]) -> pd.DataFrame:
     if data.category_column:
         groups, pairs = {}, {}
         for split, table in raw.splits.items():
-            groups[split] = table[data.category_column].tolist()
-            pairs[split] = list(zip(groups[split], table[data.question], strict=True))
+            group = table[data.category_column].tolist()
+            groups[split] = group
+            pairs[split] = list(zip(group, table[data.question], strict=True))
         keys["group"] = groups
         keys["entity of a group"] = pairs
     if images:
         keys["picture"] = {split: names.tolist() for split, names in images.items()}
 
-    table = [seen_row(name, of_split["train"], of_split["test"]) for name, of_split in keys.items()]
-    return pd.DataFrame(table)
+    rows = []
+    for name, of_split in keys.items():
+        rows.append(seen_row(name, of_split["train"], of_split["test"]))
+
+    return pd.DataFrame(rows)
 
 
 def seen_row(name: str, train: list, test: list) -> dict:

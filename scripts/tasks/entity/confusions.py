@@ -39,30 +39,39 @@ def label_weight(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The weight (n,) that predictions (n, 3 TOP_K) give to the label; what they lack to 1 where
     the label says that there is no value."""
     number, code, weight = decode_predictions(pred)
-    same_number = number == target[:, :1]
-    same_unit = code % WIDTH == target[:, 1:] % WIDTH
+    label_number = target[:, :1]
+    label_unit = target[:, 1:] % WIDTH
+    same_number = number == label_number
+    same_unit = code % WIDTH == label_unit
     is_label = (code >= 0) & same_number & same_unit
-
     of_label = (is_label * weight).sum(1)
-    of_nothing = np.maximum(1 - weight.sum(1), 0)
+
+    of_nothing = nothing_weight(pred)
     return np.where(has_value(target), of_label, of_nothing)
+
+
+def nothing_weight(pred: np.ndarray) -> np.ndarray:
+    """The weight (n,) of "no value": what the weights of predictions (n, 3 TOP_K) lack to 1."""
+    _, _, weight = decode_predictions(pred)
+    return np.maximum(1 - weight.sum(1), 0)
 
 
 def kinds(answer: np.ndarray, target: np.ndarray, pred: np.ndarray) -> np.ndarray:
     """Place (n,) in KINDS of each row's mistake; -1 where the row is right or not labelled."""
     answered = is_given(answer)
     has_label = has_value(target)
-    unit = unit_index(target)
-    answered_unit = unit_index(answer)
+    number, answered_number = target[:, 0], answer[:, 0]
+    unit, answered_unit = unit_index(target), unit_index(answer)
     both_values = answered & has_label & (unit < NONE)  # both are a number with a unit
-    same_number = answer[:, 0] == target[:, 0]
+    same_number = answered_number == number
     same_unit = answered_unit == unit
 
+    # how many times too large: the number, and the amount, e.g. in grams
     factor = FACTORS[np.where(both_values, unit, 0)]
     answered_factor = FACTORS[np.where(both_values, answered_unit, 0)]
     with np.errstate(divide="ignore", invalid="ignore"):
-        powers = np.log10(answer[:, 0] / target[:, 0])
-        amounts = np.log(answer[:, 0] * answered_factor / (target[:, 0] * factor))
+        powers = np.log10(answered_number / number)
+        amounts = np.log(answered_number * answered_factor / (number * factor))
     same_amount = np.abs(amounts) < 0.01
     is_power_of_ten = np.isin(np.abs(powers).round(6), [1, 2, 3])
 
@@ -77,6 +86,7 @@ def kinds(answer: np.ndarray, target: np.ndarray, pred: np.ndarray) -> np.ndarra
         UNREAD: np.ones(len(target), bool),
     }
     first = np.argmax([holds[kind] for kind in KINDS], axis=0)
+
     nothing_to_say = ~has_label & ~answered  # and nothing was said
     is_wrong = is_given(target) & ~same(answer, target) & ~nothing_to_say
     return np.where(is_wrong, first, -1)
@@ -102,6 +112,7 @@ def mistakes(answer: np.ndarray, target: np.ndarray, pred: np.ndarray) -> Table:
                 "for example": example,
             }
         )
+
     columns = ["mistake", "rows", "of all mistakes", "F1 without it", "for example"]
     table = pd.DataFrame(lines, columns=columns)
     table = table.sort_values("rows", ascending=False, ignore_index=True)
@@ -118,17 +129,19 @@ def mistakes(answer: np.ndarray, target: np.ndarray, pred: np.ndarray) -> Table:
 
 def mended(answer: np.ndarray, target: np.ndarray, is_mended: np.ndarray) -> np.ndarray:
     """The answers (n, 2), right in the rows of the mask (n,)."""
+    to_answer = is_mended & has_value(target)
     out = answer.copy()
     out[is_mended] = NO_ANSWER
-    to_answer = is_mended & has_value(target)
     out[to_answer] = target[to_answer]
     return out
 
 
 def units(answer: np.ndarray, target: np.ndarray) -> list:
     """What units are mistaken for which, as blocks."""
-    both_values = is_given(answer) & has_value(target) & (unit_index(target) < NONE)
-    answer, target = answer[both_values], target[both_values]
+    has_unit = unit_index(target) < NONE
+    both_values = is_given(answer) & has_value(target) & has_unit
+    answer = answer[both_values]
+    target = target[both_values]
     table = pd.DataFrame(
         {
             "entity": [ENTITY_NAMES[i] for i in entity_index(target)],

@@ -16,9 +16,10 @@ from tasks.entity.confusions import (
     kinds,
     label_weight,
     mistakes,
+    nothing_weight,
     units,
 )
-from texts.value_codes import ENTITY_NAMES, decode_predictions, entity_index, is_given, same
+from texts.value_codes import ENTITY_NAMES, entity_index, is_given, same
 
 SURE = 0.9  # weight of an answer from which on the caption counts it as sure
 
@@ -119,6 +120,7 @@ def f1_of_entities(view, answer: np.ndarray, target: np.ndarray) -> Figure:
             f"{n[name]:,}"
         )
         lost[name] = int(round(n[name] * (1 - row.right)))
+
     worst = max(lost, key=lost.get)
 
     caption = (
@@ -140,10 +142,13 @@ def entity_interval(view, answer, target, name: str, score: float) -> tuple[floa
     """The 95 % interval of an entity's F1."""
     task = view.rows.task
     of_entity = entity_index(target) == ENTITY_NAMES.index(name)
-    group = view.rows.group[view.labelled][of_entity]
-    weights = bootstrap.draw_replicates(group)
+    group = view.rows.group[view.labelled]
+    weights = bootstrap.draw_replicates(group[of_entity])
     replicates = task.score_replicates(
-        answer[of_entity], target[of_entity], view.rows.outputs, weights
+        answer[of_entity],
+        target[of_entity],
+        view.rows.outputs,
+        weights,
     )
     return bootstrap.interval(score, replicates, task.RANGE)
 
@@ -189,12 +194,15 @@ def verdict(view) -> Verdict:
     kind = kinds(answer, target, pred)
     of_label = label_weight(pred, target)
     of_answer = answer_weight(answer, pred)
+    loss = np.where(kind >= 0, 1 + of_answer - of_label, 0)
 
     preds = [of_model[idx] for of_model in view.preds.values()] or [pred]
-    agree = np.all([(of_model[:, :2] == answer).all(1) for of_model in preds], axis=0)
-    least_weight = np.min([of_model[:, 2] for of_model in preds], axis=0)
+    preds = np.stack(preds)  # (models, m, 3 TOP_K)
+    same_answer = (preds[:, :, :2] == answer).all(2)
+    least_weight = preds[:, :, 2].min(0)
     is_mistake = (kind >= 0) & (kind != KINDS.index(AMOUNT))
-    is_suspect = is_mistake & is_given(answer) & agree
+    is_suspect = is_mistake & is_given(answer) & same_answer.all(0)
+    suspicion = np.where(is_suspect, least_weight, 0)
 
     def facts(i: int) -> dict[str, str]:
         return {
@@ -207,8 +215,8 @@ def verdict(view) -> Verdict:
     who = f"all {len(preds)} models answer" if len(preds) > 1 else "the model answers"
     return Verdict(
         idx,
-        np.where(kind >= 0, 1 + of_answer - of_label, 0),
-        np.where(is_suspect, least_weight, 0),
+        loss,
+        suspicion,
         facts,
         "By how much more weight the answer has than the label.",
         f"By the weight of another value than the label, where {who} that value.",
@@ -216,7 +224,5 @@ def verdict(view) -> Verdict:
 
 
 def answer_weight(answer: np.ndarray, pred: np.ndarray) -> np.ndarray:
-    """The weight (n,) of the answer; of nothing it is what the weights lack to 1."""
-    _, _, weight = decode_predictions(pred)
-    of_nothing = np.maximum(1 - weight.sum(1), 0)
-    return np.where(is_given(answer), pred[:, 2], of_nothing)
+    """The weight (n,) of the answer, the likeliest value or nothing."""
+    return np.where(is_given(answer), pred[:, 2], nothing_weight(pred))

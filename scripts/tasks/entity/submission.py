@@ -30,9 +30,11 @@ def truth_columns(data) -> list[str]:
 
 def format_answers(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
     """The answers (n, 2) as a submission writes them, "" where there is none."""
-    cells = []
-    for number, unit, given in zip(answer[:, 0], unit_index(answer), is_given(answer), strict=True):
-        cells.append(format_value(number, UNITS[unit]) if given else "")
+    cells = [""] * len(answer)
+    units = unit_index(answer)
+    for i in np.flatnonzero(is_given(answer)):
+        cells[i] = format_value(answer[i, 0], UNITS[units[i]])
+
     return pd.DataFrame({"prediction": cells})
 
 
@@ -52,9 +54,10 @@ def official_spelling(predictions: pd.Series) -> pd.Series:
     text = text.str.replace(r"\s+", " ", n=1, regex=True)
     unit = text.str.replace(r"^\S* ?", "", regex=True)
 
+    american = text.str.contains("ter")
     british = text.str.replace("ter", "tre")
     singular = text.str.replace("feet", "foot")
-    corrected = british.where(text.str.contains("ter"), singular)
+    corrected = british.where(american, singular)
     return text.where(unit.isin(UNITS), corrected)
 
 
@@ -83,12 +86,14 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
 
     questions = dict(zip(test[data.id], test[data.question], strict=True))
     entity = answered[data.id].map(questions)
-    other_unit = answered[is_official & ~measures(answered.prediction, entity)]
+    measures_entity = measures(answered.prediction, entity)
+    other_unit = answered[is_official & ~measures_entity]
     if len(other_unit):
         cell = name_cell(other_unit, "prediction", data.id)
         asked = entity[other_unit.index[0]]
         units = ", ".join(ENTITIES[asked])
         found.append(f"{cell}; it must be in a unit of {asked}: {units}")
+
     return found
 
 
@@ -98,6 +103,8 @@ def measures(predictions: pd.Series, entities: pd.Series) -> pd.Series:
     units = spelling.str.split(n=1).str[-1]
     is_one = []
     for unit, entity in zip(units, entities, strict=True):
-        is_known = not pd.isna(entity)
-        is_one.append(not is_known or unit in ENTITIES.get(entity, ()))
+        is_known = isinstance(entity, str)
+        allowed = ENTITIES.get(entity, ())
+        is_one.append(unit in allowed or not is_known)
+
     return pd.Series(is_one, predictions.index, dtype=bool)

@@ -71,9 +71,12 @@ def read_images(raw: Raw, files: ImageFiles, names: list[str]) -> pd.DataFrame:
     """A row of `image_facts` per name."""
     read = partial(image_facts, files, images=raw.config.images)
     workers = raw.config.run.workers or os.cpu_count()
+
     with ThreadPoolExecutor(workers) as pool:
-        facts = progress(pool.map(read, names), "pictures", len(names))
-        return pd.DataFrame(list(facts))
+        facts = pool.map(read, names)
+        lines = list(progress(facts, "pictures", len(names)))
+
+    return pd.DataFrame(lines)
 
 
 def usable_counts(table: pd.DataFrame, n_existing: int) -> pd.DataFrame:
@@ -188,12 +191,14 @@ def sizes(table: pd.DataFrame, shown: dict[str, np.ndarray]) -> Tables:
 
     lines = []
     for split, in_split in shown.items():
+        rows = table[has_header & in_split]
         for what in ("width", "height", "bytes"):
-            values = table[what][has_header & in_split]
-            lines.append({"split": split, "what": what} | quantiles(values))
+            line = {"split": split, "what": what}
+            lines.append(line | quantiles(rows[what]))
 
     pairs = zip(with_header.width, with_header.height, strict=True)
-    frequent_sizes = count_values([f"{width}x{height}" for width, height in pairs], "size")
+    sizes_as_text = [f"{width}x{height}" for width, height in pairs]
+    frequent_sizes = count_values(sizes_as_text, "size")
     return {
         "formats and modes": count_values(with_header.kind, "kind"),
         "most frequent sizes": frequent_sizes.head(OFTEN),
@@ -212,4 +217,7 @@ def duplicates(table: pd.DataFrame, shown: dict[str, np.ndarray]) -> Tables:
         return np.stack(means.tolist())
 
     counts, pairs, _ = find_twins(table, shown, means_of)
-    return {"duplicates": counts, "pairs": pairs}
+    return {
+        "duplicates": counts,
+        "pairs": pairs,
+    }

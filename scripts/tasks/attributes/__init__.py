@@ -125,8 +125,8 @@ def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndar
 
     Each column sums to 1; the weights of an attribute without labels are equal.
     """
-    n_models = len(pred)
-    weights = np.full((n_models, len(outputs)), 1 / n_models)
+    m = len(pred)
+    weights = np.full((m, len(outputs)), 1 / m)
 
     for a, columns in enumerate(slices(outputs)):
         labelled = target[:, a] >= 0
@@ -299,4 +299,5 @@ def log_loss(prob: np.ndarray, labels: np.ndarray) -> float:
 
     likelihood = label_probability(prob[labelled], labels[labelled])
     log_likelihood = offsets.log_prob(likelihood)
-    return float(-log_likelihood.mean())
+    mean = log_likelihood.mean()
+    return float(-mean)

@@ -75,8 +75,12 @@ def attribute_facts(name: str, column: pd.Series, n_folds: int) -> dict:
     """How many classes and labels an attribute has, its most and its least frequent class."""
     counts = class_counts(column)
     n = counts.sum()
-    most = counts.index[0] if len(counts) else ""
-    least = counts.index[-1] if len(counts) else ""
+
+    most = least = ""
+    if len(counts):
+        most = counts.index[0]
+        least = counts.index[-1]
+
     return {
         "attribute": name,
         "classes": len(counts),
@@ -156,6 +160,7 @@ def pairs(by_category: dict[str, pd.DataFrame]) -> pd.DataFrame:
     Kruskal's lambda: 1 where the attribute is a function of the other.
     """
     lines = []
+
     for table in by_category.values():
         for a, b in combinations(table, 2):
             counts = count_pairs(table[a], table[b])

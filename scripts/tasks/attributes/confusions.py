@@ -30,24 +30,26 @@ class Confusion:
 def confusion(name: str, classes, answer: np.ndarray, target: np.ndarray) -> Figure:
     """The confusion of one attribute: true classes down, answered classes across."""
     table = frequent_confusion(answer, target, list(classes), MOST_CLASSES)
-    n_shown = len(table.classes)
+
     joined = ""
-    if table.classes[-1] == OTHER and n_shown < len(classes) + 1:
-        joined = f" ({len(classes) - n_shown + 1} classes are together in “{OTHER}”)"
+    n_joined = len(classes) - len(table.classes) + 1
+    if table.classes[-1] == OTHER and n_joined > 0:
+        joined = f" ({n_joined} classes are together in “{OTHER}”)"
+
+    recalls = []
+    for i, label in enumerate(table.classes[:DIAGONAL]):
+        recall = table.share[i, i]
+        recalls.append(f"{short_label(label)} {recall:.0%}")
+
+    row_labels = []
+    for label, n in zip(table.classes, table.rows, strict=True):
+        row_labels.append(f"{short_label(label, 14)} ({n:,})")
 
     worst = worst_confusions(table)
-    recalls = [
-        f"{short_label(label)} {table.share[i, i]:.0%}"
-        for i, label in enumerate(table.classes[:DIAGONAL])
-    ]
-    row_labels = [
-        f"{short_label(label, 14)} ({n:,})"
-        for label, n in zip(table.classes, table.rows, strict=True)
-    ]
     return Figure(
         f"{name}: what true classes (down) are answered as (across), shares of each line{joined}. "
         f"Most costly: {worst}.",
-        charts.heat(table.share, row_labels, table.classes, form="{:.2f}", shade=table.share),
+        charts.heat(table.share, row_labels, table.classes),
         f"Answered right: {'; '.join(recalls)}. Most frequent confusions: {worst}.",
     )
 
@@ -88,17 +90,20 @@ def frequent_confusion(
 def worst_confusions(table: Confusion) -> str:
     """The most frequent wrong answers in words, or "none"."""
     k = len(table.classes)
-    wrong_share = table.share * (1 - np.eye(k))
+    is_wrong = 1 - np.eye(k)
+    wrong_share = table.share * is_wrong
     wrong_rows = wrong_share * table.rows[:, None]
-    cells = np.argsort(-wrong_rows, axis=None)[:WORST]
+    most_rows_first = np.argsort(-wrong_rows, axis=None)
+
     texts = []
-    for cell in cells:
+    for cell in most_rows_first[:WORST]:
         i, j = divmod(cell, k)
         share = wrong_share[i, j]
         if share > 0:
             true = short_label(table.classes[i])
             answered = short_label(table.classes[j])
-            texts.append(f"{share:.0%} of the {table.rows[i]:,} {true} answered {answered}")
+            n = table.rows[i]
+            texts.append(f"{share:.0%} of the {n:,} {true} answered {answered}")
 
     return "; ".join(texts) or "none"
 

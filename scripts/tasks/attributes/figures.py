@@ -64,10 +64,13 @@ def class_balance(raw) -> Figure:
     series = {}
     ranges = []
     for name, column in attribute_columns(labels(raw)).items():
-        rows = np.sort(class_counts(column).to_numpy())[::-1]
-        if len(rows):
-            series[name] = (np.arange(1, len(rows) + 1), rows)
-            ranges.append(f"{name}: {len(rows)} classes, {rows[0]:,} to {rows[-1]:,} rows")
+        rows = class_counts(column).to_numpy()
+        rows = np.sort(rows)[::-1]
+        k = len(rows)
+        if k:
+            rank = np.arange(1, k + 1)
+            series[name] = (rank, rows)
+            ranges.append(f"{name}: {k} classes, {rows[0]:,} to {rows[-1]:,} rows")
 
     return Figure(
         "Class balance: rows of each class, the most frequent first, one line per attribute, both "
@@ -230,19 +233,18 @@ def row_facts(answer: np.ndarray, target: np.ndarray, pred: np.ndarray, outputs)
     right = []
     for a, (name, columns) in enumerate(zip(outputs, slices(outputs), strict=True)):
         label = target[a]
+        classes = outputs[name]
         if label < 0:
             continue
 
         if label == answer[a]:
-            right.append(f"{name} {outputs[name][label]}")
+            right.append(f"{name} {classes[label]}")
             continue
 
         prob = pred[columns]
-        text = (
-            f"labelled {outputs[name][label]} (p {prob[label]:.2f}), "
-            f"answered {outputs[name][answer[a]]} (p {prob[answer[a]]:.2f})"
-        )
-        wrong.append((prob[label], name, text))
+        labelled = f"{classes[label]} (p {prob[label]:.2f})"
+        answered = f"{classes[answer[a]]} (p {prob[answer[a]]:.2f})"
+        wrong.append((prob[label], name, f"labelled {labelled}, answered {answered}"))
 
     facts = {name: text for _, name, text in sorted(wrong)}
     if right:

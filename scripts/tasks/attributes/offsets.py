@@ -45,8 +45,13 @@ def fit_prior_exponent(logp: np.ndarray, labels: np.ndarray, counts: np.ndarray)
     smoothed = counts + 0.5  # no class has probability 0
     log_prior = np.log(smoothed / smoothed.sum())
 
-    candidates = [-tau * log_prior for tau in EXPONENTS]
-    values = [hm_of(logp + offset, labels) for offset in candidates]
+    candidates = []
+    values = []
+    for tau in EXPONENTS:
+        offset = -tau * log_prior
+        candidates.append(offset)
+        values.append(hm_of(logp + offset, labels))
+
     best = np.argmax(values)
     return candidates[best]
 

@@ -43,9 +43,11 @@ def encode(rows: pd.DataFrame, outputs: Outputs) -> np.ndarray:
     columns = []
     for name, classes in outputs.items():
         index = pd.Index(classes)
-        columns.append(index.get_indexer(rows[name]))
+        numbers = index.get_indexer(rows[name])
+        columns.append(numbers)
 
-    return np.stack(columns, axis=1).astype(np.int64)
+    target = np.stack(columns, axis=1)
+    return target.astype(np.int64)
 
 
 def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
@@ -87,7 +89,8 @@ def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.Data
     ids = row_id("test", test[data.id])
     is_answered = ids.isin(answers.index)
     test = test[is_answered]
-    records = answers.reindex(ids[is_answered]).to_dict("records")
+    rows = answers.reindex(ids[is_answered])
+    records = rows.to_dict("records")
 
     table = {data.id: test[data.id].tolist()}
     if data.category_column:
@@ -153,7 +156,8 @@ def empty_cells(table: pd.DataFrame, column: str, id_column: str) -> list[str]:
     if ids.empty:
         return []
 
-    return [f"{column} is empty in {len(ids)} rows, e.g. {id_column} {ids.iloc[0]}"]
+    example = f"{id_column} {ids.iloc[0]}"
+    return [f"{column} is empty in {len(ids)} rows, e.g. {example}"]
 
 
 def wrong_categories(table: pd.DataFrame, category: pd.Series, data) -> list[str]:
@@ -164,7 +168,8 @@ def wrong_categories(table: pd.DataFrame, category: pd.Series, data) -> list[str
     if ids.empty:
         return []
 
-    return [f"{column} differs from test.csv in {len(ids)} rows, e.g. {data.id} {ids.iloc[0]}"]
+    example = f"{data.id} {ids.iloc[0]}"
+    return [f"{column} differs from test.csv in {len(ids)} rows, e.g. {example}"]
 
 
 def wrong_lengths(rows: pd.DataFrame, n: int, id_column: str, category: str) -> list[str]:
@@ -174,8 +179,9 @@ def wrong_lengths(rows: pd.DataFrame, n: int, id_column: str, category: str) -> 
         return []
 
     first = wrong.iloc[0]
-    where = f"{id_column} {first[id_column]}"
-    return [f"len must be {n} for {category}; it is {first['len']} at {where}"]
+    length = first["len"]
+    example = first[id_column]
+    return [f"len must be {n} for {category}; it is {length} at {id_column} {example}"]
 
 
 def wrong_classes(

@@ -103,8 +103,10 @@ def strata(target: np.ndarray) -> np.ndarray:
     """
     log_price = target[:, 0]
     known = log_price >= 0
+
     shares = np.arange(1, 10) / 10
     edges = np.quantile(log_price[known], shares)
+
     decile = np.searchsorted(edges, log_price, side="right")
     return np.where(known, decile, -1)
 
@@ -115,9 +117,11 @@ def baseline(target: np.ndarray, outputs: Outputs) -> np.ndarray:
     It is what is predicted for a row that cannot be read.
     """
     known = target[target >= 0]
-    median = np.log1p(np.mean(outputs["price"]))
     if len(known):
         median = np.median(known)
+    else:
+        middle = np.mean(outputs["price"])
+        median = np.log1p(middle)
 
     return np.array([median])
 
@@ -144,7 +148,8 @@ def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndar
 
     known = target[:, 0] >= 0
     log_prices = clip_diverged(pred, outputs)[:, known, 0]
-    weights = nnls(log_prices.T.astype(float), target[known, 0])[0]
+    log_prices = log_prices.T.astype(float)
+    weights, _ = nnls(log_prices, target[known, 0])
 
     total = weights.sum()
     if total > 0:

@@ -33,6 +33,7 @@ def analyse(raw: Raw) -> Tables:
     price = pd.to_numeric(cells, errors="coerce").to_numpy(float)
     price = np.where(np.isfinite(price), price, np.nan)
     known = price[price > 0]
+
     tables = {
         "prices": list_facts(price_facts(cells, price)),
         "quantiles of the price": pd.DataFrame([quantiles(known)]),
@@ -59,10 +60,13 @@ def price_facts(cells: pd.Series, price: np.ndarray) -> dict:
     known = price[price > 0]
     log = np.log1p(known)
     n_below, n_above = outliers(log)
+    is_empty = cells == ""
+    is_no_number = ~is_empty & np.isnan(price)
+
     return {
         "rows": len(cells),
-        "empty": int((cells == "").sum()),
-        "not a number": int(((cells != "") & np.isnan(price)).sum()),
+        "empty": int(is_empty.sum()),
+        "not a number": int(is_no_number.sum()),
         "zero": int((price == 0).sum()),
         "negative": int((price < 0).sum()),
         "above zero": len(known),
@@ -81,9 +85,9 @@ def outliers(values: np.ndarray) -> tuple[int, int]:
 
     low, high = np.quantile(values, [0.25, 0.75])
     fence = FENCE * (high - low)
-    n_below = (values < low - fence).sum()
-    n_above = (values > high + fence).sum()
-    return int(n_below), int(n_above)
+    is_below = values < low - fence
+    is_above = values > high + fence
+    return int(is_below.sum()), int(is_above.sum())
 
 
 def skew(values: np.ndarray) -> float:
@@ -92,7 +96,8 @@ def skew(values: np.ndarray) -> float:
     if not deviation:
         return np.nan
 
-    return ((values - values.mean()) ** 3).mean() / deviation**3
+    centred = values - values.mean()
+    return (centred**3).mean() / deviation**3
 
 
 def endings(price: np.ndarray) -> pd.DataFrame:
@@ -157,10 +162,12 @@ def same(texts: dict[str, pd.Series], price: np.ndarray) -> dict:
     """
     train = texts["train"].to_numpy()
     known = (price > 0) & (texts["train"] != "").to_numpy()
+    n_known = known.sum()
+
     groups = price_groups(train, price, known)
     differing = [group for group in groups if np.ptp(group) > 0]
     n_rows = sum(map(len, groups))
-    n_known = known.sum()
+
     loss = sum(len(group) * least_smape(group) for group in groups)
 
     losses_of_others: list[float] = []
@@ -209,7 +216,8 @@ def smape_of_others(prices: np.ndarray) -> list[float]:
     losses = []
     for i, price in enumerate(prices):
         others = np.delete(prices, i)
-        losses.append(smape(others, np.full(len(others), price)))
+        truth = np.full(len(others), price)
+        losses.append(smape(others, truth))
 
     return losses
 

@@ -46,11 +46,12 @@ def price_histogram(raw, tables) -> Figure:
     facts = values_of(tables["prices"])
     spread = tables["quantiles of the price"].iloc[0]
     no_price = [f"{name} {facts[name]:,}" for name in NO_PRICE if facts[name]]
-    outliers = [
-        f"{value:,} {name.split(' the ')[0]}"
-        for name, value in facts.items()
-        if "interquartile" in name
-    ]
+    outliers = []
+    for name, value in facts.items():
+        if "interquartile" in name:
+            side, _, _ = name.partition(" the ")
+            outliers.append(f"{value:,} {side}")
+
     return Figure(
         "Training prices, on a logarithmic axis. Cells that are no price: "
         f"{', '.join(no_price) or 'none'}. By Tukey's fence on log1p, outliers are "
@@ -145,16 +146,21 @@ def predicted_against_true(price: np.ndarray, truth: np.ndarray) -> Figure:
 def ratio_histogram(price: np.ndarray, truth: np.ndarray) -> Figure:
     """How many times too high or too low the prices (n,) are."""
     ratio = log_ratio(price, truth)
+    size = np.abs(ratio)
+    within_quarter = (size <= np.log(1.25)).mean()
+    within_double = (size <= np.log(2)).mean()
+
     log2_ratio = ratio / np.log(2)
-    within_quarter = (np.abs(ratio) <= np.log(1.25)).mean()
-    within_double = (np.abs(ratio) <= np.log(2)).mean()
-    quartiles = [f"{q:+.2f}" for q in np.quantile(log2_ratio, [0.25, 0.5, 0.75])]
+    log2_mean = ratio.mean() / np.log(2)
+    quartiles = np.quantile(log2_ratio, [0.25, 0.5, 0.75])
+    quartiles_as_text = [f"{quartile:+.2f}" for quartile in quartiles]
+
     return Figure(
         "How many times too high (right of 0) or too low: log2 of predicted / true; 1 is twice "
         f"the price. Within a quarter: {within_quarter:.0%} of the rows, within a factor of two: "
-        f"{within_double:.0%}. The mean is {ratio.mean() / np.log(2):+.3f}.",
+        f"{within_double:.0%}. The mean is {log2_mean:+.3f}.",
         charts.histogram({"rows": log2_ratio}, "log2 of predicted / true"),
-        f"Quartiles {', '.join(quartiles)}",
+        f"Quartiles {', '.join(quartiles_as_text)}",
     )
 
 
@@ -303,6 +309,7 @@ def row_facts(price: float, truth: float, answers: dict[str, float]) -> dict[str
     }
 
     if len(answers) > 1:
-        facts["models"] = ", ".join(f"{name} {answer:,.2f}" for name, answer in answers.items())
+        texts = [f"{name} {answer:,.2f}" for name, answer in answers.items()]
+        facts["models"] = ", ".join(texts)
 
     return facts

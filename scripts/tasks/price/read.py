@@ -70,7 +70,9 @@ def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:
 
 def require_prices(table: pd.DataFrame, column: str, id_column: str, file: Path) -> None:
     """Raises UserError when a cell is neither empty nor a price."""
-    wrong = table[(table[column] != "") & ~is_price(table[column])]
+    cells = table[column]
+    is_wrong = (cells != "") & ~is_price(cells)
+    wrong = table[is_wrong]
     if len(wrong):
         raise UserError(
             f"{file}: {name_cell(wrong, column, id_column)}; a price is a positive number: make "
@@ -91,7 +93,9 @@ def paragraphs(table: pd.DataFrame, columns) -> pd.Series:
     them: there the n-th line is the n-th column.)
     """
     texts = []
-    for cells in table[list(columns)].itertuples(index=False):
-        texts.append("\n".join(cell for cell in cells if cell))
+    rows = table[list(columns)].itertuples(index=False)
+    for cells in rows:
+        full_cells = [cell for cell in cells if cell]
+        texts.append("\n".join(full_cells))
 
     return pd.Series(texts, table.index, dtype=object)

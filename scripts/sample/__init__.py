@@ -1,7 +1,7 @@
 """What the tasks' samples are drawn with.
 
 scene.py        what all are drawn on: colours, shapes, a photograph
-garments.py     garments, for tasks/attributes; fabric.py is their cloth
+garments.py     garments, for tasks/attributes; cuts.py and fabric.py are their outlines and cloth
 packs.py        groceries, for tasks/price
 labels.py       packs and product pages with print on them, for tasks/entity; pages.py,
                 things.py and lettering.py are their parts

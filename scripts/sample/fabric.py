@@ -23,23 +23,24 @@ def weave_fabric(scene: Scene, labels: dict, colour, contrast, rng) -> Image.Ima
 
 def garment_units(scene: Scene) -> np.ndarray:
     """Where each pixel lies on the garment: x and y in its units, (2, h, w)."""
-    width, height = scene.image.size
     turn, shift = np.split(scene.pose, [2], 1)
+    shift = shift[..., None].astype(np.float32)
     to_units = np.linalg.inv(turn).astype(np.float32)
 
+    width, height = scene.image.size
     pixels = np.indices((height, width), np.float32)[::-1]
-    shifted = pixels - shift[..., None].astype(np.float32)
-    return np.einsum("ij,jhw->ihw", to_units, shifted)
+    return np.einsum("ij,jhw->ihw", to_units, pixels - shift)
 
 
 def draw_bands(x, y, size, rng) -> np.ndarray:
     """Wavy bands of four colours, (h, w, 3)."""
     slant = rng.uniform(-1, 1)
-    waves = draw_cloud(size, (6, 8), rng)[..., 0]
-    height = (x + y * slant) * 3 + 0.3 * waves
-    band = np.floor(height).astype(int) % 4
+    waves = draw_cloud(size, (6, 8), rng)
+    height = (x + y * slant) * 3 + 0.3 * waves[..., 0]
+    band = np.floor(height).astype(int)
+
     colours = [pick_colour("multicolor", rng) for _ in range(4)]
-    return np.stack(colours)[band]
+    return np.stack(colours)[band % 4]
 
 
 def draw_pattern(name: str, x, y, rng) -> np.ndarray:
@@ -69,12 +70,14 @@ def draw_dots(x, y, step: float, shift) -> np.ndarray:
 def draw_flowers(x, y, step: float, shift, rng) -> np.ndarray:
     """Flowers with 4 to 6 petals; their hearts show less."""
     u, v, row = repeat_cells(x, y, step, shift)
-    petals = rng.integers(4, 7)
-    waves = np.cos(petals * np.arctan2(v, u) + row)
-    outline = 0.32 + 0.13 * waves
     distance = np.hypot(u, v)
+    angle = np.arctan2(v, u)
+    petals = rng.integers(4, 7)
+    outline = 0.32 + 0.13 * np.cos(petals * angle + row)
+
+    flower = soft_edge(outline - distance)
     heart = distance < 0.1
-    return soft_edge(outline - distance) * (1 - 0.8 * heart)
+    return flower * (1 - 0.8 * heart)
 
 
 def repeat_cells(x, y, step: float, shift) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

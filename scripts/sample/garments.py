@@ -4,17 +4,16 @@ in:  Garment(k=7, category="Tees", labels={"color": "red", "neck": "v-neck", ...
 out: a photograph, 600 to 1000 pixels wide, of a red tee with a V-neck
 
 Pose, light, background and noise are random; the labels decide the cut, the cloth and the details.
-Garments are cut in units: x to the right, y down, the neck at (0, 0), shoulders about one unit
-wide. Images are drawn at half their size and enlarged: that is quicker, and soft like a photograph.
+Images are drawn at half their size and enlarged: that is quicker, and soft like a photograph.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from sample.cuts import CUTS, LENGTHS, SLEEVES, Cut, Limb, cut_limb, cut_sleeves, cut_torso
 from sample.fabric import weave_fabric
 from sample.scene import (
     Scene,
@@ -22,59 +21,13 @@ from sample.scene import (
     draw_cloud,
     ellipse,
     make_pose,
+    mirror,
     pick_colour,
     star,
     take_photo,
     to_image,
 )
 
-
-class Cut(NamedTuple):
-    """How the garments of a category are cut, and how large they are in the image."""
-
-    torso: list[tuple[float, float]]  # (y, half-width) from the neck down
-    scale: tuple[float, float]  # pixels a unit, as shares of the image's width and height
-    middle: float  # the y that is in the middle of the image
-
-    @property
-    def neck(self) -> float:
-        """Half the width of the neck."""
-        return self.torso[0][1]
-
-    @property
-    def shoulder(self) -> tuple[float, float]:
-        """Where the right shoulder ends, (y, x)."""
-        return self.torso[1]
-
-
-CUTS = {
-    "Tees": Cut(
-        [(0, 0.20), (0.09, 0.50), (0.44, 0.42), (0.75, 0.40), (1.5, 0.45)], (0.51, 0), 0.60
-    ),
-    "Dresses": Cut(
-        [(0, 0.18), (0.08, 0.36), (0.36, 0.30), (0.62, 0.235), (0.80, 0.30)], (0, 0.40), 0.92
-    ),
-}
-HIP = 0.75  # its y; a skirt widens below
-SKIRTS = {  # (way from the hip, 0, to the hem, 1; half-width gained there)
-    "a-line": [(0, 0), (1, 0.38)],
-    "straight": [(0, 0), (1, 0.02)],
-    "mermaid": [(0, 0), (0.62, 0.01), (1, 0.30)],
-}
-LENGTHS = {  # from the neck to the hem
-    "crop": 0.74,
-    "regular": 1.06,
-    "long": 1.42,
-    "mini": 1.02,
-    "knee length": 1.45,
-    "maxi": 2.02,
-}
-SLEEVES = {  # from the shoulder to the cuff
-    "sleeveless": 0,
-    "short sleeves": 0.36,
-    "three-quarter sleeves": 0.70,
-    "long sleeves": 1.04,
-}
 NECKS = {  # (x, y) in half-widths of the neck
     "round": [(np.cos(t), 0.75 * np.sin(t)) for t in np.linspace(0, np.pi, 20)],
     "v-neck": [(1, 0), (0, 2.3), (-1, 0)],
@@ -86,6 +39,7 @@ SKINS = [(246, 214, 190), (222, 180, 148), (172, 122, 90), (110, 74, 54), MANNEQ
 HOOK = [(0, -0.05), (0, -0.12), (0.06, -0.17), (0.06, -0.24), (0, -0.28), (-0.06, -0.25)]
 BELT = [(-0.25, 0.60), (0.25, 0.60), (0.26, 0.69), (-0.26, 0.69)]
 PLACKET = [(0, 0.1), (0, 0.42)]
+BUTTONS = (0.2, 0.28, 0.36)  # their y
 COLLAR = [(0.18, -0.07), (0.29, 0.08), (0.13, 0.26), (0, 0.12)]  # its right side
 METAL = (150, 150, 155)
 WOOD = (150, 110, 70)
@@ -146,7 +100,8 @@ def pose_garment(size: np.ndarray, cut: Cut, rng) -> np.ndarray:
     """A pose (2, 3) with scale 0.75 to 1.1, up to 8 degrees of rotation and a shift."""
     unit = np.dot(cut.scale, size) * rng.uniform(0.75, 1.1)
     angle = np.radians(rng.uniform(-8, 8))
-    return make_pose(unit, angle, [0, cut.middle], size * rng.uniform(0.45, 0.55, 2))
+    middle = size * rng.uniform(0.45, 0.55, 2)
+    return make_pose(unit, angle, [0, cut.middle], middle)
 
 
 def draw_garment(scene: Scene, garment: Garment, rng) -> None:
@@ -156,18 +111,15 @@ def draw_garment(scene: Scene, garment: Garment, rng) -> None:
     angle = rng.uniform(0.3, 0.6)  # of the sleeves, radians off the vertical
     is_bright = brightness(colour) > 110
     contrast = pick_colour("dark" if is_bright else "light", rng)
-    sleeves = cut_sleeves(garment, angle, rng)
-    length = LENGTHS[labels["length"]] * rng.uniform(0.95, 1.05)
-    pieces = [*sleeves, cut_torso(garment, length)]
+    pieces = cut_pieces(garment, angle, rng)
 
     skin = draw_carrier(scene, garment, angle, rng)
     for piece in pieces:
         scene.shadow(piece + [0.03, 0.04], blur=0.06)
-    neck = garment.cut.neck
     inside = skin
     if skin is None:
         inside = colour * 0.5  # the back of the garment, seen from its inside
-        scene.fill(ellipse(0, 0, neck, 0.05), inside)
+        scene.fill(ellipse(0, 0, garment.cut.neck, 0.05), inside)
 
     fabric = weave_fabric(scene, labels, colour, contrast, rng)
     for piece in pieces:
@@ -178,94 +130,22 @@ def draw_garment(scene: Scene, garment: Garment, rng) -> None:
         scene.fill(ellipse(0, 0.645, 0.045, 0.055), BRASS)
 
     trim = colour * 0.4 + contrast * 0.6
-    hole = np.array(NECKS[labels["neck"]]) * neck
+    hole = np.array(NECKS[labels["neck"]]) * garment.cut.neck
     scene.fill(hole, inside)
     scene.line(hole, trim, 0.04)
     if labels["neck"] == "polo":
         draw_collar(scene, trim, contrast)
 
 
-# --- outlines ---
-
-
-def cut_sleeves(garment: Garment, angle: float, rng) -> list[np.ndarray]:
-    """The outlines of the left and the right sleeve; none where the garment is sleeveless."""
-    reach = SLEEVES[garment.labels["sleeve_length"]]
-    reach *= rng.uniform(0.93, 1.07)
-    if not reach:
-        return []
-
-    top, shoulder = garment.cut.shoulder
-    sleeve = Limb(
-        start=(shoulder * 0.93, top),
-        angle=angle,
-        length=reach * (2 * shoulder) ** 0.5,
-        wide=shoulder * 0.72,
-        narrow=shoulder * (0.56 - 0.22 * reach),
-    )
-    return [cut_limb(sleeve, side) for side in (-1, 1)]
-
-
-class Limb(NamedTuple):
-    """A sleeve or an arm."""
-
-    start: tuple[float, float]  # at the right shoulder, (x, y)
-    angle: float  # radians off the vertical
-    length: float
-    wide: float  # at the shoulder
-    narrow: float  # at the other end
-
-
-def cut_limb(limb: Limb, side: int) -> np.ndarray:
-    """Outline (5, 2) of a limb on the left (-1) or right (1) side."""
-    sin, cos = np.sin(limb.angle), np.cos(limb.angle)
-    along = np.array([sin, cos])
-    inward = np.array([-cos, sin])
-
-    start = limb.start
-    end = start + along * limb.length
-    tip = end + (along * 0.3 + inward) * limb.narrow / 2
-    inner_end = end + inward * limb.narrow
-    inner_start = start + inward * limb.wide
-    outline = np.array([start, end, tip, inner_end, inner_start])
-    return outline * [side, 1]
-
-
-def cut_torso(garment: Garment, length: float) -> np.ndarray:
-    """Outline (n, 2) of the garment without its sleeves."""
-    y = np.linspace(0, length, 60)
-    torso = cut_body(garment)
-    skirt = SKIRTS[garment.labels.get("fit_shape", "straight")]
-    fall = max(0.01, length - HIP)  # from the hip to the hem
-    gain = interpolate((y - HIP) / fall, skirt)
-    x = interpolate(y, torso) + gain * fall**0.5  # short skirts gain less
-
-    # Curves, not corners.
-    padded = np.pad(x, 2, "edge")
-    x = np.convolve(padded, np.ones(5) / 5, "valid")
-
-    right = np.c_[x, y]
-    left = np.c_[-x, y]
-    across = np.linspace(1, -1, 20)[1:-1]
-    drop = 0.04 * (1 - across**2)
-    hem = np.c_[across * x[-1], length + drop]
-    return np.r_[right, hem, left[::-1]]
-
-
-def cut_body(garment: Garment) -> np.ndarray:
-    """The torso's knots (n, 2) as (y, half-width); without sleeves the shoulders are narrower."""
-    knots = np.array(garment.cut.torso)
-    if garment.labels["sleeve_length"] == "sleeveless":
-        knots[1, 1] *= 0.74
-        armhole = (0.25, knots[1, 1] * 0.95)
-        knots = np.insert(knots, 2, armhole, 0)
-    return knots
-
-
-def interpolate(x: np.ndarray, knots) -> np.ndarray:
-    """The values at x of the line through the knots (x, value)."""
-    knot_x, values = np.transpose(knots)
-    return np.interp(x, knot_x, values)
+def cut_pieces(garment: Garment, angle: float, rng) -> list[np.ndarray]:
+    """The outlines of the sleeves, if it has any, and of the torso."""
+    labels = garment.labels
+    reach = SLEEVES[labels["sleeve_length"]] * rng.uniform(0.93, 1.07)
+    length = LENGTHS[labels["length"]] * rng.uniform(0.95, 1.05)
+    skirt = labels.get("fit_shape", "straight")
+    sleeves = cut_sleeves(garment.cut, reach, angle)
+    torso = cut_torso(garment.cut, length, not sleeves, skirt)
+    return [*sleeves, torso]
 
 
 # --- what carries the garment ---
@@ -291,8 +171,10 @@ def draw_clutter(scene: Scene, rng) -> None:
     y = rng.uniform(0, 1.4)
     wide, high = rng.uniform(0.15, 0.3, 2)
     corners = rng.choice([4, 5, 24])
+
     outline = ellipse(x, y, wide, high, corners)
-    scene.fill(outline, pick_colour("thing", rng))
+    colour = pick_colour("thing", rng)
+    scene.fill(outline, colour)
 
 
 def draw_body(scene: Scene, garment: Garment, angle: float, rng):
@@ -313,10 +195,11 @@ def draw_body(scene: Scene, garment: Garment, angle: float, rng):
     if skin != MANNEQUIN:
         height = 0.24 + 0.25 * rng.random()
         scene.fill(ellipse(0, -0.33, 0.2, height), hair)
-    right = np.array([(0.08, -0.3), (0.09, 0), (shoulder * 0.7, 0.1)])
-    left = right * [-1, 1]
-    scene.fill(np.r_[right, left[::-1]], skin)
-    scene.fill(ellipse(0, -0.34, 0.14, 0.2), skin)
+
+    neckline = np.array([(0.08, -0.3), (0.09, 0), (shoulder * 0.7, 0.1)])
+    scene.fill(np.r_[neckline, mirror(neckline)], skin)
+    head = ellipse(0, -0.34, 0.14, 0.2)
+    scene.fill(head, skin)
     return skin
 
 
@@ -344,7 +227,9 @@ def draw_print(scene: Scene, size: str, colour, rng) -> None:
 def draw_collar(scene: Scene, trim, buttons) -> None:
     """Draw a polo's placket, its buttons and its collar."""
     scene.line(PLACKET, trim, 0.09)
-    for y in (0.2, 0.28, 0.36):
-        scene.fill(ellipse(0, y, 0.014, 0.014), buttons, rim=0)
+    for y in BUTTONS:
+        button = ellipse(0, y, 0.014, 0.014)
+        scene.fill(button, buttons, rim=0)
     for side in (-1, 1):
-        scene.fill(np.array(COLLAR) * [side, 1], trim)
+        wing = np.array(COLLAR) * [side, 1]
+        scene.fill(wing, trim)

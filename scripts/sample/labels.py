@@ -134,12 +134,14 @@ def find_room(name: str, share: float, is_turned: bool) -> tuple[tuple[float, fl
     """The middle (x, y) of a line at a share of the label's height, and how wide it may be."""
     top, bottom = LABELS[name]
     height = bottom - top
-    heights, half_widths = np.transpose(SHAPES[name].outline)
     y = top + height * share
+    heights, half_widths = np.transpose(SHAPES[name].outline)
     edge = np.interp(y, heights, half_widths)
-    if is_turned:
-        return (0.87 * edge, (top + bottom) / 2), 0.8 * height
-    return (0, y), 1.48 * edge
+    if not is_turned:
+        return (0, y), 1.48 * edge
+
+    middle = (top + bottom) / 2
+    return (0.87 * edge, middle), 0.8 * height
 
 
 LAYOUTS = {"pack": lay_pack, "sizes": lay_sizes, "points": lay_points, "sheet": lay_sheet}

@@ -57,6 +57,8 @@ def draw_text(text: str, font, stroke: int) -> Image.Image:
     width = int(right - left) + 4
     height = int(bottom - top) + 4
     mask = Image.new("L", (width, height))
+
+    pen = ImageDraw.Draw(mask)
     corner = (2 - left, 2 - top)
-    ImageDraw.Draw(mask).text(corner, text, 255, font, stroke_width=stroke)
+    pen.text(corner, text, 255, font, stroke_width=stroke)
     return mask

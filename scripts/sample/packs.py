@@ -17,6 +17,7 @@ from sample.scene import (
     Scene,
     draw_cloud,
     make_pose,
+    mirror,
     pick_colour,
     star,
     take_photo,
@@ -65,15 +66,17 @@ def draw_file(file: Path, product, seed: int) -> float:
     rows = product.pack // columns
     cell = size / [columns, rows]
     unit = min(cell / [0.8, 1.05]) * SCALES[product.step]
+    shape = SHAPES[product.shape]
     tints = pick_tints(product, rng)
 
     for i in range(product.pack):
         row, column = divmod(i, columns)
         middle = (np.array([column, row]) + 0.5) * cell
         middle += rng.normal(0, 0.015 * unit, 2)
-        scene.pose = pose_item(middle, unit, rng.normal(0, 0.03))
-        draw_item(scene, SHAPES[product.shape], tints["body"], tints["lid"])
-        draw_label(scene, SHAPES[product.shape], tints["paper"], tints["ink"], product.premium)
+        lean = rng.normal(0, 0.03)
+        scene.pose = pose_item(middle, unit, lean)
+        draw_item(scene, shape, tints["body"], tints["lid"])
+        draw_label(scene, shape, tints["paper"], tints["ink"], product.premium)
 
     photo = take_photo(scene.image, rng)
     photo.save(file, quality=int(rng.integers(80, 93)))
@@ -118,10 +121,8 @@ def cut_item(shape: Shape, top: float = 0, bottom: float = 1, share: float = 1) 
     is_between = (heights > top) & (heights < bottom)
     y = np.unique([top, *heights[is_between], bottom])
     x = share * np.interp(y, heights, half_widths)
-
     right = np.c_[x, y]
-    left = np.c_[-x, y]
-    return np.r_[right, left[::-1]]
+    return np.r_[right, mirror(right)]
 
 
 def draw_item(scene: Scene, shape: Shape, colour, lid) -> None:

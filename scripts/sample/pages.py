@@ -34,11 +34,12 @@ def lay_sizes(scene: Scene, product, prints: dict, rng) -> Image.Image:
     size = rng.uniform(0.024, 0.045) * h
     bottom = 0.8 * h - 0.05 * h * (len(points) // 2)
     area = (0.22 * w, 0.2 * h, 0.76 * w, bottom)
-    edges = edges_of(draw_thing(scene, product, area, rng))
+    front = draw_thing(scene, product, area, rng)
     upwards = rng.random() < 0.5  # whether the height's print runs upwards
-    for entity, edge in edges.items():
+
+    for entity, edge in edges_of(front).items():
+        is_turned = upwards and entity == "height"
         for text in prints[entity]:
-            is_turned = upwards and entity == "height"
             draw_size(image, text, edge, size, ink, is_turned)
 
     for i, text in enumerate(points):
@@ -68,14 +69,15 @@ def draw_size(image: Image.Image, text: str, edge: Edge, size: float, ink, is_tu
     ends += 0.025 * h * outward
     draw_arrow(image, ends, ink)
 
-    side = np.sign(outward[0])  # left of the thing -1, below it 0, right of it 1
     x, y = ends.mean(0) + 0.8 * size * outward
+    side = np.sign(outward[0])  # left of the thing -1, below it 0, right of it 1
+    align = 0.5 - 0.5 * side
     max_width = {-1: x - 4, 0: 0.9 * w, 1: w - x - 4}[side]
     angle = 0
     if is_turned:
         max_width = edge.end[1] - edge.start[1]
         angle = 90
-    write(image, text, (x, y), size, ink, max_width, align=0.5 - 0.5 * side, angle=angle)
+    write(image, text, (x, y), size, ink, max_width, align=align, angle=angle)
 
 
 def lay_points(scene: Scene, product, prints: dict, rng) -> Image.Image:
@@ -143,7 +145,11 @@ def draw_header(image: Image.Image, prints: dict, ink, rng) -> None:
         ImageDraw.Draw(image).rectangle(band, as_rgb(ink))
         ink = pick_colour("light", rng)
 
-    brand, title, claim = (prints[kind][0] for kind in ("brand", "title", "claim"))
+    brand = prints["brand"][0]
+    title = prints["title"][0]
+    name = f"{brand} {title}"
     size = rng.uniform(0.05, 0.08) * h
-    write(image, f"{brand} {title}", (w / 2, 0.07 * h), size, ink, 0.9 * w, bold=True)
+    write(image, name, (w / 2, 0.07 * h), size, ink, 0.9 * w, bold=True)
+
+    claim = prints["claim"][0]
     write(image, claim, (w / 2, 0.14 * h), 0.035 * h, ink, 0.8 * w)

@@ -135,6 +135,7 @@ def pick_colour(name: str, rng) -> np.ndarray:
     hue = (colours.hue + shift) / 360 % 1
     saturation = rng.uniform(*colours.saturation)
     value = rng.uniform(*colours.value)
+
     rgb = colorsys.hsv_to_rgb(hue, saturation, value)
     return 255 * np.array(rgb, np.float32)
 
@@ -169,6 +170,11 @@ def star(x: float, y: float, radius: float, tips: int, dent: float) -> np.ndarra
     return np.c_[x + radii * np.sin(angles), y - radii * np.cos(angles)]
 
 
+def mirror(right: np.ndarray) -> np.ndarray:
+    """The left half of an outline from its right one, (n, 2), in the order that goes on from it."""
+    return right[::-1] * [-1, 1]
+
+
 def take_photo(image: Image.Image, rng) -> Image.Image:
     """Photograph it: light from one side, exposure, focus, colour cast and the sensor's noise."""
     w, h = image.size
@@ -176,9 +182,11 @@ def take_photo(image: Image.Image, rng) -> Image.Image:
     blur = ImageFilter.BoxBlur(rng.uniform(0, 1))
     pixels = np.asarray(image.filter(blur))
     cast = 1 + rng.normal(0, 0.035, 3)
-    grain = rng.uniform(1, 5)
-    noise = grain * rng.standard_normal((h, w, 1), np.float32)
-    return to_image(pixels * light * cast.astype(np.float32) + noise)
+    lit = pixels * light * cast.astype(np.float32)
+
+    strength = rng.uniform(1, 5)
+    noise = rng.standard_normal((h, w, 1), np.float32)
+    return to_image(lit + strength * noise)
 
 
 def draw_light(width: int, height: int, rng) -> np.ndarray:
@@ -191,4 +199,5 @@ def draw_light(width: int, height: int, rng) -> np.ndarray:
     exposure = rng.uniform(0.85, 1.1)
     strength = rng.uniform(0, 0.2)
     light = 1 + strength * slope
-    return exposure * light.astype(np.float32)[..., None]
+    light = exposure * light.astype(np.float32)
+    return light[..., None]

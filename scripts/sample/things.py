@@ -150,13 +150,19 @@ def draw_thing(scene: Scene, product, area, rng) -> Placed:
     ground = FLOOR * front + [back[0] / 2, 0]
     scene.shadow(ground, blur=0.05)
     if thing.boxed:
-        top = TOP * front + np.outer([1, 1, 0, 0], back)
-        side = SIDE * front + np.outer([0, 1, 1, 0], back)
-        scene.fill(top, tints["top"], rim=0)
-        scene.fill(side, tints["side"], rim=0)
+        draw_box(scene, front, back, tints)
     for tint, outline in thing.parts:
-        scene.fill(np.asarray(outline) * front, tints[tint], rim=0.15)
+        points = np.asarray(outline) * front
+        scene.fill(points, tints[tint], rim=0.15)
     return Placed(corner, corner + scale * front, scale * back)
+
+
+def draw_box(scene: Scene, front: np.ndarray, back: np.ndarray, tints: dict) -> None:
+    """Draw the top and the right side of a thing."""
+    top = TOP * front + np.outer([1, 1, 0, 0], back)
+    side = SIDE * front + np.outer([0, 1, 1, 0], back)
+    scene.fill(top, tints["top"], rim=0)
+    scene.fill(side, tints["side"], rim=0)
 
 
 def fit(front: np.ndarray, back: np.ndarray, area) -> tuple[float, np.ndarray]:
@@ -165,8 +171,11 @@ def fit(front: np.ndarray, back: np.ndarray, area) -> tuple[float, np.ndarray]:
     room = high - low
     size = front + abs(back)
     scale = min(room / size)
+
     margin = (room - scale * size) / 2
-    return scale, low + margin - [0, scale * back[1]]
+    back_height = -scale * back[1]
+    corner = low + margin + [0, back_height]
+    return scale, corner
 
 
 def proportions(thing: Thing, facts: dict) -> tuple[np.ndarray, np.ndarray]:
@@ -180,7 +189,8 @@ def proportions(thing: Thing, facts: dict) -> tuple[np.ndarray, np.ndarray]:
     relative_depth = 0.8 if depth is None else depth / height
 
     front = np.array([min(aspect, 3), 1])
-    back = np.array([0.7, -0.45]) * np.clip(relative_depth, 0.2, 1.5)
+    shift = np.array([0.7, -0.45])
+    back = shift * np.clip(relative_depth, 0.2, 1.5)
     return front, back * thing.boxed
 
 

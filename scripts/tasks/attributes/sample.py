@@ -120,7 +120,8 @@ def write_tables(folder: Path, rows: dict, rng) -> tuple[list[Path], list[Garmen
     test, test_looks = deal_rows(rows["test"], False, rng)
     train.to_csv(folder / "train.csv", index=False)
     test.to_csv(folder / "solution.csv", index=False)
-    test[["id", "Category"]].to_csv(folder / "test.csv", index=False)
+    questions = test[["id", "Category"]]
+    questions.to_csv(folder / "test.csv", index=False)
     category_table().to_parquet(folder / "category_attributes.parquet")
 
     files = name_images(folder / "train_images", train.id)
@@ -150,19 +151,19 @@ def deal_rows(n: int, is_train: bool, rng) -> tuple[pd.DataFrame, list[tuple[str
     """n rows per category as a table, and of each row (category, {attribute: class})."""
     total = n * len(CATEGORIES)
     ids = rng.choice(total + total // 100, total, replace=False)  # a few are not used
-    ids = np.sort(ids)
     tables, looks = [], []
-    for i, category in enumerate(CATEGORIES):
+    for category, attributes in CATEGORIES.items():
         classes, labels = deal_labels(category, n, is_train, rng)
-        labels["id"] = ids[i * n : (i + 1) * n]
         labels["Category"] = category
-        labels["len"] = len(CATEGORIES[category])
+        labels["len"] = len(attributes)
         tables.append(labels)
-        looks += [(category, row) for row in classes.to_dict("records")]
+        for row in classes.to_dict("records"):
+            looks.append((category, row))
 
     labels = [f"attr_{i}" for i in range(1, MAX_ATTRIBUTES + 1)]
-    table = pd.concat(tables).reindex(columns=["id", "Category", "len", *labels])
-    return table, looks
+    table = pd.concat(tables)
+    table["id"] = np.sort(ids)
+    return table.reindex(columns=["id", "Category", "len", *labels]), looks
 
 
 def deal_labels(category: str, n: int, is_train: bool, rng) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -193,8 +194,10 @@ def deal_classes(shares: dict[str, float], n: int, rng) -> pd.Series:
     cumulative = np.cumsum(list(shares.values()))
     ends = np.round(cumulative * n).astype(int)
     counts = np.diff(ends, prepend=0)
-    sorted_classes = np.repeat(list(shares), counts)
-    return pd.Series(rng.permutation(sorted_classes))
+
+    classes = np.repeat(list(shares), counts)
+    shuffled = rng.permutation(classes)
+    return pd.Series(shuffled)
 
 
 def spoil_files(folder: Path, rng) -> dict[str, int]:

@@ -370,7 +370,8 @@ def write_tables(folder: Path, questions: pd.DataFrame, rng) -> None:
 
     test = questions[questions.split == "test"]
     n = len(test)
-    indices = rng.choice(n + n // 10 + 1, n, replace=False)
+    n_indices = n + n // 10 + 1
+    indices = rng.choice(n_indices, n, replace=False)
     test = test.assign(index=np.sort(indices))
     test.to_csv(folder / "test.csv", columns=["index", *asked], index=False)
     test.to_csv(folder / "solution.csv", columns=["index", "entity_value"], index=False)
@@ -445,9 +446,12 @@ def is_handy(amounts: dict[str, np.ndarray], unit: str) -> bool:
     """Whether there are amounts, and all of them are about 1 to 3000 in the unit."""
     if not amounts:
         return False
+
     size = TABLE[unit].factor
     numbers = np.concatenate(list(amounts.values()))
-    return 0.98 * size <= min(numbers) and max(numbers) <= 3000 * size
+    is_large_enough = min(numbers) >= 0.98 * size
+    is_small_enough = max(numbers) <= 3000 * size
+    return is_large_enough and is_small_enough
 
 
 def is_metric(unit: str) -> bool:

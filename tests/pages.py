@@ -113,7 +113,7 @@ def hostile_figures() -> list[Figure]:
         charts.histogram({"same": [2, 2]}),
         charts.heat(rng.random((7, 7)), names, names),
         charts.scatter(*rng.lognormal(3, 1, (2, 5000)), log=True, diagonal=True),
-        charts.scatter(rng.random(9), rng.random(9), level=0.5),
+        charts.scatter(rng.random(9), rng.random(9)),
         charts.scatter([], []),
     ]
     return [Figure(f"figure {i}", svg, HOSTILE[0]) for i, svg in enumerate(svgs)]

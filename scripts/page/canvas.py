@@ -41,14 +41,12 @@ STYLE = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 10,
-    "axes.titlesize": 10,
     "axes.labelsize": 10,
     "legend.fontsize": 9,
     "xtick.labelsize": 9,
     "ytick.labelsize": 9,
     "text.color": INK,
     "axes.labelcolor": INK,
-    "axes.titlecolor": INK,
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
@@ -65,7 +63,6 @@ STYLE = {
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
     "legend.frameon": False,
-    "hatch.color": INK,
 }
 
 
@@ -74,7 +71,7 @@ class Canvas:
     """What `drawing` yields; svg is there once its block has ended."""
 
     figure: object
-    axes: np.ndarray  # (rows, columns)
+    axes: np.ndarray  # (rows, 1)
     svg: str = ""
 
     @property
@@ -84,8 +81,8 @@ class Canvas:
 
 
 @contextmanager
-def drawing(width: float = WIDTH, height: float = 3.0, rows: int = 1, columns: int = 1, **keywords):
-    """Yield a Canvas. Sizes are in inches; keywords go to Figure.subplots."""
+def drawing(width: float = WIDTH, height: float = 3.0, rows: int = 1):
+    """Yield a Canvas of `rows` axes that share their x axis. Sizes are in inches."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -93,7 +90,7 @@ def drawing(width: float = WIDTH, height: float = 3.0, rows: int = 1, columns: i
     with matplotlib.rc_context(STYLE), np.errstate(all="ignore"), quiet():
         figure = Figure((width, height), layout="constrained")
         FigureCanvasSVG(figure)
-        axes = figure.subplots(rows, columns, squeeze=False, **keywords)
+        axes = figure.subplots(rows, sharex=True, squeeze=False)
         canvas = Canvas(figure, axes)
         yield canvas
         file = io.StringIO()

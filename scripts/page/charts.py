@@ -14,6 +14,8 @@ from page.formats import MISSING, describe
 MOST_POINTS = 600  # of a scatter plot; more become squares
 SHORT = 20  # characters of a label where there is little room
 LONG = 60  # characters of an axis's label
+BINS = 40  # edges of a histogram
+SQUARES = 48  # along an axis of a scatter plot of many points
 NARROW = 0.3  # inches; numbers are left out of smaller cells of a heat map
 ABOVE_AXES = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 3, "borderaxespad": 0}
 
@@ -31,24 +33,20 @@ def bars(
     reference: dict | None = None,
     xlabel: str = "",
     form: str = "{:.4g}",
-    colours=None,
-    width: float = WIDTH,
 ) -> str:
     """Horizontal bars, the first on top, each with its value at the right.
 
     values (n,): nan leaves a line empty. spans (n, 2): an interval drawn on each bar. reference
-    {name: value}: dashed lines. colours (n,): indices of PALETTE.
+    {name: value}: dashed lines.
     """
     values = np.asarray(values, float)
     n = len(values)
     y = np.arange(n)
     known = np.isfinite(values)
-    colour_ids = [0] * n if colours is None else colours
-    fills = [PALETTE[i % 8] for i in colour_ids]
 
-    with drawing(width, height=0.65 + 0.25 * max(n, 1)) as canvas:
+    with drawing(height=0.65 + 0.25 * max(n, 1)) as canvas:
         ax = canvas.ax
-        ax.barh(y, np.where(known, values, 0), 0.66, color=fills)
+        ax.barh(y, np.where(known, values, 0), 0.66, color=PALETTE[0])
         if spans is not None:
             low, high = np.asarray(spans, float).T
             ax.hlines(y[known], low[known], high[known], color=INK, linewidth=1.2)
@@ -100,13 +98,13 @@ def lines(
     marks: bool = False,
     diagonal: bool = False,
     log: bool = False,
-    **size,
+    height: float = 3.0,
 ) -> str:
     """One line per name: {name: (x (n,), y (n,))}.
 
     marks: points too; diagonal: y = x, dashed; log: both axes are logarithmic.
     """
-    with drawing(**size) as canvas:
+    with drawing(height=height) as canvas:
         ax = canvas.ax
         draw_lines(ax, series, marks)
         if diagonal:
@@ -170,9 +168,7 @@ def format_tick(value: float, _position) -> str:
     return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
-def histogram(
-    series: dict, xlabel: str = "", ylabel: str = "rows", bins: int = 40, log: bool = False, **size
-) -> str:
+def histogram(series: dict, xlabel: str = "", log: bool = False) -> str:
     """How often values occur: {name: values (n,)}, the first filled, others as steps over it.
 
     log: the x axis and its bins are logarithmic. Values that cannot be drawn are left out.
@@ -183,23 +179,23 @@ def histogram(
         drawn[name] = values[np.isfinite(values) & (not log or values > 0)]
 
     all_values = np.concatenate([*drawn.values(), []])
-    with drawing(**size) as canvas:
+    with drawing() as canvas:
         ax = canvas.ax
         if len(all_values):
-            draw_histogram(ax, drawn, bin_edges(all_values, bins, log))
+            draw_histogram(ax, drawn, bin_edges(all_values, log))
 
         if log:
             ax.set_xscale("log")
             use_plain_ticks(ax.xaxis)
 
-        set_labels(ax, xlabel, ylabel)
+        set_labels(ax, xlabel, "rows")
         ax.grid(axis="x", visible=False)
         draw_legend(ax)
 
     return canvas.svg
 
 
-def bin_edges(values: np.ndarray, bins: int, log: bool):
+def bin_edges(values: np.ndarray, log: bool):
     """Edges of equal width, or equal ratio; of few whole numbers one bin each."""
     low = values.min()
     high = values.max()
@@ -208,13 +204,13 @@ def bin_edges(values: np.ndarray, bins: int, log: bool):
 
     if log:
         # the last edge lies a little above the largest value
-        return np.geomspace(low, high * 1.0001, bins)
+        return np.geomspace(low, high * 1.0001, BINS)
 
     is_whole = np.array_equal(values, values.round())
-    if is_whole and high - low < bins:
+    if is_whole and high - low < BINS:
         return np.arange(low - 0.5, high + 1)
 
-    return np.linspace(low, high, bins)
+    return np.linspace(low, high, BINS)
 
 
 def draw_histogram(ax, series: dict, edges) -> None:
@@ -231,29 +227,22 @@ def draw_histogram(ax, series: dict, edges) -> None:
         )
 
 
-def heat(
-    matrix, rows, columns, xlabel: str = "", ylabel: str = "", form: str = "{:.2g}", shade=None
-) -> str:
-    """A matrix (r, c) as tinted cells with their numbers; cells that are 0 or nan stay blank.
+def heat(share, rows, columns) -> str:
+    """Shares (r, c) in 0..1 as tinted cells with their numbers; cells that are 0 or nan stay blank.
 
-    shade (r, c) in 0..1 tints instead of the matrix's share of its maximum. Numbers are left out
-    where a cell would be too small for them.
+    rows, columns: names of r and c. Numbers are left out where a cell would be too small for them.
     """
-    matrix = np.asarray(matrix, float)
-    if shade is None:
-        shade = matrix / max(np.nanmax(matrix, initial=0), 1e-12)
-
-    shade = np.nan_to_num(np.asarray(shade, float)).clip(0, 1)
+    share = np.asarray(share, float)
     row_labels = [short_label(name, SHORT) for name in rows]
     column_labels = [short_label(name, SHORT) for name in columns]
-    n_rows, n_columns = matrix.shape
+    n_rows, n_columns = share.shape
     layout = heat_layout(row_labels, column_labels)
 
     with drawing(layout.width, layout.height) as canvas:
         ax = canvas.ax
-        draw_tints(ax, shade)
+        draw_tints(ax, share)
         if layout.cell >= NARROW:
-            write_cells(ax, matrix, form)
+            write_cells(ax, share)
 
         ax.set_xticks(range(n_columns), column_labels, rotation=90)
         ax.set_yticks(range(n_rows), row_labels)
@@ -261,7 +250,6 @@ def heat(
             xlim=(-0.5, n_columns - 0.5),
             ylim=(n_rows - 0.5, -0.5),
         )
-        set_labels(ax, xlabel, ylabel)
         ax.tick_params(length=0)
         ax.grid(visible=False)
 
@@ -297,25 +285,26 @@ def label_room(labels: list[str]) -> float:
     return 0.075 * max([len(label) for label in labels] + [4])
 
 
-def draw_tints(ax, shade: np.ndarray) -> None:
+def draw_tints(ax, share: np.ndarray) -> None:
     """A rectangle per cell, never so strong that the page's ink is not legible on it."""
     from matplotlib.patches import Rectangle
 
-    for i, j in np.argwhere(shade > 0.004):
+    for i, j in np.argwhere(share > 0.004):
         rectangle = Rectangle(
             (j - 0.5, i - 0.5),
             width=1,
             height=1,
             facecolor=PALETTE[0],
-            alpha=round(0.06 + 0.44 * float(shade[i, j]), 3),
+            alpha=round(0.06 + 0.44 * float(share[i, j]), 3),
             linewidth=0,
         )
         ax.add_patch(rectangle)
 
 
-def write_cells(ax, matrix: np.ndarray, form: str) -> None:
-    for i, j in np.argwhere(np.isfinite(matrix) & (matrix != 0)):
-        ax.text(j, i, form.format(matrix[i, j]), ha="center", va="center", fontsize=8)
+def write_cells(ax, share: np.ndarray) -> None:
+    for i, j in np.argwhere(np.isfinite(share) & (share != 0)):
+        text = f"{share[i, j]:.2f}"
+        ax.text(j, i, text, ha="center", va="center", fontsize=8)
 
 
 def scatter(
@@ -325,22 +314,20 @@ def scatter(
     ylabel: str = "",
     log: bool = False,
     diagonal: bool = False,
-    level: float | None = None,
-    **size,
 ) -> str:
     """Points; from MOST_POINTS on, squares whose tint says how many lie there, so that a page stays
     small.
 
-    log: both axes are logarithmic; diagonal: y = x, dashed; level: a horizontal line, dashed.
+    log: both axes are logarithmic; diagonal: y = x, dashed.
     """
-    x, y = np.asarray(x, float), np.asarray(y, float)
+    x = np.asarray(x, float)
+    y = np.asarray(y, float)
     known = np.isfinite(x) & np.isfinite(y)
     if log:
         known &= (x > 0) & (y > 0)
 
     x, y = x[known], y[known]
-    dashed = {"color": INK, "linestyle": DASHES[1], "linewidth": 1}
-    with drawing(**({"height": 3.6} | size)) as canvas:
+    with drawing(height=3.6) as canvas:
         ax = canvas.ax
         if log:
             make_logarithmic(ax)
@@ -352,24 +339,21 @@ def scatter(
 
         if diagonal and len(x):
             ends = [min(x.min(), y.min()), max(x.max(), y.max())]
-            ax.plot(ends, ends, **dashed)
-
-        if level is not None:
-            ax.axhline(level, **dashed)
+            ax.plot(ends, ends, color=INK, linestyle=DASHES[1], linewidth=1)
 
         set_labels(ax, xlabel, ylabel)
 
     return canvas.svg
 
 
-def draw_density(ax, x, y, log: bool, bins: int = 48) -> None:
-    """Squares of bins x bins in five tints, by the logarithm of how many points lie in each; one
+def draw_density(ax, x, y, log: bool) -> None:
+    """SQUARES x SQUARES squares in five tints, by the logarithm of how many points lie in each; one
     path per tint."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
-    x_edges = square_edges(x, bins, log)
-    y_edges = square_edges(y, bins, log)
+    x_edges = square_edges(x, log)
+    y_edges = square_edges(y, log)
     count = np.histogram2d(x, y, [x_edges, y_edges])[0]
     tint = np.ceil(5 * np.log1p(count) / np.log1p(count.max()))
 
@@ -395,14 +379,14 @@ def draw_density(ax, x, y, log: bool, bins: int = 48) -> None:
     )
 
 
-def square_edges(values: np.ndarray, bins: int, log: bool) -> np.ndarray:
-    """(bins + 1,) edges, the last a little above the largest value."""
+def square_edges(values: np.ndarray, log: bool) -> np.ndarray:
+    """(SQUARES + 1,) edges, the last a little above the largest value."""
     low = values.min()
     high = values.max()
     if log:
-        return np.geomspace(low, high * 1.0001, bins + 1)
+        return np.geomspace(low, high * 1.0001, SQUARES + 1)
 
-    return np.linspace(low, high + 1e-9, bins + 1)
+    return np.linspace(low, high + 1e-9, SQUARES + 1)
 
 
 def square(x_ends, y_ends):

@@ -85,7 +85,7 @@ def mean_score(entry: dict) -> float:
 def draw_learning(loss: dict, score: dict, score_name: str) -> str:
     """The losses {fold: (epochs, values)}, and where there are scores these below."""
     size = {"height": 4.6, "rows": 2} if score else {"height": 2.6}
-    with drawing(**size, sharex=True) as canvas:
+    with drawing(**size) as canvas:
         top = canvas.axes[0, 0]
         draw_lines(top, loss)
         top.set(ylabel="loss", ylim=(0, None))

@@ -13,9 +13,10 @@ from common.paths import Paths
 from common.sections import Data
 from config import Config
 from conftest import CATALOGUE, run_script
-from images import duplicates
-from images.duplicates import find_twins, near_codes, stored_colours
+from images import near_twins
+from images.duplicates import find_twins, stored_colours
 from images.names import image_names
+from images.near_twins import near_codes
 from images.settings import Images
 from images.validate import validate
 from pipeline.folds import group_by_image
@@ -76,7 +77,7 @@ def test_all_that_a_comparison_of_all_pairs_finds_is_found(seed, monkeypatch):
 
     rng = np.random.default_rng(seed)
     if seed % 2:
-        monkeypatch.setattr(duplicates, "CHUNK", int(rng.integers(1, 50)))
+        monkeypatch.setattr(near_twins, "CHUNK", int(rng.integers(1, 50)))
     table, means = draw(rng, int(rng.integers(1, 90)))
     exact, near = brute(table, means)
     group, want = (
@@ -172,10 +173,10 @@ def test_many_pictures_of_one_hash_are_compared_a_piece_at_a_time(monkeypatch):
     table = pd.DataFrame(
         {"image": range(1_000), "sha256": np.arange(1_000).astype(str), "hash": "0" * 16}
     )
-    gap = duplicates.gap
-    monkeypatch.setattr(duplicates, "CHUNK", 10_000)
+    gap = near_twins.gap
+    monkeypatch.setattr(near_twins, "CHUNK", 10_000)
     monkeypatch.setattr(
-        duplicates, "gap", lambda a, b: compared.append(max(len(a), len(b))) or gap(a, b)
+        near_twins, "gap", lambda a, b: compared.append(max(len(a), len(b))) or gap(a, b)
     )
     assert (
         set(same_picture(table, lambda rows: means[rows])) == {0}

@@ -9,13 +9,13 @@ import numpy as np
 
 from page.blocks import Figure
 from page.canvas import DASHES, INK, MUTED, PALETTE, WIDTH, drawing, short_label
+from page.density import draw_density
 from page.formats import MISSING, describe
 
 MOST_POINTS = 600  # of a scatter plot; more become squares
 SHORT = 20  # characters of a label where there is little room
 LONG = 60  # characters of an axis's label
 BINS = 40  # edges of a histogram
-SQUARES = 48  # along an axis of a scatter plot of many points
 NARROW = 0.3  # inches; numbers are left out of smaller cells of a heat map
 ABOVE_AXES = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 3, "borderaxespad": 0}
 
@@ -344,62 +344,3 @@ def scatter(
         set_labels(ax, xlabel, ylabel)
 
     return canvas.svg
-
-
-def draw_density(ax, x, y, log: bool) -> None:
-    """SQUARES x SQUARES squares in five tints, by the logarithm of how many points lie in each; one
-    path per tint."""
-    from matplotlib.patches import PathPatch
-    from matplotlib.path import Path
-
-    x_edges = square_edges(x, log)
-    y_edges = square_edges(y, log)
-    count = np.histogram2d(x, y, [x_edges, y_edges])[0]
-    tint = np.ceil(5 * np.log1p(count) / np.log1p(count.max()))
-
-    for step in range(1, 6):
-        squares = []
-        for i, j in np.argwhere(tint == step):
-            squares.append(square(x_edges[i : i + 2], y_edges[j : j + 2]))
-
-        if not squares:
-            continue
-
-        patch = PathPatch(
-            Path.make_compound_path(*squares),
-            facecolor=PALETTE[0],
-            alpha=0.15 + 0.17 * step,
-            linewidth=0,
-        )
-        ax.add_patch(patch)
-
-    ax.set(
-        xlim=(x_edges[0], x_edges[-1]),
-        ylim=(y_edges[0], y_edges[-1]),
-    )
-
-
-def square_edges(values: np.ndarray, log: bool) -> np.ndarray:
-    """(SQUARES + 1,) edges, the last a little above the largest value."""
-    low = values.min()
-    high = values.max()
-    if log:
-        return np.geomspace(low, high * 1.0001, SQUARES + 1)
-
-    return np.linspace(low, high + 1e-9, SQUARES + 1)
-
-
-def square(x_ends, y_ends):
-    """A closed path round a rectangle."""
-    from matplotlib.path import Path
-
-    left, right = x_ends
-    bottom, top = y_ends
-    corners = [
-        (left, bottom),
-        (right, bottom),
-        (right, top),
-        (left, top),
-        (left, bottom),
-    ]
-    return Path(corners, closed=True)

@@ -9,8 +9,8 @@ TINTS = 5
 
 
 def draw_density(ax, x, y, log: bool) -> None:
-    """SQUARES x SQUARES squares in TINTS tints, by the logarithm of how many points lie in each; one
-    path per tint."""
+    """Tint the squares of a grid by the logarithm of how many points lie in each; one path per
+    tint."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 

@@ -103,18 +103,23 @@ def cut_sleeves(cut: Cut, reach: float, angle: float) -> list[np.ndarray]:
 
 def cut_torso(cut: Cut, length: float, sleeveless: bool, skirt: str) -> np.ndarray:
     """Outline (n, 2) of the garment without its sleeves."""
+    torso = narrow_shoulders(cut.torso) if sleeveless else cut.torso
     y = np.linspace(0, length, 60)
     fall = max(0.01, length - HIP)  # from the hip to the hem
     gain = interpolate((y - HIP) / fall, SKIRTS[skirt])
-    torso = narrow_shoulders(cut.torso) if sleeveless else cut.torso
     x = interpolate(y, torso) + gain * fall**0.5  # short skirts gain less
     x = smooth(x)
 
     right = np.c_[x, y]
+    hem = cut_hem(x[-1], length)
+    return np.r_[right, hem, mirror(right)]
+
+
+def cut_hem(half_width: float, length: float) -> np.ndarray:
+    """The hem (18, 2) from right to left, a little lower in its middle."""
     across = np.linspace(1, -1, 20)[1:-1]
     drop = 0.04 * (1 - across**2)
-    hem = np.c_[across * x[-1], length + drop]
-    return np.r_[right, hem, mirror(right)]
+    return np.c_[across * half_width, length + drop]
 
 
 def narrow_shoulders(torso) -> np.ndarray:

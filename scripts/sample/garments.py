@@ -139,12 +139,13 @@ def draw_garment(scene: Scene, garment: Garment, rng) -> None:
 
 def cut_pieces(garment: Garment, angle: float, rng) -> list[np.ndarray]:
     """The outlines of the sleeves, if it has any, and of the torso."""
-    labels = garment.labels
+    cut, labels = garment.cut, garment.labels
     reach = SLEEVES[labels["sleeve_length"]] * rng.uniform(0.93, 1.07)
     length = LENGTHS[labels["length"]] * rng.uniform(0.95, 1.05)
     skirt = labels.get("fit_shape", "straight")
-    sleeves = cut_sleeves(garment.cut, reach, angle)
-    torso = cut_torso(garment.cut, length, not sleeves, skirt)
+
+    sleeves = cut_sleeves(cut, reach, angle)
+    torso = cut_torso(cut, length, not sleeves, skirt)
     return [*sleeves, torso]
 
 

@@ -118,8 +118,11 @@ def pose_item(middle, unit: float, angle: float) -> np.ndarray:
 def cut_item(shape: Shape, top: float = 0, bottom: float = 1, share: float = 1) -> np.ndarray:
     """Outline (n, 2) of an item between two heights, with a share of its width."""
     heights, half_widths = np.transpose(shape.outline)
-    is_between = (heights > top) & (heights < bottom)
-    y = np.unique([top, *heights[is_between], bottom])
+    is_lower = heights > top
+    is_higher = heights < bottom
+    between = heights[is_lower & is_higher]
+
+    y = np.unique([top, *between, bottom])
     x = share * np.interp(y, heights, half_widths)
     right = np.c_[x, y]
     return np.r_[right, mirror(right)]

@@ -9,6 +9,8 @@ import pytest
 
 from conftest import reason_of
 from tasks.entity import sample as entity
+from tasks.entity.sample_prints import ABBREVIATIONS
+from tasks.entity.sample_products import make_product
 from texts.units import ENTITIES
 from texts.values import parse
 
@@ -39,9 +41,9 @@ def listed():
 
 
 def test_a_product_is_what_its_seed_and_number_make_it():
-    product = entity.make_product(3, 7)
-    assert product == entity.make_product(3, 7)
-    assert product != entity.make_product(4, 7)
+    product = make_product(3, 7)
+    assert product == make_product(3, 7)
+    assert product != make_product(4, 7)
 
 
 def test_the_entity_tables_are_in_the_official_layout(asked):
@@ -109,7 +111,7 @@ def test_labels_are_spelled_as_officially_save_the_ranges(listed):
 
 def is_printed(product, numbers, unit: str) -> bool:
     """Whether a line of the product's print has the numbers and the unit."""
-    abbreviations = "|".join(map(re.escape, entity.ABBREVIATIONS[unit]))
+    abbreviations = "|".join(map(re.escape, ABBREVIATIONS[unit]))
     value = re.escape("-".join(f"{number:g}" for number in numbers))
     for _, text in product.prints:
         has_unit = re.search(abbreviations, text)

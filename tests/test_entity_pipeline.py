@@ -32,8 +32,8 @@ def packs(tmp_path_factory):
 
 
 @pytest.fixture
-def read(packs, monkeypatch, script):
-    """run(*settings): every step of the reader on the packs in this process; gives the submission's
+def run_ranker(packs, monkeypatch, script):
+    """run(*settings): every step of the ranker on the packs in this process; gives the submission's
     record."""
     monkeypatch.setenv("input_path", str(packs))
 
@@ -54,17 +54,17 @@ def read(packs, monkeypatch, script):
     return run
 
 
-def test_the_reader_reads_packs_and_nothing_with_shuffled_labels(
-    read, script, packs, folders, monkeypatch, capsys
+def test_the_ranker_reads_packs_and_nothing_with_shuffled_labels(
+    run_ranker, script, packs, folders, monkeypatch, capsys
 ):
-    record = read()
+    record = run_ranker()
     assert record["score"] > 0.4, record["scores"]
-    made = pd.read_csv(Paths("demo_entity").submission, keep_default_na=False)
-    assert len(made) == 20 and (made.prediction != "").mean() > 0.6
+    submission = pd.read_csv(Paths("demo_entity").submission, keep_default_na=False)
+    assert len(submission) == 20
+    assert (submission.prediction != "").mean() > 0.6
     mistakes = pd.read_csv(Paths("demo_entity").mistakes, keep_default_na=False)
-    assert (
-        list(mistakes) == ["id", "question", "image", "label", "answer"] and 0 < len(mistakes) < 60
-    )
+    assert list(mistakes) == ["id", "question", "image", "label", "answer"]
+    assert 0 < len(mistakes) < 60
     script("post_process").main(
         [
             "demo_entity",
@@ -78,19 +78,21 @@ def test_the_reader_reads_packs_and_nothing_with_shuffled_labels(
     assert "over 20 of 20 rows" in capsys.readouterr().out
     rows = pd.read_csv(ocr_file(Paths("demo_entity")), keep_default_na=False)
     bad = read_record(ocr_file(Paths("demo_entity")))["bad"]
-    assert bad and set(bad) <= set(rows.image[rows.line == -1]) and (rows.line >= 0).sum() > 100
+    assert bad
+    assert set(bad) <= set(rows.image[rows.line == -1])
+    assert (rows.line >= 0).sum() > 100
     # labels of other rows' questions: what is printed is then right no more often than by chance
     table = pd.read_csv(packs / "demo_entity/train.csv", dtype=str, keep_default_na=False)
     by = table.groupby("entity_name").entity_value
     shuffled = by.transform(lambda values: np.random.default_rng(0).permutation(values))
-    other = folders / "shuffled/demo_entity"
-    other.mkdir(parents=True)
+    shuffled_folder = folders / "shuffled/demo_entity"
+    shuffled_folder.mkdir(parents=True)
     for file in (packs / "demo_entity").iterdir():
-        (other / file.name).symlink_to(file)
-    (other / "train.csv").unlink()
-    table.assign(entity_value=shuffled).to_csv(other / "train.csv", index=False)
+        (shuffled_folder / file.name).symlink_to(file)
+    (shuffled_folder / "train.csv").unlink()
+    table.assign(entity_value=shuffled).to_csv(shuffled_folder / "train.csv", index=False)
     monkeypatch.setenv("input_path", str(folders / "shuffled"))
-    assert read()["score"] < 0.2
+    assert run_ranker()["score"] < 0.2
 
 
 # not downloaded
@@ -134,7 +136,7 @@ def test_parts_killed_at_random_and_an_endpoint_that_fails_end_in_the_quiet_runs
     quiet = make("-j4", "all", "CATEGORY=entity", settings(server()))
     assert quiet.returncode == 0, quiet.stderr[-2000:]
     submission = folders / "submissions/entity.csv"
-    made = submission.read_bytes()
+    expected = submission.read_bytes()
     submission.unlink()
     monkeypatch.setenv("working_path", str(folders / "loud"))
     loud, chance, kills = settings(server("--fail", "0.1", "--delay", "0.3")), random.Random(0), 0
@@ -156,14 +158,16 @@ def test_parts_killed_at_random_and_an_endpoint_that_fails_end_in_the_quiet_runs
         process.wait(LONG)
         if kills == 3 and process.returncode == 0:
             break
-    assert submission.read_bytes() == made and kills == 3
+    assert submission.read_bytes() == expected
+    assert kills == 3
     replies = pd.concat(
         [
             pd.read_csv(file, keep_default_na=False)
             for file in sorted((folders / "loud/entity/pred").glob("vlm_*.csv"))
         ]
     )
-    assert len(replies) == 40 and replies.id.is_unique
+    assert len(replies) == 40
+    assert replies.id.is_unique
 
 
 def test_any_csv_is_split_and_merged_by_the_scripts_alone(folders):
@@ -177,12 +181,10 @@ def test_any_csv_is_split_and_merged_by_the_scripts_alone(folders):
     )
     assert len(list((folders / "parts").glob("part_*.csv"))) == 7
     done = run_script("merge_files", "--merge", folders / "parts", "--to", folders / "y.csv")
-    assert (
-        done.returncode == 0
-        and (folders / "y.csv").read_bytes() == (folders / "x.csv").read_bytes()
-    )
+    assert done.returncode == 0
+    assert (folders / "y.csv").read_bytes() == (folders / "x.csv").read_bytes()
     (folders / "parts/part_003.csv").unlink()
     done = run_script("merge_files", "--merge", folders / "parts", "--to", folders / "z.csv")
-    assert (
-        done.returncode == 1 and "part_003.csv" in done.stderr and not (folders / "z.csv").exists()
-    )
+    assert done.returncode == 1
+    assert "part_003.csv" in done.stderr
+    assert not (folders / "z.csv").exists()

@@ -23,12 +23,13 @@ CSR_ARRAYS = ("data", "indices", "indptr", "shape")
 
 
 def count_ngrams(texts, settings) -> dict:
-    """What models read of n texts, by name; settings: config section ngrams.
+    """The n-grams and quantities of n texts, by name; settings: config section ngrams.
 
-    "name", "text", "chars": TF-IDF, sparse (n, v) float32, of words and pairs of words of the name,
-    of the whole text, and of the name's character n-grams; "space" (n, d) float32: the first
-    settings.space singular directions of text and of chars each; "numbers" (n, q) float32: the
-    texts' quantities.
+    name     TF-IDF of words and pairs of words in the name, sparse (n, v) float32
+    text     the same of the whole text
+    chars    TF-IDF of the name's character n-grams
+    space    (n, d) float32: the first settings.space singular directions of text, and of chars
+    numbers  (n, q) float32: the texts' quantities
 
     They are counted over all rows, test rows too: no label is in them. Raises UserError when no
     n-gram is frequent enough.
@@ -67,8 +68,10 @@ def count_ngrams(texts, settings) -> dict:
 
 
 def tfidf(texts: list[str], columns: int, problem: str, **options):
-    """TF-IDF of n texts, sparse (n, v) float32, at most `columns` wide. problem: what there is none
-    of, with places for min_df and n, for the UserError when no n-gram is left."""
+    """TF-IDF of n texts, sparse (n, v) float32, with at most `columns` columns.
+
+    Raises UserError when no n-gram is left; problem: its words, with places for min_df and n.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(
@@ -84,7 +87,7 @@ def tfidf(texts: list[str], columns: int, problem: str, **options):
 
 
 def main_directions(matrix, d: int) -> np.ndarray:
-    """The first d singular directions of a sparse matrix (n, v): unit rows (n, d)."""
+    """Rows of a sparse matrix (n, v) in its first d singular directions, scaled to length 1."""
     from sklearn.decomposition import TruncatedSVD
 
     d = max(1, min(d, matrix.shape[1] - 1))
@@ -105,7 +108,7 @@ def save_ngrams(ngrams: dict, ids: np.ndarray, file: Path) -> None:
 
 
 def read_ngrams(file: Path, ids: np.ndarray) -> dict:
-    """count_ngrams's arrays. Raises UserError when the file's rows are not `ids` (n,)."""
+    """The arrays of count_ngrams. Raises UserError when the file has other rows than ids (n,)."""
     from scipy.sparse import csr_matrix
 
     arrays = load_npz(file)
@@ -121,9 +124,12 @@ def read_ngrams(file: Path, ids: np.ndarray) -> dict:
 
 
 def binned(values: np.ndarray, weight: float, bins: int = 20):
-    """Quantities (n, q), NaN where not there, as a linear model can use them: sparse (n, v)
-    float32, `scaled`, and of each column which of `bins` equally frequent bins it is in, or that it
-    is not there. weight: of an entry, against TF-IDF rows of length 1."""
+    """Quantities (n, q), NaN where missing, for linear models: sparse (n, v) float32.
+
+    The columns are `scaled`, then for each quantity that enough rows have a one-hot code of its
+    bin: `bins` equally frequent ones, and one for missing. All are multiplied by weight; TF-IDF
+    rows, which they stand beside, have length 1.
+    """
     from scipy import sparse
 
     n = len(values)

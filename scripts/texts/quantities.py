@@ -88,14 +88,13 @@ STATISTICS = (
 
 
 def item_names(texts) -> list[str]:
-    """What stands after "Item Name:" up to the end of its line; a text without it: its first line.
-    n texts → n names."""
+    """The names of n texts: the rest of the line after "Item Name:", else the first line."""
     return [PATTERNS["name"].match(text)[1].strip() for text in texts]
 
 
 def brands(texts, words: int = 2) -> np.ndarray:
-    """A guess (n,) str at who makes it: the first `words` words of the name, lower-cased, up to a
-    digit or punctuation; "" without."""
+    """A guess at the brands (n,) str: the first `words` words of the name in lower case, up to a
+    digit or punctuation; "" where there is none."""
     found = []
     for name in item_names(texts):
         name = name.lower().replace("’", "'")
@@ -112,8 +111,8 @@ def number(digits: str) -> float:
 
 
 def sizes(text: str) -> list[tuple[str, float]]:
-    """Each size in a text, in its order: (dimension, how many grams, millilitres, pieces or
-    centimetres)."""
+    """(dimension, amount) of each size in a text, in order; amounts are in grams, millilitres,
+    pieces or centimetres."""
     found = []
     for match in PATTERNS["size"].finditer(text):
         group = match.lastindex - 1  # group 1 is the number
@@ -125,8 +124,7 @@ def sizes(text: str) -> list[tuple[str, float]]:
 
 
 def facts(name: str, text: str) -> dict[str, float]:
-    """What one text says, by FACTS; what it does not say is left out. The name is believed before
-    the rest."""
+    """{fact: number} of those FACTS that one text states; the name counts before the rest."""
     found = {}
     value = PATTERNS["value"].search(text)
     if value:
@@ -172,13 +170,14 @@ def statistics(name: str, text: str) -> tuple[float, ...]:
 
 
 def quantities(texts) -> tuple[np.ndarray, list[str]]:
-    """Numbers (n, q) float32 in n catalogue texts, NaN where a text does not have one, and the
-    names of the q columns.
+    """Quantities (n, q) float32 of n catalogue texts, NaN where missing, and the q columns' names.
 
-    FACTS: the "Value:" line, as it stands and by its "Unit:" line in grams, millilitres, pieces (n)
-    or centimetres; the pack ("Pack of 6", "6-pack", "6 x 8 oz"); the first size of each dimension
-    in the name, else in the text; how many the name has; the first amount of money.
-    From them the columns of `totals`. Then STATISTICS.
+    FACTS    value: the "Value:" line; value_*: the same in grams, millilitres, pieces (n) or
+             centimetres, by the "Unit:" line; pack: "Pack of 6", "6-pack", "6 x 8 oz"; size_*: the
+             first size of each dimension in the name, else in the text; sizes: how many the name
+             has; money: the first amount of it
+    totals   what follows from the facts
+    STATISTICS   lengths and counts of name and text
     """
     texts = list(texts)
     pairs = list(zip(item_names(texts), texts, strict=True))
@@ -200,9 +199,15 @@ def quantities(texts) -> tuple[np.ndarray, list[str]]:
 
 
 def totals(facts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What follows from FACTS {name: (n,)}: total_* (Value, else size × pack), each_* (total /
-    pack), amount (grams, else millilitres, of all of it), amount_each and stated (size × pack,
-    whatever Value says: the two disagree when "Value: 1, Unit: Count")."""
+    """{column: (n,)} of what follows from FACTS {fact: (n,)}.
+
+    total_*      value, else size × pack
+    each_*       total / pack
+    amount       total_g, else total_ml
+    amount_each  each_g, else each_ml
+    stated       size × pack in g, else ml, whatever the value is: they disagree where the text says
+                 "Value: 1, Unit: Count"
+    """
     pack = facts["pack"]
     pack = np.where(pack > 0, pack, 1.0)
     out = {}
@@ -227,9 +232,11 @@ def first_known(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def scaled(values: np.ndarray) -> np.ndarray:
-    """Quantities (n, q) as distances and networks take them, (n, 2 q) float32: logs, standardised,
-    cut at ±4, 0 where not there; then which are there. The moments are those of all rows: no label
-    is in them."""
+    """Quantities (n, q), NaN where missing, for distances and networks: (n, 2 q) float32.
+
+    The first q columns are logs, standardised and clipped at ±4, 0 where missing; the others are 1
+    where a quantity is there. Mean and deviation are those of all rows: no label is in them.
+    """
     logs = np.sign(values) * np.log1p(np.abs(values))
     known = np.isfinite(logs)
     count = np.maximum(known.sum(0), 1)

@@ -39,8 +39,7 @@ ALLOWED = allowed_codes()
 
 
 def encode_values(values: pd.Series, questions) -> np.ndarray:
-    """Targets (n, 2) of labels, or of answers, "" where there is no value; questions (n,): the
-    entities asked for."""
+    """Targets (n, 2) of labels as text, "" where there is no value; questions (n,): entities."""
     distinct = {text: encode_value(text) for text in values.drop_duplicates()}
     pairs = [distinct[text] for text in values]
     number, unit = np.array(pairs, float).reshape(-1, 2).T
@@ -52,7 +51,7 @@ def encode_values(values: pd.Series, questions) -> np.ndarray:
 
 
 def encode_value(text: str) -> tuple[float, int]:
-    """Number and unit of one label: (12.5, 9) of "12.5 gram"."""
+    """Number and place of the unit of one label: (12.5, 9) of "12.5 gram"."""
     if text == "":
         return 0.0, NONE
     value = parse(text)
@@ -63,8 +62,10 @@ def encode_value(text: str) -> tuple[float, int]:
 
 
 def encode_predictions(values: list[list[tuple]], questions) -> np.ndarray:
-    """Predictions (n, 3 TOP_K) of each row's (number, unit, weight) for the entity asked for; of
-    more than TOP_K those of most weight."""
+    """Predictions (n, 3 TOP_K) of each row's candidates (number, unit, weight).
+
+    questions (n,): entities. Of more than TOP_K candidates those with the largest weights stay.
+    """
     n = len(values)
     empty = (*NO_ANSWER, 0.0)
     out = np.tile(empty, (n, TOP_K, 1))
@@ -86,8 +87,10 @@ def decode_predictions(pred: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def combine(preds: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """One prediction (n, 3 TOP_K) of m models' (m, n, 3 TOP_K), weighted by weights (m,): a value's
-    weight is the sum over the models that name it; the TOP_K of most weight stay."""
+    """The vote (n, 3 TOP_K) of m models' predictions (m, n, 3 TOP_K) with weights (m,).
+
+    A value's weight is its weighted sum over the models; the TOP_K largest stay.
+    """
     m, n, _ = preds.shape
     if not n or m == 1 and weights[0] == 1:
         return preds[0]
@@ -118,7 +121,7 @@ def combine(preds: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def take(order: np.ndarray, *arrays) -> list[np.ndarray]:
-    """Of each array (n, s) the columns order (n, t), row by row."""
+    """Each of the arrays (n, s) with the columns order (n, t) of each row."""
     return [np.take_along_axis(array, order, axis=1) for array in arrays]
 
 

@@ -134,8 +134,7 @@ class Reading(NamedTuple):
 
 
 def read_value(reply: str, entity: str) -> tuple[float, str] | None:
-    """Number and unit of the value that a reply states; None where it holds no value of that
-    entity, or 0.
+    """Number and unit of the value that a reply states; None without one, or where it is 0.
 
     Of several it is the first after the last "so", "therefore", "thus", "hence" or "answer" that
     has one after it, else the first: right in 355 of 371 replies of a small model that hold the
@@ -207,8 +206,8 @@ def readings(text: str, units=UNITS) -> list[Reading]:
 
 
 def fold(text: str) -> tuple[str, range | list[int]]:
-    """The text in plain characters, its number words in digits, and the place in the text of each
-    of these characters."""
+    """The text in plain characters with its number words in digits, and for each character of the
+    result its place in the text."""
     if text.isascii():
         folded = text.lower()
         places = range(len(text))
@@ -226,8 +225,8 @@ def fold(text: str) -> tuple[str, range | list[int]]:
 
 @lru_cache(4096)
 def plain(char: str) -> str:
-    """A character in lower case, without its accent, in ASCII where it can be; "½" is " 1/2", and
-    what is not seen is ""."""
+    """A character in lower case, without its accent, in ASCII where possible; "½" becomes " 1/2",
+    an invisible character ""."""
     if char.isdecimal():
         return str(unicodedata.decimal(char))
     text = CHARACTERS.get(char, char)
@@ -247,8 +246,8 @@ def digits_of_match(match: re.Match) -> str:
 
 
 def in_digits(words: str) -> str:
-    """ "120" of "one hundred and twenty", "2 1/2" of "two and a half"; the words themselves where
-    that would be longer."""
+    """ "120" of "one hundred and twenty", "2 1/2" of "two and a half"; the words themselves if the
+    digits would be longer."""
     whole, _, decimals = words.partition(" point ")
     thousands, below, fraction, previous = 0, 0, "", ""
     for word in re.findall(r"[a-z]+|\d+", whole):
@@ -314,8 +313,8 @@ def number_of(digits: str) -> float:
 
 
 def with_shared_units(found: list[Reading], folded: str) -> list[Reading]:
-    """The readings; one without a unit has that of the next in a range ("100-240 V"), of a
-    neighbour in a size ("108*49cm")."""
+    """Give numbers without a unit that of a neighbour: of the next number in a range ("100-240 V"),
+    of either in a size ("108*49cm")."""
 
     def in_range(here, after):
         return RANGE.fullmatch(folded, here.end, after.start)
@@ -341,7 +340,7 @@ def with_shared_units(found: list[Reading], folded: str) -> list[Reading]:
 
 
 def with_mixed_units(found: list[Reading], folded: str) -> list[Reading]:
-    """The readings, and before two that are one value (6 ft 2 in, 5'11") that value in the smaller
+    """Insert before two readings that are one value (6 ft 2 in, 5'11") that value in the smaller
     unit."""
     values = []
     for here, after in pairwise([*found, None]):

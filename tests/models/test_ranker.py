@@ -1,4 +1,4 @@
-"""The ranker: what candidates a text has, what is usual, which labels it may know, and that it
+"""The ranker: the candidates of a text, label statistics, which labels it may know, and that it
 learns to choose."""
 
 from types import SimpleNamespace
@@ -35,8 +35,11 @@ def lines(*texts):
     return [line for text in texts for line in text_lines(text)]
 
 
-def found(texts, question, usual=()):
-    return {(m.number, m.unit, m.kind) for m in find_mentions(lines(*texts), question, list(usual))}
+def mentions_in(texts, question, usual_units=()):
+    return {
+        (m.number, m.unit, m.kind)
+        for m in find_mentions(lines(*texts), question, list(usual_units))
+    }
 
 
 @pytest.mark.parametrize(
@@ -51,12 +54,12 @@ def found(texts, question, usual=()):
     ],
 )
 def test_a_number_gets_its_unit_from_where_it_stands(texts, question, expected):
-    assert expected in found(texts, question, ["gram"] if question == "item_weight" else [])
+    assert expected in mentions_in(texts, question, ["gram"] if question == "item_weight" else [])
 
 
 def test_a_number_far_from_every_unit_has_none_but_the_usual():
-    assert found(["model 30", "red", "kg"], "item_weight") == {(3, "gram", Kind.MISREAD)}
-    assert found(["model 31", "red", "kg"], "item_weight") == set()
+    assert mentions_in(["model 30", "red", "kg"], "item_weight") == {(3, "gram", Kind.MISREAD)}
+    assert mentions_in(["model 31", "red", "kg"], "item_weight") == set()
 
 
 def table_of(texts, question="item_weight", units=(), values=()):
@@ -74,13 +77,12 @@ def test_every_row_ends_with_no_answer_and_has_each_value_once():
         [[], []],
         [[(5.0, GRAM), (9.0, GRAM)], []],
     )
-    assert (
-        c.row.tolist() == [0, 0, 0, 0, 1]
-        and c.number.tolist() == [5, 7, 9, 0, 0]
-        and c.unit.tolist() == [GRAM, GRAM, GRAM, -1, -1]
-    )
+    assert c.row.tolist() == [0, 0, 0, 0, 1]
+    assert c.number.tolist() == [5, 7, 9, 0, 0]
+    assert c.unit.tolist() == [GRAM, GRAM, GRAM, -1, -1]
     kind, times = (c.x[:, COLUMNS.index(name)].tolist() for name in ("kind", "times"))
-    assert kind == [Kind.READ, Kind.READ, Kind.USUAL, Kind.NOTHING, Kind.NOTHING] and times[:2] == [
+    assert kind == [Kind.READ, Kind.READ, Kind.USUAL, Kind.NOTHING, Kind.NOTHING]
+    assert times[:2] == [
         2,
         1,
     ]
@@ -92,16 +94,15 @@ def test_a_length_in_two_units_is_a_twin_and_lengths_are_ranked():
         x[value]["twin"]
         for value in ((25.0, CENTIMETRE), (9.84, UNITS.index("inch")), (10.0, CENTIMETRE))
     ] == [1, 1, 0]
-    assert x[25.0, CENTIMETRE]["rank in unit"] == 1 and x[10.0, CENTIMETRE]["rank in unit"] == 0.5
+    assert x[25.0, CENTIMETRE]["rank in unit"] == 1
+    assert x[10.0, CENTIMETRE]["rank in unit"] == 0.5
     assert x[10.0, CENTIMETRE]["to largest"] == pytest.approx(np.log(0.4), abs=1e-3)
 
 
 def test_the_nearer_a_word_the_more_it_counts():
     _, x = table_of(["net 5 g, and of gross 70 g, net"])
-    assert (
-        x[5.0, GRAM]["net before"] > x[70.0, GRAM]["net before"] > 0
-        and x[70.0, GRAM]["gross before"] > 0 == x[5.0, GRAM]["gross before"]
-    )
+    assert x[5.0, GRAM]["net before"] > x[70.0, GRAM]["net before"] > 0
+    assert x[70.0, GRAM]["gross before"] > 0 == x[5.0, GRAM]["gross before"]
     assert x[70.0, GRAM]["net behind"] > 0
 
 
@@ -128,16 +129,16 @@ def test_places_are_of_dimensions_and_in_parts_of_the_picture(tmp_path):
     )
     table.to_csv(tmp_path / "ocr.csv", index=False)
     read = read_lines(tmp_path / "ocr.csv")
-    assert list(read) == ["a.jpg"] and read["a.jpg"][1].text == "5x7 cm"
-    assert (
-        read["a.jpg"][0].box == pytest.approx([0.9, 0.07, 0.4, 0.2, 0.04, 0], abs=1e-6)
-        and read["a.jpg"][1].box[5] == 0
-    )
+    assert list(read) == ["a.jpg"]
+    assert read["a.jpg"][1].text == "5x7 cm"
+    assert read["a.jpg"][0].box == pytest.approx([0.9, 0.07, 0.4, 0.2, 0.04, 0], abs=1e-6)
+    assert read["a.jpg"][1].box[5] == 0
     rank = [
         gather([read["a.jpg"]], [question], [[]], [[]]).x[0, COLUMNS.index("rank x")]
         for question in ("height", "item_weight")
     ]
-    assert rank[0] > 0 and np.isnan(rank[1])
+    assert rank[0] > 0
+    assert np.isnan(rank[1])
 
 
 def targets(*values, question="item_weight"):
@@ -146,7 +147,7 @@ def targets(*values, question="item_weight"):
 
 def test_usual_units_and_values_are_those_of_the_group_first():
     group = group_numbers(["tea", "tea", "tea", "nut", "nut", "nut", "nut", "new"], 8)
-    usual = LabelStats(
+    stats = LabelStats(
         targets(
             "1.0 ounce",
             "1.0 ounce",
@@ -160,16 +161,14 @@ def test_usual_units_and_values_are_those_of_the_group_first():
         group,
     )
     e = value_codes.ENTITY_NAMES.index("item_weight")
-    assert usual.units(e, group[0])[0] == OUNCE and usual.units(e, group[3])[0] == GRAM
-    assert usual.values(e, group[0], 2) == [(1.0, OUNCE), (9.0, GRAM)] and usual.values(
-        e, group[7], 1
-    ) == [(9.0, GRAM)]
+    assert stats.units(e, group[0])[0] == OUNCE
+    assert stats.units(e, group[3])[0] == GRAM
+    assert stats.values(e, group[0], 2) == [(1.0, OUNCE), (9.0, GRAM)]
+    assert stats.values(e, group[7], 1) == [(9.0, GRAM)]
     code, number = np.full(3, value_codes.WIDTH * e + OUNCE), np.array([1.0, 2.0, 500.0])
-    x = dict(zip(SHARES, usual.columns(code, number, group[[0, 0, 0]]).T, strict=True))
-    assert (
-        x["value in group"][0] > x["value in group"][1] > x["value in group"][2]
-        and x["size in group"][0] > x["size in group"][2]
-    )
+    x = dict(zip(SHARES, stats.columns(code, number, group[[0, 0, 0]]).T, strict=True))
+    assert x["value in group"][0] > x["value in group"][1] > x["value in group"][2]
+    assert x["size in group"][0] > x["size in group"][2]
     assert np.isfinite(
         LabelStats(np.zeros((0, 2)), np.zeros(0)).columns(code, number, group[:3])[:, :8]
     ).all()
@@ -179,27 +178,24 @@ def test_rows_alike_are_of_the_source_and_of_the_same_key():
     vectors = text_vectors(
         ["yankee candle sunny", "yankee candle rose", "yankee candle sunny", "yankee candle sunny"]
     )
-    at, cosine = similar_texts(
+    similar_idx, cosine = similar_texts(
         vectors, np.array([0, 0, 0, 1]), np.array([1, 2, 3]), np.array([0, 3])
     )
-    assert (
-        at[0, :2].tolist() == [2, 1]
-        and cosine[0, 0] > 0.999
-        and 0.9 > cosine[0, 1] > 0 == cosine[0, 2]
-    )
-    assert at[1, 0] == 3 and cosine[1, 1] == 0
-    said = similar_text_columns(
-        targets("5.0 gram", "7.0 gram", "5.0 gram", "5.0 gram")[at],
+    assert similar_idx[0, :2].tolist() == [2, 1]
+    assert cosine[0, 0] > 0.999
+    assert 0.9 > cosine[0, 1] > 0 == cosine[0, 2]
+    assert similar_idx[1, 0] == 3
+    assert cosine[1, 1] == 0
+    columns = similar_text_columns(
+        targets("5.0 gram", "7.0 gram", "5.0 gram", "5.0 gram")[similar_idx],
         cosine,
         np.array([0, 0]),
         np.array([5.0, 8.0]),
         targets("5.0 gram", "8.0 gram")[:, 1],
     )
-    assert (
-        said[0, SIMILAR.index("cosine of same")] == pytest.approx(1, abs=1e-5)
-        and said[1, SIMILAR.index("cosine of same")] == 0
-    )
-    assert said[1, SIMILAR.index("share of unit")] > 0.9
+    assert columns[0, SIMILAR.index("cosine of same")] == pytest.approx(1, abs=1e-5)
+    assert columns[1, SIMILAR.index("cosine of same")] == 0
+    assert columns[1, SIMILAR.index("share of unit")] > 0.9
     assert not similar_texts(None, np.zeros(2), np.array([0]), np.array([1]))[1].any()
 
 
@@ -260,9 +256,8 @@ def test_it_learns_which_of_two_weights_is_the_net_one(tmp_path):
     idx = np.flatnonzero(rows.fold == 1)
     pred = ranker.predict(job, 1, rows, idx)
     assert f1(pred[:, :2], rows.target[idx])["f1"] > 0.9
-    assert (
-        pred.shape == (len(idx), 3 * value_codes.TOP_K) and (pred[:, 2::3].sum(1) <= 1 + 1e-6).all()
-    )
+    assert pred.shape == (len(idx), 3 * value_codes.TOP_K)
+    assert (pred[:, 2::3].sum(1) <= 1 + 1e-6).all()
     assert set(record["gain"]) == set(ranker.READS)
 
 
@@ -275,14 +270,11 @@ def test_no_label_of_its_own_fold_is_known_to_a_row(tmp_path, monkeypatch):
 
     monkeypatch.setattr(ranker, "build_candidates", noted)
     ranker.fit(job, 1, rows, job.paths.model("ranker_1"))
-    assert (
-        len(calls) == 4
-        and sorted(np.concatenate([idx for idx, _ in calls])) == rows.labelled(1).tolist()
-    )  # two folds, each halved
+    assert len(calls) == 4  # two folds, each halved
+    assert sorted(np.concatenate([idx for idx, _ in calls])) == rows.labelled(1).tolist()
     for idx, source_idx in calls:
-        assert not {1} & set(rows.fold[source_idx]) and not set(rows.group[idx]) & set(
-            rows.group[source_idx]
-        )
+        assert not {1} & set(rows.fold[source_idx])
+        assert not set(rows.group[idx]) & set(rows.group[source_idx])
     before = job.paths.model("ranker_1").read_bytes()
     rows.target[rows.fold == 1, 0] = 3.0
     ranker.fit(job, 1, rows, job.paths.model("ranker_1"))
@@ -290,16 +282,17 @@ def test_no_label_of_its_own_fold_is_known_to_a_row(tmp_path, monkeypatch):
 
 
 def test_further_labels_are_of_other_pictures(folders):
-    place = folders / "input" / "entity"
-    place.mkdir(parents=True)
-    (place / "train.csv").write_text("image_link\na\n")
-    (place / "test.csv").write_text("image_link\nb\n")
-    (place / "labels.csv").write_text(
+    folder = folders / "input" / "entity"
+    folder.mkdir(parents=True)
+    (folder / "train.csv").write_text("image_link\na\n")
+    (folder / "test.csv").write_text("image_link\nb\n")
+    (folder / "labels.csv").write_text(
         "image_link,group_id,entity_name,entity_value\na,7,width,1.0 inch\nb,7,width,2.0 "
         "inch\nc,7,width,3.0 inch\n"
     )
     target, group = ranker.further_labels(job_in(folders, labels="labels.csv").config)
-    assert target[:, 0].tolist() == [3] and group.tolist() == group_numbers(["7"], 1).tolist()
+    assert target[:, 0].tolist() == [3]
+    assert group.tolist() == group_numbers(["7"], 1).tolist()
     assert not len(ranker.further_labels(job_in(folders, labels="absent.csv").config)[0])
 
 
@@ -312,20 +305,21 @@ def test_a_table_of_labels_that_appears_is_noticed(folders):
     from config import Config
     from pipeline import staleness
 
-    place = folders / "input/entity"
-    place.mkdir(parents=True)
-    (place / "train.csv").touch()
+    folder = folders / "input/entity"
+    folder.mkdir(parents=True)
+    (folder / "train.csv").touch()
     config = Config(
         task="entity", models=("ranker",), data=Data(folder="entity"), ranker={"labels": "more.csv"}
     )
-    made = {"raw": ranker.raw_labels(config)}
-    assert made == {"raw": {"more.csv": None}} and staleness.replaced(made, config) == ""
-    (place / "more.csv").write_text("x")
-    assert staleness.replaced(made, config) == "more.csv"
-    made = {"raw": ranker.raw_labels(config)}
-    assert staleness.replaced(made, config) == ""
-    (place / "more.csv").write_text("yy")
-    assert staleness.replaced(made, config) == "more.csv"
+    record = {"raw": ranker.raw_labels(config)}
+    assert record == {"raw": {"more.csv": None}}
+    assert staleness.replaced(record, config) == ""
+    (folder / "more.csv").write_text("x")
+    assert staleness.replaced(record, config) == "more.csv"
+    record = {"raw": ranker.raw_labels(config)}
+    assert staleness.replaced(record, config) == ""
+    (folder / "more.csv").write_text("yy")
+    assert staleness.replaced(record, config) == "more.csv"
 
 
 @pytest.mark.parametrize(
@@ -341,23 +335,23 @@ def test_a_table_of_labels_that_appears_is_noticed(folders):
     ],
 )
 def test_no_text_stops_the_reader_and_no_candidate_is_nothing(text):
-    found = gather([text_lines(text)], ["item_weight"], [["gram"]], [[]])
-    assert np.isfinite(found.number).all() and (found.number[found.unit >= 0] > 0).all()
+    candidates = gather([text_lines(text)], ["item_weight"], [["gram"]], [[]])
+    assert np.isfinite(candidates.number).all()
+    assert (candidates.number[candidates.unit >= 0] > 0).all()
 
 
 @given(st.text(st.sampled_from("0123456789.,oOlSZg kmx/-|\n'\"fz"), max_size=60))
 @example("1,234,569 users")
 def test_candidates_of_any_text_are_positive_numbers(text):
     for question in ("item_weight", "width", "item_volume"):
-        found = gather([text_lines(text)], [question], [[]], [[]])
-        assert (
-            np.isfinite(found.number).all()
-            and (found.number[found.unit >= 0] > 0).all()
-            and found.unit[-1] == -1
-        )
+        candidates = gather([text_lines(text)], [question], [[]], [[]])
+        assert np.isfinite(candidates.number).all()
+        assert (candidates.number[candidates.unit >= 0] > 0).all()
+        assert candidates.unit[-1] == -1
 
 
 def test_of_more_readings_than_are_kept_the_first_are_told():
     text = " ".join(f"{n} g" for n in range(1, 3 * MOST))
-    found = gather([text_lines(text)], ["item_weight"], [[]], [[]])
-    assert (found.unit >= 0).sum() == MOST and found.number[:3].tolist() == [1, 2, 3]
+    candidates = gather([text_lines(text)], ["item_weight"], [[]], [[]])
+    assert (candidates.unit >= 0).sum() == MOST
+    assert candidates.number[:3].tolist() == [1, 2, 3]

@@ -29,20 +29,21 @@ def targets(*values, question="item_weight"):
 
 
 def answers(*values, question="item_weight"):
-    found = targets(*values, question=question)
-    return np.where(found[:, 1:] % WIDTH == NONE, [0, -1], found)
+    encoded = targets(*values, question=question)
+    return np.where(encoded[:, 1:] % WIDTH == NONE, [0, -1], encoded)
 
 
 def test_f1_has_its_five_cases():
     """Right; wrong; answered though there is no value; not answered though there is one; rightly
     not answered."""
-    found = f1(
+    scores = f1(
         answers("5.0 gram", "6.0 gram", "7.0 gram", "", ""),
         targets("5 gram", "5.0 gram", "", "9.0 gram", ""),
     )
-    assert (found["precision"], found["recall"]) == (1 / 3, 1 / 2)
-    assert found["f1"] == pytest.approx(2 * (1 / 3) * (1 / 2) / (1 / 3 + 1 / 2))
-    assert found["answered"] == 3 / 5 and found["right"] == 1 / 5
+    assert (scores["precision"], scores["recall"]) == (1 / 3, 1 / 2)
+    assert scores["f1"] == pytest.approx(2 * (1 / 3) * (1 / 2) / (1 / 3 + 1 / 2))
+    assert scores["answered"] == 3 / 5
+    assert scores["right"] == 1 / 5
 
 
 @pytest.mark.parametrize(
@@ -68,10 +69,8 @@ def test_rows_without_a_label_count_nowhere():
 def test_a_label_that_is_no_one_value_can_only_be_missed():
     target = targets("[100.0, 240.0] volt", question="voltage")
     assert target[0, 1] % WIDTH == OTHER
-    assert (
-        f1(answers("", question="voltage"), target)["recall"] == 0
-        and f1(answers("100.0 volt", question="voltage"), target)["precision"] == 0
-    )
+    assert f1(answers("", question="voltage"), target)["recall"] == 0
+    assert f1(answers("100.0 volt", question="voltage"), target)["precision"] == 0
 
 
 def test_votes_add_up_by_value_whatever_their_place():
@@ -90,20 +89,18 @@ def test_votes_add_up_by_value_whatever_their_place():
         )
     )
     mean = entity.average(np.stack([a, b])).reshape(2, -1, 3)
-    assert (
-        mean[0, :2] == pytest.approx(np.array([[2.0, kilogram, 0.6], [1.5, gram, 0.25]]))
-        and mean[0, 2:, 1].tolist() == [-1] * 6
-    )
-    assert mean[1, 0] == pytest.approx([3.0, inch, 0.1]) and mean[1, 1:, 2].sum() == 0
+    assert mean[0, :2] == pytest.approx(np.array([[2.0, kilogram, 0.6], [1.5, gram, 0.25]]))
+    assert mean[0, 2:, 1].tolist() == [-1] * 6
+    assert mean[1, 0] == pytest.approx([3.0, inch, 0.1])
+    assert mean[1, 1:, 2].sum() == 0
     assert combine(np.stack([a, b]), np.array([1, 0])).reshape(2, -1, 3)[0, :2] == pytest.approx(
         np.array([[1.5, gram, 0.5], [2.0, kilogram, 0.3]])
     )
 
 
 def test_of_no_rows_there_are_no_predictions():
-    assert encode_predictions([], []).shape == (0, 24) and combine(
-        np.zeros((3, 0, 24)), np.ones(3)
-    ).shape == (
+    assert encode_predictions([], []).shape == (0, 24)
+    assert combine(np.zeros((3, 0, 24)), np.ones(3)).shape == (
         0,
         24,
     )
@@ -188,7 +185,8 @@ TEST = {
 def test_rows_are_read_as_the_organisers_ship_them(tmp_path):
     write(tmp_path, TRAIN, TEST)
     rows, files = entity.read_rows(DATA, tmp_path)
-    assert rows.id.tolist() == ["train:0", "train:1", "train:2", "test:3", "test:9"] and files == [
+    assert rows.id.tolist() == ["train:0", "train:1", "train:2", "test:3", "test:9"]
+    assert files == [
         "train.csv",
         "test.csv",
     ]
@@ -203,11 +201,9 @@ def test_rows_are_read_as_the_organisers_ship_them(tmp_path):
         name for name in ENTITIES if name in ("width", "height", "item_weight", "voltage")
     ] == list(entity.outputs(rows))
     target = entity.encode(rows, {})
-    assert (
-        target[:3, 0].tolist() == [1.0, 2.0, 0.0]
-        and target[2, 1] % WIDTH == NONE
-        and (target[3:] == -1).all()
-    )
+    assert target[:3, 0].tolist() == [1.0, 2.0, 0.0]
+    assert target[2, 1] % WIDTH == NONE
+    assert (target[3:] == -1).all()
 
 
 def test_only_the_categories_asked_for_are_taken(tmp_path):
@@ -250,11 +246,9 @@ def submitted(*predictions, index=("3", "9")):
 
 
 def test_a_valid_submission_has_no_problems():
-    assert (
-        submitted("1.0 inch", "220.0 volt") == []
-        and submitted("", "") == []
-        and submitted("12 centimeter", "nan") == []
-    )
+    assert submitted("1.0 inch", "220.0 volt") == []
+    assert submitted("", "") == []
+    assert submitted("12 centimeter", "nan") == []
 
 
 @pytest.mark.parametrize(
@@ -329,10 +323,10 @@ def test_what_is_refused_is_what_the_organisers_refuse(prediction):
     test = pd.DataFrame(
         {"index": ["3"], "image_link": ["x"], "group_id": ["7"], "entity_name": [entity_of]}
     )
-    found = entity.problems(
+    problems = entity.problems(
         pd.DataFrame({"index": ["3"], "prediction": [given]}), test, {}, DATA, None
     )
-    assert (found == []) is organisers(prediction), found
+    assert (problems == []) is organisers(prediction), problems
 
 
 def test_ids_are_checked():
@@ -346,10 +340,8 @@ def test_spelling_and_reading_go_round():
     assert table.prediction.tolist() == ["12.5 gram", "8.0 ounce"]
     assert f1(entity.read_answers(table, {}, DATA), target)["f1"] == 1
     loose = pd.DataFrame({"prediction": ["12.50  gram", "nan"]})
-    assert (
-        f1(entity.read_answers(loose, {}, DATA), target)["precision"] == 1
-        and f1(entity.read_answers(loose, {}, DATA), target)["answered"] == 0.5
-    )
+    assert f1(entity.read_answers(loose, {}, DATA), target)["precision"] == 1
+    assert f1(entity.read_answers(loose, {}, DATA), target)["answered"] == 0.5
 
 
 def test_mistakes_are_listed_with_label_and_answer():
@@ -362,9 +354,10 @@ def test_mistakes_are_listed_with_label_and_answer():
             "value": ["5.0 gram", "6.0 gram", "", "1 gram to 2 gram", "7.0 gram"],
         }
     )
-    found = entity.mistakes(answers("5.0 gram", "6.5 gram", "7.0 gram", "", ""), target, {}, rows)
-    assert found.id.tolist() == list("bcde") and found.label.tolist() == rows.value.tolist()[1:]
-    assert found.answer.tolist() == ["6.5 gram", "7.0 gram", "", ""]
+    wrong = entity.mistakes(answers("5.0 gram", "6.5 gram", "7.0 gram", "", ""), target, {}, rows)
+    assert wrong.id.tolist() == list("bcde")
+    assert wrong.label.tolist() == rows.value.tolist()[1:]
+    assert wrong.answer.tolist() == ["6.5 gram", "7.0 gram", "", ""]
 
 
 def test_labels_that_are_no_values_stop_at_once(tmp_path):
@@ -377,13 +370,13 @@ def test_labels_that_are_no_values_stop_at_once(tmp_path):
 
 def test_prompts_name_the_entity_and_its_units_and_replies_are_read():
     for question, units in ENTITIES.items():
-        assert question.replace("_", " ") in entity.prompt(question) and all(
-            u in entity.refine_prompt(question, "x") for u in units
-        )
+        assert question.replace("_", " ") in entity.prompt(question)
+        assert all(u in entity.refine_prompt(question, "x") for u in units)
     pred = entity.read_replies(["It weighs 5 kg.", "none", ""], ["item_weight"] * 3).reshape(
         3, -1, 3
     )
-    assert pred[0, 0].tolist()[::2] == [5.0, 1.0] and (pred[1:, :, 2] == 0).all()
+    assert pred[0, 0].tolist()[::2] == [5.0, 1.0]
+    assert (pred[1:, :, 2] == 0).all()
     assert entity.is_clear(["5 kg", "none", "", "about 5 stone"], ["item_weight"] * 4).tolist() == [
         True,
         True,
@@ -395,11 +388,10 @@ def test_prompts_name_the_entity_and_its_units_and_replies_are_read():
 def test_parts_are_equal_and_a_picture_is_in_one():
     images = np.repeat([f"{i}.jpg" for i in range(300)], 2)
     part = assign_parts(images, 7)
-    assert sorted(set(part)) == list(range(7)) and np.ptp(np.bincount(part)) <= 2
-    assert (
-        all(len(set(part[images == image])) == 1 for image in images[:20])
-        and (np.diff(part) >= 0).all()
-    )
+    assert sorted(set(part)) == list(range(7))
+    assert np.ptp(np.bincount(part)) <= 2
+    assert all(len(set(part[images == image])) == 1 for image in images[:20])
+    assert (np.diff(part) >= 0).all()
     assert np.bincount(assign_parts(np.array([""] * 100), 10)).tolist() == [10] * 10
 
 
@@ -407,6 +399,8 @@ def test_rows_taken_are_a_fair_draw():
     from pipeline.load import draw as take
 
     rows = take(1000, 400, 0)
-    assert len(set(rows)) == 400 and (np.diff(rows) > 0).all() and abs(rows.mean() - 500) < 40
+    assert len(set(rows)) == 400
+    assert (np.diff(rows) > 0).all()
+    assert abs(rows.mean() - 500) < 40
     assert take(1000, 400, 0).tolist() == rows.tolist() != take(1000, 400, 1).tolist()
     assert len(take(153, 0, 0)) == len(take(153, 999, 0)) == 153

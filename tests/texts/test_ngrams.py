@@ -22,17 +22,16 @@ def words():
 
 
 def test_rows_of_words_have_length_1_and_an_empty_text_has_none(words):
-    assert words["space"].shape == (17, 8) and words["numbers"].shape[0] == 17
+    assert words["space"].shape == (17, 8)
+    assert words["numbers"].shape[0] == 17
     for block in BLOCKS:
         length = (
             np.sqrt(words[block].multiply(words[block]).sum(1)).A1
             if hasattr(words[block].sum(1), "A1")
             else np.sqrt((words[block] ** 2).sum(1))
         )
-        assert (
-            np.asarray(length).ravel()[:16] == pytest.approx(1, abs=1e-5)
-            and words[block][16].nnz == 0
-        )
+        assert np.asarray(length).ravel()[:16] == pytest.approx(1, abs=1e-5)
+        assert words[block][16].nnz == 0
     green, black = words["space"][:8].mean(0), words["space"][8:16].mean(0)
     assert np.linalg.norm(green - black) > 0.3
 
@@ -52,15 +51,11 @@ def test_binned_puts_each_number_in_one_bin_and_what_is_missing_in_its_own():
     x = binned(values, weight=1.0, bins=4).toarray()
     dense = scaled(values).shape[1]
     first, second = x[:, dense : dense + 5], x[:, dense + 5 :]
-    assert (
-        first.sum(1).tolist() == [1] * 200
-        and first[:, :4].sum(0).tolist() == [50] * 4
-        and not first[:, 4].any()
-    )
-    assert (
-        second[:100].argmax(1).tolist() == [second.shape[1] - 1] * 100
-        and len(set(second[100:].argmax(1))) == 1
-    )
+    assert first.sum(1).tolist() == [1] * 200
+    assert first[:, :4].sum(0).tolist() == [50] * 4
+    assert not first[:, 4].any()
+    assert second[:100].argmax(1).tolist() == [second.shape[1] - 1] * 100
+    assert len(set(second[100:].argmax(1))) == 1
     np.testing.assert_allclose(binned(values, weight=0.5, bins=4).toarray(), x / 2)
 
 
@@ -68,6 +63,7 @@ def test_scaled_quantities_are_standardised_cut_and_flagged():
     values, _ = quantities(TEXTS)
     x = scaled(values)
     q = values.shape[1]
-    assert np.isfinite(x).all() and np.abs(x[:, :q]).max() <= 4
+    assert np.isfinite(x).all()
+    assert np.abs(x[:, :q]).max() <= 4
     np.testing.assert_array_equal(x[:, q:] > 0, np.isfinite(values))
     assert not x[:, :q][~np.isfinite(values)].any()

@@ -101,7 +101,8 @@ def test_what_only_looks_like_a_size():
 
 def test_a_measured_rectangle_is_no_pack_and_a_long_code_is_finite():
     found = read("Rug 8 x 10 inch")
-    assert found["size_cm"] == pytest.approx(25.4) and "pack" not in found
+    assert found["size_cm"] == pytest.approx(25.4)
+    assert "pack" not in found
     assert np.isfinite(read("Tea " + "9" * 500 + " kg")["amount"])
 
 
@@ -128,14 +129,11 @@ def test_the_shape_holds_for_no_texts_empty_texts_and_any_sequence():
     import pandas as pd
 
     table, names = quantities(pd.Series(["", "Tea 5 oz"], index=[7, 3]))
-    assert (
-        table.shape == (2, len(names))
-        and table.dtype == np.float32
-        and len(set(names)) == len(names)
-    )
-    assert np.isnan(table[0, names.index("amount")]) and table[
-        1, names.index("amount")
-    ] == pytest.approx(141.7475)
+    assert table.shape == (2, len(names))
+    assert table.dtype == np.float32
+    assert len(set(names)) == len(names)
+    assert np.isnan(table[0, names.index("amount")])
+    assert table[1, names.index("amount")] == pytest.approx(141.7475)
     assert quantities([])[0].shape == (0, len(names))
 
 

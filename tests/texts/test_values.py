@@ -73,8 +73,11 @@ def test_a_name_has_one_unit_and_units_are_the_official_ones():
         for name in names
         for s in ("", "s")
     }
-    assert len(meant) == len(UNIT_OF) and meant == set(UNIT_OF.items())
-    assert set(SPELLINGS) == set(UNITS) and tuple(sorted(set(UNITS))) == UNITS and len(UNITS) == 31
+    assert len(meant) == len(UNIT_OF)
+    assert meant == set(UNIT_OF.items())
+    assert set(SPELLINGS) == set(UNITS)
+    assert tuple(sorted(set(UNITS))) == UNITS
+    assert len(UNITS) == 31
     assert {entity: len(units) for entity, units in ENTITIES.items()} == {
         "width": 6,
         "depth": 6,
@@ -252,9 +255,8 @@ def test_places(text, spans):
 def test_only_the_units_given_are_read():
     assert values("30 cm, 500 g, 12 V", ENTITIES["item_weight"]) == [(500.0, "gram")]
     assert readings("500 g", ("gram",)) == [Reading(500.0, "gram", 0, 5)]
-    assert values("8 oz", ENTITIES["item_volume"]) == [(8.0, "fluid ounce")] and values("8 oz") == [
-        (8.0, "ounce")
-    ]
+    assert values("8 oz", ENTITIES["item_volume"]) == [(8.0, "fluid ounce")]
+    assert values("8 oz") == [(8.0, "ounce")]
     assert values("8 fl oz", ENTITIES["item_weight"]) == []
 
 
@@ -388,7 +390,9 @@ def test_whatever_the_text_the_answer_is_valid(text, entity):
     answer = normalise(text, entity)
     if answer:
         number, unit = parse(answer)
-        assert CHECK.match(answer) and unit in ENTITIES[entity] and 0 < number < float("inf")
+        assert CHECK.match(answer)
+        assert unit in ENTITIES[entity]
+        assert 0 < number < float("inf")
         assert format_value(number, unit) == answer == normalise(answer, entity)
     found = readings(text)
     assert all(
@@ -401,9 +405,8 @@ def test_whatever_the_text_the_answer_is_valid(text, entity):
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(st.floats(0, allow_nan=False, allow_infinity=False), st.sampled_from(UNITS))
 def test_what_is_spelled_parses(number, unit):
-    assert parse(format_value(number, unit)) == (number, unit) and CHECK.match(
-        format_value(number, unit)
-    )
+    assert parse(format_value(number, unit)) == (number, unit)
+    assert CHECK.match(format_value(number, unit))
 
 
 @pytest.mark.parametrize(

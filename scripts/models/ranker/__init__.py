@@ -53,8 +53,10 @@ def packages(config):
 
 
 def fit(job, k: int, rows, file) -> dict:
-    """Train ranker_<k>, ranker.seeds boosters on all labelled rows outside fold k. Returns for the
-    record each column's share of the gain."""
+    """Train ranker_<k>: ranker.seeds boosters on all labelled rows outside fold k.
+
+    Returns for the record what raw files it read, and each column's share of the gain.
+    """
     train_idx = rows.labelled(k)
     texts = RowTexts(job, rows)
     further = further_labels(job.config)
@@ -210,7 +212,7 @@ def predict(job, k: int, rows, idx) -> np.ndarray:
 
 
 def missing_image(job, rows) -> np.ndarray:
-    """(n,) bool: True where OCR could not read the row's image; only usual values answer it."""
+    """(n,) bool: True where OCR could not read the row's image, and only usual values answer."""
     if rows.text is not None:
         return np.zeros(len(rows.image), bool)
 

@@ -40,7 +40,7 @@ class RowTexts:
 
 
 def lines_of_rows(job, rows) -> list[list[Line]]:
-    """Each row's lines, of its text where the table has texts, else read off its image."""
+    """Each row's lines: of its text if the table has texts, else those that OCR read."""
     if rows.text is not None:
         return [text_lines(text) for text in rows.text]
 
@@ -90,7 +90,7 @@ def tried_units(label_stats: LabelStats, entity, group) -> list[list[str]]:
 
 
 def tried_values(label_stats: LabelStats, entity, group, similar_target, cosine) -> list[list]:
-    """(number, unit's place) of the values that are each row's candidates whatever its text says.
+    """Values (number, unit's place) that are a row's candidates whatever its text says, by row.
 
     entity, group (m,); similar_target (m, NEAR, 2) and cosine (m, NEAR) of similar rows.
     """

@@ -28,8 +28,11 @@ class Candidates:
 def gather(
     lines: list[list[Line]], entities, units: list[list[str]], values: list[list[tuple]]
 ) -> Candidates:
-    """Candidates of n rows, from each row's lines, entity, units that bare numbers are tried with,
-    and usual values (number, unit's place) that are candidates whatever the lines say."""
+    """Candidates of n rows.
+
+    Of each row: its lines, its entity, the units that bare numbers are tried with, and the values
+    (number, unit's place) that are candidates whatever the lines say.
+    """
     stated, counts = [], []
     for row_inputs in zip(lines, entities, units, values, strict=True):
         of_row = row_candidates(*row_inputs)
@@ -73,8 +76,10 @@ def row_candidates(
 
 
 def best_mentions(mentions: list[Mention], lines: list[Line]) -> dict[tuple, Mention]:
-    """{(number, unit): its mention of the surest kind, of these the tallest} of the first MOST
-    values. mentions: the surest kind first."""
+    """{value: its mention} of the first MOST values: of the surest kind, and of these the tallest.
+
+    mentions: the surest kind first.
+    """
     best = {}
     for mention in mentions:
         value = mention.value

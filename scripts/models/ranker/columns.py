@@ -42,18 +42,18 @@ BEFORE, BEHIND = 40, 16  # characters in which a word counts
 STATED = (
     "entity",
     "unit",
-    "kind",
-    "times",
-    "number",
+    "kind",  # of mentions.Kind
+    "times",  # that the row mentions the value
+    "number",  # its log10
     "decimals",
-    "digit",
-    "line",
-    "lines",
-    "place",
-    "length",
+    "digit",  # see last_digit
+    "line",  # its place, from 0
+    "lines",  # of the row
+    "place",  # in the whole text, 0 to 1
+    "length",  # of the line in characters
     *(f"{sign} before" for sign in SIGNS),
     *(f"{sign} behind" for sign in SIGNS),
-    "score",
+    "score",  # this and the next five: see lines.Line.box
     "x",
     "y",
     "long",
@@ -63,17 +63,17 @@ STATED = (
     *(f"{word} behind" for word in WORDS),
 )
 COMPARED = (
-    "found",
-    "of unit",
-    "order",
-    "rank",
+    "found",  # sure candidates of the row
+    "of unit",  # of these in the same unit
+    "order",  # in the text
+    "rank",  # by size, in any unit
     "rank in unit",
-    "to largest",
+    "to largest",  # difference of logs
     "to smallest",
-    "twin",
-    "on line",
+    "twin",  # see is_twin
+    "on line",  # sure candidates on the same line
     "place on line",
-    "taller",
+    "taller",  # height of the line, in parts of the row's tallest
     "from mean x",
     "from mean y",
     "rank x",
@@ -89,8 +89,10 @@ SAME_SIZE = 0.04  # in logs: 25 cm and 9.8 in are one length
 def describe(
     lines: list[Line], entity: int, mentions: list[Mention], times: list[int]
 ) -> list[tuple]:
-    """STATED of each mention in a row's lines; the number itself, not its log. times: how often
-    the row has the same value."""
+    """STATED of each mention in a row's lines; the number itself, not yet its log.
+
+    times: how often the row mentions the same value.
+    """
     text = SEPARATOR.join(line.text for line in lines)
     words = [word_places(pattern, text) for pattern in WORDS.values()]
     line_starts = [0]
@@ -142,7 +144,7 @@ def decimals(number: float) -> int:
 
 
 def last_digit(number: float) -> float:
-    """The first digit behind the point, 1 to 9; 10 and the last one of a whole number, 10 to 19."""
+    """The tenths of a fraction, rounded; of a whole number 10 plus its last digit."""
     tenths = number % 1
     return round(tenths * 10) if tenths else 10 + number % 10
 
@@ -170,8 +172,10 @@ def nearness_behind(end: int, word_starts: list[int]) -> float:
 
 
 def compare(row: np.ndarray, number: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """COMPARED (c, columns): each candidate among the sure ones of its row; places only for
-    dimensions. row, number (c,); x (c, STATED)."""
+    """COMPARED (c, 15): how each candidate stands among the sure candidates of its row.
+
+    row, number (c,); x (c, STATED). Places on the image count only for dimensions.
+    """
     table = pd.DataFrame(x, columns=STATED)
     table["row"] = row
     unit = table.unit.to_numpy(int)
@@ -218,8 +222,7 @@ def compare(row: np.ndarray, number: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def is_twin(sure: pd.DataFrame) -> pd.Series:
-    """bool, by the index of `sure`: another candidate of the row has the same size in another
-    unit."""
+    """Whether another sure candidate of the row has the same size in another unit."""
     ordered = sure[["row", "size", "unit"]]
     ordered = ordered.sort_values(["row", "size"])
     following = ordered.shift(-1)

@@ -13,17 +13,17 @@ from texts.units import FACTORS, UNITS
 from texts.value_codes import ALLOWED, WIDTH, is_given
 
 SHARES = (
-    "unit in group",
+    "unit in group",  # logs of shares of the group's labels, or of the entity's
     "unit",
-    "unit's rank",
+    "unit's rank",  # in LabelStats.units
     "value in group",
     "value",
     "value of unit",
-    "size in group",
+    "size in group",  # a size is a bin of the amount in cm, g, ml, V or W
     "size",
-    "size from mean",
-    "labels",
-    "number",
+    "size from mean",  # in deviations of the group
+    "labels",  # log of how many the group has
+    "number",  # in any unit
 )
 BINS = 8  # of size per factor of ten
 TOP = 12  # frequent values that are kept of each group
@@ -64,8 +64,8 @@ def log_size(code: np.ndarray, number: np.ndarray) -> np.ndarray:
 
 
 def hash_columns(*columns) -> np.ndarray:
-    """One uint64 (n,) for columns of numbers, equal where all of them are (and, in one of 2^64,
-    elsewhere)."""
+    """A uint64 (n,) per row of the columns (n,): equal rows get equal numbers, and different rows
+    different ones, but for 1 in 2^64."""
     out = np.zeros(len(columns[0]), np.uint64)
     for column in columns:
         numbers = np.ascontiguousarray(column, float)
@@ -165,15 +165,15 @@ class LabelStats:
         return ranked.index(unit) if unit in ranked else len(UNITS)
 
     def values(self, entity: int, group: float, most: int) -> list[tuple[float, int]]:
-        """Number and unit of the values most frequent in the group, then in the entity; of those
-        that occur twice."""
+        """Number and unit of the most frequent values in the group, then in the entity; each occurs
+        at least twice."""
         in_group = self.top_values.get((entity, group), [])
         in_entity = self.top_values.get((entity, ALL_GROUPS), [])
         return list(dict.fromkeys(in_group + in_entity))[:most]
 
     def columns(self, code: np.ndarray, number: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """SHARES (c, 11) of candidate values (c,). Shares are logs; those of a group with few
-        labels are drawn to those of its entity."""
+        """SHARES (c, 11) of candidate values (c,). Shares are logs; those in a group are shrunk to
+        those in its entity, the more the fewer labels the group has."""
         entity = code // WIDTH
         size = log_size(code, number)
         size_bin = np.floor(size * BINS)
@@ -230,7 +230,7 @@ class LabelStats:
 
 
 def smoothed(count: Count, entity: np.ndarray, size_bin: np.ndarray, *group) -> np.ndarray:
-    """Labels (c,) in the bin of size, half as many of the bins beside it."""
+    """Labels (c,) near a size: half of those in its bin, a quarter of those in each bin beside."""
     below = 0.25 * count(entity, size_bin - 1, *group)
     here = 0.5 * count(entity, size_bin, *group)
     above = 0.25 * count(entity, size_bin + 1, *group)
@@ -238,7 +238,8 @@ def smoothed(count: Count, entity: np.ndarray, size_bin: np.ndarray, *group) -> 
 
 
 def most_frequent(entity, group, code, number) -> dict[tuple, list]:
-    """{(entity, group): its TOP most frequent (number, unit)}, of those that occur twice."""
+    """{(entity, group): its TOP most frequent (number, unit)}, each of which occurs at least
+    twice."""
     key = hash_columns(group, code, number)
     _, first, times = np.unique(key, return_index=True, return_counts=True)
     order = np.argsort(-times, kind="stable")

@@ -1,8 +1,8 @@
-"""Where a text mentions values: numbers with their unit, numbers whose unit stands elsewhere or was
+"""Where a text mentions values: numbers with a unit, and numbers whose unit stands elsewhere or was
 lost.
 
-    in:  "26 x 17 x 25 cm", asked for height
-    out: 26 cm and 17 cm (Kind.READ, their unit is shared), 25 cm (Kind.READ)
+    in:  "12 pieces of 50 mm", asked for height
+    out: 50 millimetre (Kind.READ), 12 millimetre (Kind.AFTER)
 """
 
 import re
@@ -30,7 +30,7 @@ class Kind(IntEnum):
     """How a candidate came about, the surest first."""
 
     READ = 0  # a number with its unit
-    AFTER = 1  # with the unit of the next reading in the line
+    AFTER = 1  # with the unit of the next reading in the line: "12 pieces of 50 mm"
     BESIDE = 2  # with the unit that begins the next line
     MISREAD = 3  # after mending a slip of OCR
     BARE = 4  # with a unit that is usual
@@ -124,7 +124,7 @@ def unit_elsewhere(match: re.Match, read: list[Reading], next_line: str, units) 
     line's end, of the next line; [] where there is none."""
     digits = match[0]
     for reading in read:
-        if reading.start >= match.end():  # 26 x 17 x 25 cm
+        if reading.start >= match.end():
             return [(number_of(digits), reading.unit, Kind.AFTER)]
 
     rest = match.string[match.end() :]

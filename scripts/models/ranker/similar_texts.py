@@ -27,8 +27,10 @@ def text_vectors(texts: list[str]):
 def similar_texts(
     vectors, key: np.ndarray, source_idx: np.ndarray, idx: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Of the rows idx (m,) the most similar ones among source_idx that have the same key (n,): row
-    numbers and cosines (m, NEAR), the nearest first; cosine 0 for none."""
+    """The most similar rows of each row idx (m,): row numbers and cosines (m, NEAR), nearest first.
+
+    They are among source_idx, and have the same key (n,). A cosine of 0 means none.
+    """
     similar_idx = np.zeros((len(idx), NEAR), int)
     cosine = np.zeros((len(idx), NEAR), np.float32)
     if vectors is None or not len(source_idx):

@@ -30,8 +30,10 @@ def softmax(score: np.ndarray, row: np.ndarray) -> np.ndarray:
 
 
 def is_right(candidates: Candidates, target: np.ndarray) -> np.ndarray:
-    """1.0 (c,) where a candidate is its row's value; the last of a row, "no answer", where no other
-    is. target (rows, 2)."""
+    """1.0 (c,) where a candidate is its row's value, or is "no answer" where no other is right.
+
+    target (rows, 2); "no answer" is the last candidate of each row.
+    """
     row = candidates.row
     number, code = target[row].T
     is_value = candidates.unit >= 0

@@ -212,7 +212,7 @@ def most_frequent(known: pd.DataFrame, keys: list[str]) -> float:
 
 
 def second_largest(counts: pd.Series) -> int:
-    """0 of one."""
+    """0 where there is only one."""
     return counts.nlargest(2)[1:].sum()
 
 
@@ -329,7 +329,7 @@ def in_text(known: pd.DataFrame, texts: pd.Series) -> pd.DataFrame:
 
 
 def numbers_in(text: str) -> set[float]:
-    """What the digits of a text may be, a comma being a point or nothing."""
+    """The numbers that stand in a text in digits; a comma is read as a point, and as nothing."""
     numbers = set()
     for digits in DIGITS.findall(text):
         for without_comma in (digits.replace(",", "."), digits.replace(",", "")):

@@ -4,32 +4,33 @@ import re
 
 from texts.units import ENTITIES
 
-MARKS = re.compile(
-    r"<\|[^|<>]*\|>|</?(?:start|end)_of_\w+>|</?s>"
-)  # e.g. <|im_end|>, <end_of_turn>
+# tokens that a chat template would obey: <|im_end|>, <end_of_turn>, </s>
+CONTROL_TOKENS = re.compile(r"<\|[^|<>]*\|>|</?(?:start|end)_of_\w+>|</?s>")
 
 
 def prompt(question: str) -> str:
-    """What a vision-language model is asked of a picture."""
+    """What a vision-language model is asked about an image."""
+    entity = question.replace("_", " ")
+    units = ", ".join(ENTITIES[question])
     return (
-        f"What is the {question.replace('_', ' ')} of the product in the picture? Reply "
-        "with a number and one of these units, in full: "
-        f"{', '.join(ENTITIES[question])}. If the picture does not tell, reply: none."
+        f"What is the {entity} of the product in the picture? Reply with a number and one of these "
+        f"units, in full: {units}. If the picture does not tell, reply: none."
     )
 
 
 def refine_prompt(question: str, reply: str) -> str:
-    """What a language model is asked about another's reply, without what would be a mark of its own
-    in it."""
-    reply = MARKS.sub(" ", reply)
+    """What a language model is asked about another's reply, whose control tokens are left out."""
+    reply = CONTROL_TOKENS.sub(" ", reply)
+    entity = question.replace("_", " ")
+    units = ", ".join(ENTITIES[question])
     return (
-        f"A model was asked for the {question.replace('_', ' ')} of a product and "
-        f'replied: "{reply}"\nWrite that value as a number and one '
-        f"of these units, in full: {', '.join(ENTITIES[question])}. Write nothing else. "
-        "If the reply has no such value, write: none."
+        f'A model was asked for the {entity} of a product and replied: "{reply}"\n'
+        f"Write that value as a number and one of these units, in full: {units}. Write nothing "
+        "else. If the reply has no such value, write: none."
     )
 
 
 def pattern(question: str) -> str:
     """The regular expression of the replies that can be right."""
-    return rf"([0-9]{{1,6}}(\.[0-9]{{1,4}})? ({'|'.join(ENTITIES[question])})|none)"
+    units = "|".join(ENTITIES[question])
+    return rf"([0-9]{{1,6}}(\.[0-9]{{1,4}})? ({units})|none)"

@@ -39,8 +39,10 @@ def format_answers(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
 
 
 def read_answers(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
-    """Answers (n, 2) of a submission, code -1 where it answers nothing; a submission names no
-    entity, so none counts."""
+    """Answers (n, 2) of a submission, code -1 where it answers nothing.
+
+    A submission names no entity: the codes are those of the first.
+    """
     prediction = official_spelling(table.prediction)
     answer = encode_values(prediction, [ENTITY_NAMES[0]] * len(table))
     answer[~has_value(answer)] = NO_ANSWER
@@ -70,8 +72,10 @@ def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.Data
 
 
 def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, post) -> list[str]:
-    """What the organisers would refuse in a submission read as text, a line each, and units that an
-    entity is not measured in; [] when it is right."""
+    """What is wrong with a submission read as text, a line each; [] when it is right.
+
+    Wrong is what the organisers refuse, and a unit that its entity is not measured in.
+    """
     columns = [data.id, "prediction"]
     if list(table) != columns:
         return [f"columns are {','.join(table)}; they must be {','.join(columns)}"]

@@ -227,18 +227,11 @@ def test_no_member_learns_from_or_chooses_by_the_rows_it_predicts():
         np.arange(n).astype(str),
     )
     for k in range(3):
-        train, validation, own = (
-            set(rows.fitting(k, False)),
-            set(rows.fitting(k, True)),
-            set(np.flatnonzero(fold == k)),
-        )
-        assert (
-            train
-            and validation
-            and not train & validation
-            and not (train | validation) & set(rows.predicted(k))
-        )
-        assert set(rows.predicted(k)) == own | set(np.flatnonzero(fold < 0))
+        train, validation = set(rows.training(k)), set(rows.validating(k))
+        predicted = set(rows.predicted(k))
+        assert train and validation and not train & validation
+        assert not (train | validation) & predicted
+        assert predicted == set(np.flatnonzero((fold == k) | (fold < 0)))
         others = target[(fold >= 0) & (fold != k), 0]
         assert rows.baseline(k)[1] == pytest.approx((others == 1).sum() / (others >= 0).sum())
 
@@ -341,7 +334,7 @@ def test_merge_refuses_what_is_not_whole(change, says):
         (["01_split_files", "c2"], "no visual-taxonomy/train.csv in input_path="),
         (
             ["04_train_fold", "c2", "--member", "tree_0"],
-            "no model 'tree'; there are: clip, fusion, heads, knn, mlp, net",
+            "no model 'tree'; there are: clip, fusion, heads, knn, lightgbm, mlp, net",
         ),
         (
             ["05_train_attr_heads", "c2", "--member", "net_0"],

@@ -91,7 +91,7 @@ def run(script, category: str, members, sources=(), *settings, pictures: bool = 
     return read_record(Paths(category).merged)
 
 
-TABLE = ("words", "near", "lightgbm_0", "lightgbm_1")
+TABLE = ("ngrams", "neighbors", "lightgbm_0", "lightgbm_1")
 
 
 def scores(record: dict) -> dict:

@@ -78,7 +78,8 @@ def facts(tables: dict, title: str, column: str = "value") -> dict:
 
 def test_every_task_has_an_analysis():
     for name in tasks.NAMES:
-        assert load_analysis(name).needs and load_analysis(name).analyse
+        assert load_analysis(name).needs
+        assert load_analysis(name).analyse
     with pytest.raises(UserError, match="no task 'sounds'; there are: attributes, entity, price"):
         load_analysis("sounds")
 
@@ -143,7 +144,8 @@ def test_only_rows_of_the_config_s_categories_are_read(raw_of):
         "id,of,tone,kind\n1,Sarees,a,b\n2,Kurtis,a,b\n",
         "id,of\n1,Sarees\n2,Kurtis\n3,Sarees\n",
     )
-    assert raw.train.id.tolist() == ["1"] and raw.test.id.tolist() == ["1", "3"]
+    assert raw.train.id.tolist() == ["1"]
+    assert raw.test.id.tolist() == ["1", "3"]
     assert [row["attribute"] for row in records(attributes.analyse(raw))["attributes"]] == [
         "Sarees/tone",
         "Sarees/kind",
@@ -242,9 +244,8 @@ def test_prices_by_hand(raw_of):
     assert [
         told[k] for k in ("rows", "empty", "not a number", "zero", "negative", "above zero")
     ] == [10, 1, 1, 1, 1, 6]
-    assert told["mean"] == pytest.approx(known.mean()) and told[
-        "standard deviation"
-    ] == pytest.approx(known.std())
+    assert told["mean"] == pytest.approx(known.mean())
+    assert told["standard deviation"] == pytest.approx(known.std())
     assert told["skew of log1p"] == pytest.approx(
         pd.Series(np.log1p(known)).skew() * (6 - 2) / np.sqrt(6 * 5)
     )  # pandas' is of a sample
@@ -605,7 +606,8 @@ def test_pictures_by_hand(gallery):
 
 def test_a_sample_of_pictures_is_the_same_each_time(gallery):
     first, second = (records(pictures_of(gallery, 4)) for _ in range(2))
-    assert first == second and facts(pictures_of(gallery, 4), "read")["read"] == 4
+    assert first == second
+    assert facts(pictures_of(gallery, 4), "read")["read"] == 4
     assert first["names"][0]["missing"] == 1  # asked of every name
 
 
@@ -616,9 +618,8 @@ def test_pictures_that_are_not_there_are_counted_and_no_more(raw_of):
         "sku,cost\n1,2\n2,3\n",
         "sku\n1\n",
     )
-    assert list(pictures_of(raw, 0)) == ["names"] and pictures_of(raw, 0)[
-        "names"
-    ].missing.tolist() == [2, 1]
+    assert list(pictures_of(raw, 0)) == ["names"]
+    assert pictures_of(raw, 0)["names"].missing.tolist() == [2, 1]
     assert (
         pictures_of(raw_of("price", {**SHOP, "text": ()}, "sku,cost\n1,2\n", "sku\n1\n"), 0) == {}
     )
@@ -684,7 +685,8 @@ def test_a_table_is_aligned_and_cut():
         "a b",
         "",
     ]
-    assert quantiles([1, 2, 3])["median"] == 2 and np.isnan(quantiles([])["max"])
+    assert quantiles([1, 2, 3])["median"] == 2
+    assert np.isnan(quantiles([])["max"])
 
 
 @pytest.mark.parametrize(
@@ -715,12 +717,12 @@ def test_the_script_needs_no_earlier_step_and_writes_what_it_prints(
     script("data_analysis").main([category, *settings])
     file = folders / "working" / category / "analysis.json"
     report, printed = json.loads(file.read_text()), capsys.readouterr().out
-    assert list(report) == sections and all(
-        f"{section.upper()} of {category}" in printed for section in sections
-    )
+    assert list(report) == sections
+    assert all(f"{section.upper()} of {category}" in printed for section in sections)
     assert all(title in printed for tables in report.values() for title in tables)
     record = json.loads(file.with_name("analysis.json.json").read_text())
-    assert record["settings"]["task"] == sections[1] and set(record["raw"]) == {
+    assert record["settings"]["task"] == sections[1]
+    assert set(record["raw"]) == {
         "train.csv",
         "test.csv",
     }
@@ -744,10 +746,8 @@ def test_what_is_wrong_ends_in_one_line(folders, args, says):
     (folders / "input/price/train.csv").write_text("sample_id,price\n1,2\n2,3\n")
     (folders / "input/price/test.csv").write_text("sample_id\n3\n")
     done = run_script("data_analysis", *args, *(["data.text="] if args[0] == "price" else []))
-    assert (
-        done.returncode == 1
-        and says in done.stderr
-        and done.stderr.count("\n") == 1
-        and "Traceback" not in done.stderr
-    )
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
     assert not list((folders / "working").rglob("analysis.json"))

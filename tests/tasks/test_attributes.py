@@ -34,24 +34,25 @@ def test_the_official_mean_is_over_attributes_then_categories():
 
 def test_unlabelled_cells_count_nowhere():
     target = np.array([[0, -1], [1, 0]])
-    assert (
-        attributes.score(np.array([[0, 1], [1, 0]]), target, {"x": ["a", "b"], "y": ["a", "b"]})
-        == 1.0
-    )
+    answer = np.array([[0, 1], [1, 0]])
+    assert attributes.score(answer, target, {"x": ["a", "b"], "y": ["a", "b"]}) == 1.0
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_an_offset_is_the_best_of_all(seed):
     pred, target = random_case(np.random.default_rng(seed), 60)
-    logp, y = np.log(pred[target >= 0]), target[target >= 0]
-    best = offsets.best_offset(logp, y, np.zeros(4), 1)
+    labelled = target >= 0
+    logp = np.log(pred[labelled])
+    labels = target[labelled]
+    best = offsets.best_offset(logp, labels, np.zeros(4), 1)
 
-    def value(b):
-        return f1.scores((logp + b * np.eye(4)[1]).argmax(1), y, 4)["hm"]
+    def value(offset):
+        shifted = logp + offset * np.eye(4)[1]
+        return f1.scores(shifted.argmax(1), labels, 4)["hm"]
 
-    assert (
-        value(best) >= max(value(b) for b in np.linspace(-9, 9, 3601)) - 1e-12
-    )  # a grid can miss a narrow best, never beat it
+    # a grid can miss a narrow best, but never beat it
+    best_of_grid = max(value(offset) for offset in np.linspace(-9, 9, 3601))
+    assert value(best) >= best_of_grid - 1e-12
 
 
 def test_offsets_gain_where_classes_are_rare_also_on_rows_they_were_not_fitted_on():
@@ -60,26 +61,33 @@ def test_offsets_gain_where_classes_are_rare_also_on_rows_they_were_not_fitted_o
     y = rng.choice(3, 4000, p=prior)
     z = rng.normal(size=(4000, 3)) + 1.2 * np.eye(3)[y] + np.log(prior)
     pred = np.exp(z) / np.exp(z).sum(1, keepdims=True)
-    answer = (np.log(pred[2000:]) + offsets.fit(pred[:2000], y[:2000])).argmax(1)
-    assert (
-        f1.scores(answer, y[2000:], 3)["hm"]
-        > f1.scores(pred[2000:].argmax(1), y[2000:], 3)["hm"] + 0.05
-    )
-    assert not offsets.fit(pred, np.full(4000, -1)).any()
+    offset = offsets.fit(pred[:2000], y[:2000])
+    logp = np.log(pred[2000:])
+    assert offsets.hm_of(logp + offset, y[2000:]) > offsets.hm_of(logp, y[2000:]) + 0.05
+
+
+def test_without_a_label_there_are_no_offsets():
+    pred = np.random.default_rng(0).dirichlet(np.ones(3), 40)
+    assert not offsets.fit(pred, np.full(40, -1)).any()
 
 
 def test_offsets_that_lose_on_the_other_half_are_not_taken():
     rng = np.random.default_rng(1)
-    worth = [
-        offsets.fit_if_worth(rng.dirichlet([20, 20, 20], 40), rng.integers(0, 3, 40))
-        for _ in range(20)
-    ]  # nothing to learn
-    assert sum(not w.any() for w in worth) >= 8
-    pred, target = (
-        np.tile([0.8, 0.2], (200, 1)) + rng.uniform(-0.1, 0.1, (200, 1)) * [1, -1],
-        np.arange(200) % 2,
-    )
-    pred[target == 1] -= np.array([0.15, -0.15])
+    n_zero = 0
+    for _ in range(20):
+        pred = rng.dirichlet([20, 20, 20], 40)
+        target = rng.integers(0, 3, 40)  # there is nothing to learn
+        n_zero += not offsets.fit_if_worth(pred, target).any()
+
+    assert n_zero >= 8
+
+
+def test_offsets_that_gain_on_the_other_half_are_taken():
+    rng = np.random.default_rng(1)
+    target = np.arange(200) % 2
+    noise = rng.uniform(-0.1, 0.1, (200, 1))
+    pred = np.array([0.8, 0.2]) + noise * [1, -1]
+    pred[target == 1] -= [0.15, -0.15]
     assert offsets.fit_if_worth(pred, target).any()
 
 
@@ -90,7 +98,8 @@ def test_blending_finds_the_better_model_and_sums_to_one():
     weights = attributes.fit_blend(
         np.stack([good, np.full((500, 2), 0.5)]), target, {"x": ["a", "b"]}
     )
-    assert weights[0, 0] > 0.99 and weights.sum(0) == pytest.approx(1)
+    assert weights[0, 0] > 0.99
+    assert weights.sum(0) == pytest.approx(1)
 
 
 def test_strata_are_the_rarest_labels():
@@ -122,9 +131,8 @@ def test_official_rows_are_stripped_and_the_two_files_ids_kept_apart(tmp_path):
     write_official(tmp_path)
     rows, files = attributes.read_rows(DATA, tmp_path)
     assert rows.id.tolist() == ["train:0", "train:1", "test:0", "test:7"]
-    assert rows["Sarees/attr_1"].tolist() == ["a", "b", "", ""] and rows[
-        "Sarees/attr_2"
-    ].tolist() == ["NA", "", "", ""]
+    assert rows["Sarees/attr_1"].tolist() == ["a", "b", "", ""]
+    assert rows["Sarees/attr_2"].tolist() == ["NA", "", "", ""]
     assert rows.image.tolist() == [
         "train_images/000000.jpg",
         "train_images/000001.jpg",

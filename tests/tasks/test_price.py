@@ -39,13 +39,13 @@ def write_shop(folder, **columns):
 def test_rows_and_targets(tmp_path):
     write_shop(tmp_path / "shop")
     rows, files = price.read_rows(DATA, tmp_path / "shop")
-    assert rows.id.tolist() == ["train:5", "train:7", "train:6", "test:7", "test:1"] and files == [
+    assert rows.id.tolist() == ["train:5", "train:7", "train:6", "test:7", "test:1"]
+    assert files == [
         "train.csv",
         "test.csv",
     ]
-    assert rows.text.tolist() == ["tea\ngreen\nand good", "cup", 'a "b"', "x", "y"] and set(
-        rows.image
-    ) == {""}
+    assert rows.text.tolist() == ["tea\ngreen\nand good", "cup", 'a "b"', "x", "y"]
+    assert set(rows.image) == {""}
     outputs = price.outputs(rows)
     target = price.encode(rows, outputs)
     assert outputs == {"price": [3.5, 12.000000000000002]}
@@ -85,16 +85,12 @@ def test_a_blend_is_a_mean_and_a_useless_model_falls_out():
     outputs = {"price": [0.5, 900.0]}
     diverged = rng.normal(1e28, 1e27, target.shape)  # a grain of it would be a fortune
     with_it = price.fit_blend(np.stack([*good, diverged]), target, outputs)
-    assert (
-        with_it[2, 0] < 0.02
-        and abs(price.apply_blend(np.stack([*good, diverged]), with_it, outputs) - target).max() < 2
-    )
+    assert with_it[2, 0] < 0.02
+    assert abs(price.apply_blend(np.stack([*good, diverged]), with_it, outputs) - target).max() < 2
     weights = price.fit_blend(np.stack([*good, rng.normal(0, 1, target.shape)]), target, outputs)
-    assert (
-        weights.sum() == pytest.approx(1)
-        and weights[2, 0] < 0.02
-        and abs(weights[0, 0] - 0.5) < 0.1
-    )
+    assert weights.sum() == pytest.approx(1)
+    assert weights[2, 0] < 0.02
+    assert abs(weights[0, 0] - 0.5) < 0.1
 
 
 TEST = pd.DataFrame({"sample_id": ["7", "1", "3"]})

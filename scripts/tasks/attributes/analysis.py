@@ -123,8 +123,7 @@ def rare_classes(columns: dict[str, pd.Series], n_folds: int) -> pd.DataFrame:
         for value, n in rare.items():
             lines.append((name, value, n))
 
-    columns_of_table = ["attribute", "class", "rows"]
-    table = pd.DataFrame(lines, columns=columns_of_table)
+    table = pd.DataFrame(lines, columns=["attribute", "class", "rows"])
     return table.sort_values(
         ["rows", "attribute", "class"],
         ignore_index=True,

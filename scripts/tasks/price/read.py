@@ -89,8 +89,8 @@ def is_price(cells: pd.Series) -> pd.Series:
 def paragraphs(table: pd.DataFrame, columns) -> pd.Series:
     """The texts of each row, one below the other.
 
-    Empty cells are left out, so that no text begins with an empty line. (The entity task keeps
-    them: there the n-th line is the n-th column.)
+    Empty cells are left out, so that a text begins with the product's name and has no empty lines.
+    (The entity task joins its text columns with the empty cells among them.)
     """
     texts = []
     rows = table[list(columns)].itertuples(index=False)

@@ -20,7 +20,7 @@ class Engine:
     one."""
 
     def __call__(self, array):
-        self.seen = getattr(self, "seen", []) + [array.shape]
+        self.shapes = getattr(self, "shapes", []) + [array.shape]
         dark = np.argwhere(array.max(2) < 50)
         (y0, x0), (y1, x1) = dark.min(0), dark.max(0) + 1
         box = [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
@@ -35,9 +35,9 @@ class Engine:
 def picture(size=(90, 60)):
     from PIL import Image
 
-    found = Image.new("RGB", size, "white")
-    found.paste((0, 0, 0), (30, 20, 60, 40))
-    return found
+    image = Image.new("RGB", size, "white")
+    image.paste((0, 0, 0), (30, 20, 60, 40))
+    return image
 
 
 def test_lines_have_their_places_in_the_pictures_own_pixels_whatever_the_scale():
@@ -58,14 +58,14 @@ def test_lines_have_their_places_in_the_pictures_own_pixels_whatever_the_scale()
 def test_no_scale_makes_a_picture_larger_than_is_allowed():
     engine = Engine()
     ocr.read_lines(engine, picture(), Ocr(scales=(1, 4), longest=120))
-    assert engine.seen == [(60, 90, 3), (80, 120, 3)]
+    assert engine.shapes == [(60, 90, 3), (80, 120, 3)]
 
 
 def test_a_narrow_strip_is_not_blown_up_and_keeps_its_places():
     engine, strip = Engine(), picture((90, 60)).crop((20, 25, 80, 33))
     lines = ocr.read_lines(engine, strip, Ocr(scales=(1, 1.0)))
     assert (
-        engine.seen == [(15, 60, 3)]
+        engine.shapes == [(15, 60, 3)]
         and np.abs(np.array(lines[0][2:10]) - [10, 0, 40, 0, 40, 8, 10, 8]).max() <= 1
         and lines[0][10:] == (60, 8)
     )
@@ -76,8 +76,8 @@ def test_an_engine_that_fails_costs_its_picture_and_no_other(tmp_path, monkeypat
         picture().save(tmp_path / f"{i}.png")
     picture((70, 70)).save(tmp_path / "2.png")
 
-    def read(engine, found, settings):
-        if found.size == (70, 70):
+    def read(engine, image, settings):
+        if image.size == (70, 70):
             raise RuntimeError("std::bad_alloc")
         return [["1 kg", 0.9, *[0.0] * 8, 90, 60]]
 
@@ -106,15 +106,15 @@ def test_pictures_are_read_once_and_a_bad_one_is_a_row_with_its_reason(tmp_path,
     monkeypatch.setattr(
         ocr,
         "read_lines",
-        lambda engine, found, settings: (
-            read.append(found.size) or [["1 kg", 0.9, *[0.0] * 8, 90, 60]]
+        lambda engine, image, settings: (
+            read.append(image.size) or [["1 kg", 0.9, *[0.0] * 8, 90, 60]]
         ),
     )
     config = Config(task="entity", models=("ranker",), data=Data(), run={"workers": 2})
-    for wanted in (names[:2], names):
+    for some in (names[:2], names):
         with Ledger(tmp_path / "ocr.growing", ("image", "lines", "reason"), "key") as ledger:
-            ocr.read_all(wanted, ImageFiles(folder, tmp_path / "downloads"), config, ledger)
-            record = ocr.write_table(ledger, wanted, folder, tmp_path / "ocr.csv")
+            ocr.read_all(some, ImageFiles(folder, tmp_path / "downloads"), config, ledger)
+            record = ocr.write_table(ledger, some, folder, tmp_path / "ocr.csv")
     assert (
         len(read) == 4
         and record["lines"] == 4
@@ -137,12 +137,12 @@ def test_pictures_of_archives_and_links_are_read_and_a_link_that_is_not_here_is_
     from images.names import link_name
 
     links = ["https://x.test/a.png", "https://x.test/b.png"]
-    own = tmp_path / "downloads" / link_name(links[0])
-    own.parent.mkdir(parents=True)
-    picture().save(own, "PNG")
+    download = tmp_path / "downloads" / link_name(links[0])
+    download.parent.mkdir(parents=True)
+    picture().save(download, "PNG")
     (tmp_path / "data").mkdir()
     with tarfile.open(tmp_path / "data/images.tar", "w") as tar:
-        tar.add(own, "images/0.png")
+        tar.add(download, "images/0.png")
     monkeypatch.setattr(ocr, "open_engine", lambda settings: Engine())
     names = ["images/0.png", *links, "images/1.png"]
     with Ledger(tmp_path / "ocr.growing", ("image", "lines", "reason"), "key") as ledger:
@@ -163,11 +163,11 @@ def test_pictures_of_archives_and_links_are_read_and_a_link_that_is_not_here_is_
 def test_no_picture_is_read_twice_though_parts_change_or_one_is_mended(
     folders, script, monkeypatch
 ):
-    place = folders / "input/demo_entity"
-    (place / "images").mkdir(parents=True)
+    data_dir = folders / "input/demo_entity"
+    (data_dir / "images").mkdir(parents=True)
     for i in range(12):
-        picture().save(place / f"images/{i}.png")
-    (place / "images/4.png").write_bytes(b"<html>")
+        picture().save(data_dir / f"images/{i}.png")
+    (data_dir / "images/4.png").write_bytes(b"<html>")
     table = pd.DataFrame(
         {
             "index": range(12),
@@ -177,14 +177,14 @@ def test_no_picture_is_read_twice_though_parts_change_or_one_is_mended(
             "entity_value": [f"{i}.0 gram" for i in range(12)],
         }
     )
-    table[:8].to_csv(place / "train.csv", index=False)
-    table[8:].drop(columns="entity_value").to_csv(place / "test.csv", index=False)
+    table[:8].to_csv(data_dir / "train.csv", index=False)
+    table[8:].drop(columns="entity_value").to_csv(data_dir / "test.csv", index=False)
     read = []
     monkeypatch.setattr(ocr, "open_engine", lambda settings: Engine())
     monkeypatch.setattr(
         ocr,
         "read_lines",
-        lambda engine, found, settings: read.append(1) or [["1 kg", 0.9, *[0.0] * 8, 90, 60]],
+        lambda engine, image, settings: read.append(1) or [["1 kg", 0.9, *[0.0] * 8, 90, 60]],
     )
 
     def run(*settings):
@@ -201,7 +201,7 @@ def test_no_picture_is_read_twice_though_parts_change_or_one_is_mended(
         return len(read)
 
     assert (run(), run(), run("data.parts=7"), run("data.n_folds=3")) == (11, 0, 0, 0)
-    picture().save(place / "images/4.png")
+    picture().save(data_dir / "images/4.png")
     assert run("data.n_folds=3") == 1
     assert run("data.n_folds=3", "ocr.min_score=0.1") == 12
 

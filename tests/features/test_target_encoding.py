@@ -24,7 +24,7 @@ def shop():
     )
 
 
-def test_namesakes_by_hand():
+def test_encoding_by_key_by_hand():
     encode = key_encoder(
         np.array(["x", "x", "y", "x", "z"]), np.array([1.0, 3, 5, 9, 9]), smoothing=2
     )
@@ -35,30 +35,32 @@ def test_namesakes_by_hand():
     ]
 
 
-def test_neighbours_by_hand():
+def test_encoding_by_neighbors_by_hand():
     space = unit_rows(np.array([[1, 0], [1, 0.1], [0, 1], [1, 0.02]]))
-    at, cosine = nearest(space, np.array([0, 1, 2]))
-    assert at[3].tolist() == [0, 1, 2] and cosine[3, 0] == pytest.approx(1 / np.hypot(1, 0.02))
-    found = neighbor_encoder(at, cosine, np.array([1.0, 2, 7, -1]), ks=(1, 2), power=1)(
-        np.array([1, 2]), np.array([3])
+    neighbors, cosine = nearest(space, np.array([0, 1, 2]))
+    assert neighbors[3].tolist() == [0, 1, 2] and cosine[3, 0] == pytest.approx(
+        1 / np.hypot(1, 0.02)
     )
+    columns_of_row = neighbor_encoder(
+        neighbors, cosine, np.array([1.0, 2, 7, -1]), ks=(1, 2), power=1
+    )(np.array([1, 2]), np.array([3]))
     near, far = space[3] @ space[1], space[3] @ space[2]
-    assert found[0, :2] == pytest.approx(
+    assert columns_of_row[0, :2] == pytest.approx(
         [2, (2 * near + 7 * far) / (near + far)], rel=1e-5
     )  # row 0 may not be looked at
-    assert found[0, 2] == pytest.approx(near)
+    assert columns_of_row[0, 2] == pytest.approx(near)
 
 
 def test_no_encoding_knows_the_target_of_its_own_row_or_fold(shop):
     """Changing any one target changes no column of its row, of its fold, and, for the predicted
     fold, of no row at all."""
     fold, target, known, key, space = shop
-    at, cosine = nearest(space, np.flatnonzero(known))
+    neighbors, cosine = nearest(space, np.flatnonzero(known))
 
     def columns(target, k):
-        made = key_encoder(key, target), neighbor_encoder(at, cosine, target)
+        encoders = key_encoder(key, target), neighbor_encoder(neighbors, cosine, target)
         return np.concatenate(
-            [encode_out_of_fold(encode, fold, known, k, np.arange(80)) for encode in made], 1
+            [encode_out_of_fold(encode, fold, known, k, np.arange(80)) for encode in encoders], 1
         )
 
     for k in (0, 1, 3):
@@ -79,6 +81,8 @@ def test_no_encoding_knows_the_target_of_its_own_row_or_fold(shop):
 
 
 def test_too_few_that_may_be_looked_at_fall_back_to_the_mean():
-    at, cosine = np.zeros((2, 3), int), np.ones((2, 3))
-    found = neighbor_encoder(at, cosine, np.array([4.0, 6]))(np.array([1]), np.array([0]))
-    assert found[0, :3] == pytest.approx([6, 6, 6])
+    neighbors, cosine = np.zeros((2, 3), int), np.ones((2, 3))
+    columns_of_row = neighbor_encoder(neighbors, cosine, np.array([4.0, 6]))(
+        np.array([1]), np.array([0])
+    )
+    assert columns_of_row[0, :3] == pytest.approx([6, 6, 6])

@@ -22,14 +22,14 @@ def net():
 def test_with_one_token_a_side_attention_is_a_linear_map_of_the_other_side():
     torch.manual_seed(0)
     cross = CrossAttention(8, 2, 0.0).eval()
-    there = torch.ones(3, 1, dtype=torch.bool)
+    all_present = torch.ones(3, 1, dtype=torch.bool)
     text, a, b = torch.randn(3, 1, 8), torch.randn(3, 1, 8), torch.randn(3, 1, 8)
 
     def asked(image):
         return cross.to_image(text, image, image, need_weights=False)[0]
 
     torch.testing.assert_close(asked(a + b) + asked(torch.zeros_like(a)), asked(a) + asked(b))
-    assert cross(a, there, text, there)[1].shape == (3, 8)
+    assert cross(a, all_present, text, all_present)[1].shape == (3, 8)
 
 
 def test_padding_changes_nothing_and_tokens_do(net):

@@ -39,7 +39,7 @@ SIDES = [
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def weights_dir(tmp_path_factory):
     """A folder with a tiny model of every family."""
     top = tmp_path_factory.mktemp("weights")
     for name in dict.fromkeys(name for name, *_ in SIDES):
@@ -58,40 +58,46 @@ def no_hub(monkeypatch):
     return asked
 
 
-def squares(n=4, size=56):
+def images(n=4, size=56):
     return np.random.default_rng(0).integers(0, 256, (n, size, size, 3), np.uint8)
 
 
 @pytest.mark.parametrize("name, side, d, width", SIDES)
-def test_a_row_does_not_depend_on_its_batch_mates(place, name, side, d, width):
-    pictures = squares()
+def test_a_row_does_not_depend_on_its_batch_mates(weights_dir, name, side, d, width):
+    pixels = images()
     for tokens, shape in ((1, (d,)), (12, (12, width))):
-        encoder = load(place, side, name, tokens)
-        found = encoder.encode(TEXTS, pictures)
+        encoder = load(weights_dir, side, name, tokens)
+        features = encoder.encode(TEXTS, pixels)
         assert (
-            encoder.shape == shape and found.shape == (4, *shape) and found.dtype == torch.float32
+            encoder.shape == shape
+            and features.shape == (4, *shape)
+            and features.dtype == torch.float32
         )
         alone = torch.cat(
-            [encoder.encode([text], pictures[i : i + 1]) for i, text in enumerate(TEXTS)]
+            [encoder.encode([text], pixels[i : i + 1]) for i, text in enumerate(TEXTS)]
         )
-        torch.testing.assert_close(found, alone, atol=1e-5, rtol=1e-5)
-        assert (found[0] - found[2]).abs().max() > 1e-4
+        torch.testing.assert_close(features, alone, atol=1e-5, rtol=1e-5)
+        assert (features[0] - features[2]).abs().max() > 1e-4
         assert json.loads(json.dumps(encoder.description()))["tokens"] == tokens
         assert all(
-            weights_file(key, str(place)).is_file() and value["sha256"]
+            weights_file(key, str(weights_dir)).is_file() and value["sha256"]
             for key, value in encoder.weights.items()
         )
 
 
 @pytest.mark.parametrize("name", ["clip", "siglip", "minilm", "deberta"])
-def test_tokens_end_in_exact_zeros_and_are_cut_to_the_first(place, name):
-    encoder = load(place, "text", name, 12)
-    own = encoder.texts.tokenizer(encoder.texts.prepare(TEXTS))["input_ids"]
-    assert len(own[1]) == 2 < len(own[3]) < 12 < len(own[2])
-    found = encoder.encode(TEXTS, None)
-    assert [int((row != 0).any(-1).sum()) for row in found] == [min(len(ids), 12) for ids in own]
-    assert all((row[len(ids) :] == 0).all() for row, ids in zip(found, own, strict=True))
-    torch.testing.assert_close(load(place, "text", name, 5).encode(TEXTS, None), found[:, :5])
+def test_tokens_end_in_exact_zeros_and_are_cut_to_the_first(weights_dir, name):
+    encoder = load(weights_dir, "text", name, 12)
+    ids_of = encoder.texts.tokenizer(encoder.texts.prepare(TEXTS))["input_ids"]
+    assert len(ids_of[1]) == 2 < len(ids_of[3]) < 12 < len(ids_of[2])
+    features = encoder.encode(TEXTS, None)
+    assert [int((row != 0).any(-1).sum()) for row in features] == [
+        min(len(ids), 12) for ids in ids_of
+    ]
+    assert all((row[len(ids) :] == 0).all() for row, ids in zip(features, ids_of, strict=True))
+    torch.testing.assert_close(
+        load(weights_dir, "text", name, 5).encode(TEXTS, None), features[:, :5]
+    )
 
 
 @pytest.mark.parametrize(
@@ -104,12 +110,12 @@ def test_tokens_end_in_exact_zeros_and_are_cut_to_the_first(place, name):
         ("qwen_vl", "joint"),
     ],
 )
-def test_mean_is_over_the_real_tokens(place, name, side):
-    one, many = load(place, side, name), load(place, side, name, 200)
-    tokens = many.encode(TEXTS, squares())
+def test_mean_is_over_the_real_tokens(weights_dir, name, side):
+    one, many = load(weights_dir, side, name), load(weights_dir, side, name, 200)
+    tokens = many.encode(TEXTS, images())
     mean = tokens.sum(1) / (tokens != 0).any(-1).sum(1, keepdim=True)
     mean = torch.nn.functional.normalize(mean, dim=-1) if name == "minilm" else mean
-    torch.testing.assert_close(one.encode(TEXTS, squares()), mean)
+    torch.testing.assert_close(one.encode(TEXTS, images()), mean)
 
 
 def test_pooling_by_hand():
@@ -123,19 +129,19 @@ def test_pooling_by_hand():
     assert pool_tokens("max", hidden, mask).tolist() == [[3, 5], [2, 0]]
 
 
-def test_embedding_gemma_by_hand(place):
+def test_embedding_gemma_by_hand(weights_dir):
     """Prompt, mean, both Dense, length 1: what sentence-transformers does (compared with it, to the
     bit, when this was written)."""
     from transformers import AutoModel, AutoTokenizer
 
-    folder = place / "embedding_gemma"
+    folder = weights_dir / "embedding_gemma"
     model, tk = AutoModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
     batch = tk([tiny.DOCUMENT + TEXTS[0]], return_tensors="pt")
     with torch.inference_mode():
         x = model(input_ids=batch["input_ids"]).last_hidden_state.mean(1)
         for layer in ("2_Dense", "3_Dense"):
             x = x @ load_file(folder / layer / "model.safetensors")["linear.weight"].T
-    encoder = load(place, "text", "embedding_gemma")
+    encoder = load(weights_dir, "text", "embedding_gemma")
     torch.testing.assert_close(encoder.encode(TEXTS, None)[:1], x / x.norm())
     assert (
         encoder.description()["text"]["prompt"] == tiny.DOCUMENT
@@ -157,21 +163,21 @@ def test_embedding_gemma_by_hand(place):
     "name, side",
     [("clip", "text"), ("minilm", "text"), ("embedding_gemma", "text"), ("qwen_vl", "joint")],
 )
-def test_a_prompt_of_the_settings_stands_before_the_text(place, name, side):
-    with_prompt = load(place, side, name, prompt="item ").encode(["500 gram"], squares(1))
-    own = load(place, side, name)
-    own.texts.prompt = ""
-    torch.testing.assert_close(with_prompt, own.encode(["item 500 gram"], squares(1)))
-    assert (with_prompt - own.encode(["500 gram"], squares(1))).abs().max() > 1e-4
+def test_a_prompt_of_the_settings_stands_before_the_text(weights_dir, name, side):
+    with_prompt = load(weights_dir, side, name, prompt="item ").encode(["500 gram"], images(1))
+    encoder = load(weights_dir, side, name)
+    encoder.texts.prompt = ""
+    torch.testing.assert_close(with_prompt, encoder.encode(["item 500 gram"], images(1)))
+    assert (with_prompt - encoder.encode(["500 gram"], images(1))).abs().max() > 1e-4
 
 
-def test_siglip_reads_lower_case_always_padded(place):
+def test_siglip_reads_lower_case_always_padded(weights_dir):
     from transformers import AutoModel
 
-    encoder = load(place, "text", "siglip", max_length=10)
+    encoder = load(weights_dir, "text", "siglip", max_length=10)
     assert torch.equal(encoder.encode(["Green TEA"], None), encoder.encode(["green tea"], None))
     ids = encoder.texts.tokenize(["a"], "cpu")["input_ids"]
-    model = AutoModel.from_pretrained(place / "siglip").eval()
+    model = AutoModel.from_pretrained(weights_dir / "siglip").eval()
     with torch.inference_mode():  # without a mask, as it was trained
         torch.testing.assert_close(
             encoder.encode(["a"], None), model.get_text_features(input_ids=ids).pooler_output
@@ -179,12 +185,12 @@ def test_siglip_reads_lower_case_always_padded(place):
     assert ids.shape == (1, 64)
 
 
-def test_left_padding_of_the_files_is_not_followed(place):
+def test_left_padding_of_the_files_is_not_followed(weights_dir):
     assert (
-        json.loads((place / "qwen_vl" / "tokenizer_config.json").read_text())["padding_side"]
+        json.loads((weights_dir / "qwen_vl" / "tokenizer_config.json").read_text())["padding_side"]
         == "left"
     )
-    assert load(place, "text", "qwen_vl").texts.tokenize(TEXTS, "cpu")["attention_mask"][
+    assert load(weights_dir, "text", "qwen_vl").texts.tokenize(TEXTS, "cpu")["attention_mask"][
         3
     ].tolist()[:2] == [1, 1]
 
@@ -192,15 +198,15 @@ def test_left_padding_of_the_files_is_not_followed(place):
 @pytest.mark.parametrize(
     "name, kind", [("clip", "CLIPImageProcessor"), ("siglip", "SiglipImageProcessor")]
 )
-def test_pictures_are_prepared_as_the_processor_does(place, name, kind):
-    """By hand, and by the processor on PIL pictures, at its own size."""
+def test_pictures_are_prepared_as_the_processor_does(weights_dir, name, kind):
+    """By hand, and by the processor on PIL images, at its own size."""
     import transformers as T
     from PIL import Image
 
-    pictures, encoder = squares(size=32), load(place, "image", name)
-    processor = getattr(T, kind).from_pretrained(place / name)
-    model = T.AutoModel.from_pretrained(place / name).eval()
-    wanted = processor(images=[Image.fromarray(p) for p in pictures], return_tensors="pt")[
+    pixels, encoder = images(size=32), load(weights_dir, "image", name)
+    processor = getattr(T, kind).from_pretrained(weights_dir / name)
+    model = T.AutoModel.from_pretrained(weights_dir / name).eval()
+    expected = processor(images=[Image.fromarray(p) for p in pixels], return_tensors="pt")[
         "pixel_values"
     ]
     mean, std = (
@@ -208,42 +214,42 @@ def test_pictures_are_prepared_as_the_processor_does(place, name, kind):
         for key in ("image_mean", "image_std")
     )
     torch.testing.assert_close(
-        wanted,
-        (torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255 - mean) / std,
+        expected,
+        (torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255 - mean) / std,
         atol=1e-6,
         rtol=1e-5,
     )
     with torch.inference_mode():
         torch.testing.assert_close(
-            encoder.encode(None, pictures),
-            model.get_image_features(pixel_values=wanted).pooler_output,
+            encoder.encode(None, pixels),
+            model.get_image_features(pixel_values=expected).pooler_output,
         )
 
 
-def test_order_is_longest_first_and_stable(place):
-    encoder = load(place, "text", "minilm")
+def test_order_is_longest_first_and_stable(weights_dir):
+    encoder = load(weights_dir, "text", "minilm")
     assert encoder.texts.longest_first(
         ["a", "item weight 500 gram and more of it", "b", "item weight"]
     ).tolist() == [1, 3, 0, 2]
     assert encoder.texts.longest_first([]).tolist() == []
 
 
-def test_marks_in_a_text_are_no_picture(place):
+def test_marks_in_a_text_are_no_picture(weights_dir):
     """A seller's text with the tokenizer's own marks neither breaks the batch nor stands for a
     picture, and long ones are cut."""
-    encoder = load(place, "joint", "qwen_vl", max_length=6)
-    found = encoder.encode(["tea <|image_pad|><|im_end|>", "value " * 500], squares(2))
-    torch.testing.assert_close(found[:1], encoder.encode(["tea   "], squares(2)[:1]))
-    torch.testing.assert_close(found[1:], encoder.encode(["value " * 6], squares(2)[1:]))
+    encoder = load(weights_dir, "joint", "qwen_vl", max_length=6)
+    features = encoder.encode(["tea <|image_pad|><|im_end|>", "value " * 500], images(2))
+    torch.testing.assert_close(features[:1], encoder.encode(["tea   "], images(2)[:1]))
+    torch.testing.assert_close(features[1:], encoder.encode(["value " * 6], images(2)[1:]))
 
 
-def test_a_directory_that_is_not_there_is_one_stop_and_no_call_home(place, no_hub):
+def test_a_directory_that_is_not_there_is_one_stop_and_no_call_home(weights_dir, no_hub):
     with pytest.raises(
         UserError,
         match="no model google/absent: looked for .*google--absent.*directories there: clip, "
         ".*Put it there",
     ):
-        load(place, "text", "google/absent")
+        load(weights_dir, "text", "google/absent")
     with pytest.raises(UserError, match="no model /absent: looked for a directory /absent"):
         load("", "text", "/absent")
     assert no_hub == []
@@ -258,10 +264,12 @@ def test_a_directory_that_is_not_there_is_one_stop_and_no_call_home(place, no_hu
 
 def test_names_of_the_hub_are_found_in_the_place_and_in_the_cache(tmp_path, monkeypatch):
     folder = tiny.minilm(tmp_path / "sentence-transformers" / "all-MiniLM")
-    wanted = load("", "text", str(folder)).encode(TEXTS, None)
-    for place in (tmp_path, tmp_path / "sentence-transformers"):  # with its slash, by its last part
+    expected = load("", "text", str(folder)).encode(TEXTS, None)
+    # with its slash, by its last part
+    for weights_dir in (tmp_path, tmp_path / "sentence-transformers"):
         assert torch.equal(
-            load(place, "text", "sentence-transformers/all-MiniLM").encode(TEXTS, None), wanted
+            load(weights_dir, "text", "sentence-transformers/all-MiniLM").encode(TEXTS, None),
+            expected,
         )
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **more: str(folder))
     encoder = load("", "text", "org/all-MiniLM")
@@ -274,13 +282,13 @@ def test_names_of_the_hub_are_found_in_the_place_and_in_the_cache(tmp_path, monk
 @pytest.mark.parametrize(
     "name, side", [("minilm", "image"), ("clip", "joint"), ("deberta", "joint")]
 )
-def test_a_side_that_the_model_has_not_is_refused(place, name, side):
+def test_a_side_that_the_model_has_not_is_refused(weights_dir, name, side):
     with pytest.raises(UserError, match=f"not of {side}; {side} is known of"):
-        load(place, side, name)
+        load(weights_dir, side, name)
 
 
-def test_values_that_are_not_finite_stop(place):
-    encoder = load(place, "text", "minilm")
+def test_values_that_are_not_finite_stop(weights_dir):
+    encoder = load(weights_dir, "text", "minilm")
     encoder.states = lambda texts, images: States(
         torch.full((1, 2, 32), torch.inf), torch.ones(1, 2)
     )
@@ -288,14 +296,14 @@ def test_values_that_are_not_finite_stop(place):
         encoder.encode(["a"], None)
 
 
-def test_gemma_leaves_fp16_alone(place):
+def test_gemma_leaves_fp16_alone(weights_dir):
     settings = SimpleNamespace(tokens=1, max_length=40, prompt="")
     encoder = load_encoder(
-        "text", "embedding_gemma", str(place), settings, torch.device("cpu"), torch.float16
+        "text", "embedding_gemma", str(weights_dir), settings, torch.device("cpu"), torch.float16
     )
     with torch.autocast("cpu", torch.bfloat16):
-        found = encoder.encode(TEXTS, None)
+        features = encoder.encode(TEXTS, None)
     assert (
-        torch.equal(found, load(place, "text", "embedding_gemma").encode(TEXTS, None))
+        torch.equal(features, load(weights_dir, "text", "embedding_gemma").encode(TEXTS, None))
         and encoder.description()["dtype"] == "float32"
     )

@@ -37,7 +37,7 @@ class Settings(Section):
     """LightGBM on quantities, namesakes, neighbours and a ridge."""
 
     encoder: str = ""  # of texts, to find neighbours among; a directory or hub name; "" = none
-    image: str = ""  # of pictures, likewise; timm:<name> = a timm encoder
+    image: str = ""  # of images, likewise; timm:<name> = a timm encoder
     # table in data.folder of numeric columns of the training rows (id, columns); "" = none
     train: str = ""
     test: str = ""  # the same columns of the test rows

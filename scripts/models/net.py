@@ -104,7 +104,8 @@ class Net(Learner):
 
         positions = [share.positions for share in shares]
         workers = self.run.workers or cores()
-        return batches(self.cache, positions, workers, augment and augment_share)
+        change = augment_share if augment else None
+        return batches(self.cache, positions, workers, change)
 
     def share(self, batch: np.ndarray, step: int) -> Share:
         """The images of a batch of row numbers; the test rows beside them are drawn by the step."""
@@ -123,9 +124,6 @@ class Net(Learner):
     def read(self, groups):
         positions = [self.position[group] for group in groups]
         return batches(self.cache, positions, self.run.workers)
-
-    def inputs(self, data, part):
-        return (self.normalize(data[part]),)
 
     def normalize(self, images: np.ndarray):
         """float (b, 3, size, size) on the device of uint8 images (b, s, s, 3)."""
@@ -267,7 +265,7 @@ def parameter_groups(net, settings) -> list[dict]:
 
 
 def open_maps(job, stem: str, device):
-    """The trunk's maps (d, h, w) of every good picture: features/net_<k>.npy."""
+    """The trunk's maps (d, h, w) of every good image: features/net_<k>.npy."""
     net = load(job, split_member(stem)[1], job.rows)
     return stream_images(job, net.trunk, net, net.backbone, side(job.config), {}, device)
 

@@ -20,10 +20,10 @@ PREDICT_SETTINGS = (
 
 
 class Settings(Language):
-    """A vision-language model that is shown the picture and asked for the value."""
+    """A vision-language model that is shown the image and asked for the value."""
 
     model: str = "Qwen/Qwen2.5-VL-7B-Instruct"
-    max_pixels: Count = 1003520  # of a picture, 1280 x 28 x 28; a larger one is made smaller
+    max_pixels: Count = 1003520  # of an image, 1280 x 28 x 28; a larger one is made smaller
 
 
 def inputs(config, paths, k):

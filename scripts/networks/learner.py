@@ -20,7 +20,7 @@ class Learner:
     net: the torch module, whose state dict is what a member saves; settings: how it is trained, a
     networks.settings.Training; rows: all rows (common.rows); run: the config's section.
 
-    A subclass defines `read`, and `loss` or, with one number a row, NumberLearner's `error`.
+    A subclass defines `read` and `loss`; NumberLearner has the loss of one number a row.
     """
 
     predict_batch = 64  # rows per forward pass of predict
@@ -117,7 +117,8 @@ class Learner:
 
 
 class NumberLearner(Learner):
-    """A network that gives one number a row, trained by a loss per row."""
+    """A network that gives one number a row: log1p of it, by SmoothL1 of `settings.beta` unless a
+    subclass has another `error`."""
 
     def __init__(self, net, settings, rows, run, device):
         import torch

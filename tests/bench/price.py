@@ -75,8 +75,8 @@ def fusion(folder: Path, race, n: int = 6000):
 
     from features.store import FeatureTable, names_file
     from models.fusion import Settings as Fusion
-    from networks.cross_attention import FusionNet
     from networks.batches import epoch_batches
+    from networks.cross_attention import FusionNet
 
     rng, names, device = np.random.default_rng(0), np.arange(n).astype(str), torch.device("cpu")
     arrays = [rng.normal(size=(n, 768)).astype(np.float16) for _ in range(2)]

@@ -74,7 +74,6 @@ def ingest(job, rows: pd.DataFrame, pictures, made_with: str) -> pd.DataFrame:
 
     paths = job.paths
     key = sha256(made_with.encode()).hexdigest()
-
     with CacheWriter(paths.cache, key, paths.images) as cache:
         ingester = ImageIngester(job.config, pictures, paths.downloads, cache)
         ingester.ingest(sorted(set(rows.image)), job.args.retry)

@@ -47,7 +47,6 @@ def by_torchrun(job, argv) -> None:
     of every exit code."""
     began = time.time()
     failed = launch(__file__, argv, job.config.run.processes)
-
     if not failed:
         return
 
@@ -73,8 +72,8 @@ def main(argv=None):
     member = ("--member", {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"})
     job = start(__doc__, argv, member, shares=True)
     name, k = job.member(TARGET)
-    model = load_model(name)
 
+    model = load_model(name)
     if model.DISTRIBUTED and world_size() == 1 and job.config.run.processes > 1:
         return by_torchrun(job, argv)
 

@@ -97,8 +97,8 @@ def tell(job, record: dict, n_test: int) -> None:
     """Print the scores, and which test rows had no image."""
     category = job.paths.category
     scores = record["scores"]
-    lines = {output: list(row.values()) for output, row in scores.items()}
 
+    lines = {output: list(row.values()) for output, row in scores.items()}
     if len(lines) > 1:
         lines["average"] = np.nanmean(list(lines.values()), axis=0)
 
@@ -153,7 +153,6 @@ def submission(job, record: dict) -> pd.DataFrame:
 def main(argv=None):
     file = {"metavar": "FILE", "type": Path}
     job = start(__doc__, argv, ("--check", file), ("--truth", file), joins=True)
-
     if job.args.truth and not job.args.check:
         raise errors.UserError("--truth FILE scores what --check FILE names; give both")
 

@@ -50,7 +50,6 @@ def print_reasons(steps: dict, stale: dict) -> None:
 def main(argv=None):
     flags = [(name, {"action": "store_true"}) for name in ("--why", "--concat")]
     job = start(__doc__, argv, *flags, joins=True)
-
     if job.args.concat:
         return print(*job.config.concat)
 
@@ -62,7 +61,6 @@ def main(argv=None):
 
     needed = set(steps)
     has_images = job.config.data.train_image and not job.config.concat
-
     if has_images:  # make images is there for all that have some, though no model may read them
         steps = graph.steps(job.config, job.paths, job.paths.images)
         stale = staleness.stale(job.config, steps)

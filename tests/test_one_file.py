@@ -121,7 +121,7 @@ import numpy as np
 import pandas as pd
 
 from common.errors import UserError
-from common.stops import run
+from pipeline.stops import run
 from pipeline.job import start
 
 TARGET = "export.csv"

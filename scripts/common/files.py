@@ -138,8 +138,8 @@ def digest(path: Path, known: dict | None = None) -> dict:
     """
     stat = path.stat()
     result = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    is_known = bool(known) and all(known[key] == result[key] for key in result)
 
+    is_known = bool(known) and all(known[key] == result[key] for key in result)
     if is_known:
         result["sha256"] = known["sha256"]
         return result

@@ -63,7 +63,6 @@ def list_folder(top: Path, limit: int = 20) -> str:
     for path in (*top.glob("*"), *top.glob("*/*")):
         is_hidden = path.name.startswith(".")
         is_half_made = ".half" in str(path)
-
         if not is_hidden and not is_half_made:
             names.append(str(path.relative_to(top)))
 

@@ -13,8 +13,8 @@ def cross_fitted(fit, apply, pred: np.ndarray, target: np.ndarray, fold: np.ndar
     """
     labelled = fold >= 0
     for_test = fit(pred[..., labelled, :], target[labelled])
-    results = {}
 
+    results = {}
     for k in np.unique(fold):
         parameters = for_test
         if k >= 0:

@@ -27,8 +27,8 @@ def decode(rows: Rows, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]
     target = rows.target[train]
     before = task.score(plain[train], target, outputs)
     after = task.score(decoded[train], target, outputs)
-    gain = after - before if task.MODE == "max" else before - after
 
+    gain = after - before if task.MODE == "max" else before - after
     if gain > 0:
         return decoded, fitted
 

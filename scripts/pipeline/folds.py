@@ -53,7 +53,6 @@ def assign_folds(
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     n_groups = len(set(groups))
-
     if n_groups < n_folds:
         raise UserError(
             f"{n_groups} rows or groups are too few to be cut in {n_folds}, as {setting} has it"

@@ -53,7 +53,6 @@ def scripts() -> list[ModuleType]:
     files = sorted((ROOT / "scripts").glob("[0-9]*_*.py"), reverse=True)
     modules = [import_module(file.stem) for file in files if is_step(file)]
     writer_of: dict[str, str] = {}
-
     for module in modules:
         other = writer_of.setdefault(module.TARGET, module.__name__)
         if other != module.__name__:
@@ -84,7 +83,6 @@ def final_models(config: Config, paths: Paths) -> list[str]:
     """The models whose predictions no other configured model reads: a stack, a refiner, or all."""
     pred_folder = paths.pred("net_0").parent
     read_by_others = set()
-
     for model in config.models:
         for file in load_model(model).inputs(config, paths, 0):
             if file.parent == pred_folder:

@@ -59,8 +59,8 @@ class Job:
         member = self.args.member
         name, k = split_member(member)
         load_model(name)  # raises where there is no such model
-        members = graph.members(self.config)
 
+        members = graph.members(self.config)
         if member not in members:
             raise UserError(
                 f"{member} is not a member of {self.paths.category}; there are: "
@@ -96,8 +96,8 @@ class Job:
             "inputs": staleness.versions(step.needs),
         }
         record = dict(made_with)
-        before = read_record(target) or {}
 
+        before = read_record(target) or {}
         if before.get("evicted") and all(before[key] == made_with[key] for key in made_with):
             # the same file once more: nothing that was made from it is stale
             record["version"] = before["version"]
@@ -127,8 +127,8 @@ class Job:
         or stale."""
         needs = [need for need in step.needs if self.paths.dir in need.parents]
         steps = graph.upstream(needs, self.config, self.paths)
-        reasons = staleness.stale(self.config, steps, step)
 
+        reasons = staleness.stale(self.config, steps, step)
         if not reasons:
             return
 

@@ -43,8 +43,8 @@ def load_rows(job) -> Rows:
     task = load_task(job.config.task)
     table = read_folds(job.paths.folds)
     outputs = read_record(job.paths.folds)["outputs"]
-    optional = {}
 
+    optional = {}
     for name in ("text", "question", "category", "part"):
         if name in table:
             optional[name] = table[name].to_numpy(object)

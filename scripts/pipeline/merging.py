@@ -19,8 +19,8 @@ def merge(tables: dict[str, dict], rows: Rows) -> np.ndarray:
     """
     merged = np.zeros((len(rows.id), sum(rows.sizes)))
     count = np.zeros(len(rows.id), int)
-    idx_of = {}
 
+    idx_of = {}
     for member, table in tables.items():
         idx = positions(member, table, rows)
         merged[idx] = table["pred"]
@@ -46,7 +46,6 @@ def positions(member: str, table: dict, rows: Rows) -> np.ndarray:
     where they are not its own rows, each once, with finite numbers."""
     idx = align(rows.id, table["id"])
     problem = prediction_problem(member, table, idx, rows)
-
     if problem:
         command = f"python scripts/06_infer.py <category> --member {member}"
         raise UserError(f"{member} {problem}; run again: {command}")
@@ -58,8 +57,8 @@ def prediction_problem(member: str, table: dict, idx: np.ndarray, rows: Rows) ->
     """What is wrong with a member's predictions, or "". idx (m,): their row numbers, -1 = none."""
     name, k = split_member(member)
     expected = rows.answered_by(load_model(name).PER, k)
-    is_unknown = idx < 0
 
+    is_unknown = idx < 0
     if is_unknown.any():
         return f"predicts {table['id'][is_unknown][0]}, which is not in folds.csv"
 

@@ -41,7 +41,6 @@ def split_csv(file: Path, folder: Path, n: int, id_column: str = "") -> dict:
 
     files = {}
     parts = []
-
     for i in range(n):
         rows = slice(n_rows * i // n, n_rows * (i + 1) // n)
         name = f"part_{i:03d}.csv"
@@ -78,7 +77,6 @@ def write_parts(folder: Path, files: dict[str, bytes], manifest: bytes) -> None:
     or another part, with other contents."""
     contents = files | {"manifest.json": manifest}
     present = {}
-
     for path in (*folder.glob("part_*.csv"), *folder.glob("manifest.json")):
         present[path.name] = path.read_bytes()
 
@@ -119,7 +117,6 @@ def merge_csv(folder: Path, out: Path, pattern: str = "part_*.csv") -> dict:
 
     tables = {}
     problems = {}
-
     for name in ids_of:
         try:
             tables[name] = read_table(folder / name, manifest["id"])
@@ -130,8 +127,8 @@ def merge_csv(folder: Path, out: Path, pattern: str = "part_*.csv") -> dict:
 
     problems |= part_problems(ids_of, tables, manifest["columns"], manifest["id"])
     present = {str(path.relative_to(folder)) for path in folder.glob(pattern)}
-    strays = sorted(present - set(ids_of))
 
+    strays = sorted(present - set(ids_of))
     if problems or strays:
         lines = "\n  ".join(problem_lines(list(ids_of), problems, strays))
         raise UserError(f"{folder} cannot be merged:\n  {lines}")
@@ -170,8 +167,8 @@ def part_problems(
     which somebody worked on mostly have. columns: of the file that was split."""
     headers = [table.columns for table in tables.values()]
     usual = max(headers, key=lambda header: (header != columns, headers.count(header)), default=[])
-    problems = {}
 
+    problems = {}
     for name, table in tables.items():
         reasons = []
         if not line_ending(table.rows[-1]):
@@ -184,8 +181,8 @@ def part_problems(
 
         expected = set(ids_of[name])
         present = set(table.ids)
-        missing = expected - present
 
+        missing = expected - present
         if missing:
             reasons.append(
                 f"{len(missing)} of its {len(expected)} rows are missing, "
@@ -210,7 +207,6 @@ def problem_lines(names: list[str], problems: dict[str, str], strays: list[str])
     """A line for each kind of problem, and one with the numbers of all parts to run again."""
     reasons = dict.fromkeys(strays, "is no part of this split; move it away") | problems
     names_of: dict[str, list[str]] = {}
-
     for name, reason in reasons.items():
         names_of.setdefault(reason, []).append(name)
 

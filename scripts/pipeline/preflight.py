@@ -13,8 +13,8 @@ def preflight(config) -> None:
     require_answers(config)
     require_evidence(config)
     servers = check_endpoints(config)
-    weights = weights_of(config.models, config)
 
+    weights = weights_of(config.models, config)
     for name in weights:
         require_weights(name, config.run.weights, servers)
 
@@ -65,7 +65,6 @@ def check_endpoints(config) -> str:
     from llm.client import address_and_key
 
     keys = []
-
     for name in config.models:
         if load_model(name).PER == "part":
             settings = getattr(config, name)

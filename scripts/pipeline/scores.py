@@ -48,7 +48,6 @@ class Scores:
         """Print a line per output, a column per model."""
         score = self.task.SCORE
         lines = {}
-
         for output in self.outputs:
             lines[output] = [table[output][score] for table in self.tables.values()]
 

@@ -21,7 +21,6 @@ def values(config: Config, keys) -> dict:
     """The config's values by key, e.g. "net" or "features.views", as they stand in a record."""
     dump = config.model_dump(mode="json")
     result = {}
-
     for key in keys:
         section, _, name = key.partition(".")
         result[key] = dump[section][name] if name else dump[section]
@@ -103,7 +102,6 @@ def reason_to_make(step: Step, config: Config, stale_before: dict[Path, str]) ->
     among those that it may read."""
     target = step.target
     record = read_record(target)
-
     if record is None or not {"settings", "inputs"} <= record.keys():
         return "has no record" if target.exists() else "is missing"
 
@@ -112,7 +110,6 @@ def reason_to_make(step: Step, config: Config, stale_before: dict[Path, str]) ->
 
     old_settings = recorded(record["settings"], config, step.settings)
     changes = differences(old_settings, values(config, step.settings))
-
     if changes:
         return f"was made with {changes}"
 
@@ -170,7 +167,6 @@ def replaced_in(folder: Path, record: dict) -> str:
     if "archives" in record:
         old = record["archives"]
         new = archive_stamps(folder)
-
         for name in {**old, **new}:
             if old.get(name) != new.get(name):
                 return name

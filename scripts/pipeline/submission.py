@@ -43,7 +43,6 @@ def check(job, table: pd.DataFrame, name) -> dict:
     data = job.config.data
     outputs = {}
     categories = set()
-
     for category in job.config.concat:
         outputs |= outputs_of(category)
         categories |= set(load(category).data.categories)
@@ -53,7 +52,6 @@ def check(job, table: pd.DataFrame, name) -> dict:
 
     test = raw_test(job)
     categories = categories or set(data.categories)
-
     if categories:
         test = test[test[data.category_column].isin(categories)]
 

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from common.processes import SPINS
+from common.processes import SPIN_COUNT
 
 WORK = """
 import sys
@@ -34,13 +34,13 @@ def waiting(folder: Path, race):
         for busy in (False, True):
             others = [subprocess.Popen([sys.executable, "-c", "while True: pass"])] if busy else []
             try:
-                slow, fast = race(lambda: work(what, n, ""), lambda: work(what, n, SPINS))
+                slow, fast = race(lambda: work(what, n, ""), lambda: work(what, n, SPIN_COUNT))
             finally:
                 for other in others:
                     other.kill()
             device = "one core is busy" if busy else "nothing else runs"
             step = f"{what}, {device}"
-            yield step, "OpenMP spins by default", f"{SPINS} turns", slow, fast, "starts included"
+            yield step, "OpenMP spins by default", f"{SPIN_COUNT} turns", slow, fast, "starts included"
 
 
 def work(what: str, n: int, spins: str) -> float:

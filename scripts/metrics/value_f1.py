@@ -37,7 +37,9 @@ def f1_replicates(answer: np.ndarray, target: np.ndarray, weights: np.ndarray) -
         counts[i] = weight.astype(np.int64) @ outcomes
 
     tp, fp, fn = counts.T
-    return 2 * tp / np.maximum(2 * tp + fp + fn, 1)
+    twice = 2 * tp
+    whole = twice + fp + fn
+    return twice / np.maximum(whole, 1)
 
 
 def confusion_counts(answer: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -42,7 +42,8 @@ def encode_values(values: pd.Series, questions) -> np.ndarray:
     """Targets (n, 2) of labels as text, "" where there is no value; questions (n,): entities."""
     distinct = {text: encode_value(text) for text in values.drop_duplicates()}
     pairs = [distinct[text] for text in values]
-    number, unit = np.array(pairs, float).reshape(-1, 2).T
+    pairs = np.array(pairs, float)
+    number, unit = pairs.reshape(-1, 2).T
 
     entities = pd.Index(ENTITY_NAMES)
     entity = entities.get_indexer(questions)

@@ -43,8 +43,8 @@ def gather(
 
     x = np.array(stated, float)
     x = x.reshape(-1, len(STATED))  # of no rows too
-    number = x[:, NUMBER].copy()
     unit = x[:, UNIT].astype(int)
+    number = x[:, NUMBER].copy()
     x[:, NUMBER] = np.log10(number.clip(1e-6))
 
     compared = compare(row, number, x)

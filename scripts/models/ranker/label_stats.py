@@ -77,7 +77,7 @@ def hash_columns(*columns) -> np.ndarray:
     return out
 
 
-class Count:
+class Frequency:
     """How often each combination of columns occurs."""
 
     def __init__(self, *columns):
@@ -115,15 +115,15 @@ class LabelStats:
         size = log_size(code, number)
         size_bin = np.floor(size * BINS)
 
-        self.of_entity = Count(entity)
-        self.of_unit = Count(code)
-        self.of_value = Count(code, number)
-        self.of_number = Count(entity, number)
-        self.of_size = Count(entity, size_bin)
-        self.of_group = Count(entity, group)
-        self.of_unit_in_group = Count(code, group)
-        self.of_value_in_group = Count(code, number, group)
-        self.of_size_in_group = Count(entity, size_bin, group)
+        self.of_entity = Frequency(entity)
+        self.of_unit = Frequency(code)
+        self.of_value = Frequency(code, number)
+        self.of_number = Frequency(entity, number)
+        self.of_size = Frequency(entity, size_bin)
+        self.of_group = Frequency(entity, group)
+        self.of_unit_in_group = Frequency(code, group)
+        self.of_value_in_group = Frequency(code, number, group)
+        self.of_size_in_group = Frequency(entity, size_bin, group)
 
         # mean and deviation of the size, by the places of of_group
         place = self.of_group.places(entity, group)
@@ -226,10 +226,11 @@ class LabelStats:
         z = (size - mean) / deviation
 
         n_group = self.of_group(entity, group)
-        return np.where(n_group > 1, z, np.nan)
+        has_deviation = n_group > 1
+        return np.where(has_deviation, z, np.nan)
 
 
-def smoothed(count: Count, entity: np.ndarray, size_bin: np.ndarray, *group) -> np.ndarray:
+def smoothed(count: Frequency, entity: np.ndarray, size_bin: np.ndarray, *group) -> np.ndarray:
     """Labels (c,) near a size: half of those in its bin, a quarter of those in each bin beside."""
     below = 0.25 * count(entity, size_bin - 1, *group)
     here = 0.5 * count(entity, size_bin, *group)

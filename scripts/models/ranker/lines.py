@@ -42,9 +42,9 @@ def boxes(table) -> np.ndarray:
     """The boxes (n, 6) float32 of lines, of their corners x0, y0 … x3, y3 in pixels."""
     corners = table[CORNERS].to_numpy(float)
     corners = corners.reshape(-1, 4, 2)
-    first, second, _, fourth = corners.transpose(1, 0, 2)
-    along = np.linalg.norm(second - first, axis=1)
-    down = np.linalg.norm(fourth - first, axis=1)
+    top_left, top_right, _, bottom_left = corners.transpose(1, 0, 2)
+    along = np.linalg.norm(top_right - top_left, axis=1)
+    down = np.linalg.norm(bottom_left - top_left, axis=1)
     is_upright = down > 1.5 * along
 
     # in parts of the image's longer side
@@ -55,7 +55,14 @@ def boxes(table) -> np.ndarray:
     line_length = np.maximum(along, down) / longest
     line_height = np.minimum(along, down) / longest
 
-    columns = [score, x, y, line_length, line_height, is_upright]
+    columns = [
+        score,
+        x,
+        y,
+        line_length,
+        line_height,
+        is_upright,
+    ]
     return np.column_stack(columns).astype(np.float32)
 
 

@@ -58,6 +58,7 @@ def similar_texts(
             similar_idx[chunk, :top] = sources[best]
             cosine[chunk, :top] = np.take_along_axis(cosines, best, 1)
 
+    # the nearest first
     order = np.argsort(-cosine, axis=1, kind="stable")
     similar_idx = np.take_along_axis(similar_idx, order, 1)
     cosine = np.take_along_axis(cosine, order, 1)

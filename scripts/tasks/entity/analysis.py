@@ -138,10 +138,10 @@ def sort_table(table: pd.DataFrame, count: str, *names: str) -> pd.DataFrame:
 def odd_labels(rows: pd.DataFrame) -> pd.DataFrame:
     """The labels that are no ONE value, their numbers as #, with their share of all rows."""
     is_odd = rows.kind.isin([FOREIGN, RANGE, OTHER])
-    odd = rows[is_odd]
-    without_numbers = odd.label.str.replace(r"\d+(\.\d+)?", "#", regex=True)
+    odd = rows[is_odd].copy()
+    odd["label"] = odd.label.str.replace(r"\d+(\.\d+)?", "#", regex=True)
 
-    counts = odd.groupby(["entity", without_numbers, "kind"]).size()
+    counts = odd.groupby(["entity", "label", "kind"]).size()
     table = counts.rename("rows").reset_index()
     table["share"] = table.rows / len(rows)
     return sort_table(table, "rows", "entity", "label")
@@ -241,8 +241,9 @@ def asked_twice(images: np.ndarray, rows: pd.DataFrame) -> dict:
     answer = np.where(rows.unit != "", value, rows.label)
 
     has_image = images != ""
-    keys = [images[has_image], rows.entity[has_image].to_numpy()]
-    questions = pd.Series(answer)[has_image].groupby(keys)
+    entity = rows.entity.to_numpy()
+    answers = pd.Series(answer[has_image])
+    questions = answers.groupby([images[has_image], entity[has_image]])
     n_rows = questions.size()
     n_answers = questions.nunique()
     return {

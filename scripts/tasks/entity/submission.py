@@ -30,10 +30,12 @@ def truth_columns(data) -> list[str]:
 
 def format_answers(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
     """The answers (n, 2) as a submission writes them, "" where there is none."""
+    number = answer[:, 0]
+    unit = unit_index(answer)
+    answered = np.flatnonzero(is_given(answer))
     cells = [""] * len(answer)
-    units = unit_index(answer)
-    for i in np.flatnonzero(is_given(answer)):
-        cells[i] = format_value(answer[i, 0], UNITS[units[i]])
+    for i in answered:
+        cells[i] = format_value(number[i], UNITS[unit[i]])
 
     return pd.DataFrame({"prediction": cells})
 
@@ -79,8 +81,8 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
     columns = [data.id, "prediction"]
     if list(table) != columns:
         return [f"columns are {','.join(table)}; they must be {','.join(columns)}"]
-    found = id_problems(table[data.id], test[data.id], data.id)
 
+    found = id_problems(table[data.id], test[data.id], data.id)
     answered = table[~table.prediction.isin(EMPTY)]
     is_official = answered.prediction.str.fullmatch(OFFICIAL)
     misspelt = answered[~is_official]

@@ -32,11 +32,13 @@ def read_arguments(argv) -> argparse.Namespace:
         help="training rows per category; a quarter of them are drawn as test rows",
     )
     parser.add_argument("--seed", type=int, default=0)
+
     args = parser.parse_args(argv)
     if args.rows is not None and args.rows < MIN_ROWS:
         raise UserError(
             f"--rows {args.rows} is too few to have every kind of fault in; give {MIN_ROWS} or more"
         )
+
     return args
 
 
@@ -50,14 +52,17 @@ def main(argv=None):
     record = top / "sample.json"
     # Make must not take a sample that is being drawn for one that is there.
     record.unlink(missing_ok=True)
+
     drawn = {}
     for name in NAMES:
         sample = load_module(name, "sample")
         if sample is None:
             continue
+
         counts = sample.draw(top / sample.FOLDER, args.seed, **options)
         log(drew=top / sample.FOLDER, **counts)
         drawn[sample.FOLDER] = counts
+
     with replacing(record) as tmp:
         tmp.write_text(json.dumps(drawn, indent=1))
 

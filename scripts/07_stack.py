@@ -11,8 +11,6 @@ Stops   when a column knows too much: a member that saw its own rows, a price un
 Run     python scripts/07_stack.py price
 """
 
-from functools import partial
-
 import numpy as np
 
 from common.errors import UserError
@@ -48,9 +46,46 @@ def predictions_of(job, rows) -> dict[str, np.ndarray]:
     return merged
 
 
+def stacked_prices(job, record: dict) -> dict[str, np.ndarray]:
+    """{name: prices (n,)} of every column, of their geometric mean and of each learner of the
+    second level; "stack" is the one to use. The linear fit's weights go to the record."""
+    rows = job.rows
+    numbers, names = stack.first_level(job, rows, predictions_of(job, rows))
+    labelled = stack.is_labelled(rows)
+
+    # in logs: a ratio is what SMAPE judges
+    x = stack.in_logs(numbers, rows)
+    label = np.expm1(rows.target[:, 0])
+    y = stack.in_logs(label, rows)
+    stack.check_columns(job, rows, x[labelled], names, y[labelled])
+
+    weights = stack.fit_linear(x[labelled], y[labelled])[:-1]  # without the constant
+    record["linear"] = dict(zip(names, weights.tolist(), strict=True))
+
+    prices = dict(zip(names, numbers.T, strict=True))
+    prices["geometric mean"] = np.exp(x.mean(1))
+    log_prices = stack.cross_fitted_logs(x, y, labelled, rows.fold, job.config.data.seed)
+    prices |= dict(zip(stack.LEARNERS, np.exp(log_prices).T, strict=True))
+    return prices
+
+
+def scores_of(prices: dict[str, np.ndarray], rows) -> dict[str, float]:
+    """{name: the score on the labelled rows}."""
+    labelled = stack.is_labelled(rows)
+    target = rows.target[labelled]
+
+    scores = {}
+    for name, price in prices.items():
+        scores[name] = rows.task.score(price[labelled, None], target, rows.outputs)
+
+    return scores
+
+
 def tell(scores: dict[str, float], score_name: str) -> None:
-    """Every column's score; and a note where one is better than the stack."""
-    log_table("out-of-fold", [score_name], {name: [score] for name, score in scores.items()})
+    """Print every column's score, and a note where one is better than the stack."""
+    lines = {name: [score] for name, score in scores.items()}
+    log_table("out-of-fold", [score_name], lines)
+
     best = min(scores, key=scores.get)
     if scores[best] < scores["stack"] - 0.1:
         log(
@@ -67,25 +102,15 @@ def main(argv=None):
 
     rows = job.rows
     with job.writing(job.paths.pred("stack_0")) as (tmp, record):
-        numbers, names = stack.first_level(job, rows, predictions_of(job, rows))
-        known = stack.is_labelled(rows)
-        x = stack.in_logs(numbers, rows)
-        y = stack.in_logs(np.expm1(rows.target[:, 0]), rows)
-        stack.check_columns(job, rows, x[known], names, y[known])
-        prices = dict(zip(names, numbers.T, strict=True))
-        prices["geometric mean"] = np.exp(x.mean(1))
-        log_prices = stack.cross_fitted_logs(x, y, known, rows.fold, job.config.data.seed)
-        prices |= dict(zip(stack.LEARNERS, np.exp(log_prices).T, strict=True))
-        score = partial(rows.task.score, target=rows.target[known], outputs=rows.outputs)
-        record["scores"] = {name: score(price[known, None]) for name, price in prices.items()}
-        linear = stack.fit_linear(x[known], y[known])[:-1].tolist()
-        record["linear"] = dict(zip(names, linear, strict=True))
+        prices = stacked_prices(job, record)
+        record["scores"] = scores_of(prices, rows)
         record["raw"] = digests(job.config.data, job.config.stack)
         pred = np.log1p(prices["stack"])[:, None]
-        np.savez(tmp, id=rows.id, pred=pred, missing_image=np.zeros(len(rows.id), bool))
+        missing_image = np.zeros(len(rows.id), bool)
+        np.savez(tmp, id=rows.id, pred=pred, missing_image=missing_image)
 
     tell(record["scores"], rows.task.SCORE)
-    log(out_of_fold=record["scores"]["stack"], columns=len(names), rows=len(rows.id))
+    log(out_of_fold=record["scores"]["stack"], columns=len(record["linear"]), rows=len(rows.id))
 
 
 if __name__ == "__main__":

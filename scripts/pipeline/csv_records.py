@@ -100,9 +100,14 @@ def require_ids(ids: list[str], id_column: str) -> None:
     if len(set(ids)) == len(ids) and all(row_id.strip() for row_id in ids):
         return
 
-    counts = Counter(ids).items()
-    wrong = [f"{row_id!r} {k} times" for row_id, k in counts if k > 1 or not row_id.strip()]
-    others = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    wrong = []
+    for row_id, count in Counter(ids).items():
+        is_empty = not row_id.strip()
+        if count > 1 or is_empty:
+            wrong.append(f"{row_id!r} {count} times")
+
+    n_others = len(wrong) - 1
+    others = f" and {n_others} more" if n_others else ""
     raise ValueError(f"ids must be distinct and none empty: {id_column} is {wrong[0]}{others}")
 
 

@@ -42,5 +42,9 @@ def kept_answers(file: Path, rows: Rows, version: str) -> np.ndarray | None:
         return None
 
     arrays = load_npz(file)
-    is_current = str(arrays["of"]) == version and np.array_equal(arrays["id"], rows.id)
-    return arrays["answer"] if is_current else None
+    has_version = str(arrays["of"]) == version
+    has_rows = np.array_equal(arrays["id"], rows.id)
+    if has_version and has_rows:
+        return arrays["answer"]
+
+    return None

@@ -29,14 +29,17 @@ def split_rows(job, rows: pd.DataFrame, outputs: dict) -> tuple[pd.DataFrame, np
     rows.insert(3, "validation", 0)
     rows.insert(4, "part", 0)
 
-    for mask in (is_train, ~is_train):
-        rows.loc[mask, "part"] = assign_parts(rows.image[mask].to_numpy(object), data.parts)
-
     rows.loc[is_train, "fold"] = assign_folds(strata, groups, data.n_folds, data.seed)
+
+    # validation rows are one share of 1 / data.validation, drawn apart from the folds
     if data.validation:
-        n = round(1 / data.validation)
-        share = assign_folds(strata, groups, n, data.seed + 1, "data.validation")
+        n_shares = round(1 / data.validation)
+        share = assign_folds(strata, groups, n_shares, data.seed + 1, "data.validation")
         rows.loc[is_train, "validation"] = (share == 0).astype(int)
+
+    for mask in (is_train, ~is_train):
+        images = rows.image[mask].to_numpy(object)
+        rows.loc[mask, "part"] = assign_parts(images, data.parts)
 
     return rows, target
 
@@ -87,15 +90,20 @@ def assign_parts(images: np.ndarray, n_parts: int) -> np.ndarray:
 
     Rows of one image (n,) stay together, so that it is read once; "" = no image.
     """
-    row_numbers = np.arange(len(images)).astype(str)
-    keys = np.where(images == "", row_numbers, images)
+    n = len(images)
+    row_numbers = np.arange(n).astype(str)
+    keys = np.where(images == "", row_numbers, images)  # a row without an image is alone
     _, first, inverse, counts = np.unique(
         keys, return_index=True, return_inverse=True, return_counts=True
     )
+
+    # images in the order in which they first come; one is in the part of its first row
     order = np.argsort(first)
-    rows_before = np.cumsum(counts[order]) - counts[order]
-    part = np.empty(len(first), int)
-    part[order] = rows_before * n_parts // len(images)
+    counts = counts[order]
+    rows_before = np.cumsum(counts) - counts
+
+    part = np.empty(len(order), int)
+    part[order] = rows_before * n_parts // n
     return part[inverse]
 
 

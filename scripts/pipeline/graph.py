@@ -97,9 +97,16 @@ def final_files(config: Config, paths: Paths) -> list[Path]:
     if config.concat:
         return [paths.report]
 
-    in_order = reversed(scripts())
-    files = [paths.dir / script.TARGET for script in in_order if getattr(script, "FINAL", False)]
-    return sorted(files, key=lambda file: file == paths.report)
+    files = []
+    for script in reversed(scripts()):
+        if getattr(script, "FINAL", False):
+            files.append(paths.dir / script.TARGET)
+
+    if paths.report in files:
+        files.remove(paths.report)
+        files.append(paths.report)
+
+    return files
 
 
 def steps(config: Config, paths: Paths, *extra: Path) -> dict[Path, Step]:

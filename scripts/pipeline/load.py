@@ -25,8 +25,11 @@ def sample_rows(rows: pd.DataFrame, data: Data) -> pd.DataFrame:
     is_train = (rows.split == "train").to_numpy()
     train_idx = np.flatnonzero(is_train)
     test_idx = np.flatnonzero(~is_train)
+
     sample = draw(len(train_idx), data.max_train_rows, data.seed)
-    return rows.iloc[np.r_[train_idx[sample], test_idx]].reset_index(drop=True)
+    kept_idx = np.concatenate([train_idx[sample], test_idx])
+    kept = rows.iloc[kept_idx]
+    return kept.reset_index(drop=True)
 
 
 def draw(n: int, size: int, seed: int) -> np.ndarray:

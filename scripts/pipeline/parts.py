@@ -205,15 +205,20 @@ def part_problems(
 
 def problem_lines(names: list[str], problems: dict[str, str], strays: list[str]) -> list[str]:
     """A line for each kind of problem, and one with the numbers of all parts to run again."""
-    reasons = dict.fromkeys(strays, "is no part of this split; move it away") | problems
+    reasons = dict.fromkeys(strays, "is no part of this split; move it away")
+    reasons |= problems
     names_of: dict[str, list[str]] = {}
     for name, reason in reasons.items():
         names_of.setdefault(reason, []).append(name)
 
-    lines = [f"{first_and_more(alike)}: {reason}" for reason, alike in names_of.items()]
-    if len(lines) > MOST_LINES:
-        n_more = len(lines) - MOST_LINES
-        lines = [*lines[:MOST_LINES], f"and {n_more} more such lines"]
+    lines = []
+    for reason, names_alike in names_of.items():
+        lines.append(f"{first_and_more(names_alike)}: {reason}")
+
+    n_hidden = len(lines) - MOST_LINES
+    if n_hidden > 0:
+        lines = lines[:MOST_LINES]
+        lines.append(f"and {n_hidden} more such lines")
 
     numbers = [str(i) for i, name in enumerate(names) if name in problems]
     if numbers:

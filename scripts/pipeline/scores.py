@@ -21,23 +21,28 @@ class Scores:
         self.tables = {}
         self.official = {}
         self.at_test_size = {}
+
         train = rows.fold >= 0
-        self.n_test = int((~train).sum())
+        target = rows.target[train]
+        self.n_test = len(rows.id) - len(target)
+
+        # each row's baseline is fitted on the other folds, as its models are
         baselines = np.stack([rows.baseline(k) for k in range(n_folds)])
-        self.add(self.task.BASELINE, baselines[rows.fold[train]], rows.target[train])
+        fold = rows.fold[train]
+        self.add(self.task.BASELINE, baselines[fold], target)
 
         for name, pred in preds.items():
-            self.add(name, pred[train], rows.target[train])
+            self.add(name, pred[train], target)
 
     def add(self, name: str, pred: np.ndarray, target: np.ndarray) -> None:
         """Score the predictions (m, K) of labelled rows against their targets (m, a)."""
         task = self.task
-        answer = task.answer(pred, self.outputs)
-        labelled = (answer, target, self.outputs)
+        outputs = self.outputs
+        answer = task.answer(pred, outputs)
 
-        self.tables[name] = task.table(*labelled, pred)
-        self.official[name] = task.score(*labelled)
-        self.at_test_size[name] = task.score_at_size(*labelled, self.n_test)
+        self.tables[name] = task.table(answer, target, outputs, pred)
+        self.official[name] = task.score(answer, target, outputs)
+        self.at_test_size[name] = task.score_at_size(answer, target, outputs, self.n_test)
 
     def is_worse(self, name: str, other: str) -> bool:
         """Whether a model scores worse than another."""

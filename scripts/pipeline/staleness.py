@@ -183,9 +183,12 @@ def tell_replaced(reasons: dict[Path, str], needed) -> None:
     each reason. needed: the files that are asked for."""
     targets_of: dict[str, list[Path]] = {}
     for target, reason in reasons.items():
-        if target in needed and target.exists() and reason.startswith("was made"):
+        is_asked_for = target in needed and target.exists()
+        if is_asked_for and reason.startswith("was made"):
             targets_of.setdefault(reason, []).append(target)
 
     for reason, targets in targets_of.items():
-        others = f" and {len(targets) - 1} more like it" if len(targets) > 1 else ""
-        print(f"{targets[0]}{others} {reason}: to be made again", file=sys.stderr)
+        first = targets[0]
+        n_others = len(targets) - 1
+        others = f" and {n_others} more like it" if n_others else ""
+        print(f"{first}{others} {reason}: to be made again", file=sys.stderr)

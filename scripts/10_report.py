@@ -40,6 +40,7 @@ def main(argv=None):
     if not job.args.stopped:
         write(job)
         return log(wrote=job.paths.report)
+
     code, target = job.args.stopped
     write_after_stop(job, int(code), Path(target))
     return int(code)

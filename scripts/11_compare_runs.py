@@ -41,6 +41,7 @@ def main(argv=None):
 
     lead, sections = compare(args.a, args.b)
     show(lead)
+
     for section in sections:
         show(section.blocks)
 
@@ -48,6 +49,7 @@ def main(argv=None):
     target = folder("working") / "compare.html"
     with replacing(target) as tmp:
         tmp.write_text(page, encoding="utf-8")
+
     log(wrote=target)
 
 

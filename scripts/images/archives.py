@@ -51,6 +51,7 @@ class Archive:
         try:
             self.file = open(file, "rb", buffering=0)  # noqa: SIM115, open as long as the process
             self.time = os.fstat(self.file.fileno()).st_mtime_ns
+
             if file.suffix.lower() == ".zip":
                 self.zip = zipfile.ZipFile(self.file)
                 self.members = zip_members(self.zip)
@@ -83,6 +84,7 @@ class Archive:
 
         if len(data) != size:
             raise self.broken()
+
         return data
 
     def inflate(self, member: zipfile.ZipInfo) -> bytes:
@@ -131,6 +133,7 @@ class Archives:
             is_named_so = archive.name[:-4] == top
             if is_named_so and below in archive.members:
                 return archive, below
+
         return None
 
 
@@ -148,6 +151,7 @@ def archive_stamps(folder: Path) -> dict[str, list[int]]:
         size = status.st_size
         time = status.st_mtime_ns
         stamps[file.name] = [size, time]
+
     return stamps
 
 
@@ -167,6 +171,7 @@ def tar_members(file) -> dict[str, TarMember]:
         end = os.pread(file.fileno(), tarfile.BLOCKSIZE, tar.offset)
         if any(end):
             raise tarfile.ReadError(f"its header at byte {tar.offset} is damaged")
+
     return members
 
 
@@ -181,6 +186,7 @@ def zip_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         if is_regular and is_inner(name):
             path = plain_path(name)
             members[path] = info
+
     return members
 
 
@@ -206,4 +212,5 @@ def hint(folder: Path) -> str:
                 to = shlex.quote(f"{folder}/")
                 run = command.format(file=quoted, to=to)
                 return f"{name} is compressed as a whole and cannot be read in place; run: {run}"
+
     return ""

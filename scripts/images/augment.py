@@ -79,6 +79,7 @@ def augmenter(name: str, size: int, seed: tuple[int, ...], first: int = 0):
     """
     if name == "none":
         return None
+
     # It would ask the network for a newer version at import.
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     import numpy as np

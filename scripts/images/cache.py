@@ -64,13 +64,14 @@ class Cache:
         shard, offset, length = self.position[i]
         data = self.shards[shard][offset : offset + length]
         is_whole = len(data) == length > 0
-        image = decode(data) if is_whole else None
 
+        image = decode(data) if is_whole else None
         if image is None:
             raise UserError(
                 f"{self.names[i]} is not where images.csv says; remove images.csv and "
                 f"{self.folder}, and run make again"
             )
+
         return image
 
 
@@ -84,6 +85,7 @@ def decode(data: np.ndarray) -> np.ndarray | None:
     if simplejpeg is None:
         cv2 = opencv()
         return cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+
     try:
         return simplejpeg.decode_jpeg(data)
     except ValueError:
@@ -118,8 +120,10 @@ def batches(cache: Cache, groups: list[np.ndarray], workers: int, change=None):
             for g, group in enumerate(groups):
                 futures = [pool.submit(read, g, i) for i in range(len(group))]
                 running.append(futures)
+
                 if len(running) > AHEAD:
                     yield stack(running.popleft())
+
             while running:
                 yield stack(running.popleft())
         finally:
@@ -130,4 +134,5 @@ def stack(futures: list) -> np.ndarray:
     """The images of futures as one array; (0, 1, 1, 3) of none."""
     if not futures:
         return np.zeros((0, 1, 1, 3), np.uint8)
+
     return np.stack([future.result() for future in futures])

@@ -58,6 +58,7 @@ class CacheWriter:
         lost = self.lost_images(sizes)
         for image in lost:
             del self.ledger.done[image]
+
         if not self.ledger.done:
             self.table.unlink(missing_ok=True)
             for shard in sizes:

@@ -37,6 +37,7 @@ def fast_jpeg():
         import simplejpeg
     except ImportError:
         return None
+
     return simplejpeg
 
 
@@ -80,12 +81,14 @@ def load_image(data: bytes, images, size: int | None = None) -> tuple:
     megapixels = width * height / 1e6
     if megapixels > limit:
         raise ValueError(f"{width}x{height} is over {limit:g} megapixels")
+
     if min(width, height) < images.min_side:
         raise ValueError(f"{width}x{height} is under {images.min_side} pixels")
 
     with pil_errors_as_reasons(limit):
         rgb = decode_jpeg(data, image, size) or decode(image, size)
         upright = turn_upright(rgb, image)
+
     return upright, (width, height)
 
 
@@ -121,11 +124,14 @@ def decode_jpeg(data: bytes, image, size: int):
     is_jpeg = image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L")
     if not is_jpeg or fast_jpeg() is None:
         return None
+
     width, height = image.size
     scale = 1
+
     for divisor in (2, 4, 8):
         if min(width, height) // divisor >= size:
             scale = divisor
+
     try:
         levels = fast_jpeg().decode_jpeg(
             data,
@@ -134,6 +140,7 @@ def decode_jpeg(data: bytes, image, size: int):
         )
     except ValueError:
         return None
+
     return Image.fromarray(levels)
 
 
@@ -144,8 +151,10 @@ def decode(image, size: int):
 
     image.draft("RGB", (size, size))
     image.load()
+
     if image.mode[0] in "IF":  # grey of 16 or 32 bits
         return Image.fromarray(to_levels(np.asarray(image))).convert("RGB")
+
     if not image.has_transparency_data:
         return image.convert("RGB")
 
@@ -192,4 +201,5 @@ def turn_upright(rgb, image):
         turn = TURNS.get(image.getexif().get(TURNED))
     except Exception:  # mangled metadata raises anything, and the image is good
         turn = None
+
     return rgb.transpose(Image.Transpose[turn]) if turn else rgb

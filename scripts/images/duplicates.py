@@ -103,6 +103,7 @@ def find_near(
         earliest=np.full(n, n),
         group=first,
     )
+
     rows = distinct_images(table, first)
     for i, j in near_twins(table, rows, colours_of):
         for one, other in ((i, j), (j, i)):
@@ -115,6 +116,7 @@ def find_near(
         graph = coo_array((weights, edges), shape=(n, n))
         _, component = connected_components(graph, directed=False)
         near.group = component[near.group]
+
     return near
 
 
@@ -122,6 +124,7 @@ def count_twins(kind: str, twin_shown: np.ndarray, splits: dict[str, np.ndarray]
     """Rows of the counts. twin_shown (n, splits): a twin of the image is in the split."""
     names = list(splits)
     asked = [(name, name) for name in names]
+
     if len(names) == 2:
         train, test = names
         asked.append((test, train))
@@ -142,6 +145,7 @@ def count_twins(kind: str, twin_shown: np.ndarray, splits: dict[str, np.ndarray]
                 "share": with_twin / max(total, 1),
             }
         )
+
     return rows
 
 

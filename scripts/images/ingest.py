@@ -72,6 +72,7 @@ class ImageIngester:
                 self.links.append(name)
             else:
                 here.append(name)
+
         log(
             pictures=len(names),
             known=done,
@@ -81,10 +82,12 @@ class ImageIngester:
 
         failed = 0
         bar = progress(what="pictures", total=len(names), done=done, unit="img")
+
         for name, jpeg, row in chain(self.read(here), self.fetch()):
             self.cache.add(name, jpeg, row)
             if row["status"] != "ok":
                 failed += 1
+
             bar.set_postfix_str(self.note(failed), refresh=False)
             bar.update()
             check_time_limit(self.config.run)
@@ -96,6 +99,7 @@ class ImageIngester:
         """What the progress bar says behind the count."""
         if not self.links:
             return f"{failed} bad"
+
         megabytes = self.received / 1e6
         return f"{megabytes:,.0f} MB, {failed} failed"
 
@@ -105,12 +109,14 @@ class ImageIngester:
         row = self.cache.row(name)
         if row is None:
             return False
+
         if stamp or not is_link(name):
             return row["stamp"] == stamp
 
         # A link without a file here.
         if row["status"] == "ok":  # the file was removed: the cache has what models need
             return self.images.cache
+
         is_final = row["status"] == "bad" and row["stamp"] == ""  # e.g. 404
         return is_final and not retry
 
@@ -146,6 +152,7 @@ class ImageIngester:
         """The images whose links must be downloaded."""
         if not self.links:
             return
+
         downloader = Downloader(self.config.download, self.downloads)
         results = downloader.fetch_all(self.links, self.keep)
         with closing(results):  # an error here ends its threads
@@ -190,6 +197,7 @@ def map_ahead(call, items, workers: int):
                 running.append(pool.submit(call, item))
                 if len(running) > QUEUED * workers:
                     yield running.popleft().result()
+
             while running:
                 yield running.popleft().result()
         finally:

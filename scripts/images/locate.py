@@ -46,6 +46,7 @@ class ImageFiles:
         file = self.find(name)
         if file is None:
             raise ValueError("not downloaded" if is_link(name) else "missing")
+
         try:
             return file.read()
         except OSError as error:
@@ -88,6 +89,7 @@ class ImageFiles:
             download = link_name(name)
             path = f"downloads/{download}"
             paths.append(f"{self.downloads}/{download}")
+
         paths.append(f"{self.folder}/{path}")
         inside(self.folder, path)
 
@@ -116,6 +118,7 @@ class ImageFiles:
         with self.lock:
             if self.indexed is None:
                 self.indexed = Archives(self.folder)
+
             return self.indexed
 
 
@@ -130,6 +133,7 @@ def status_of(file: str) -> os.stat_result | None:
         status = os.stat(file)
     except (OSError, ValueError):  # not there, or no file's name: too long, half a surrogate pair
         return None
+
     return status if stat.S_ISREG(status.st_mode) else None
 
 
@@ -138,6 +142,7 @@ def read_file(file: str) -> bytes:
     with open(file, "rb") as opened:
         if os.fstat(opened.fileno()).st_size > LARGEST:
             raise ValueError(f"it is over {LARGEST >> 20} MB")
+
         return opened.read()
 
 

@@ -22,6 +22,7 @@ def size_of(folder: Path, name: str) -> int | None:
     image, or for a name that led out of the folder."""
     if not name:
         return None
+
     file = folder / name
     return file.stat().st_size if file.is_file() else None
 
@@ -50,9 +51,11 @@ def image_names(table: pd.DataFrame, pattern: str, folder: Path) -> list[str]:
         names = [name + literal for name in names]
         if column is None:
             continue
+
         if column not in table:
             columns = ", ".join(table)
             raise UserError(f"image pattern {pattern!r}: no column {column}; there are: {columns}")
+
         texts = cell_texts(table[column], spec, pattern)
         pairs = zip(names, texts, strict=True)
         names = [name + text for name, text in pairs]
@@ -77,6 +80,7 @@ def parse_pattern(pattern: str) -> list[tuple[str, str | None, str | None]]:
             f"image pattern {pattern!r} must name columns: write e.g. images/{{id}}.jpg, "
             f"images/{{id:06d}}.jpg or images/{{link:name}}"
         )
+
     return pieces
 
 
@@ -107,6 +111,7 @@ def whole_numbers(column: pd.Series, pattern: str) -> list[int]:
             f"image pattern {pattern!r} needs whole numbers, and {column.name} is {cell!r} in "
             f"row {line}; write {{{column.name}}} for names that are text"
         )
+
     return column.map(int).tolist()
 
 
@@ -114,10 +119,13 @@ def is_safe(folder: Path, name: str) -> bool:
     """Whether a name is a link, or a path that stays inside the folder."""
     if "\0" in name:
         return False
+
     if is_link(name):
         return True
+
     try:
         inside(folder, name)
     except ValueError:
         return False
+
     return True

@@ -92,6 +92,7 @@ def near_twins(table: pd.DataFrame, rows: np.ndarray, colours_of: ColoursOf) -> 
     # Colours are asked for only where another image has the same hash or a near one.
     has_company = np.bincount(code, minlength=len(codes)) > 1
     has_company[code_pairs] = True
+
     asked = np.flatnonzero(has_company[code])
     if len(asked) == 0:
         return
@@ -155,13 +156,16 @@ def near_codes(codes: np.ndarray) -> np.ndarray:
     """
     k = len(codes)
     pairs = [np.zeros(0, np.int64)]  # as lower * k + higher
+
     for shard in range(SHARDS):
         keys, owners = flipped_hashes(codes, shard)
         start = np.arange(len(keys))
+
         # Equal keys stand together: no more than 65 hashes have a flip in common.
         for step in range(1, HASH_BITS + 1):
             start = start[start < len(keys) - step]
             is_equal = keys[start] == keys[start + step]
+
             start = start[is_equal]
             if len(start) == 0:
                 break
@@ -214,8 +218,8 @@ def spread(begin: np.ndarray, end: np.ndarray) -> Pairs:
     counts = np.maximum(end - begin, 0)
     ends = np.cumsum(counts)
     starts = ends - counts  # of each range in the sequence of all numbers
-    size = int(counts.sum())
 
+    size = int(counts.sum())
     for low in range(0, size, CHUNK):
         high = min(low + CHUNK, size)
         position = np.arange(low, high)

@@ -34,6 +34,7 @@ def validate(data: bytes, images) -> tuple[bytes, dict]:
         image, (width, height) = load_image(data, images)
     except ValueError as error:
         return b"", row | {"reason": str(error)}
+
     bits, colours = perceptual_hash(image)
     row |= {
         "status": "ok",
@@ -42,8 +43,10 @@ def validate(data: bytes, images) -> tuple[bytes, dict]:
         "hash": bits,
         "colours": colours.astype(np.uint8).tobytes().hex(),
     }
+
     if not images.cache:
         return b"", row
+
     square = to_square(image, images.size, images.fit)
     return encode(square, images.quality), row
 
@@ -76,6 +79,7 @@ def to_square(image, size: int, fit: str) -> np.ndarray:
     width = max(1, round(image.width * size / longest))
     height = max(1, round(image.height * size / longest))
     inner = resize(image, width, height)
+
     if width == height:
         return inner
 
@@ -112,6 +116,7 @@ def encode(square: np.ndarray, quality: int) -> bytes:
     from PIL import Image
 
     subsampling = "4:4:4" if quality >= FULL_COLOUR else "4:2:0"
+
     simplejpeg = fast_jpeg()
     if simplejpeg:
         return simplejpeg.encode_jpeg(
@@ -120,6 +125,7 @@ def encode(square: np.ndarray, quality: int) -> bytes:
             colorsubsampling=subsampling.replace(":", ""),
             fastdct=False,
         )
+
     file = io.BytesIO()
     Image.fromarray(square).save(file, "JPEG", quality=quality, subsampling=subsampling)
     return file.getvalue()

@@ -38,11 +38,13 @@ def equip(kernel: Kernel, config, paths, folders: list[Path], toolkit: Path) -> 
     missing_packages = install_packages(kernel, config, paths, folders, toolkit)
 
     searched, description = search_folders(config)
+
     weights = {}
     # of all members, as 01 asks for them whatever this kernel makes
     for name in weights_of_members(config, graph.members(config)):
         path = find_attached(name, searched)
         log(weights=name, at=path or "nowhere")
+
         if path:
             weights[name] = path
 
@@ -84,6 +86,7 @@ def install_packages(kernel: Kernel, config, paths, folders: list[Path], toolkit
     it is there. Returns the requirements that are still not met."""
     files = files_to_make(kernel, config, paths)
     lacks = lacking(requirements(config, files, paths))
+
     wheels, unmet = find_wheels(folders, lacks)
     if wheels:
         install_wheels(wheels, str(toolkit / "packages"))

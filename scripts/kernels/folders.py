@@ -34,6 +34,7 @@ def write_folders(planned: list[Planned], job, top: Path) -> None:
     sources = attached_sources(job.args)
     tmp = top.with_name(f".{os.getpid()}.new.{top.name}")
     old = top.with_name(f".{os.getpid()}.old.{top.name}")
+
     try:
         for one in planned:
             id = one.kernel["id"]
@@ -123,6 +124,7 @@ def source(one: Planned, toolkit: str) -> str:
 
     template = (Path(__file__).parent / "template.py").read_text()
     any_field = "|".join(map(re.escape, fields))
+
     # all in one pass, so that no value is taken for a field
     text = re.sub(any_field, lambda match: fields[match[0]], template)
     if len(text) > MAX_BYTES:
@@ -202,11 +204,13 @@ def merge_kernel_sources(kernel: Kernel, before: list[str]) -> list[str]:
     added, as its own id to go on from there."""
     sources = list(kernel["sessions"])
     prefix = re.escape(kernel["id"].removesuffix("-merge"))
+
     for id in before:
         # of before, when there may have been another number of sessions
         is_session = re.fullmatch(f"{prefix}-[0-9]+", id)
         if is_session and kernel["sessions"]:
             continue
+
         if id not in sources:
             sources.append(id)
 

@@ -36,6 +36,7 @@ def account() -> str:
     has it."""
     config_dir = os.environ.get("KAGGLE_CONFIG_DIR") or Path.home() / ".kaggle"
     file = Path(config_dir) / "kaggle.json"
+
     try:
         return os.environ.get("KAGGLE_USERNAME") or json.loads(file.read_text())["username"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -45,6 +45,7 @@ def take_over(kernel: Kernel, config, paths: Paths, folders: list[Path]) -> None
     use = find_use(kernel, config, paths, with_images)
     copies = list_copies(outputs, paths, use)
     require_space(copies, paths.dir)
+
     for target, source in copies.items():
         with replacing(target) as tmp:
             shutil.copyfile(source, tmp)
@@ -61,6 +62,7 @@ def find_outputs(category: str, folders: list[Path]) -> list[Path]:
     for folder in folders:
         if folder.name != category:
             continue
+
         if any((folder / sign).exists() for sign in SIGNS):
             outputs.append(folder)
 
@@ -94,6 +96,7 @@ class Use:
     def has(self, file: Path, paths: Paths) -> bool:
         if self.everything or file in self.files:
             return True
+
         if file.name.startswith(self.begun):
             return True
 
@@ -136,10 +139,12 @@ def list_copies(outputs: list[Path], paths: Paths, use: Use) -> dict[Path, Path]
     copies: dict[Path, Path] = {}
     output_of: dict[Path, Path] = {}
     has_cache = paths.cache.exists()
+
     for output in outputs:
         for source, target in attached_files(output, paths, use.with_images):
             if target.exists() or not use.has(target, paths):
                 continue
+
             if has_cache and paths.cache in target.parents:
                 continue
 

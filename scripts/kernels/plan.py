@@ -31,6 +31,7 @@ def plan(job) -> list[Planned]:
     cannot be so many sessions."""
     n = job.args.parts
     name = slug(job.paths.category)
+
     if n < 1:
         raise UserError(f"--parts {n}: in how many sessions? Write PARTS=1 or more")
 

@@ -34,6 +34,7 @@ def work(kernel: Kernel, toolkit: Path) -> int:
     input_folder(config.data.folder, config.data.train)  # raises where the data are not attached
     settings = kernel["settings"] + equip(kernel, config, paths, folders, toolkit)
     take_over(kernel, config, paths, folders)
+
     if kernel["sessions"]:
         require_sessions(kernel, config, paths)
 

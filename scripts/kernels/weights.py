@@ -64,6 +64,7 @@ def attached_names(name: str) -> list[str]:
     "text:google/bert", a timm backbone's file."""
     side, bare = split_weights(name)
     last = bare.split("/")[-1]
+
     if side not in SIDES:
         return [f"{bare}.safetensors", f"{last}/model.safetensors"]
 
@@ -129,6 +130,7 @@ def how_to_attach(names: list[str]) -> list[str]:
     for name in names:
         side, bare = split_weights(name)
         called = attached_names(name)
+
         if side in SIDES:
             source = f"{bare} --local-dir weights/{called[0]}"
         else:

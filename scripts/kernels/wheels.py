@@ -87,6 +87,7 @@ def find_wheels(folders: list[Path], needs: list) -> tuple[list[Path], list]:
     from packaging.utils import canonicalize_name
 
     folders = [folder for folder in folders if any(folder.glob("*.whl"))]
+
     wheels: dict[str, Path] = {}  # by package
     unmet = []
     todo = list(needs)

@@ -66,6 +66,7 @@ class Client:
     def __init__(self, settings):
         self.url, self.key = address_and_key(settings)
         headers = {"Content-Type": "application/json"}
+
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
 
@@ -114,6 +115,7 @@ class Client:
             # the connection too where something is left unread; else it is back in the pool already
             response.close()
             response.release_conn()
+
             is_whole = len(data) <= MAX_BYTES
             if response.status == 200 and is_whole:
                 return json.loads(data)
@@ -131,6 +133,7 @@ class Client:
         message = match[1] if match else data
         text = message[:200].decode("utf-8", "replace")
         reason = " ".join([str(status), *text.split()])
+
         if self.key:
             reason = reason.replace(self.key, "***")
 

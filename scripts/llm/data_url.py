@@ -19,9 +19,11 @@ def load_data_url(image_files, name: str, images, max_pixels: int) -> tuple[str,
 
     # images.size is a network's square; no JPEG may be decoded at less than max_pixels here
     size = int(max_pixels**0.5) + 1
+
     try:
         data = image_files.read(name)
         image, (width, height) = load_image(data, images, size)
+
         is_small = width * height <= max_pixels
         if is_upright_jpeg(data) and is_small:
             return to_url(data), ""

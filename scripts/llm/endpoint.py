@@ -59,6 +59,7 @@ class EndpointChat:
         done = SimpleQueue()  # replies, or what a thread raised
         stop = Event()
         groups = self.groups(question for question in questions if question.row not in answered)
+
         for _ in range(self.settings.at_once):
             # a daemon, so that Ctrl-C does not wait for an answer
             Thread(target=self.work, args=(todo, done, stop), daemon=True).start()
@@ -102,6 +103,7 @@ class EndpointChat:
 
             n_asked -= 1
             held.append(reply)
+
             if self.has_answered:
                 yield from held
                 held = []
@@ -154,6 +156,7 @@ class EndpointChat:
             is_last = attempt == self.settings.retries
             if failure.refused or failure.final or is_last:
                 break
+
             if stop.wait(self.seconds_to_wait(failure, attempt)):
                 break
 
@@ -163,6 +166,7 @@ class EndpointChat:
         """The server's reply in one call. Raises CallError."""
         body = request_body(question, image_url, self.settings)
         text = self.client.complete(body).strip()
+
         if self.settings.constrained:
             text = text.strip('"')  # llama.cpp replies in quotes
 

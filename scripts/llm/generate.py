@@ -43,6 +43,7 @@ class ChatModel:
         require_packages(settings)
         self.device, self.takes_images = device, takes_images
         folder, is_local = find_weights(settings.model, run.weights)
+
         self.model, self.dtype = load(folder, settings.bits, run, device, takes_images)
         self.processor = load_auto(AutoProcessor if takes_images else AutoTokenizer, folder)
         self.template = self.processor.chat_template
@@ -59,6 +60,7 @@ class ChatModel:
         self.prompt = lru_cache(PROMPTS_KEPT)(self.apply_template)
 
         end_ids = make_greedy(self.model, self.tokenizer, settings.max_new_tokens)
+
         self.constraints = None
         if settings.constrained:
             vocab_size = self.model.config.get_text_config().vocab_size
@@ -100,6 +102,7 @@ class ChatModel:
         prompts = [self.prompt(text) for text in texts]
         inputs = self.encode(prompts, images)
         processors = LogitsProcessorList([check_finite])
+
         if self.constraints:
             processors.append(self.constraints.logits_processor(patterns))
 
@@ -140,6 +143,7 @@ class ChatModel:
         """Whether the template has put the special tokens into a prompt: transformers' own rule."""
         if not self.template:
             return False
+
         if not self.takes_images:
             return True
 
@@ -194,6 +198,7 @@ def load(folder: Path, bits: int, run, device, takes_images: bool):
     import transformers
 
     auto = transformers.AutoModelForCausalLM
+
     if takes_images:
         auto = transformers.AutoModelForImageTextToText
 
@@ -248,6 +253,7 @@ def make_greedy(model, tokenizer, max_new_tokens: int) -> list[int]:
     from transformers import GenerationConfig
 
     config = model.generation_config
+
     ends = config.eos_token_id
     if not isinstance(ends, list):
         ends = [ends]

@@ -75,6 +75,7 @@ class RegexLogitsProcessor:
         for row, matcher in self.matchers.items():
             if not self.is_first_token and not matcher.is_terminated():
                 matcher.accept_token(last[row])
+
             # the bitmask of a reply that has ended stays as it was: generate pads its row
             if not matcher.is_terminated():
                 matcher.fill_next_token_bitmask(self.bitmask, row)

@@ -52,6 +52,7 @@ class LocalChat:
         """
         todo = in_order(questions, self.image_files, self.max_pixels)
         pool = ThreadPoolExecutor(self.workers)
+
         try:
             while todo:
                 batch = todo[: self.batch]
@@ -116,6 +117,7 @@ class LocalChat:
         image, _ = load_image(data, self.images, size)
 
         n_pixels = image.width * image.height
+
         scale = math.sqrt(self.max_pixels / n_pixels)
         if scale < 1:
             patch = self.model.patch
@@ -192,6 +194,7 @@ class LocalChat:
         import torch
 
         grey = torch.full((3, 64, 64), 128, dtype=torch.uint8)
+
         try:
             self.model.generate(["a"], [grey], [""])
         except Exception as error:
@@ -219,6 +222,7 @@ def in_order(questions: Iterable[Question], image_files, max_pixels: int) -> lis
         image = question.image
         if image not in areas:
             areas[image] = min(max_pixels, area(image_files, image))
+
         return -areas[image], image, -len(question.text), question.row
 
     return sorted(questions, key=key)

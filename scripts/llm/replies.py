@@ -37,10 +37,12 @@ def write_replies(job, model, name: str, k: int) -> None:
     target = job.paths.replies(member)
     key = job.key(target, inputs=False)
     before = read_record(target) or {}
+
     growing = target.with_suffix(".growing")
     with job.writing(target) as (tmp, record), Ledger(growing, COLUMNS, key) as ledger:
         rows = job.rows
         idx = rows.answered_by(model.PER, k)
+
         if before.get("key") == key:
             add_old_rows(ledger, target, before["model"])
 
@@ -153,6 +155,7 @@ class Asking:
         self.failed: dict[int, Reply] = {}  # a row's last failure
 
         answered = {row_id: asked for row_id, _, reason, asked in ledger.rows() if not reason}
+
         for question in questions:
             row = question.row
             self.hashes[row] = question_hash(question, image_files)
@@ -170,6 +173,7 @@ class Asking:
         """
         n_answered = len(self.questions) - len(self.waiting)
         log(member=self.member, to_ask=len(self.waiting), answered_before=n_answered)
+
         if not self.waiting:
             return 0
 
@@ -219,6 +223,7 @@ class Asking:
         row = reply.row
         cells = (self.row_id(row), reply.text, reply.reason, self.hashes[row])
         self.ledger.add([cells])
+
         if reply.reason:
             self.failed[row] = reply
         else:

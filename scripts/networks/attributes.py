@@ -63,6 +63,7 @@ class MlpHead(nn.Module):
         # moments of the training features; whoever trains the head on fixed features sets them
         self.register_buffer("mean", torch.zeros(d))
         self.register_buffer("std", torch.ones(d))
+
         if not hidden:
             self.mlp = nn.Linear(d, classes)
             return

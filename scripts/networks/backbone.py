@@ -18,7 +18,6 @@ def feature_map(backbone: nn.Module, images):
     A transformer's tokens (b, n, d) and channels-last maps (b, h, w, d) are brought to this shape.
     """
     x = backbone.forward_features(images)
-
     if x.ndim == 3:
         prefix_tokens = getattr(backbone, "num_prefix_tokens", 0)
         patches = x[:, prefix_tokens:]
@@ -46,6 +45,7 @@ def pool(backbone: nn.Module, features):
     head = getattr(backbone, "head", None)
     norm = getattr(head, "norm", None)
     pooled = features.mean((2, 3), keepdim=True)
+
     if norm is not None:
         pooled = norm(pooled)
 
@@ -132,7 +132,6 @@ def normalize_images(images, backbone: nn.Module, device, size: int):
     x = torch.as_tensor(images)
     x = x.to(device, non_blocking=True)
     x = x.permute(0, 3, 1, 2).float()
-
     if size and x.shape[-1] != size:
         x = F.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
 

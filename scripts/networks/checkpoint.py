@@ -33,12 +33,15 @@ def load_checkpoint(file: Path, key: str) -> dict:
     none."""
     if not file.exists():
         return {}
+
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch has one for every way in which a file can be broken
         log(checkpoint=file.name, unreadable=f"{type(error).__name__}; starting anew")
         return {}
+
     if state["key"] != key or "at" not in state:
         log(checkpoint=file.name, made="with other settings; starting anew")
         return {}
+
     return state

@@ -125,6 +125,7 @@ class ClipFusion(nn.Module):
         # SigLIP has no projections
         self.has_projections = hasattr(clip, "visual_projection")
         d = clip.config.vision_config.hidden_size
+
         if self.has_projections:
             d = clip.visual_projection.out_features
 
@@ -143,6 +144,7 @@ class ClipFusion(nn.Module):
         self.head = nn.Linear(5 * width, 1)
 
         clip.requires_grad_(False)
+
         for module in self.trained_modules():
             module.requires_grad_(True)
 
@@ -156,6 +158,7 @@ class ClipFusion(nn.Module):
             text.final_layer_norm,
             vision.post_layernorm,
         ]
+
         if self.has_projections:
             modules += [self.clip.text_projection, self.clip.visual_projection]
 
@@ -165,6 +168,7 @@ class ClipFusion(nn.Module):
         """Frozen modules stay in evaluation mode: no dropout in them."""
         super().train(mode)
         self.clip.eval()
+
         for module in self.trained_modules():
             module.train(mode)
 
@@ -174,6 +178,7 @@ class ClipFusion(nn.Module):
         """CLIP's tokens of the images (b, t, d) and of the texts (b, u, d), in the joint space."""
         vision = self.clip.vision_model
         image = vision(pixel_values=pixels).last_hidden_state
+
         if not self.has_projections:
             # SigLIP has normalised its tokens, and was trained without a mask
             text = self.clip.text_model(input_ids=ids, attention_mask=None).last_hidden_state

@@ -48,6 +48,7 @@ def use_device(run):
     try:
         number = take_locks(locks, gpus)
         device = torch.device("cpu")
+
         if gpus:
             device = torch.device(f"cuda:{number}")
             set_up_gpu(number)
@@ -64,6 +65,7 @@ def lock_files(gpus: int) -> list[Path]:
     for this machine's CPU."""
     working = folder("working")
     working.mkdir(parents=True, exist_ok=True)
+
     if not gpus:
         # machines may share the working folder
         return [working / f".cpu.{socket.gethostname()}.lock"]

@@ -150,6 +150,7 @@ def gradients_of_any_rank(parameters: list) -> list:
         device=communication_device(),
     )
     dist.all_reduce(has_gradient, dist.ReduceOp.MAX)
+
     gradients = []
     for parameter in itertools.compress(parameters, has_gradient.tolist()):
         if parameter.grad is None:
@@ -183,6 +184,7 @@ def reduce_in_place(tensors: list) -> None:
 
     flat = torch.cat([tensor.flatten() for tensor in tensors])
     dist.all_reduce(flat)
+
     sums = flat.split([tensor.numel() for tensor in tensors])
     for tensor, total in zip(tensors, sums, strict=True):
         tensor.copy_(total.view(tensor.shape))

@@ -67,6 +67,7 @@ class Encoder:
         self.pooling = request.sentence
         # Gemma overflows in fp16, so it computes in fp32 whatever the caller's autocast
         is_gemma = request.config.model_type.startswith("gemma")
+
         self.full_precision = is_gemma and request.dtype == torch.float16
         self.dtype = torch.float32
         if request.dtype is not None and not self.full_precision:
@@ -155,6 +156,7 @@ class TwoTowers(Encoder):
         from transformers import AutoModel, AutoTokenizer
 
         super().__init__(request)
+
         self.is_siglip = request.config.model_type != "clip"
         self.model = read_model(AutoModel, request.folder)
         if self.side == IMAGE:
@@ -164,6 +166,7 @@ class TwoTowers(Encoder):
             self.model.vision_model = None
             max_length = request.config.text_config.max_position_embeddings
             limits = [max_length]
+
             if not self.is_siglip:
                 limits.append(request.settings.max_length)
 
@@ -239,6 +242,7 @@ class VisionLanguage(Encoder):
 
         super().__init__(request)
         dtype = request.dtype if self.device.type == "cuda" else None
+
         self.model = read_model(AutoModelForImageTextToText, request.folder, dtype).model
         # what the side does not use need not be on the device
         if self.side == IMAGE:
@@ -250,6 +254,7 @@ class VisionLanguage(Encoder):
         self.model.to(self.device)
 
         settings = request.settings
+
         self.processor = load_auto(AutoProcessor, request.folder)
         if self.side != TEXT:
             self.image_processor = self.processor.image_processor
@@ -315,6 +320,7 @@ def load_encoder(side: str, name: str, weights_dir: str, settings, device, dtype
 
     folder, is_local = find_weights(name, weights_dir)
     sentence = SentencePooling()
+
     if side == TEXT:
         sentence = read_sentence_modules(folder)
         sentence.layers.to(device)

@@ -16,6 +16,7 @@ def load_text_model(name: str, weights_dir: str, pretrained: bool) -> tuple:
 
     folder, is_local = find_weights(name, weights_dir)
     inner = folder / read_sentence_modules(folder).path
+
     if pretrained:
         model = read_model(AutoModel, inner, unused=("pooler.",))
     else:
@@ -23,6 +24,7 @@ def load_text_model(name: str, weights_dir: str, pretrained: bool) -> tuple:
 
     tokenizer = load_auto(AutoTokenizer, inner)
     weights = {name: None}
+
     if is_local:
         weights = digest_files(folder, weight_files(inner), weights_dir)
 
@@ -37,6 +39,7 @@ def load_clip(name: str, weights_dir: str, pretrained: bool) -> tuple:
     folder, is_local = find_weights(name, weights_dir)
     model = read_model(AutoModel, folder) if pretrained else random_model(folder)
     weights = {name: None}
+
     if is_local:
         weights = digest_files(folder, weight_files(folder), weights_dir)
 

@@ -95,6 +95,7 @@ class Learner:
         process of torchrun predicts its share."""
         if not len(val_idx):
             return None
+
         pred = all_gather_rows(self.predict(net, shard(val_idx)))
         return self.rows.score(pred, val_idx)
 

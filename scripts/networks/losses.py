@@ -23,6 +23,7 @@ class MaskedLoss(nn.Module):
         prior = prior.clamp(min=MIN_PRIOR)
 
         weight = torch.ones_like(prior)
+
         if settings.class_weight:
             per_attribute = prior.split(sizes)
             weights = [class_weights(p, settings.class_weight) for p in per_attribute]
@@ -46,6 +47,7 @@ class MaskedLoss(nn.Module):
         """
         losses = []
         per_attribute = logits.split(self.sizes, 1)
+
         for a, count in enumerate(counts.tolist()):
             if count:
                 loss = self.attribute_loss(a, per_attribute[a], target[:, a])

@@ -88,6 +88,7 @@ def read_sentence_modules(folder: Path) -> SentencePooling:
     modules = read_json(folder / "modules.json")
     kinds = [module["type"].rsplit(".", 1)[-1] for module in modules]
     paths = [folder / module["path"] for module in modules]
+
     if kinds[:2] != ["Transformer", "Pooling"] or not set(kinds[2:]) <= set(LAYERS):
         raise UserError(
             f"{folder}/modules.json has {', '.join(kinds)}; known is Transformer, "
@@ -114,6 +115,7 @@ def document_prompt(file: Path) -> str:
     """The prompt that sentence-transformers puts before a document; "" where there is none."""
     config = read_json(file)
     prompts = config.get("prompts") or {}
+
     for name in (*DOCUMENT_PROMPTS, config.get("default_prompt_name")):
         if name in prompts:
             return prompts[name] or ""

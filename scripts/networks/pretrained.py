@@ -102,6 +102,7 @@ def load_auto(auto, folder: Path, **options):
         hint = ""
         if is_tokenizer and not find_spec("sentencepiece"):
             hint = "; some tokenizers, SigLIP's too, need sentencepiece, which is not installed"
+
         raise UserError(f"{auto.__name__} cannot read {folder}: {one_line(error)}{hint}") from None
 
 
@@ -127,6 +128,7 @@ def read_model(auto, folder: Path, dtype=None, unused: tuple[str, ...] = ()):
         output_loading_info=True,
         ignore_mismatched_sizes=True,  # they are a UserError here, with their names
     )
+
     problems = [
         *missing_weights(info, unused),
         *extra_weights(info, unused, model),

@@ -58,6 +58,7 @@ def fit_network(
         )
         best, history = trainer.fit(train_idx, val_idx)
         save_weights(best, file)
+
     return {"history": history} | learner.record
 
 
@@ -88,6 +89,7 @@ class Trainer:
         self.dtype = None
         if learner.MIXED_PRECISION:
             self.dtype = precision(run, device, training=True)
+
         self.forward = torch.compile(self.net) if run.compile else self.net
         self.optimizer = torch.optim.AdamW(learner.parameters(), fused=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
@@ -121,6 +123,7 @@ class Trainer:
         steps = math.ceil(len(train_idx) / self.settings.batch)
         state = self.resume(steps)
         require_same((self.key, str(self.dtype), state.epoch, state.step))
+
         if self.learner.SCORED_BEFORE and not state.best:
             self.score(state, val_idx)
 
@@ -136,6 +139,7 @@ class Trainer:
         patience = self.settings.patience
         if not patience or state.epoch - state.best_epoch < patience:
             return False
+
         log(stopped=f"no better score in {patience} epochs", best_epoch=state.best_epoch)
         return True
 
@@ -184,6 +188,7 @@ class Trainer:
         """One optimizer step. Returns the batch's loss."""
         loss = all_reduce_sum(self.add_gradients(data, batch, number))
         reduce_gradients(self.net.parameters())
+
         # with a scaler, an overflow only skips the step
         if not np.isfinite(loss) and not self.scaler.is_enabled():
             raise UserError(
@@ -192,8 +197,10 @@ class Trainer:
 
         self.scheduler.step_update(number + self.learner.STEP_OFFSET)
         self.scaler.unscale_(self.optimizer)
+
         if self.settings.clip:
             torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip)
+
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
@@ -205,6 +212,7 @@ class Trainer:
 
         if self.ema:
             self.ema.update(self.net, step=number)
+
         return loss
 
     def add_gradients(self, data, batch: np.ndarray, number: int) -> float:
@@ -218,10 +226,12 @@ class Trainer:
                 self.optimizer.zero_grad(set_to_none=True)
                 # no two processes drop out the same
                 torch.manual_seed(self.seed * 1_000_003 + number + (rank() << 40))
+
                 loss = 0.0
                 for start in range(0, size, self.micro):
                     part = slice(start, start + self.micro)
                     loss += self.backward(data, part, batch, number)
+
                 return loss
             except torch.OutOfMemoryError:
                 if self.micro == 1:
@@ -230,6 +240,7 @@ class Trainer:
                         "smaller pictures (images.size) or shorter "
                         "texts (max_length)"
                     ) from None
+
                 self.micro = min(self.micro, size) // 2 or 1
 
             torch.cuda.empty_cache()  # here the error, and what it held, is gone
@@ -239,6 +250,7 @@ class Trainer:
         """Add the gradient of a micro-batch. Returns its loss."""
         with autocast(self.device, self.dtype):
             loss = self.learner.loss(self.forward, data, part, batch, number)
+
         self.scaler.scale(loss.sum()).backward()
         return float(loss.detach().mean())
 
@@ -252,9 +264,11 @@ class Trainer:
         self.net.load_state_dict(saved["net"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.scheduler.load_state_dict(saved["scheduler"])
+
         # another GPU may train in another precision
         if saved["scaler"] and self.scaler.is_enabled():
             self.scaler.load_state_dict(saved["scaler"])
+
         if self.ema:
             self.ema.module.load_state_dict(saved["ema"])
 
@@ -271,6 +285,7 @@ class Trainer:
         is_late = all_reduce_sum(time.time() > deadline(self.run))
         if is_late or self.is_save_due():
             self.save(state)
+
         if is_late:
             # torchrun ends all as soon as one has gone: not before the first has saved
             all_reduce_sum(0)
@@ -289,6 +304,7 @@ class Trainer:
                 scaler=self.scaler.state_dict(),
                 ema=self.ema.module.state_dict() if self.ema else {},
             )
+
         self.saved = time.time()
 
 
@@ -297,9 +313,11 @@ def schedule(optimizer, settings, steps: int):
     from timm.scheduler import CosineLRScheduler
 
     warmup = settings.warmup * steps
+
     if settings.schedule == "cosine":
         total = settings.epochs * steps
         return CosineLRScheduler(optimizer, total, warmup_t=warmup, t_in_epochs=False)
+
     # from the top again after cycle, 2 cycle, 4 cycle ... epochs
     return CosineLRScheduler(
         optimizer,

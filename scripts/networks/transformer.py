@@ -21,6 +21,7 @@ class TextNet(nn.Module):
         self.encoder = encoder
         self.numbers = None
         d = encoder.config.hidden_size
+
         if q:
             self.numbers = nn.Sequential(nn.Linear(q, self.NUMBERS_WIDTH), nn.GELU())
             d += self.NUMBERS_WIDTH
@@ -32,6 +33,7 @@ class TextNet(nn.Module):
         """ids and mask (b, t), numbers (b, q) → (b, 1)."""
         hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
         features = masked_mean(hidden, mask)
+
         if self.numbers is not None:
             features = torch.cat([features, self.numbers(numbers)], 1)
 

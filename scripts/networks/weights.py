@@ -38,6 +38,7 @@ def weights_file(name: str, weights_dir: str) -> Path | None:
     """
     here = Path(name).expanduser()
     candidates = [here, here / "model.safetensors"]
+
     if weights_dir:
         top = Path(weights_dir).expanduser()
         if not top.is_dir():
@@ -125,6 +126,7 @@ def load_strict(module, state: dict, source) -> None:
 
     problems = [f"missing {key}" for key in missing]
     problems += [f"extra {key}" for key in extra]
+
     for key in misshaped:
         shape, expected_shape = tuple(state[key].shape), tuple(expected[key].shape)
         problems.append(f"{key} is {shape}, not {expected_shape}")

@@ -116,6 +116,7 @@ def to_page_svg(svg: str) -> str:
     prefix = "f" + hashlib.sha256(svg.encode()).hexdigest()[:8]
     root = ElementTree.fromstring(clean(svg))  # without comments
     remove(root, ("metadata", "style"))
+
     for element in root.iter():
         restyle(element, prefix)
 

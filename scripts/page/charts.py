@@ -47,6 +47,7 @@ def bars(
     with drawing(height=0.65 + 0.25 * max(n, 1)) as canvas:
         ax = canvas.ax
         ax.barh(y, np.where(known, values, 0), 0.66, color=PALETTE[0])
+
         if spans is not None:
             low, high = np.asarray(spans, float).T
             ax.hlines(y[known], low[known], high[known], color=INK, linewidth=1.2)
@@ -107,6 +108,7 @@ def lines(
     with drawing(height=height) as canvas:
         ax = canvas.ax
         draw_lines(ax, series, marks)
+
         if diagonal:
             ends = ax.get_xlim()
             ax.plot(ends, ends, color=MUTED, linestyle=DASHES[2], linewidth=1, zorder=1)
@@ -236,11 +238,12 @@ def heat(share, rows, columns) -> str:
     row_labels = [short_label(name, SHORT) for name in rows]
     column_labels = [short_label(name, SHORT) for name in columns]
     n_rows, n_columns = share.shape
-    layout = heat_layout(row_labels, column_labels)
 
+    layout = heat_layout(row_labels, column_labels)
     with drawing(layout.width, layout.height) as canvas:
         ax = canvas.ax
         draw_tints(ax, share)
+
         if layout.cell >= NARROW:
             write_cells(ax, share)
 
@@ -323,6 +326,7 @@ def scatter(
     x = np.asarray(x, float)
     y = np.asarray(y, float)
     known = np.isfinite(x) & np.isfinite(y)
+
     if log:
         known &= (x > 0) & (y > 0)
 

@@ -45,6 +45,7 @@ def square_edges(values: np.ndarray, log: bool) -> np.ndarray:
     """(SQUARES + 1,) edges, the last a little above the largest value."""
     low = values.min()
     high = values.max()
+
     if log:
         return np.geomspace(low, high * 1.0001, SQUARES + 1)
 

@@ -108,6 +108,7 @@ def column_cells(column: pd.Series, best: str) -> list[Cell]:
     numbers = [float(value) for value in values if is_number(value) and math.isfinite(value)]
     decimals = count_decimals(numbers)
     has_texts = not all(value is None or is_number(value) for value in values)
+
     best_number = None
     if best and numbers:
         best_number = max(numbers) if best == "max" else min(numbers)

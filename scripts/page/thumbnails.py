@@ -21,6 +21,7 @@ class Thumbnails:
         self.job = job
         self.files = None  # the data folder's, opened when first needed
         self.has_folder = True  # until it turns out to be missing
+
         self.cache = None
         self.cached_rows = {}  # {image: its row in the cache}
         try:
@@ -74,6 +75,7 @@ class Thumbnails:
         square = Image.fromarray(self.cache.read(row))
         sides = self.cache.table.loc[row, ["width", "height"]].astype(int)
         longer = sides.max()
+
         if self.job.config.images.fit == "pad" or not sides.min():
             return square
 

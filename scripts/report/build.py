@@ -126,6 +126,7 @@ def stop_text(stop: dict, job) -> str:
     """A step's note of pipeline.stops in a sentence."""
     command = stop["command"]
     when = stop["when"].replace("T", " ")[:16]
+
     if stop["code"] == AGAIN:
         return (
             f"Stopped at its time limit in {command} ({when} UTC). "
@@ -175,6 +176,7 @@ def write_once(job, noticed: float) -> None:
     make -j20 fails at once, and two pages do."""
     folder = job.paths.dir
     folder.mkdir(parents=True, exist_ok=True)
+
     with open(folder / ".report.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         record = read_record(job.paths.report) or {}

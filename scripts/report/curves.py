@@ -37,6 +37,7 @@ def training_records(view) -> dict[str, dict[int, dict]]:
     for member in graph.members(view.config):
         trained = view.paths.model(member)
         predicted = pred_file(view.paths, member)
+
         record = view.records.get(trained) or view.records.get(predicted)
         if record:
             model, k = split_member(member)
@@ -59,6 +60,7 @@ def learning_curves(model: str, by_fold: dict[int, dict], rows) -> list[Figure]:
         losses = [entry["loss"] for entry in entries]
         scores = [mean_score(entry) for entry in entries]
         loss[f"fold {k}"] = (epochs, losses)
+
         if np.isfinite(scores).any():
             score[f"fold {k}"] = (epochs, scores)
 
@@ -92,6 +94,7 @@ def draw_learning(loss: dict, score: dict, score_name: str) -> str:
         draw_legend(top)
 
         bottom = canvas.axes[-1, 0]
+
         if score:
             draw_lines(bottom, score)
             bottom.set(ylabel=f"{score_name} on the validation rows")
@@ -165,6 +168,7 @@ def tree_importance(model: str, by_fold: dict[int, dict]) -> list[Figure]:
         f"{model}: what its trees split by, as share of the gain; mean of {len(gains)} folds, with "
         "the least and the most of them."
     )
+
     if len(rest):
         caption += f" The other {len(rest)} columns have {rest.sum():.3f} together."
 
@@ -199,6 +203,7 @@ def second_level(model: str, by_fold: dict[int, dict], rows) -> list[Figure]:
     )
     ordered = {column: scores[column] for column in order}
     figures = [bar_figure(caption, ordered, xlabel=name)]
+
     weights = record.get("linear", {})
     if weights:
         caption = (
@@ -219,6 +224,7 @@ def time_figure(view) -> list[Figure]:
     totals = {kind: sum(values) for kind, values in seconds.items()}
     total = format_duration(sum(totals.values()))
     longest = max(totals, key=totals.get)
+
     n_files = 0
     labels = []
     for kind, values in seconds.items():
@@ -251,6 +257,7 @@ def kind_of(command: str) -> str:
     """ "04 train fold net" of "04_train_fold c2 --member net_0"."""
     script, *words = command.split()
     label = script.replace("_", " ")
+
     if len(words) < 2:  # the category alone
         return label
 

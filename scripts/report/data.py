@@ -33,6 +33,7 @@ def raw_blocks(view: View) -> list:
     config = view.config
     analysis = load_module(config.task, "analysis")
     figures = load_module(config.task, "figures")
+
     try:
         raw = read_raw(config, analysis.needs(config.data) if analysis else {})
         general = overview(raw)
@@ -55,6 +56,7 @@ def file_blocks(raw: Raw, files: pd.DataFrame) -> list:
     n_train, n_test = (int(n) for n in files["rows"])
     n_shared = int(files["ids in the other"].max())
     text = f"{n_train:,} training rows and {n_test:,} test rows in {raw.folder.name}/."
+
     if n_shared:
         text += f" {n_shared:,} ids stand in both: they are told apart by their split."
 
@@ -82,6 +84,7 @@ def odd_columns(columns: pd.DataFrame) -> list[Table]:
     is none."""
     empty = columns.filter(like="empty")
     has_empty = (empty.fillna(0) > 0).any(axis=1)
+
     odd = columns[has_empty | (columns["reads as unknown"] > 0) | columns["constant"]]
     if odd.empty:
         return []
@@ -119,6 +122,7 @@ def fold_table(view: View) -> list[Table]:
 
     frame = pd.DataFrame(lines)
     caption = f"The {len(lines)} folds; rows of one group are in one fold."
+
     has_groups = len(set(rows.group[train])) < train.sum()
     if not has_groups:
         caption = f"The {len(lines)} folds."

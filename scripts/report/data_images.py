@@ -100,6 +100,7 @@ def look_alikes(view: View, images: pd.DataFrame, file: Path) -> list:
     across = pairs[pairs["in"] == "train and test"]
     is_grouped = bool(view.config.data.group)
     table = pair_table(pairs, not across.empty, is_grouped)
+
     if across.empty:
         return [table]
 
@@ -162,6 +163,7 @@ def pair_cards(view: View, across: pd.DataFrame, splits: dict[str, set[str]]) ->
     thumbnails = Thumbnails(view.job)
     n_pairs = len(across)
     even = np.linspace(0, n_pairs - 1, min(MOST_PAIRS, n_pairs))
+
     shown = across.iloc[np.unique(even.astype(int))]
     cards = []
     for kind, one, other in shown[["kind", "picture", "same as"]].to_numpy():

@@ -22,6 +22,7 @@ def headline(view: View) -> list:
 
     task = view.task
     baseline = stages[0]
+
     if len(stages) == 1:
         text = (
             f"No model has answered every row yet. {task.BASELINE.capitalize()} alone: "

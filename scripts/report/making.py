@@ -58,6 +58,7 @@ def setting_blocks(job) -> list:
         concat=config.concat,
     )
     default_values = flatten(defaults.model_dump(mode="json"))
+
     values = flatten(config.model_dump(mode="json"))
     changed = []
     for key, value in values.items():
@@ -86,6 +87,7 @@ def summary(job, values: dict) -> str:
     """Task, models, overrides and seeds in a sentence each; values: the flat config."""
     config = job.config
     models = "none of its own"
+
     if config.models:
         models = format_setting(config.models)
 
@@ -117,12 +119,14 @@ def version_blocks(records: dict[Path, dict]) -> list:
         newest = list(files_by_version)[-1]
         what = "files made on" if name == "machine" else f"files made with {name}"
         lines.append({"what": what, "value": newest})
+
         if len(files_by_version) > 1:
             text = describe_versions(files_by_version)
             mixed.append(f"{name}: {text}")
 
     lines.append({"what": "commit", "value": commit()})
     table = Table("Versions, machine and commit", pd.DataFrame(lines))
+
     if not mixed:
         return [table]
 
@@ -224,6 +228,7 @@ def creation_time(target: Path, record: dict) -> str:
     except (KeyError, TypeError, ValueError):
         if not target.exists():
             return MISSING
+
         moment = datetime.fromtimestamp(target.stat().st_mtime, UTC)
 
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -72,6 +72,7 @@ def joined_scores(view: View) -> list:
     means = frame.drop(columns="category").mean(skipna=False)
     lines.append({"category": "mean of them", **means})
     table = Table("Each category's score; its own report says more.", pd.DataFrame(lines))
+
     if not missing:
         return [table]
 
@@ -82,6 +83,7 @@ def stage_blocks(view: View) -> list:
     """The table of stages, and the same as bars."""
     stages = load_stages(view)
     limits = view.task.RANGE
+
     spans = []
     for stage in stages:
         span = bootstrap.interval(stage.score, stage.replicates, limits)
@@ -100,6 +102,7 @@ def stage_table(view: View, stages: list[Stage], spans: list[tuple]) -> Table:
     by_name = {stage.name: stage for stage in stages}
     expected = expected_scores(view)
     is_other = is_expected_elsewhere(expected, by_name)
+
     lines = []
     for stage, span in zip(stages, spans, strict=True):
         line = {
@@ -198,6 +201,7 @@ def fold_table(view: View) -> Table:
     """Scores per fold, a line per stage and per model that is half way."""
     fold = view.rows.fold
     n_folds = fold.max() + 1
+
     lines = []
     for name in [*stage_answers(view), *view.partial]:
         line = {"step": name}
@@ -226,6 +230,7 @@ def fold_score(view: View, name: str, k: int) -> float:
     rows = view.rows
     task = view.task
     in_fold = rows.fold[view.labelled] == k
+
     idx = view.labelled[in_fold]
     if not len(idx):
         return np.nan
@@ -274,6 +279,7 @@ def output_table(view: View) -> Table:
     table = scores_by_output(view, name)
     baseline = scores_by_output(view, task.BASELINE)
     counts = label_counts(view)
+
     lines = []
     for output, measures in table.items():
         line = {
@@ -286,6 +292,7 @@ def output_table(view: View) -> Table:
 
     frame = pd.DataFrame(lines)
     what = "by all measures, out-of-fold"
+
     if len(frame) > 1:
         what = "output by output, out-of-fold, the weakest first"
         is_worst_first = task.MODE == "max"
@@ -303,6 +310,7 @@ def scores_by_output(view: View, name: str) -> dict[str, dict[str, float]]:
     also the measures that need its predictions."""
     rows = view.rows
     idx = view.labelled
+
     pred = None
     if name == submitted_stage(view).name:
         pred = view.preds.get(name) if view.merged is None else view.merged

@@ -97,6 +97,7 @@ def load_stages(view: View) -> list[Stage]:
     rows = view.rows
     target = rows.target[idx]
     weights = bootstrap.draw_replicates(rows.group[idx])
+
     scores = {}
     for name, answer in answers.items():
         scores[name] = view.task.score(answer[idx], target, rows.outputs)

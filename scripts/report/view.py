@@ -106,6 +106,7 @@ def load_view(job: Job) -> View:
     stale = attempts.call(staleness.stale, config, steps, default={})
     attempts.notes += staleness_notes(job, steps, stale)
     view = View(job, steps, stale, notes=attempts.notes)
+
     if config.concat or not paths.folds.exists():
         return view
 
@@ -117,6 +118,7 @@ def load_view(job: Job) -> View:
     merged = None
     answer = None
     decoded = False
+
     if paths.merged.exists():
         merged = attempts.call(load_merged, job, rows)
 
@@ -217,6 +219,7 @@ def merge_some(tables: dict[str, dict], rows: Rows) -> np.ndarray:
     """Predictions (n, K) of some of a model's members, nan in rows that none of them predicts."""
     n_columns = sum(rows.sizes)
     pred = np.full((len(rows.id), n_columns), np.nan)
+
     for member, table in tables.items():
         idx = positions(member, table, rows)
         pred[idx] = table["pred"]

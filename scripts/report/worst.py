@@ -44,6 +44,7 @@ def worst_blocks(view: View) -> list:
         "that no model is told?"
     )
     thumbnails = Thumbnails(view.job)
+
     blocks = []
     for caption, chosen in ((suspect_caption, suspect), (wrong_caption, wrong)):
         cards = [row_card(view, verdict, i, thumbnails) for i in chosen]
@@ -66,6 +67,7 @@ def row_card(view: View, verdict: Verdict, i: int, thumbnails: Thumbnails) -> Ca
     """The i-th row of the verdict."""
     rows = view.rows
     row = verdict.row[i]
+
     texts = []
     for column in (rows.question, rows.text):
         if column is not None and str(column[row]):

@@ -65,6 +65,7 @@ class CheckedConnection:
             raise self.pool.failure(f"no connection within {patience:g} s") from None
         except OSError as error:
             raise failure_of(error, answered=False) from None
+
         self.sock.pool = self.pool
 
     def _new_conn(self) -> socket.socket:
@@ -74,11 +75,13 @@ class CheckedConnection:
             reason = address_problem(address[0], self.pool.settings.networks)
             if reason:
                 raise Failure(reason, again=False)
+
         self.pool.make_room()
 
         for family, kind, protocol, _, address in infos:
             seconds = min(self.timeout, self.pool.seconds_left())
             sock = TcpSocket(family, kind, protocol)
+
             try:
                 sock.settimeout(seconds)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

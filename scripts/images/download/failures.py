@@ -64,15 +64,20 @@ def reason_of(error: Exception, answered: bool) -> str:
         what = error.reason or "cut off"
         words = what.replace("_", " ").lower()
         return f"TLS: {words}"
+
     if isinstance(error, (BadGzipFile, zlib.error)):
         return "its gzip is broken"
+
     if isinstance(error, IncompleteRead):
         if not error.expected:
             return "cut off"
+
         return f"cut off, {error.expected:,} bytes are missing"
+
     # Of http.client's errors, the one for a connection that ends before an answer is of this kind.
     if isinstance(error, ConnectionResetError):
         return "the connection was reset"
+
     if isinstance(error, (HTTPException, HTTPError, ValueError, EOFError)):
         return "cut off" if answered else "its answer is not HTTP"
 

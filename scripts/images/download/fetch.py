@@ -55,12 +55,12 @@ class Downloader:
         """
         self.turns = Turns(self.settings, self.hosts, self.tmp_folder, take)
         threads = []
-
         try:
             for i in range(self.settings.threads):
                 thread = Thread(target=self.work, name=f"download-{i}", daemon=True)
                 thread.start()
                 threads.append(thread)
+
             distinct = dict.fromkeys(links)
             yield from self.queue_and_collect(distinct)
         finally:
@@ -75,6 +75,7 @@ class Downloader:
             if has_more and pending < WINDOW:
                 step = list(islice(todo, STEP))
                 has_more = len(step) > 0
+
                 for link in step:
                     reason = problem(link)
                     if reason:
@@ -89,10 +90,13 @@ class Downloader:
                     link, result = self.results.get(must_wait)
                 except Empty:
                     break
+
                 self.room.release()
                 pending -= 1
+
                 if link is None:
                     raise result
+
                 yield link, result
 
     def work(self) -> None:
@@ -114,6 +118,7 @@ class Downloader:
         self.room.release(self.settings.threads)
 
         end = time.monotonic() + END
+
         for thread in threads:
             seconds = end - time.monotonic()
             thread.join(max(0, seconds))

@@ -59,6 +59,7 @@ class Silence:
         now = time.monotonic()
         if self.unanswered == 0:
             self.since = now
+
         self.unanswered += 1
 
         lasts = now - self.since
@@ -105,12 +106,14 @@ class Host:
         """From when on it has a job; infinity when it has none."""
         if self.fresh:
             return 0
+
         return self.delayed[0][0] if self.delayed else inf
 
     def pop(self, now: float) -> Job:
         """The next job: a delayed one whose time has come before a fresh one."""
         if self.delayed and self.delayed[0][0] <= now:
             return heappop(self.delayed)[2]
+
         return self.fresh.popleft()
 
 
@@ -140,6 +143,7 @@ class Hosts:
             if host is None:
                 host = Host(target.host, self.settings.per_host, self.patience)
                 self.hosts[target.origin] = host
+
             job.url = url
             job.host = host
 
@@ -148,6 +152,7 @@ class Hosts:
                 heappush(host.delayed, entry)
             else:
                 host.fresh.append(job)
+
             self.plan(host)
 
     def given_up(self, host: Host) -> str:
@@ -160,8 +165,10 @@ class Hosts:
         due = host.due()
         if self.given_up(host):
             return 0 if due < inf else inf
+
         if host.is_full():
             return inf
+
         return max(host.resting_until, due)
 
     def plan(self, host: Host) -> None:
@@ -171,6 +178,7 @@ class Hosts:
         start = max(self.may_start(host), now)
         if start >= host.scheduled:
             return
+
         host.scheduled = start
         entry = (start, next(self.number), host)
         heappush(self.schedule, entry)
@@ -185,6 +193,7 @@ class Hosts:
                 if first > now:
                     self.changed.wait(first - now if first < inf else None)
                     continue
+
                 start, _, host = heappop(self.schedule)
                 if start != host.scheduled:  # it was put elsewhere
                     continue
@@ -193,18 +202,22 @@ class Hosts:
                 job = self.start(host, now)
                 if job and self.settings.rate:
                     host.rest_until(now + 1 / self.settings.rate)
+
                 self.plan(host)
                 if job:
                     self.changed.notify()  # somebody must wait for the head of the schedule
                     return job
+
         return None
 
     def start(self, host: Host, now: float) -> Job | None:
         """The next job of a host, which counts as running from now on; None if none may start."""
         if self.may_start(host) > now:
             return None
+
         if self.given_up(host):
             now = inf  # its delayed jobs too
+
         job = host.pop(now)
         host.running += 1
         return job
@@ -218,11 +231,14 @@ class Hosts:
 
             wait = failure.wait if failure else 0.0
             host.adjust_limit(self.settings.per_host, is_asked_to_wait=wait > 0)
+
             if host.is_shaky():
                 wait = max(wait, 1)
+
             wait = min(wait, self.settings.max_wait)
             now = time.monotonic()
             host.rest_until(now + wait)
+
         self.release(job)
 
     def release(self, job: Job) -> None:

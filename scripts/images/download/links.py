@@ -42,8 +42,10 @@ def split_link(link: str) -> Target:
     the link: it may hold a password."""
     if len(link) > LONGEST:
         raise ValueError(f"is longer than {LONGEST:,} characters")
+
     if CONTROL.search(link):
         raise ValueError("holds control characters")
+
     scheme = link.partition(":")[0].lower()
     if scheme not in PORTS or not is_link(link):
         raise ValueError("is not http:// or https://")
@@ -58,15 +60,19 @@ def split_link(link: str) -> Target:
 
     if "@" in parts.netloc:
         raise ValueError("holds a name or a password")
+
     if not host:
         raise ValueError("names no host")
+
     if not HOST.fullmatch(host):
         raise ValueError("has a host that is none")
 
     port = port_of(parts, scheme)
     path = quote(parts.path or "/", SAFE_PATH)
+
     if parts.query:
         path += "?" + quote(parts.query, SAFE_QUERY)
+
     return Target(scheme, host, port, path)
 
 
@@ -76,8 +82,10 @@ def port_of(parts, scheme: str) -> int:
         port = PORTS[scheme] if parts.port is None else parts.port
     except ValueError:
         port = 0
+
     if port == 0:
         raise ValueError("has a port that is none")
+
     return port
 
 
@@ -87,6 +95,7 @@ def problem(link: str) -> str:
         split_link(link)
     except ValueError as error:
         return f"the link {error}"
+
     return ""
 
 
@@ -100,9 +109,11 @@ def address_problem(ip: str, networks=()) -> str:
     for destination in destinations(address):
         if is_public(destination):
             continue
+
         is_allowed = any(destination in network for network in allowed)
         if not is_allowed:
             return f"leads to {ip}, which is not a public address; download.networks can allow it"
+
     return ""
 
 
@@ -110,6 +121,7 @@ def is_public(address) -> bool:
     """Whether an address belongs to the public internet."""
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
+
     return address.version == 4 or address in GLOBAL_IPV6
 
 
@@ -126,9 +138,12 @@ def destinations(address) -> list:
     if address.ipv4_mapped or address in NAT64:
         last_32_bits = int(address) & 0xFFFFFFFF
         return [IPv4Address(last_32_bits)]
+
     if address in SIX_TO_FOUR:
         return [address.sixtofour]
+
     if address.teredo:
         server, client = address.teredo
         return [server, client, address]
+
     return [address]

@@ -72,6 +72,7 @@ class Pool(PoolManager):
         if seconds <= 0:
             longest = self.settings.longest
             raise self.failure(f"took longer than {longest:g} s")
+
         return seconds
 
     def failure(self, reason: str) -> Failure:
@@ -84,6 +85,7 @@ class Pool(PoolManager):
         target = split_link(link)
         request = Request(due=time.monotonic() + self.settings.longest)
         self.thread.request = request
+
         try:
             pool = self.connection_from_host(target.host, target.port, target.scheme)
             response = pool.urlopen(
@@ -106,6 +108,7 @@ class Pool(PoolManager):
             if rest is not None and rest <= REST:
                 with suppress(Failure):
                     response.drain_conn()
+
             response.close()
 
     def body(self, response):
@@ -114,10 +117,12 @@ class Pool(PoolManager):
         coding = response.headers.get("Content-Encoding", "identity").strip().lower()
         if coding not in ("identity", "", "gzip", "x-gzip"):
             raise Failure("compressed in a way that was not asked for", True)
+
         # Not `read`: it takes a chunk of length -1 for all that comes, and holds it in memory.
         read = response.read1
         if "gzip" in coding:  # urllib3 would not notice that it is cut off
             read = GzipFile(fileobj=SimpleNamespace(read=response.read1)).read1
+
         try:
             while chunk := read(CHUNK):
                 yield chunk

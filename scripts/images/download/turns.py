@@ -56,16 +56,19 @@ class Turns:
         if given_up:
             self.hosts.release(job)
             return Failure(given_up)
+
         tmp = self.tmp_folder / f"{self.tmp_prefix}.{next(self.number)}"
         try:
             location = self.fetch(job, tmp)
             if location:
                 return self.follow(job, location)
+
             require_image(tmp)
         except Failure as failure:
             job.tries += 1
             if failure.again and job.tries < self.settings.tries:
                 return self.retry(job, failure.wait)
+
             return failure
         else:
             return self.hand_over(job, tmp)
@@ -82,12 +85,14 @@ class Turns:
                 if not location:
                     self.check(response)
                     self.save(self.pool.body(response), tmp)
+
             ended = None
         except Failure as failure:
             ended = failure
             raise
         finally:
             self.hosts.end(job, ended)
+
         return location or ""
 
     def check(self, response) -> None:
@@ -97,14 +102,17 @@ class Turns:
             length = response.length_remaining or 0
             if length > self.largest:
                 raise self.too_large()
+
             return
 
         wait = 0.0
         if status in (429, 503):
             header = response.headers.get("Retry-After", "")
             wait = retry_after(header)
+
         if status == 429:
             wait = wait or 1.0
+
         name = responses.get(status, "")
         final = status < 500 and status not in PASSING
         raise Failure(f"{status} {name}".strip(), final, wait=wait)
@@ -117,6 +125,7 @@ class Turns:
                 self.received += len(chunk)
                 if size > self.largest:
                     raise self.too_large()
+
                 file.write(chunk)
 
     def too_large(self) -> Failure:
@@ -135,9 +144,11 @@ class Turns:
         job.redirects += 1
         if job.redirects > self.settings.redirects:
             return Failure(f"over {self.settings.redirects} redirects", True)
+
         reason = problem(url)
         if reason:
             return Failure(f"redirected, and {reason}", True)
+
         self.hosts.add(job, url, time.monotonic())
         return AGAIN
 
@@ -149,6 +160,7 @@ class Turns:
         except Failure as failure:
             if failure.final or job.was_broken:
                 return Failure(failure.reason, True)
+
         job.was_broken = True
         return self.retry(job)
 
@@ -192,9 +204,11 @@ def kind_of_text(start: bytes) -> str:
     if text.startswith(b"<"):
         if b"<svg" in text.lower():
             return "SVG"
+
         return "XML" if text.startswith(b"<?xml") else "HTML"
 
     # PBM, PGM and PPM begin as text; JPEG, PNG, GIF, WebP and others soon hold what no text does.
     if re.match(rb"P[1-6]\s", text) or BINARY.search(text):
         return ""
+
     return "JSON" if text[:1] in b"{[" else "text"

@@ -58,10 +58,14 @@ def load_model(name: str) -> ModuleType:
     fit, is the model's own where the file does not say otherwise."""
     if name not in NAMES:
         raise UserError(f"no model {name!r}; there are: {', '.join(NAMES)}")
+
     model = import_module(f"models.{name}")
-    for key, value in ({"FIT_SETTINGS": (name,)} | DEFAULTS).items():
+    defaults = {"FIT_SETTINGS": (name,)} | DEFAULTS
+
+    for key, value in defaults.items():
         if not hasattr(model, key):
             setattr(model, key, value)
+
     return model
 
 
@@ -75,6 +79,7 @@ def weights_of(models, config) -> list[str]:
     names = set()
     for model in models:
         names.update(load_model(model).weights(config))
+
     return sorted(names)
 
 
@@ -83,6 +88,7 @@ def secrets_of(config) -> list[str]:
     names = []
     for model in config.models:
         names += load_model(model).secrets(config)
+
     return names
 
 
@@ -93,13 +99,17 @@ def split_member(member: str) -> tuple[str, int]:
         raise UserError(
             f"{member!r} is no member; write <model>_<fold or part>, e.g. {NAMES[-1]}_0"
         )
+
     return name, int(k)
 
 
 def pred_file(paths, member: str) -> Path:
     """Where a member's predictions lie; a language model's are its replies."""
-    of_parts = load_model(split_member(member)[0]).PER == "part"
-    return paths.replies(member) if of_parts else paths.pred(member)
+    name, _ = split_member(member)
+    if load_model(name).PER == "part":
+        return paths.replies(member)
+
+    return paths.pred(member)
 
 
 def inputs_of(member: str, config, paths) -> list[Path]:
@@ -110,4 +120,5 @@ def inputs_of(member: str, config, paths) -> list[Path]:
 
 def count_members(name: str, data) -> int:
     """How many members a model has; data: the config's section."""
-    return {"fold": data.n_folds, "part": data.parts, "all": 1}[load_model(name).PER]
+    counts = {"fold": data.n_folds, "part": data.parts, "all": 1}
+    return counts[load_model(name).PER]

@@ -59,29 +59,37 @@ class Clip(NumberLearner):
         from networks.cross_attention import ClipFusion
         from networks.finetune import load_clip
 
-        settings, run = job.config.clip, job.config.run
+        settings = job.config.clip
+        run = job.config.run
         is_pretrained = moments is not None
         loaded = load_clip(settings.model, run.weights, is_pretrained)
         clip, self.processor, tokenizer, source = loaded
 
+        # the scale is saved and loaded with the weights
         net = ClipFusion(clip, settings)
         scale = torch.tensor(moments or (0.0, 1.0), dtype=torch.float64)
-        net.register_buffer("scale", scale)  # saved and loaded with the weights
-        super().__init__(net.to(device), settings, rows, run, device)
+        net.register_buffer("scale", scale)
+        net.to(device)
+        super().__init__(net, settings, rows, run, device)
         self.record = {"weights": source}
 
         self.cache, self.position = open_cache(job, rows)
         self.workers = run.workers or cores()
-        self.has_text = np.array([bool(text) for text in rows.text])
+
         max_length = clip.config.text_config.max_position_embeddings
         self.ids, self.mask = tokenize(tokenizer, rows.text, max_length)
+        self.has_text = np.array([bool(text) for text in rows.text])
 
     def parameters(self):
-        settings, net = self.settings, self.net
+        settings = self.settings
+        decay = settings.weight_decay
         head_lr = settings.head_lr or settings.lr
-        groups = decay_groups(net.clip, settings.lr, settings.weight_decay)
+
+        net = self.net
+        groups = decay_groups(net.clip, settings.lr, decay)
         for new in (net.cross, net.deep, net.wide, net.head):
-            groups += decay_groups(new, head_lr, settings.weight_decay)
+            groups += decay_groups(new, head_lr, decay)
+
         return groups
 
     def read(self, groups):
@@ -90,30 +98,44 @@ class Clip(NumberLearner):
         positions = []
         for group in groups:
             position = self.position[group]
-            positions.append(position[position >= 0])
+            is_there = position >= 0
+            positions.append(position[is_there])
 
-        images = batches(self.cache, positions, self.workers)
-        for group, loaded in zip(groups, images, strict=True):
+        images_of_groups = batches(self.cache, positions, self.workers)
+        for group, images in zip(groups, images_of_groups, strict=True):
             has_image = self.position[group] >= 0
-            yield loaded, has_image, self.ids[group], self.mask[group], self.has_text[group]
+            yield (
+                images,
+                has_image,
+                self.ids[group],
+                self.mask[group],
+                self.has_text[group],
+            )
 
     def inputs(self, data, part):
         """What the network takes, on the device; a missing image is grey, and flagged."""
         import torch
 
         images, has_image, *text = data
-        number = np.cumsum(has_image) - 1  # of each row's image among those that there are
-        numbers = number[part][has_image[part]]
-        flags = torch.as_tensor(has_image[part], device=self.device)
+
+        # of each row's image among those that there are
+        number = np.cumsum(has_image) - 1
+        part_has_image = has_image[part]
+        numbers = number[part][part_has_image]
 
         size = self.net.clip.config.vision_config.image_size
+        flags = torch.as_tensor(part_has_image, device=self.device)
         pixels = torch.zeros(len(flags), 3, size, size, device=self.device)
+
         if len(numbers):
-            pixels[flags] = self.pixels(images[numbers])
+            part_images = images[numbers]
+            pixels[flags] = self.pixels(part_images)
 
         inputs = [pixels, flags]
         for array in text:
-            inputs.append(torch.as_tensor(array[part], device=self.device))
+            tensor = torch.as_tensor(array[part], device=self.device)
+            inputs.append(tensor)
+
         return inputs
 
     def pixels(self, images: np.ndarray):
@@ -176,17 +198,20 @@ def fit(job, k: int, rows, file) -> dict:
     from networks.training import fit_network
 
     train_idx = rows.training(k)
+    val_idx = rows.validating(k)
+
     log1p_price = rows.target[train_idx, 0]
-    mean, std = float(log1p_price.mean()), float(log1p_price.std())
-    moments = mean, std or 1.0
+    mean = float(log1p_price.mean())
+    std = float(log1p_price.std()) or 1.0
 
     def make_learner(device):
-        learner = Clip(job, rows, device, moments)
-        trained = [p.numel() for p in learner.net.parameters() if p.requires_grad]
+        learner = Clip(job, rows, device, (mean, std))
+        parameters = learner.net.parameters()
+        trained = [p.numel() for p in parameters if p.requires_grad]
         learner.facts = {"trained": sum(trained)}
         return learner
 
-    return fit_network(job, "clip", k, make_learner, train_idx, rows.validating(k), file)
+    return fit_network(job, "clip", k, make_learner, train_idx, val_idx, file)
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:

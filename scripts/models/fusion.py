@@ -17,7 +17,6 @@ from networks.settings import Training
 
 ANSWERS = (NUMBER,)
 NETWORK = True
-SIDES = ("image", "text")
 
 
 class Settings(Training):
@@ -45,6 +44,7 @@ class Settings(Training):
     def one_side_or_two(self):
         if not self.image and not self.text:
             raise ValueError("fusion.image and fusion.text are both empty: name one or both")
+
         return self
 
 
@@ -72,12 +72,18 @@ class Fusion(NumberLearner):
         from networks.cross_attention import FusionNet
 
         settings = job.config.fusion
-        source = sources(settings)
-        self.tables = [feature_table(job, rows, source.get(side, ""), device) for side in SIDES]
-        image, text = self.tables
-        net = FusionNet(image.d, text.d, settings).to(device)
+        source_of = sources(settings)
+        image = feature_table(job, rows, source_of.get("image", ""), device)
+        text = feature_table(job, rows, source_of.get("text", ""), device)
+        self.tables = [image, text]
+
+        net = FusionNet(image.d, text.d, settings)
+        net.to(device)
         super().__init__(net, settings, rows, job.config.run, device)
-        self.facts = {"without_image": image.missing, "without_text": text.missing}
+        self.facts = {
+            "without_image": image.missing,
+            "without_text": text.missing,
+        }
 
     def read(self, groups):
         for group in groups:

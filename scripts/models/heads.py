@@ -89,11 +89,14 @@ class Features:
         """Mean and standard deviation (d,) of the plain view over the rows idx (m,), as tensors."""
         import torch
 
+        # the first in the files, in their order
         order = np.argsort(self.row[idx], kind="stable")
-        x = self.take(idx[order[:MOMENT_ROWS]], 0)
-        mean = torch.as_tensor(x.mean(0))
-        std = torch.as_tensor(x.std(0) + 1e-3)
-        return mean, std
+        sample_idx = idx[order[:MOMENT_ROWS]]
+        x = self.take(sample_idx, 0)
+
+        mean = x.mean(0)
+        std = x.std(0) + 1e-3
+        return torch.as_tensor(mean), torch.as_tensor(std)
 
 
 class HeadsLearner(Learner):
@@ -120,7 +123,9 @@ class HeadsLearner(Learner):
             clip=0,
         )
         super().__init__(net.to(device), training, rows, run, device)
-        self.features, self.seed, self.views = features, seed, views
+        self.features = features
+        self.seed = seed
+        self.views = views
         self.masked = masked and masked.to(device)
 
     def parameters(self):
@@ -133,10 +138,14 @@ class HeadsLearner(Learner):
 
     def load(self, batches, epoch, first):
         """Yield the features of each batch, each row in a view drawn for the epoch."""
+        # drawn for all rows: a run that goes on inside an epoch draws the same
         rng = np.random.default_rng([self.seed, epoch, 1])
-        view = rng.integers(0, self.features.views, len(self.rows.id))
+        n_rows = len(self.rows.id)
+        view = rng.integers(0, self.features.views, n_rows)
+
         for batch in batches[first:]:
-            yield self.tensor(batch, view[batch])
+            batch_view = view[batch]
+            yield self.tensor(batch, batch_view)
 
     def read(self, groups):
         """Yield the features of each group, a list of its views."""
@@ -144,9 +153,11 @@ class HeadsLearner(Learner):
             yield [self.tensor(group, view) for view in range(self.views)]
 
     def tensor(self, idx: np.ndarray, view):
+        """The features of the rows idx (b,) on the device."""
         import torch
 
-        return torch.as_tensor(self.features.take(idx, view), device=self.device)
+        x = self.features.take(idx, view)
+        return torch.as_tensor(x, device=self.device)
 
     def loss(self, forward, data, part, batch, step):
         """The losses (heads,) of the heads with a labelled row in the batch; the others get no
@@ -155,16 +166,23 @@ class HeadsLearner(Learner):
 
         batch_target = torch.as_tensor(self.rows.target[batch], device=self.device)
         counts = (batch_target >= 0).sum(0)
-        x, target = data[part], batch_target[part]
+        with_labels = torch.nonzero(counts)[:, 0]
+
+        x = data[part]
+        target = batch_target[part]
 
         losses = []
-        for a in torch.nonzero(counts)[:, 0].tolist():
+        for a in with_labels.tolist():
             is_labelled = target[:, a] >= 0
+            head_x = x[is_labelled]
+            head_target = target[is_labelled, a]
 
             # dropout of this head, whatever the other heads draw
-            torch.manual_seed(self.seed + 7919 * step + 104729 * a + part.start)
-            logits = self.net.attribute_logits(a, x[is_labelled])
-            loss = self.masked.attribute_loss(a, logits, target[is_labelled, a])
+            seed = self.seed + 7919 * step + 104729 * a + part.start
+            torch.manual_seed(seed)
+            logits = self.net.attribute_logits(a, head_x)
+
+            loss = self.masked.attribute_loss(a, logits, head_target)
             losses.append(loss / counts[a])
 
         return torch.stack(losses)
@@ -176,6 +194,7 @@ class HeadsLearner(Learner):
         from networks.losses import probabilities
 
         sizes = self.rows.sizes
+
         by_view = []
         for x in data:
             logits = [net.attribute_logits(a, x) for a in range(len(sizes))]
@@ -186,33 +205,39 @@ class HeadsLearner(Learner):
 
     def evaluate(self, net, val_idx):
         """HM of each attribute on the validation rows; nan where none of them is labelled."""
+        rows = self.rows
         if not len(val_idx):
-            return [math.nan] * len(self.rows.sizes)
+            return [math.nan] * len(rows.sizes)
 
-        task, outputs = self.rows.task, self.rows.outputs
         pred = self.predict(net, val_idx)
-        answer = task.answer(pred, outputs)
-        target = self.rows.target[val_idx]
-        table = task.table(answer, target, outputs)
+        answer = rows.task.answer(pred, rows.outputs)
+
+        target = rows.target[val_idx]
+        table = rows.task.table(answer, target, rows.outputs)
         return [scores["hm"] for scores in table.values()]
 
     def keep_best(self, state, net, score):
         """Keep each head where its own score is the best so far; without a score, the newest."""
-        weights = copy_state(net)
         if state.best_score is None:
             state.best_score = [-1.0] * len(score)
 
+        weights = copy_state(net)
         for a, new in enumerate(score):
-            is_better = new > state.best_score[a]
-            if is_better or math.isnan(new):
-                prefix = f"heads.{a}."
-                head = {key: weights[key] for key in weights if key.startswith(prefix)}
+            prefix = f"heads.{a}."
+            head = {key: weights[key] for key in weights if key.startswith(prefix)}
+
+            if math.isnan(new):
                 state.best.update(head)
-            if is_better:
+
+            if new > state.best_score[a]:
+                state.best.update(head)
                 state.best_score[a] = new
 
     def shown(self, score):
-        return "-" if np.isnan(score).all() else float(np.nanmean(score))
+        if np.isnan(score).all():
+            return "-"
+
+        return float(np.nanmean(score))
 
 
 def build(job, k: int, rows, features: Features):
@@ -221,14 +246,17 @@ def build(job, k: int, rows, features: Features):
     from networks.attributes import HeadSet
     from networks.weights import load_strict, read_weights
 
-    config, settings = job.config, job.config.heads
+    sizes = rows.sizes
+    settings = job.config.heads
     if settings.source == "encoders":
-        return HeadSet(features.d, rows.sizes, "mlp", settings.hidden, settings.dropout)
+        return HeadSet(features.d, sizes, "mlp", settings.hidden, settings.dropout)
 
-    heads = HeadSet(features.d, rows.sizes, config.net.head, config.net.width)
+    net = job.config.net
+    heads = HeadSet(features.d, sizes, net.head, net.width)
+
     file = job.paths.model(f"net_{k}")
     weights = read_weights(file)
-    state = {key: value for key, value in weights.items() if key.startswith("heads.")}
+    state = {key: weights[key] for key in weights if key.startswith("heads.")}
     load_strict(heads, state, file)
     return heads
 
@@ -241,14 +269,15 @@ def fit(job, k: int, rows, file) -> dict:
 
     config, settings = job.config, job.config.heads
     features = Features(job, k, rows)
+
     train_idx = with_features(rows.training(k), features)
     if not len(train_idx):
         raise UserError(
             f"heads_{k} has no labelled row with features to train on; look at {job.paths.images}"
         )
 
+    val_idx = with_features(rows.validating(k), features)
     prior = rows.task.baseline(rows.target[train_idx], rows.outputs)
-    seed = config.data.seed * 1000 + k
 
     def make_learner(device):
         heads = build(job, k, rows, features)
@@ -257,14 +286,29 @@ def fit(job, k: int, rows, file) -> dict:
             for head in heads.heads:
                 head.mean.copy_(mean)
                 head.std.copy_(std)
-        masked = MaskedLoss(rows.sizes, prior, settings)
-        return HeadsLearner(heads, features, settings, rows, config.run, device, seed, masked)
 
-    val_idx = with_features(rows.validating(k), features)
+        return HeadsLearner(
+            heads,
+            features,
+            settings,
+            rows,
+            config.run,
+            device,
+            seed=config.data.seed * 1000 + k,
+            masked=MaskedLoss(rows.sizes, prior, settings),
+        )
+
     record = fit_network(job, "heads", k, make_learner, train_idx, val_idx, file)
     history = []
     for entry in record["history"]:
-        history.append({"epoch": entry["epoch"], "loss": entry["loss"], "hm": entry["score"]})
+        history.append(
+            {
+                "epoch": entry["epoch"],
+                "loss": entry["loss"],
+                "hm": entry["score"],
+            }
+        )
+
     return {"history": history, "outputs": rows.outputs}
 
 
@@ -280,7 +324,8 @@ def predict(job, k: int, rows, idx) -> np.ndarray:
 
     config = job.config
     features = Features(job, k, rows)
-    views = min(features.views, 2 if config.infer.flip else 1)
+    n_views = 2 if config.infer.flip else 1
+    views = min(features.views, n_views)
 
     def make_learner(device):
         heads = build(job, k, rows, features)

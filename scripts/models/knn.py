@@ -41,25 +41,32 @@ def predict(job, k: int, rows, idx) -> np.ndarray:
     knn.k nearest labelled rows outside fold k, each with weight exp(cosine / temperature)."""
     import torch
 
-    config, flip = job.config, job.config.infer.flip
+    config = job.config
+    flip = config.infer.flip
     files = [job.paths.features(encoder) for encoder in config.features.encoders]
     arrays, row = read_features(files, rows.image)
 
-    known_idx = np.flatnonzero(rows.outside(k) & (row >= 0))
+    # the rows that may vote
+    is_known = rows.outside(k) & (row >= 0)
+    known_idx = np.flatnonzero(is_known)
     known = unit(arrays, row[known_idx], flip)
     queries = unit(arrays, row[idx], flip)
-    pred = []
 
+    pred = []
     with use_device(config.run) as device:
         target = torch.as_tensor(rows.target[known_idx], device=device)
         known = torch.as_tensor(known, device=device)
         queries = torch.as_tensor(queries, device=device)
+        chunks = queries.split(PREDICT_BATCH)
 
-        for batch in progress(queries.split(PREDICT_BATCH), "neighbours"):
-            cosine = batch @ known.T
+        for chunk in progress(chunks, "neighbours"):
+            cosine = chunk @ known.T  # (b, n)
             shares = []
             for a, classes in enumerate(rows.sizes):
-                shares.append(vote(cosine, target[:, a], classes, config.knn))
+                attribute_target = target[:, a]
+                share = vote(cosine, attribute_target, classes, config.knn)
+                shares.append(share)
+
             pred.append(torch.cat(shares, 1).cpu())
 
     return torch.cat(pred).numpy()
@@ -70,18 +77,19 @@ def unit(arrays, row: np.ndarray, flip: bool) -> np.ndarray:
     column, then of length 1. flip: the mean over the image and its mirror image."""
     views = 2 if flip else 1
     share = len(arrays) ** 0.5  # of the whole length
-    sides = []
 
+    sides = []
     for array in arrays:
         x = array[row, :views].astype(np.float32)
         x = x.mean(1)
 
         # images in the order of their names: as good as any
         sample = array[:SAMPLE, 0].astype(np.float32)
+        mean = sample.mean(0)
         deviation = sample.std(0) + 1e-3
-        x = (x - sample.mean(0)) / deviation
 
-        sides.append(unit_rows(x) / share)
+        standardised = (x - mean) / deviation
+        sides.append(unit_rows(standardised) / share)
 
     return np.concatenate(sides, 1)
 
@@ -93,14 +101,18 @@ def vote(cosine, target, classes: int, settings):
 
     labelled = torch.nonzero(target >= 0)[:, 0]
     k = min(settings.k, len(labelled))
-    nearest, neighbour = cosine[:, labelled].topk(k, 1)
+    cosine = cosine[:, labelled]
+    nearest, neighbour = cosine.topk(k, 1)  # (b, k)
 
     # less the nearest's cosine, which changes no share
     below = nearest - nearest[:, :1]
-    weight = (below / settings.temperature).exp()
+    exponent = below / settings.temperature
+    weight = exponent.exp()
 
+    label = target[labelled][neighbour]  # (b, k)
     votes = torch.zeros(len(cosine), classes, device=cosine.device)
-    votes.scatter_add_(1, target[labelled][neighbour], weight)
+    votes.scatter_add_(1, label, weight)
 
     votes += 1 / classes / settings.k  # so that no class is impossible
-    return votes / votes.sum(1, keepdim=True)
+    total = votes.sum(1, keepdim=True)
+    return votes / total

@@ -65,14 +65,16 @@ def columns(job, k: int, rows) -> tuple[np.ndarray, list[str]]:
 
     blocks = [ngrams["numbers"], side]
     names = [*quantity_names, *side_names]
-    is_known = rows.target[:, 0] >= 0
+
     by_name = encodings(job, rows)
+    is_known = rows.target[:, 0] >= 0
 
     for name, encode in progress(by_name.items(), "columns"):
         block = encode_out_of_fold(encode, rows.fold, is_known, k, rows.group)
         blocks.append(block)
-        for i in range(block.shape[1]):
-            names.append(f"{name} {i}")
+
+        n_columns = block.shape[1]
+        names += [f"{name} {i}" for i in range(n_columns)]
 
     values = np.concatenate(blocks, 1)
     return values.astype(np.float32), names
@@ -83,33 +85,39 @@ def encodings(job, rows) -> dict[str, Callable]:
     the name, by nearest rows, and by a ridge."""
     file = neighbors_file(job.paths)
     nearest = load_npz(file)
+
     if not np.array_equal(nearest["id"], rows.id):
         raise UserError(f"{file} is of other rows than folds.csv; remove it and run make again")
 
     log1p_price = rows.target[:, 0]
-    alpha = job.config.ridge.alpha
-    x = ridge.columns(job, rows)
-
-    def by_ridge(source, idx):
-        return linear(x, log1p_price, source, idx, alpha)
-
     by_name = {}
     for words in (1, 2, 3):
         brand = brands(rows.text, words)
         by_name[f"brand {words}"] = key_encoder(brand, log1p_price)
-    by_name["last word"] = key_encoder(last_words(rows.text), log1p_price)
+
+    last_word = last_words(rows.text)
+    by_name["last word"] = key_encoder(last_word, log1p_price)
+
     for space in spaces_in(nearest):
         row = nearest[f"{space}.at"]
         cosine = nearest[f"{space}.cosine"]
         by_name[f"near {space}"] = neighbor_encoder(row, cosine, log1p_price)
-    by_name["ridge"] = by_ridge
+
+    x = ridge.columns(job, rows)
+    by_name["ridge"] = ridge_encoder(x, log1p_price, job.config.ridge.alpha)
     return by_name
 
 
-def linear(x, log1p_price, source, idx, alpha: float) -> np.ndarray:
-    """Predictions (m, 1) for the rows idx (m,) of a ridge on the rows `source`."""
-    weight, mean = ridge.solve(x[source], log1p_price[source], alpha)
-    return (x[idx] @ weight + mean)[:, None]
+def ridge_encoder(x, log1p_price: np.ndarray, alpha: float) -> Callable:
+    """encode for encode_out_of_fold: the predictions of a ridge that is fitted on the source
+    rows."""
+
+    def encode(source_idx, idx):
+        weight, mean = ridge.solve(x[source_idx], log1p_price[source_idx], alpha)
+        predicted = x[idx] @ weight + mean
+        return predicted[:, None]
+
+    return encode
 
 
 def last_words(texts) -> np.ndarray:
@@ -119,7 +127,11 @@ def last_words(texts) -> np.ndarray:
     for name in item_names(texts):
         words = name.lower().replace(",", " ").split()
         without_digits = [word for word in words if word.isalpha()]
-        last.append(without_digits[-1] if without_digits else "")
+        if without_digits:
+            last.append(without_digits[-1])
+        else:
+            last.append("")
+
     return np.array(last, dtype=str)
 
 
@@ -150,17 +162,24 @@ def fit(job, k: int, rows, file) -> dict:
     import lightgbm
 
     settings = job.config.lightgbm
-    seed = job.config.data.seed * 1000
-    train_idx = rows.labelled(k)
-    x, names = read_columns(job.paths.features(f"lightgbm_{k}"), rows.id)
-    log1p_price = rows.target[train_idx, 0]
-    log(member=f"lightgbm_{k}", train=len(train_idx), columns=len(names))
+    member = f"lightgbm_{k}"
 
-    data = lightgbm.Dataset(x[train_idx], log1p_price, free_raw_data=False)
-    boosters, arrays = [], {}
+    x, names = read_columns(job.paths.features(member), rows.id)
+    train_idx = rows.labelled(k)
+    train_x = x[train_idx]
+    log1p_price = rows.target[train_idx, 0]
+    data = lightgbm.Dataset(train_x, log1p_price, free_raw_data=False)
+    log(member=member, train=len(train_idx), columns=len(names))
+
+    first_seed = job.config.data.seed * 1000
+    boosters = []
+    arrays = {}
+
     for i in progress(range(settings.seeds), "boosters"):
-        booster = lightgbm.train(parameters(settings, seed + i), data, settings.rounds)
+        params = parameters(settings, first_seed + i)
+        booster = lightgbm.train(params, data, settings.rounds)
         boosters.append(booster)
+
         text = booster.model_to_string().encode()
         arrays[f"booster_{i}"] = np.frombuffer(text, np.uint8)
 
@@ -171,28 +190,38 @@ def fit(job, k: int, rows, file) -> dict:
 def gain_shares(boosters, names: list[str]) -> dict[str, float]:
     """{column: its share of the gain of all splits}, the largest first."""
     gains = [booster.feature_importance("gain") for booster in boosters]
-    gain = sum(gains)
+    gain = sum(gains)  # (c,)
     total = max(gain.sum(), 1e-9)
     share = (gain / total).round(4)
 
-    order = np.argsort(-share, kind="stable")
-    return {names[i]: float(share[i]) for i in order}
+    shares = {}
+    for i in np.argsort(-share, kind="stable"):
+        name = names[i]
+        shares[name] = float(share[i])
+
+    return shares
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
     """log1p prices (m, 1) of the rows idx (m,): the mean over the boosters."""
     import lightgbm
 
-    x, _ = read_columns(job.paths.features(f"lightgbm_{k}"), rows.id)
-    file = job.paths.model(f"lightgbm_{k}")
+    member = f"lightgbm_{k}"
+    all_x, _ = read_columns(job.paths.features(member), rows.id)
+    x = all_x[idx]
+    file = job.paths.model(member)
+
     boosters = []
     try:
-        for text in read_arrays(file).values():
-            boosters.append(lightgbm.Booster(model_str=text.tobytes().decode()))
+        for array in read_arrays(file).values():
+            text = array.tobytes().decode()
+            boosters.append(lightgbm.Booster(model_str=text))
     except (UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
         raise UserError(f"cannot read {file}: {error}; remove it and run make again") from None
-    log1p_prices = [booster.predict(x[idx]) for booster in boosters]
-    return np.mean(log1p_prices, 0)[:, None]
+
+    log1p_prices = [booster.predict(x) for booster in boosters]
+    mean = np.mean(log1p_prices, 0)
+    return mean[:, None]
 
 
 def neighbors_file(paths):
@@ -202,9 +231,14 @@ def neighbors_file(paths):
 def write_neighbors(job, stem: str) -> None:
     """features/neighbors.npz: the nearest training rows of every row, in each space."""
     require_text(job)
-    with job.writing(neighbors_file(job.paths)) as (part, record):
-        record["spaces"] = save_nearest(job, job.rows, part)
-    log(source="neighbors", rows=len(job.rows.id), spaces=", ".join(record["spaces"]))
+    rows = job.rows
+    file = neighbors_file(job.paths)
+
+    with job.writing(file) as (tmp, record):
+        spaces = save_nearest(job, rows, tmp)
+        record["spaces"] = spaces
+
+    log(source="neighbors", rows=len(rows.id), spaces=", ".join(spaces))
 
 
 def neighbors_needs(config, paths, stem: str) -> list:
@@ -216,8 +250,12 @@ def write_columns(job, stem: str) -> None:
     require_text(job)
     _, k = split_member(stem)
     values, names = columns(job, k, job.rows)
-    raw = digests(job.config.data, job.config.lightgbm)
-    record = {"columns": names, "raw": raw}
+
+    config = job.config
+    record = {
+        "columns": names,
+        "raw": digests(config.data, config.lightgbm),
+    }
     write_rows(job, stem, values, record)
 
 

@@ -61,7 +61,8 @@ def build(v: int, settings):
     class WordNets(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.nets = torch.nn.ModuleList(word_net(v, settings) for _ in range(settings.seeds))
+            nets = [word_net(v, settings) for _ in range(settings.seeds)]
+            self.nets = torch.nn.ModuleList(nets)
             # median and standard deviation of the training rows' log1p prices
             self.register_buffer("scale", torch.tensor([0.0, 1.0]))
 
@@ -70,6 +71,7 @@ def build(v: int, settings):
             for words, tail in self.nets:
                 embedding = words(column, offset, per_sample_weights=weight)
                 outputs.append(tail(embedding + tail.bias))
+
             return torch.cat(outputs, 1)
 
     return WordNets()
@@ -79,13 +81,17 @@ def word_net(v: int, settings):
     """One network's embedding of the columns, and the layers after it."""
     from torch import nn, zeros
 
-    words = nn.EmbeddingBag(v, settings.width, mode="sum")
+    width = settings.width
+    words = nn.EmbeddingBag(v, width, mode="sum")
     nn.init.normal_(words.weight, std=0.05)
 
-    hidden = nn.Linear(settings.width, settings.hidden)
-    output = nn.Linear(settings.hidden, 1)
-    tail = nn.Sequential(nn.ReLU(), hidden, nn.ReLU(), output)
-    bias = nn.Parameter(zeros(settings.width))
+    tail = nn.Sequential(
+        nn.ReLU(),
+        nn.Linear(width, settings.hidden),
+        nn.ReLU(),
+        nn.Linear(settings.hidden, 1),
+    )
+    bias = nn.Parameter(zeros(width))  # of the embedding, before the first ReLU
     tail.register_parameter("bias", bias)
 
     return nn.ModuleList([words, tail])
@@ -98,12 +104,13 @@ class WordLearner(NumberLearner):
     predict_batch = 1024
 
     def __init__(self, job, rows, device):
-        settings = job.config.mlp
+        config = job.config
         self.columns = columns(job, rows)
         v = self.columns.shape[1]
-        net = build(v, settings).to(device)
 
-        super().__init__(net, settings, rows, job.config.run, device)
+        net = build(v, config.mlp)
+        net.to(device)
+        super().__init__(net, config.mlp, rows, config.run, device)
         self.facts = {"columns": v}
 
     def standardise(self, log1p_price: np.ndarray) -> None:
@@ -116,7 +123,8 @@ class WordLearner(NumberLearner):
         scale = torch.tensor([median, std])
         self.net.scale.copy_(scale)
 
-        standardised = (self.rows.target[:, 0] - median) / std
+        all_prices = self.rows.target[:, 0]
+        standardised = (all_prices - median) / std
         self.target = torch.as_tensor(standardised, dtype=torch.float32)
 
     def read(self, groups):
@@ -127,33 +135,44 @@ class WordLearner(NumberLearner):
         weights."""
         import torch
 
-        bag = self.columns[data[part]]
+        idx = data[part]
+        bag = self.columns[idx]
         column = bag.indices.astype(np.int64)
         offset = bag.indptr[:-1].astype(np.int64)
-        arrays = (column, offset, bag.data)
-        return [torch.as_tensor(array, device=self.device) for array in arrays]
+
+        inputs = []
+        for array in (column, offset, bag.data):
+            inputs.append(torch.as_tensor(array, device=self.device))
+
+        return inputs
 
     def loss(self, forward, data, part, batch, step):
-        output = forward(*self.inputs(data, part)).float()
+        inputs = self.inputs(data, part)
+        output = forward(*inputs).float()  # (b, seeds)
+
         idx = shard(batch)[part]
         target = self.target[idx].to(self.device)
-
-        error = (output - target[:, None]).abs()
+        difference = output - target[:, None]
+        error = difference.abs()
         return error.sum() / len(batch)
 
     def predict(self, net, idx):
         """log1p prices (m, 1) of the rows idx (m,): the mean over the networks, in fp32."""
         import torch
 
-        outputs = [np.zeros((0, 1))]
+        all_of_them = slice(None)
+
+        outputs = [np.zeros((0, 1))]  # so that no row at all is (0, 1)
         with torch.inference_mode():
             for group in cut(idx, self.predict_batch):
-                output = net(*self.inputs(group, slice(None)))
+                inputs = self.inputs(group, all_of_them)
+                output = net(*inputs)
                 mean = output.mean(1, keepdim=True)
                 outputs.append(mean.cpu().numpy())
 
+        standardised = np.concatenate(outputs)
         median, std = net.scale.tolist()
-        return np.concatenate(outputs) * std + median
+        return standardised * std + median
 
 
 def fit(job, k: int, rows, file) -> dict:

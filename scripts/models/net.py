@@ -74,15 +74,19 @@ class Net(Learner):
 
         net.to(device, memory_format=torch.channels_last)
         super().__init__(net, config.net, rows, config.run, device)
-        self.config, self.k = config, k
-        self.cache, self.position = cache, position
+        self.config = config
+        self.k = k
+        self.cache = cache
+        self.position = position
         self.size = side(config)
         self.masked = masked and masked.to(device)
 
-        is_test = (rows.fold < 0) & (position >= 0)
+        # images of test rows, for MMD
         self.unlabelled = position[:0]
         if config.net.mmd:
+            is_test = (rows.fold < 0) & (position >= 0)
             self.unlabelled = position[is_test]
+
         self.facts = {"unlabelled": len(self.unlabelled)}
         self.predict_batch = config.run.infer_batch
 
@@ -91,16 +95,20 @@ class Net(Learner):
 
     def load(self, row_batches, epoch, first):
         """Yield uint8 images of this process's share of each batch, augmented."""
+        steps_before = epoch * len(row_batches)
+
         shares = []
         for number, batch in enumerate(row_batches[first:], first):
-            step = epoch * len(row_batches) + number
-            shares.append(self.share(batch, step))
+            shares.append(self.share(batch, steps_before + number))
 
-        seed = (self.config.data.seed, self.k, epoch)
-        augment = augmenter(self.settings.augment, self.config.images.size, seed, first)
+        config = self.config
+        seed = (config.data.seed, self.k, epoch)
+        augment = augmenter(self.settings.augment, config.images.size, seed, first)
 
+        # drawn by the place in the whole batch: the same on any number of processes
         def augment_share(image, number: int, i: int):
-            return augment(image, number, shares[number].places[i])
+            place = shares[number].places[i]
+            return augment(image, number, place)
 
         positions = [share.positions for share in shares]
         workers = self.run.workers or cores()
@@ -114,12 +122,14 @@ class Net(Learner):
         places = shard(np.arange(n))
 
         if len(self.unlabelled):
-            rng = np.random.default_rng([self.config.data.seed, self.k, step])
+            seed = [self.config.data.seed, self.k, step]
+            rng = np.random.default_rng(seed)
             drawn = rng.choice(self.unlabelled, n)
             positions = np.concatenate([positions, drawn])
             places = np.concatenate([places, n + places])
 
-        return Share(positions[places], places)
+        own_positions = positions[places]
+        return Share(own_positions, places)
 
     def read(self, groups):
         positions = [self.position[group] for group in groups]
@@ -136,21 +146,28 @@ class Net(Learner):
 
         from networks.losses import mmd
 
-        target = torch.as_tensor(self.rows.target[batch], device=self.device)
-        counts = (target >= 0).sum(0)
+        # labels of each attribute in the whole batch: what its loss is divided by
+        batch_target = torch.as_tensor(self.rows.target[batch], device=self.device)
+        counts = (batch_target >= 0).sum(0)
 
+        # this process's images: of labelled rows first, then as many of test rows
         n = len(shard(batch))
-        labelled, unlabelled = images[:n][part], images[n:][part]
-        both = np.concatenate([labelled, unlabelled])
-        logits, features = forward(self.normalize(both))
-
+        labelled = images[:n][part]
+        unlabelled = images[n:][part]
         b = len(labelled)
-        loss = self.masked(logits[:b], shard(target)[part], counts)
+
+        both = np.concatenate([labelled, unlabelled])
+        x = self.normalize(both)
+        logits, features = forward(x)
+
+        target = shard(batch_target)[part]
+        loss = self.masked(logits[:b], target, counts)
         if not len(unlabelled):
             return loss
 
-        discrepancy = self.settings.mmd * mmd(features[:b], features[b:])
-        return loss + discrepancy * b / len(batch)
+        discrepancy = mmd(features[:b], features[b:])
+        weighted = self.settings.mmd * discrepancy
+        return loss + weighted * b / len(batch)
 
     def answer(self, net, data):
         """Probabilities (b, K), with infer.flip the mean over the image and its mirror image."""
@@ -160,6 +177,7 @@ class Net(Learner):
         x = self.normalize(data)
         logits, _ = net(x)
         pred = probabilities(logits, sizes)
+
         if not self.config.infer.flip:
             return pred
 
@@ -176,15 +194,19 @@ def fit(job, k: int, rows, file) -> dict:
 
     config = job.config
     cache, position = open_cache(job, rows)
-    train_idx, val_idx = rows.training(k), rows.validating(k)
-    train_idx = train_idx[position[train_idx] >= 0]
-    val_idx = val_idx[position[val_idx] >= 0]
+    has_image = position >= 0
+
+    train_idx = rows.training(k)
+    train_idx = train_idx[has_image[train_idx]]
+    val_idx = rows.validating(k)
+    val_idx = val_idx[has_image[val_idx]]
 
     label = "a label"
     if config.net.rows == "complete":
         label = "every label, as net.rows=complete wants"
         is_complete = (rows.target[train_idx] >= 0).all(1)
         train_idx = train_idx[is_complete]
+
     if not len(train_idx):
         raise UserError(
             f"net_{k} has no row to train on: none with a picture has {label}; "
@@ -197,7 +219,11 @@ def fit(job, k: int, rows, file) -> dict:
         net, source = build(config, rows.sizes, config.net.pretrained)
         masked = MaskedLoss(rows.sizes, prior, config.net)
         learner = Net(net, config, k, rows, cache, position, device, masked)
-        learner.record = {"prior": prior.tolist(), "weights": source, "outputs": rows.outputs}
+        learner.record = {
+            "prior": prior.tolist(),
+            "weights": source,
+            "outputs": rows.outputs,
+        }
         return learner
 
     return fit_network(job, "net", k, make_learner, train_idx, val_idx, file)
@@ -220,9 +246,10 @@ def load(job, k: int, rows):
     """net_<k> with its trained weights, in eval mode."""
     from networks.weights import load_strict, read_weights
 
-    file = job.paths.model(f"net_{k}")
     net, _ = build(job.config, rows.sizes, pretrained=False)
-    load_strict(net, read_weights(file), file)
+    file = job.paths.model(f"net_{k}")
+    weights = read_weights(file)
+    load_strict(net, weights, file)
     return net.eval()
 
 
@@ -232,10 +259,10 @@ def build(config, sizes, pretrained: bool):
     from networks.backbone import create_backbone
 
     settings = config.net
-    backbone, source = create_backbone(
-        settings.backbone, pretrained, config.run.weights, side(config)
-    )
-    return AttributeNet(backbone, sizes, settings.head, settings.width), source
+    size = side(config)
+    backbone, source = create_backbone(settings.backbone, pretrained, config.run.weights, size)
+    net = AttributeNet(backbone, sizes, settings.head, settings.width)
+    return net, source
 
 
 def side(config) -> int:
@@ -258,16 +285,27 @@ def parameter_groups(net, settings) -> list[dict]:
                 "lr": settings.lr * layer["lr_scale"],
             }
         )
+
     for module in (net.reduce, net.heads):
         for group in param_groups_weight_decay(module, decay):
             groups.append(group | {"lr": settings.head_lr or settings.lr})
+
     return groups
 
 
 def open_maps(job, stem: str, device):
     """The trunk's maps (d, h, w) of every good image: features/net_<k>.npy."""
-    net = load(job, split_member(stem)[1], job.rows)
-    return stream_images(job, net.trunk, net, net.backbone, side(job.config), {}, device)
+    _, k = split_member(stem)
+    net = load(job, k, job.rows)
+    return stream_images(
+        job,
+        network=net.trunk,
+        module=net,
+        backbone=net.backbone,
+        size=side(job.config),
+        weights={},
+        device=device,
+    )
 
 
 def write_maps(job, stem: str) -> None:

@@ -50,18 +50,24 @@ def questions(job, k: int, rows, idx):
     from llm.messages import Question, Reply
 
     task = rows.task
-    table = read_csv(job.paths.replies(f"vlm_{k}"), ["id", "reply", "reason"])
-    table = table.set_index("id").loc[rows.id[idx]]
-    is_clear = task.is_clear(table.reply.tolist(), rows.question[idx])
+    file = job.paths.replies(f"vlm_{k}")
+    table = read_csv(file, ["id", "reply", "reason"])
+    table = table.set_index("id")
+    table = table.loc[rows.id[idx]]
 
-    known, unclear = [], []
-    for i, reply, reason, clear in zip(idx, table.reply, table.reason, is_clear, strict=True):
+    entities = rows.question[idx]
+    is_clear = task.is_clear(table.reply.tolist(), entities)
+
+    replies = []
+    questions = []
+    columns = zip(idx, entities, table.reply, table.reason, is_clear, strict=True)
+    for i, entity, reply, reason, clear in columns:
         if clear:
-            known.append(Reply(int(i), reply, reason))
+            replies.append(Reply(int(i), reply, reason))
             continue
 
-        entity = rows.question[i]
-        prompt, pattern = task.refine_prompt(entity, reply), task.pattern(entity)
-        unclear.append(Question(int(i), prompt, pattern=pattern))
+        prompt = task.refine_prompt(entity, reply)
+        pattern = task.pattern(entity)
+        questions.append(Question(int(i), prompt, pattern=pattern))
 
-    return known, unclear
+    return replies, questions

@@ -45,26 +45,37 @@ def solve(x, target: np.ndarray, alpha: float) -> tuple[np.ndarray, float]:
     """Weights (v,) and intercept of a ridge regression on sparse x (n, v)."""
     from sklearn.linear_model import Ridge
 
+    # x stays as it is: the target's mean is the intercept
+    ridge = Ridge(
+        alpha=alpha,
+        solver="sparse_cg",
+        tol=1e-3,
+        fit_intercept=False,
+    )
     mean = target.mean()
-    ridge = Ridge(alpha=alpha, solver="sparse_cg", tol=1e-3, fit_intercept=False)
-    ridge.fit(x, target - mean)
+    centred = target - mean
+    ridge.fit(x, centred)
     return ridge.coef_, float(mean)
 
 
 def fit(job, k: int, rows, file) -> dict:
     """Fit ridge_<k> on all labelled rows outside fold k and write its weights."""
     train_idx = rows.labelled(k)
-    log1p_price = rows.target[train_idx, 0]
     x = columns(job, rows)[train_idx]
-
+    log1p_price = rows.target[train_idx, 0]
     weight, mean = solve(x, log1p_price, job.config.ridge.alpha)
-    bias = np.array([mean])
-    save_arrays({"weight": weight, "bias": bias}, file)
+
+    state = {
+        "weight": weight,
+        "bias": np.array([mean]),
+    }
+    save_arrays(state, file)
     return {"rows": len(train_idx)}
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
     """log1p prices (m, 1) of the rows idx (m,)."""
     state = read_arrays(job.paths.model(f"ridge_{k}"))
-    log1p_price = columns(job, rows)[idx] @ state["weight"] + state["bias"]
+    x = columns(job, rows)[idx]
+    log1p_price = x @ state["weight"] + state["bias"]
     return log1p_price[:, None]

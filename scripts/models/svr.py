@@ -53,15 +53,23 @@ def fit(job, k: int, rows, file) -> dict:
 
     settings = job.config.svr
     train_idx = rows.labelled(k)
+
     if len(train_idx) > settings.rows:
-        rng = np.random.default_rng([job.config.data.seed, k])
+        seed = [job.config.data.seed, k]
+        rng = np.random.default_rng(seed)
         drawn = rng.choice(train_idx, settings.rows, replace=False)
         train_idx = np.sort(drawn)
+
     log(member=f"svr_{k}", train=len(train_idx))
 
     x = columns(job, rows)[train_idx]
     log1p_price = rows.target[train_idx, 0]
-    model = SVR(C=settings.c, gamma=settings.gamma, epsilon=EPSILON, cache_size=1000)
+    model = SVR(
+        C=settings.c,
+        gamma=settings.gamma,
+        epsilon=EPSILON,
+        cache_size=1000,  # MB
+    )
     model.fit(x, log1p_price)
 
     state = {
@@ -75,23 +83,32 @@ def fit(job, k: int, rows, file) -> dict:
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
     """log1p prices (m, 1) of the rows idx (m,)."""
-    state = read_arrays(job.paths.model(f"svr_{k}"))
     gamma = job.config.svr.gamma
-    x = columns(job, rows)[idx]
+    state = read_arrays(job.paths.model(f"svr_{k}"))
+    vectors = state["vectors"]
+    weight = state["weight"]
+    bias = state["bias"]
 
-    log1p_price = [np.zeros(0)]
+    x = columns(job, rows)[idx]
+    log1p_prices = [np.zeros(0)]  # so that no row at all is (0, 1)
     for batch in cut(x, PREDICT_BATCH):
-        kernel = gaussian_kernel(batch, state["vectors"], gamma)
-        log1p_price.append(kernel @ state["weight"] + state["bias"])
-    return np.concatenate(log1p_price)[:, None]
+        kernel = gaussian_kernel(batch, vectors, gamma)
+        log1p_prices.append(kernel @ weight + bias)
+
+    log1p_price = np.concatenate(log1p_prices)
+    return log1p_price[:, None]
 
 
 def gaussian_kernel(x: np.ndarray, vectors: np.ndarray, gamma: float) -> np.ndarray:
     """exp(-gamma |x - v|²) (b, v) of rows x (b, d) and vectors (v, d)."""
     x_norm = (x**2).sum(1)
     vector_norm = (vectors**2).sum(1)
+
+    # |x - v|² = |x|² + |v|² - 2 xv
+    norms = x_norm[:, None] + vector_norm
     inner = 2 * x @ vectors.T
-    distance = x_norm[:, None] + vector_norm - inner
+    distance = norms - inner
     distance = np.maximum(distance, 0)  # rounding makes it negative
 
-    return np.exp(-gamma * distance)
+    exponent = -gamma * distance
+    return np.exp(exponent)

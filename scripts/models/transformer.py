@@ -54,12 +54,17 @@ class Transformer(NumberLearner):
         settings = job.config.transformer
         run = job.config.run
         encoder, self.tokenizer, source = load_text_model(settings.model, run.weights, pretrained)
-        self.quantities = np.zeros((len(rows.id), 0), np.float32)
+        n_rows = len(rows.id)
+        self.quantities = np.zeros((n_rows, 0), np.float32)
         if settings.quantities:
-            self.quantities = scaled(quantities(rows.text)[0])
+            values, _ = quantities(rows.text)
+            self.quantities = scaled(values)
+
         self.tokenize(rows.text, idx, settings.max_length)
 
-        net = TextNet(encoder, self.quantities.shape[1], settings.dropout).to(device)
+        n_quantities = self.quantities.shape[1]
+        net = TextNet(encoder, n_quantities, settings.dropout)
+        net.to(device)
         super().__init__(net, settings, rows, run, device)
         self.record = {"weights": source}
 
@@ -71,9 +76,11 @@ class Transformer(NumberLearner):
             max_length=max_length,
             verbose=False,
         )
+        ids_of_rows = tokens["input_ids"]
+
         self.ids = {}
         self.length = np.zeros(len(texts), int)
-        for i, ids in zip(idx.tolist(), tokens["input_ids"], strict=True):
+        for i, ids in zip(idx.tolist(), ids_of_rows, strict=True):
             self.ids[i] = ids
             self.length[i] = len(ids)
 
@@ -93,15 +100,17 @@ class Transformer(NumberLearner):
 
         ids = [self.ids[i] for i in idx.tolist()]
         padded = self.tokenizer.pad({"input_ids": ids}, return_tensors="pt")
-        return (
-            padded["input_ids"].to(self.device),
-            padded["attention_mask"].to(self.device),
-            torch.as_tensor(self.quantities[idx], device=self.device),
-        )
+        ids = padded["input_ids"].to(self.device)
+        mask = padded["attention_mask"].to(self.device)
+
+        values = self.quantities[idx]
+        values = torch.as_tensor(values, device=self.device)
+        return ids, mask, values
 
     def predict(self, net, idx):
         """log1p prices (m, 1) of the rows idx (m,), the longest texts first."""
-        order = np.argsort(-self.length[idx], kind="stable")
+        length = self.length[idx]
+        order = np.argsort(-length, kind="stable")
         log1p_price = np.empty((len(idx), 1), np.float32)
         log1p_price[order] = super().predict(net, idx[order])
         return log1p_price
@@ -112,14 +121,16 @@ def fit(job, k: int, rows, file) -> dict:
     history and the weights that it started from."""
     from networks.training import fit_network
 
-    train_idx, val_idx = rows.training(k), rows.validating(k)
+    train_idx = rows.training(k)
+    val_idx = rows.validating(k)
+    idx = np.concatenate([train_idx, val_idx])
 
     def make_learner(device):
-        idx = np.concatenate([train_idx, val_idx])
         learner = Transformer(job, rows, device, idx, pretrained=True)
         learner.start_at_median(train_idx)
-        tokens = learner.length[train_idx].mean()
-        learner.facts = {"tokens": float(tokens)}
+
+        length = learner.length[train_idx]  # tokens
+        learner.facts = {"tokens": float(length.mean())}
         return learner
 
     return fit_network(job, "transformer", k, make_learner, train_idx, val_idx, file)

@@ -47,11 +47,15 @@ def questions(job, k: int, rows, idx):
     from llm.messages import Question
 
     task = rows.task
-    asked = set(rows.question[idx])
-    prompt = {question: task.prompt(question) for question in asked}
-    pattern = {question: task.pattern(question) for question in asked}
+    entities = set(rows.question[idx])
+    prompt = {entity: task.prompt(entity) for entity in entities}
+    pattern = {entity: task.pattern(entity) for entity in entities}
+
     questions = []
     for i in idx:
-        question = rows.question[i]
-        questions.append(Question(int(i), prompt[question], rows.image[i], pattern[question]))
+        entity = rows.question[i]
+        image = rows.image[i]
+        question = Question(int(i), prompt[entity], image, pattern[entity])
+        questions.append(question)
+
     return [], questions

@@ -45,8 +45,12 @@ def check(config):
 def inputs(config, paths, k):
     files = []
     for model in config.models:
-        if model != "stack":
-            files += [paths.pred(f"{model}_{fold}") for fold in range(config.data.n_folds)]
+        if model == "stack":
+            continue
+
+        for fold in range(config.data.n_folds):
+            files.append(paths.pred(f"{model}_{fold}"))
+
     return files
 
 
@@ -61,29 +65,37 @@ def first_level(job, rows, log1p_prices: dict[str, np.ndarray]) -> tuple[np.ndar
     table, columns = read_numbers(job.config.data, job.config.stack, rows.id)
     require_positive(table, columns, rows.id)
     names = [*log1p_prices, *columns]
+
     twice = {name for name in names if names.count(name) > 1}
+
     if twice:
         raise UserError(
             f"{', '.join(sorted(twice))} is a model and a column of "
             f"{job.config.stack.train}; rename the column"
         )
+
     if len(names) < 2:
         raise UserError(
             "a stack needs two columns of predictions or more, and there are "
             f"{len(names)}: name other models before it, or tables in stack.train and stack.test"
         )
+
     prices = [np.expm1(log1p_price) for log1p_price in log1p_prices.values()]
-    return np.concatenate([*prices, table], 1), names
+    prices.append(table)
+    return np.concatenate(prices, 1), names
 
 
 def require_positive(price: np.ndarray, columns: list[str], ids: np.ndarray) -> None:
     """Raises UserError naming a price (n, m) that is not positive, or missing."""
-    wrong = np.argwhere(~(price > 0))
+    is_positive = price > 0  # False of nan
+    wrong = np.argwhere(~is_positive)
     if not len(wrong):
         return
+
     row, column = wrong[0]
+    first = price[row, column]
     raise UserError(
-        f"{columns[column]} is {price[row, column]} at {ids[row]}{and_more(wrong)} of the "
+        f"{columns[column]} is {first} at {ids[row]}{and_more(wrong)} of the "
         "stack's tables; a predicted price is a positive number"
     )
 
@@ -91,18 +103,25 @@ def require_positive(price: np.ndarray, columns: list[str], ids: np.ndarray) -> 
 def in_logs(price: np.ndarray, rows) -> np.ndarray:
     """Logs of positive prices; below half of the least training label they are all the same."""
     (lowest, _), *_ = rows.outputs.values()
-    return np.log(np.maximum(price, lowest / 2))
+    price = np.maximum(price, lowest / 2)
+    return np.log(price)
 
 
 def check_columns(job, rows, x: np.ndarray, names: list[str], y: np.ndarray) -> None:
     """Raises UserError when a column of log prices x (n, m) knows too much of the labels' log
     prices y (n,), or is not of prices; both are of the labelled rows among `rows`."""
+    config = job.config
     fold = rows.fold[is_labelled(rows)]
-    foreign = set(names) - set(job.config.models)
-    leak_check(x, names, y, fold, foreign, job.config.stack.trust)
-    factors = np.exp(np.median(x, 0) - np.median(y))
+    foreign = set(names) - set(config.models)
+    leak_check(x, names, y, fold, foreign, config.stack.trust)
+
+    middle = np.median(x, 0)  # (m,)
+    log_factors = middle - np.median(y)
+    factors = np.exp(log_factors)
+
     for name, factor in zip(names, factors, strict=True):
-        if not 1 / 3 < factor < 3:
+        is_like_prices = 1 / 3 < factor < 3
+        if not is_like_prices:
             raise UserError(
                 f"{name} is {factor:.2g} times the price in the middle: a logarithm, "
                 "a rank, another currency? Predictions are to be prices"
@@ -125,10 +144,13 @@ def cross_fitted_logs(
     """
     log_price = np.empty((len(x), len(LEARNERS)))
     for k in np.unique(fold):
+        # no row is both
         is_predicted = fold == k
-        is_fitted = is_labelled & (fold != k)  # no row is both
+        is_fitted = is_labelled & (fold != k)
 
-        train_x, train_y = x[is_fitted], y[is_fitted]
-        log_price[is_predicted] = fit_predict(train_x, train_y, x[is_predicted], seed)
+        train_x = x[is_fitted]
+        train_y = y[is_fitted]
+        new_x = x[is_predicted]
+        log_price[is_predicted] = fit_predict(train_x, train_y, new_x, seed)
 
     return log_price

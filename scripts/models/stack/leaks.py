@@ -39,12 +39,18 @@ def leak_check(x, names, y, fold, foreign, trusted) -> None:
             f"stack.trust: no column {', '.join(sorted(unknown))}; there are: {', '.join(names)}"
         )
 
+    suspected = suspicions(x, names, y, fold, foreign)
+
     lines = {}
-    for name, reasons in suspicions(x, names, y, fold, foreign).items():
-        rules = [rule for rule in reasons if name not in trusted or rule in NEVER_TRUSTED]
+    for name, reasons in suspected.items():
+        rules = list(reasons)
+        if name in trusted:
+            rules = [rule for rule in reasons if rule in NEVER_TRUSTED]
+
         if rules:
             texts = "; ".join(reasons[rule] for rule in rules)
             lines[name] = f"\n  {name}: {texts}"
+
     if lines:
         raise UserError(
             f"these columns know too much to be out-of-fold predictions:{''.join(lines.values())}"
@@ -58,30 +64,39 @@ def suspicions(
 ) -> dict[str, dict[str, str]]:
     """{column: {rule: what is wrong}} of the columns of logs x (n, k) that know more of y (n,) than
     out-of-fold predictions do. foreign: names of the columns made elsewhere."""
-    error = np.tanh(np.abs(x - y[:, None]) / 2)  # SMAPE / 200 of each row
+    distance = np.abs(x - y[:, None])
+    error = np.tanh(distance / 2)  # SMAPE / 200 of each row
+
     gaps = []  # how much worse a column is than the others on the row
     for j in range(len(names)):
         others = np.delete(error, j, 1)
-        gaps.append(error[:, j] - others.mean(1))
+        gap = error[:, j] - others.mean(1)
+        gaps.append(gap)
 
+    is_foreign = [name in foreign for name in names]
     by_rule = {
         "fold": [better_in_a_fold(gap, fold) for gap in gaps],
         "order": better_at_one_end(gaps),
         "hits": has_seen_the_price(x, y),
-        "best": better_than_all_others(x, y, error, [name in foreign for name in names]),
+        "best": better_than_all_others(x, y, error, is_foreign),
     }
 
     suspected = {}
     for j, name in enumerate(names):
-        reasons = {rule: reasons[j] for rule, reasons in by_rule.items() if reasons[j]}
+        reasons = {}
+        for rule, reason_of in by_rule.items():
+            if reason_of[j]:
+                reasons[rule] = reason_of[j]
+
         if reasons:
             suspected[name] = reasons
+
     return suspected
 
 
 def better_in_a_fold(gap: np.ndarray, fold: np.ndarray) -> str:
     """What is wrong where the column's gap (n,) is far less in one fold than in all; else ""."""
-    deviations = []
+    deviations = []  # in standard errors
     for k in np.unique(fold):
         in_fold = gap[fold == k]
         standard_error = gap.std() / len(in_fold) ** 0.5 + 1e-12
@@ -104,29 +119,40 @@ def better_at_one_end(gaps: list[np.ndarray]) -> list[str]:
     Only the column whose gap does most: the others' show it too, against this one.
     """
     n = len(gaps[0])
-    correlations = [correlation(np.arange(n), gap) for gap in gaps]
+    order = np.arange(n)
+    correlations = [correlation(order, gap) for gap in gaps]
+
     most = max(correlations)
-    is_leak = most > max(ORDER_CORRELATION, 5 / n**0.5)
+    noise = 5 / n**0.5
+    if most <= max(ORDER_CORRELATION, noise):
+        return [""] * len(gaps)
 
     reason = (
         f"its error goes with row order (correlation {most:.3f}): rows at one end were trained on"
     )
-    return [reason if is_leak and value == most else "" for value in correlations]
+    return [reason if value == most else "" for value in correlations]
 
 
 def has_seen_the_price(x: np.ndarray, y: np.ndarray) -> list[str]:
     """For each column of logs x (n, k) what is wrong where it hits y (n,) too often; else ""."""
-    is_near = too_many_hits(x, y)
+    hits = too_many_hits(x, y)
 
     # a price is known by its root or its rank too
-    ranked = np.column_stack([in_order_of(column, y) for column in x.T])
-    ranks_near = too_many_hits(ranked, y)
+    matched = [in_order_of(column, y) for column in x.T]
+    rank_hits = too_many_hits(np.column_stack(matched), y)
 
     reasons = []
-    for near, rank in zip(is_near, ranks_near, strict=True):
-        verb, hits = ("is", near) if near else ("ranks rows", rank)
-        text = f"it {verb} within 2 % of the price in {hits}: it has seen the price"
-        reasons.append(text if hits else "")
+    for near, near_by_rank in zip(hits, rank_hits, strict=True):
+        reason = ""
+        if near:
+            reason = f"it is within 2 % of the price in {near}: it has seen the price"
+        elif near_by_rank:
+            reason = (
+                f"it ranks rows within 2 % of the price in {near_by_rank}: it has seen the price"
+            )
+
+        reasons.append(reason)
+
     return reasons
 
 
@@ -137,13 +163,16 @@ def better_than_all_others(x: np.ndarray, y: np.ndarray, error: np.ndarray, is_f
     for j, foreign in enumerate(is_foreign):
         reason = ""
         if foreign:
-            ratio = error[:, j].mean() / error_of_best_fit(np.delete(x, j, 1), y)
+            others = np.delete(x, j, 1)
+            ratio = error[:, j].mean() / error_of_best_fit(others, y)
             if ratio < BEST_RATIO:
                 reason = (
                     f"alone it has {ratio:.2f} of the error of all the others' best fit: "
                     "too good to be true"
                 )
+
         reasons.append(reason)
+
     return reasons
 
 
@@ -161,18 +190,23 @@ def too_many_hits(x: np.ndarray, y: np.ndarray) -> list[str]:
     columns hit.
     """
     distance = np.abs(x - y[:, None])
+    is_hit = distance < 0.02
     is_miss = (distance >= 0.1) & (distance < 0.12)
-    hits = (distance < 0.02).sum(0)
+    hits = is_hit.sum(0)  # (k,)
     misses = is_miss.sum(0)
 
     texts = []
-    for j in range(x.shape[1]):
+    for j, n_hits in enumerate(hits):
         others = np.delete(hits, j)
         usual = max(misses[j], np.median(others))
-        noise = (hits[j] + usual) ** 0.5
-        is_many = hits[j] > HIT_RATIO * usual + 5 * noise
-        text = f"{hits[j]} rows, where {usual:.0f} would be usual"
-        texts.append(text if is_many else "")
+        noise = (n_hits + usual) ** 0.5
+        limit = HIT_RATIO * usual + 5 * noise
+
+        text = ""
+        if n_hits > limit:
+            text = f"{n_hits} rows, where {usual:.0f} would be usual"
+
+        texts.append(text)
 
     return texts
 
@@ -183,8 +217,9 @@ def in_order_of(column: np.ndarray, y: np.ndarray) -> np.ndarray:
     is_falling = column.std() > 0 and np.corrcoef(column, y)[0, 1] < 0
     if is_falling:
         column = -column
-    order = np.argsort(column, kind="stable")
 
+    # the least of the column becomes the least of y, and so on
+    order = np.argsort(column, kind="stable")
     matched = np.empty(len(y))
     matched[order] = np.sort(y)
     return matched
@@ -194,4 +229,5 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
     """|Pearson's r| of (n,) and (n,); 0 where one does not vary."""
     if not a.std() or not b.std():
         return 0.0
+
     return float(abs(np.corrcoef(a, b)[0, 1]))

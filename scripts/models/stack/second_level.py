@@ -39,11 +39,14 @@ def fit_predict(x: np.ndarray, y: np.ndarray, z: np.ndarray, seed: int) -> np.nd
     coefficients = fit_linear(x, y)
     linear = apply_linear(z, coefficients)
     residual = y - apply_linear(x, coefficients)
-    boosted = linear + boost(summaries(x), residual, summaries(z), seed)
 
+    # two learners of what the linear fit leaves
+    boosted = linear + boost(summaries(x), residual, summaries(z), seed)
     wide_x = differences(x)
     wide_z = differences(z)
     shifted = linear + forest(wide_x, residual, wide_z, seed)
+
+    # and one of the price itself
     grown = forest(wide_x, y, wide_z, seed + 1)
 
     columns = [
@@ -61,9 +64,14 @@ def nnls(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Predictions (m,) of least squares with weights that are not negative."""
     from scipy import optimize
 
+    # without an intercept, around the mean price
     mean = y.mean()
-    weights, _ = optimize.nnls(x - mean, y - mean)
-    return (z - mean) @ weights + mean
+    centred_x = x - mean
+    centred_y = y - mean
+    weights, _ = optimize.nnls(centred_x, centred_y)
+
+    centred = (z - mean) @ weights
+    return centred + mean
 
 
 def ridge(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -77,20 +85,26 @@ def fit_linear(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """k weights and an intercept (k + 1,) that minimise Σ tanh(|d| / 2), by iteratively reweighted
     ridge regression towards the mean of the columns."""
     n, k = x.shape
-    a = np.c_[x, np.ones(n)]
-    mean = np.r_[np.full(k, 1 / k), 0]
-    penalty = np.diag(np.r_[np.ones(k), 0])
-    weight = np.ones(n)
+    a = np.c_[x, np.ones(n)]  # (n, k + 1)
 
+    # the penalty draws the weights to 1 / k each, and leaves the intercept free
+    mean = np.r_[np.full(k, 1 / k), 0]
+    is_penalised = np.r_[np.ones(k), 0]
+    penalty = np.diag(is_penalised)
+    pull = penalty @ mean
+
+    weight = np.ones(n)
     for _ in range(STEPS):
-        weighted = (a * weight[:, None]).T
+        weighted = (a * weight[:, None]).T  # (k + 1, n)
         left = weighted @ a + penalty
-        right = weighted @ y + penalty @ mean
+        right = weighted @ y + pull
         coefficients = np.linalg.solve(left, right)
 
-        d = np.abs(y - a @ coefficients)
+        fitted = a @ coefficients
+        d = np.abs(y - fitted)
         slope = 0.5 / np.cosh(d / 2) ** 2  # of the error at d
-        weight = slope / np.maximum(d, NO_CLOSER)
+        distance = np.maximum(d, NO_CLOSER)
+        weight = slope / distance
 
     return coefficients
 
@@ -125,10 +139,13 @@ def boost(x: np.ndarray, residual: np.ndarray, z: np.ndarray, seed: int) -> np.n
         "min_data_in_leaf": min(50, n // 20 + 1),
         "seed": seed,
     }
+    rounds = min(MOST_ROUNDS, n // 40)
+    rounds = max(10, rounds)
+
     slope = 1 / np.cosh(residual / 2) ** 2
-    rounds = max(10, min(MOST_ROUNDS, n // 40))
     data = lightgbm.Dataset(x, residual, weight=slope)
-    return lightgbm.train(settings, data, rounds).predict(z)
+    model = lightgbm.train(settings, data, rounds)
+    return model.predict(z)
 
 
 def forest(x: np.ndarray, y: np.ndarray, z: np.ndarray, seed: int) -> np.ndarray:
@@ -147,9 +164,10 @@ def forest(x: np.ndarray, y: np.ndarray, z: np.ndarray, seed: int) -> np.ndarray
         "num_leaves": max(2, n // leaf_rows // 2),
         "min_data_in_leaf": leaf_rows,
     }
-    model = lightgbm.train(settings, lightgbm.Dataset(x, y), FOREST_TREES)
-    leaf_x = model.predict(x, pred_leaf=True)
-    leaf_z = model.predict(z, pred_leaf=True)
+    data = lightgbm.Dataset(x, y)
+    model = lightgbm.train(settings, data, FOREST_TREES)
+    leaf_x = model.predict(x, pred_leaf=True)  # (n, trees)
+    leaf_z = model.predict(z, pred_leaf=True)  # (m, trees)
 
     bin_of, centre = equal_bins(y)
     share = bin_shares(leaf_x, bin_of, leaf_z)
@@ -162,11 +180,14 @@ def equal_bins(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     edges = np.unique(np.quantile(y, quantiles))
     number = np.searchsorted(edges, y, side="right")
 
-    # without the numbers of empty bins
+    # numbered anew, without empty bins
     used, bin_of = np.unique(number, return_inverse=True)
-    centre = np.empty(len(used))
-    for b in range(len(used)):
-        centre[b] = np.median(y[bin_of == b])
+    n_bins = len(used)
+
+    centre = np.empty(n_bins)
+    for b in range(n_bins):
+        in_bin = y[bin_of == b]
+        centre[b] = np.median(in_bin)
 
     return bin_of, centre
 
@@ -174,17 +195,21 @@ def equal_bins(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def bin_shares(leaf_x: np.ndarray, bin_of: np.ndarray, leaf_z: np.ndarray) -> np.ndarray:
     """For each row of z the shares (m, bins) of the bins among the rows of x in its leaves, summed
     over the trees. leaf_x (n, trees), bin_of (n,), leaf_z (m, trees)."""
-    bins = bin_of.max() + 1
-    share = np.zeros((len(leaf_z), bins), np.float32)
+    n_bins = bin_of.max() + 1
+    share = np.zeros((len(leaf_z), n_bins), np.float32)
 
     for leaf, new_leaf in zip(leaf_x.T, leaf_z.T, strict=True):
-        leaves = max(leaf.max(), new_leaf.max()) + 1
-        cell = leaf * bins + bin_of
-        counts = np.bincount(cell, minlength=leaves * bins)
-        counts = counts.reshape(leaves, bins).astype(np.float32)
+        n_leaves = max(leaf.max(), new_leaf.max()) + 1
+
+        # the rows of x in each leaf and bin
+        cell = leaf * n_bins + bin_of
+        counts = np.bincount(cell, minlength=n_leaves * n_bins)
+        counts = counts.reshape(n_leaves, n_bins)
+        counts = counts.astype(np.float32)
 
         rows = counts.sum(1, keepdims=True)
-        leaf_share = counts / np.maximum(rows, 1)
+        rows = np.maximum(rows, 1)  # a leaf may have rows of z alone
+        leaf_share = counts / rows
         share += leaf_share[new_leaf]
 
     return share
@@ -193,12 +218,20 @@ def bin_shares(leaf_x: np.ndarray, bin_of: np.ndarray, leaf_z: np.ndarray) -> np
 def least_expected_error(share: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """For each row the value (m,) of least expected error, where share (m, bins) says how likely
     each of the values centre (bins,) is."""
-    value = np.arange(centre.min(), centre.max() + GRID, GRID)
+    lowest = centre.min()
+    highest = centre.max()
+    value = np.arange(lowest, highest + GRID, GRID)
+
+    # of each value where the price is that of a bin
     d = np.abs(centre[:, None] - value)
-    error = np.tanh(d / 2).astype(np.float32)
+    error = np.tanh(d / 2)
+    error = error.astype(np.float32)  # (bins, values)
 
     best = []
-    for chunk in np.array_split(share, len(share) // CHUNK + 1):
-        expected = chunk @ error
-        best.append(value[expected.argmin(1)])
+    n_chunks = len(share) // CHUNK + 1
+    for chunk in np.array_split(share, n_chunks):
+        expected = chunk @ error  # (rows, values)
+        least = expected.argmin(1)
+        best.append(value[least])
+
     return np.concatenate(best)

@@ -77,6 +77,7 @@ def tfidf(texts: list[str], columns: int, problem: str, **options):
     vectorizer = TfidfVectorizer(
         sublinear_tf=True, dtype=np.float32, max_features=columns, **options
     )
+
     try:
         return vectorizer.fit_transform(texts).tocsr()
     except ValueError:
@@ -90,7 +91,8 @@ def main_directions(matrix, d: int) -> np.ndarray:
     """Rows of a sparse matrix (n, v) in its first d singular directions, scaled to length 1."""
     from sklearn.decomposition import TruncatedSVD
 
-    d = max(1, min(d, matrix.shape[1] - 1))
+    most = matrix.shape[1] - 1
+    d = max(1, min(d, most))
     svd = TruncatedSVD(d, n_iter=3, random_state=0)
     x = svd.fit_transform(matrix)
     return unit_rows(x)
@@ -98,13 +100,17 @@ def main_directions(matrix, d: int) -> np.ndarray:
 
 def save_ngrams(ngrams: dict, ids: np.ndarray, file: Path) -> None:
     """Write count_ngrams's arrays and the ids (n,) of their rows as .npz."""
-    arrays = {"space": ngrams["space"], "numbers": ngrams["numbers"]}
+    arrays = {
+        "id": ids,
+        "space": ngrams["space"],
+        "numbers": ngrams["numbers"],
+    }
     for block in BLOCKS:
         matrix = ngrams[block]
         for name in CSR_ARRAYS:
             arrays[f"{block}.{name}"] = getattr(matrix, name)
 
-    np.savez(file, id=ids, **arrays)
+    np.savez(file, **arrays)
 
 
 def read_ngrams(file: Path, ids: np.ndarray) -> dict:
@@ -115,12 +121,16 @@ def read_ngrams(file: Path, ids: np.ndarray) -> dict:
     if not np.array_equal(arrays["id"], ids):
         raise UserError(f"{file} is of other rows than folds.csv; remove it and run make again")
 
-    ngrams = {}
+    ngrams = {
+        "space": arrays["space"],
+        "numbers": arrays["numbers"],
+    }
     for block in BLOCKS:
         data, indices, indptr, shape = (arrays[f"{block}.{name}"] for name in CSR_ARRAYS)
-        ngrams[block] = csr_matrix((data, indices, indptr), tuple(shape))
+        shape = tuple(shape)
+        ngrams[block] = csr_matrix((data, indices, indptr), shape)
 
-    return ngrams | {"space": arrays["space"], "numbers": arrays["numbers"]}
+    return ngrams
 
 
 def binned(values: np.ndarray, weight: float, bins: int = 20):
@@ -133,20 +143,24 @@ def binned(values: np.ndarray, weight: float, bins: int = 20):
     from scipy import sparse
 
     n = len(values)
-    parts = [sparse.csr_matrix(scaled(values))]
+    fewest = min(50, n / 10)  # rows that must have a quantity
+    inner_quantiles = np.arange(1, bins) / bins
+
+    blocks = [sparse.csr_matrix(scaled(values))]
     for column in values.T:
         known = np.isfinite(column)
-        if known.sum() < min(50, n / 10):
+        if known.sum() < fewest:
             continue
-        inner_quantiles = np.arange(1, bins) / bins
+
         edges = np.quantile(column[known], inner_quantiles)
         edges = np.unique(edges)
-
         missing_bin = len(edges) + 1
+        n_bins = missing_bin + 1
+
         bin_of = np.searchsorted(edges, column)
         bin_of = np.where(known, bin_of, missing_bin)
         one_hot = (np.ones(n), (np.arange(n), bin_of))
-        parts.append(sparse.csr_matrix(one_hot, (n, missing_bin + 1)))
+        blocks.append(sparse.csr_matrix(one_hot, (n, n_bins)))
 
-    x = sparse.hstack(parts) * weight
+    x = sparse.hstack(blocks) * weight
     return x.tocsr().astype(np.float32)

@@ -95,14 +95,16 @@ def item_names(texts) -> list[str]:
 def brands(texts, words: int = 2) -> np.ndarray:
     """A guess at the brands (n,) str: the first `words` words of the name in lower case, up to a
     digit or punctuation; "" where there is none."""
-    found = []
+    guesses = []
     for name in item_names(texts):
         name = name.lower().replace("’", "'")
         start = UP_TO_PUNCTUATION.match(name)[0]
         first_words = WORD.findall(start)[:words]
-        found.append(" ".join(first_words))
 
-    return np.array(found, dtype=str)
+        brand = " ".join(first_words)
+        guesses.append(brand)
+
+    return np.array(guesses, dtype=str)
 
 
 def number(digits: str) -> float:
@@ -113,40 +115,47 @@ def number(digits: str) -> float:
 def sizes(text: str) -> list[tuple[str, float]]:
     """(dimension, amount) of each size in a text, in order; amounts are in grams, millilitres,
     pieces or centimetres."""
-    found = []
+    amounts = []
     for match in PATTERNS["size"].finditer(text):
         group = match.lastindex - 1  # group 1 is the number
         unit = SIZES[group - 1]
-        amount = number(match[1]) * unit.factor
-        found.append((unit.base, amount))
+        count = number(match[1])
+        amount = count * unit.factor
+        amounts.append((unit.base, amount))
 
-    return found
+    return amounts
 
 
 def facts(name: str, text: str) -> dict[str, float]:
     """{fact: number} of those FACTS that one text states; the name counts before the rest."""
-    found = {}
+    stated = {}
     value = PATTERNS["value"].search(text)
     if value:
-        found["value"] = number(value[1])
+        amount = number(value[1])
+        stated["value"] = amount
+
         unit_line = PATTERNS["unit"].search(text)
         if unit_line:
             unit = SIZES[unit_line.lastindex - 1]
-            found[f"value_{unit.base}"] = found["value"] * unit.factor
+            stated[f"value_{unit.base}"] = amount * unit.factor
 
-    pack = PATTERNS["pack"].search(name) or PATTERNS["pack"].search(text, 0, START)
+    pattern = PATTERNS["pack"]
+    pack = pattern.search(name) or pattern.search(text, 0, START)
     if pack:
-        found["pack"] = float(pack[pack.lastindex])
+        digits = pack[pack.lastindex]
+        stated["pack"] = float(digits)
 
     money = PATTERNS["money"].search(text)
     if money:
-        found["money"] = number(money[1])
+        stated["money"] = number(money[1])
 
     name_sizes = sizes(name)
-    found["sizes"] = float(len(name_sizes))
-    for dimension, amount in name_sizes + sizes(text[:START]):
-        found.setdefault(f"size_{dimension}", amount)  # the first counts
-    return found
+    text_sizes = sizes(text[:START])
+    stated["sizes"] = float(len(name_sizes))
+    for dimension, amount in name_sizes + text_sizes:
+        stated.setdefault(f"size_{dimension}", amount)  # the first counts
+
+    return stated
 
 
 def statistics(name: str, text: str) -> tuple[float, ...]:
@@ -154,6 +163,8 @@ def statistics(name: str, text: str) -> tuple[float, ...]:
     name_digits = sum(map(str.isdigit, name))
     capitals = sum(map(str.isupper, name))
     text_digits = sum(text.count(digit) for digit in "0123456789")
+    bullets = PATTERNS["bullet"].findall(text)
+    description = PATTERNS["description"].search(text)
     return (
         len(name),
         len(name.split()),
@@ -164,8 +175,8 @@ def statistics(name: str, text: str) -> tuple[float, ...]:
         len(text.split()),
         text_digits,
         text.count("\n"),
-        len(PATTERNS["bullet"].findall(text)),
-        PATTERNS["description"].search(text) is not None,
+        len(bullets),
+        description is not None,
     )
 
 
@@ -180,10 +191,11 @@ def quantities(texts) -> tuple[np.ndarray, list[str]]:
     STATISTICS   lengths and counts of name and text
     """
     texts = list(texts)
-    pairs = list(zip(item_names(texts), texts, strict=True))
+    names = item_names(texts)
+    pairs = list(zip(names, texts, strict=True))
 
     rows = [facts(name, text) for name, text in pairs]
-    columns = {}
+    columns = {}  # (n,) each
     for fact in FACTS:
         column = [row.get(fact, np.nan) for row in rows]
         columns[fact] = np.array(column, float)
@@ -195,7 +207,8 @@ def quantities(texts) -> tuple[np.ndarray, list[str]]:
     counts = counts.reshape(-1, len(STATISTICS))  # of no texts too
 
     values = np.column_stack([*columns.values(), counts])
-    return values.astype(np.float32), [*columns, *STATISTICS]
+    column_names = [*columns, *STATISTICS]
+    return values.astype(np.float32), column_names
 
 
 def totals(facts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -209,16 +222,21 @@ def totals(facts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
                  "Value: 1, Unit: Count"
     """
     pack = facts["pack"]
-    pack = np.where(pack > 0, pack, 1.0)
+    has_pack = pack > 0
+    pack = np.where(has_pack, pack, 1.0)
+
     out = {}
     for d in ("g", "ml", "n"):
         value = facts[f"value_{d}"]
         size = facts[f"size_{d}"]
         stated = size * pack
-        total = np.where(value > 0, value, stated)
+
+        has_value = value > 0
+        total = np.where(has_value, value, stated)
         out[f"total_{d}"] = total
         out[f"each_{d}"] = total / pack
 
+    # by weight, else by volume
     out["amount"] = first_known(out["total_g"], out["total_ml"])
     out["amount_each"] = first_known(out["each_g"], out["each_ml"])
     size = first_known(facts["size_g"], facts["size_ml"])
@@ -237,18 +255,23 @@ def scaled(values: np.ndarray) -> np.ndarray:
     The first q columns are logs, standardised and clipped at ±4, 0 where missing; the others are 1
     where a quantity is there. Mean and deviation are those of all rows: no label is in them.
     """
-    logs = np.sign(values) * np.log1p(np.abs(values))
+    size = np.abs(values)
+    logs = np.sign(values) * np.log1p(size)
     known = np.isfinite(logs)
-    count = np.maximum(known.sum(0), 1)
+    count = known.sum(0)
+    count = np.maximum(count, 1)  # (q,)
 
-    total = np.where(known, logs, 0).sum(0)
-    mean = total / count
+    known_logs = np.where(known, logs, 0)
+    mean = known_logs.sum(0) / count
     away = logs - mean
 
-    squares = np.where(known, away**2, 0).sum(0)
-    deviation = np.sqrt(squares / count)
+    squares = np.where(known, away**2, 0)
+    variance = squares.sum(0) / count
+    deviation = np.sqrt(variance)
     deviation = np.maximum(deviation, 1e-3)
 
-    z = np.where(known, away / deviation, 0)
+    z = away / deviation
+    z = np.where(known, z, 0)
     z = z.clip(-4, 4)
-    return np.concatenate([z, known], 1).astype(np.float32)
+    out = np.concatenate([z, known], 1)
+    return out.astype(np.float32)

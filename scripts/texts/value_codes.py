@@ -28,10 +28,12 @@ UNIT_INDEX = {unit: i for i, unit in enumerate(UNITS)}
 
 def allowed_codes() -> np.ndarray:
     """(codes,) bool: True where the unit is one of the entity's; some labels have another's."""
-    allowed = np.zeros((len(ENTITY_NAMES), WIDTH), bool)
+    shape = (len(ENTITY_NAMES), WIDTH)
+    allowed = np.zeros(shape, bool)
     for entity, units in enumerate(ENTITIES.values()):
-        for unit in units:
-            allowed[entity, UNIT_INDEX[unit]] = True
+        places = [UNIT_INDEX[unit] for unit in units]
+        allowed[entity, places] = True
+
     return allowed.ravel()
 
 
@@ -40,24 +42,33 @@ ALLOWED = allowed_codes()
 
 def encode_values(values: pd.Series, questions) -> np.ndarray:
     """Targets (n, 2) of labels as text, "" where there is no value; questions (n,): entities."""
-    distinct = {text: encode_value(text) for text in values.drop_duplicates()}
-    pairs = [distinct[text] for text in values]
+    # labels repeat: each is read once
+    pair_of = {text: encode_value(text) for text in values.drop_duplicates()}
+    pairs = [pair_of[text] for text in values]
     pairs = np.array(pairs, float)
-    number, unit = pairs.reshape(-1, 2).T
+    pairs = pairs.reshape(-1, 2)  # of no labels too
+    number, unit = pairs.T
 
-    entities = pd.Index(ENTITY_NAMES)
-    entity = entities.get_indexer(questions)
+    entity = entity_of(questions)
     code = WIDTH * entity + unit
     return np.stack([number, code], axis=1)
+
+
+def entity_of(questions) -> np.ndarray:
+    """Place (n,) in ENTITY_NAMES of each question; -1 where it is none of them."""
+    names = pd.Index(ENTITY_NAMES)
+    return names.get_indexer(questions)
 
 
 def encode_value(text: str) -> tuple[float, int]:
     """Number and place of the unit of one label: (12.5, 9) of "12.5 gram"."""
     if text == "":
         return 0.0, NONE
+
     value = parse(text)
     if value is None:
         return 0.0, OTHER
+
     number, unit = value
     return number, UNIT_INDEX[unit]
 
@@ -70,10 +81,12 @@ def encode_predictions(values: list[list[tuple]], questions) -> np.ndarray:
     n = len(values)
     empty = (*NO_ANSWER, 0.0)
     out = np.tile(empty, (n, TOP_K, 1))
+
     for row, candidates, question in zip(out, values, questions, strict=True):
         entity = ENTITY_NAMES.index(question)
         best_first = sorted(candidates, key=itemgetter(2), reverse=True)
         best = best_first[:TOP_K]
+
         for k, (number, unit, weight) in enumerate(best):
             code = WIDTH * entity + UNIT_INDEX[unit]
             row[k] = number, code, weight
@@ -93,32 +106,42 @@ def combine(preds: np.ndarray, weights: np.ndarray) -> np.ndarray:
     A value's weight is its weighted sum over the models; the TOP_K largest stay.
     """
     m, n, _ = preds.shape
-    if not n or m == 1 and weights[0] == 1:
+    is_one_model = m == 1 and weights[0] == 1
+    if not n or is_one_model:
         return preds[0]
 
     # the values of all models side by side, sorted, so that equal ones are neighbours
     side_by_side = np.concatenate(preds, axis=1)
-    number, code, weight = decode_predictions(side_by_side)
+    number, code, weight = decode_predictions(side_by_side)  # (n, m TOP_K)
     weight = weight * np.repeat(weights, TOP_K)
     order = np.lexsort((number, code), axis=1)
     number, code, weight = take(order, number, code, weight)
 
-    # the first of equal values has the weight of all of them
-    same_number = number[:, 1:] == number[:, :-1]
-    same_code = code[:, 1:] == code[:, :-1]
-    is_first = np.ones((n, m * TOP_K), bool)
-    is_first[:, 1:] = ~(same_number & same_code)
-    starts = np.flatnonzero(is_first)
-    total = np.zeros_like(weight)
-    total[is_first] = np.add.reduceat(weight.ravel(), starts)
-
+    total = sum_equal(number, code, weight)
     order = np.argsort(-total, axis=1, kind="stable")
     best = order[:, :TOP_K]
     number, code, total = take(best, number, code, total)
+
     is_empty = total <= 0
     number[is_empty], code[is_empty] = NO_ANSWER
     triples = np.stack([number, code, total], axis=2)
     return triples.reshape(n, -1)
+
+
+def sum_equal(number: np.ndarray, code: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The weight (n, s) of each value: the first of equal neighbours has the sum of theirs, the
+    others have 0."""
+    same_number = number[:, 1:] == number[:, :-1]
+    same_code = code[:, 1:] == code[:, :-1]
+    is_first = np.ones(weight.shape, bool)
+    is_first[:, 1:] = ~(same_number & same_code)
+
+    starts = np.flatnonzero(is_first)
+    sums = np.add.reduceat(weight.ravel(), starts)
+
+    total = np.zeros_like(weight)
+    total[is_first] = sums
+    return total
 
 
 def take(order: np.ndarray, *arrays) -> list[np.ndarray]:

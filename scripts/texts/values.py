@@ -62,6 +62,7 @@ def unit_by_spelling() -> dict[str, str]:
             name = spelling.replace("_", "")
             units[name] = unit
             units[name + "s"] = unit
+
     return units
 
 
@@ -142,17 +143,22 @@ def read_value(reply: str, entity: str) -> tuple[float, str] | None:
     """
     units = ENTITIES[entity]
     exact = parse(reply)
-    if exact and exact[1] in units:
-        return exact if exact[0] > 0 else None
-    found = readings(reply, units)
-    if not found:
+    if exact:
+        number, unit = exact
+        if unit in units:
+            return exact if number > 0 else None
+
+    values = readings(reply, units)
+    if not values:
         return None
 
     start = 0
+    last = values[-1]
     for word in CONCLUSION.finditer(reply):
-        if word.end() <= found[-1].start:
+        if word.end() <= last.start:
             start = word.end()
-    first = next(reading for reading in found if reading.start >= start)
+
+    first = next(value for value in values if value.start >= start)
     return first.number, first.unit
 
 
@@ -168,6 +174,7 @@ def format_value(number: float, unit: str) -> str:
         digits = format(Decimal(digits), "f")
         if "." not in digits:
             digits += ".0"
+
     return f"{digits} {unit}"
 
 
@@ -177,10 +184,12 @@ def parse(answer: str) -> tuple[float, str] | None:
     match = STRICT.fullmatch(answer)
     if not match:
         return None
+
     number = float(match[1])
     unit = match[2]
     if unit not in SPELLINGS or number == inf:
         return None
+
     return number, unit
 
 
@@ -194,15 +203,18 @@ def readings(text: str, units=UNITS) -> list[Reading]:
     numbers = with_shared_units(numbers, folded)
     numbers = with_mixed_units(numbers, folded)
 
-    found = []
+    values = []
     for number, unit, start, end in numbers:
         if unit == "ounce" and "ounce" not in units:
             unit = "fluid ounce"  # what packs of drinks call oz
-        if unit in units and 0 < number < inf:
-            first, last = places[start], places[end - 1]
-            found.append(Reading(number, unit, first, last + 1))
 
-    return found
+        is_value = 0 < number < inf
+        if unit in units and is_value:
+            first = places[start]
+            last = places[end - 1]
+            values.append(Reading(number, unit, first, last + 1))
+
+    return values
 
 
 def fold(text: str) -> tuple[str, range | list[int]]:
@@ -212,11 +224,12 @@ def fold(text: str) -> tuple[str, range | list[int]]:
         folded = text.lower()
         places = range(len(text))
     else:
-        characters = [plain(char) for char in text]
-        folded = "".join(characters)
+        plain_chars = [plain(char) for char in text]
+        folded = "".join(plain_chars)
+
         places = []
-        for place, character in enumerate(characters):
-            places += [place] * len(character)
+        for place, plain_char in enumerate(plain_chars):
+            places += [place] * len(plain_char)
 
     folded = WORDS.sub(digits_of_match, folded)
     folded = PAIR.sub(r"\1-", folded)
@@ -229,14 +242,17 @@ def plain(char: str) -> str:
     an invisible character ""."""
     if char.isdecimal():
         return str(unicodedata.decimal(char))
+
     text = CHARACTERS.get(char, char)
     text = unicodedata.normalize("NFKD", text).lower()
     text = text.replace("\u2044", "/")  # the slash of "½"
 
-    unseen = ("Mn", "Cf")  # accents, and marks of direction or width
-    text = "".join(c for c in text if unicodedata.category(c) not in unseen)
+    invisible = ("Mn", "Cf")  # accents, and marks of direction or width
+    text = "".join(c for c in text if unicodedata.category(c) not in invisible)
+
     if char.isnumeric() and "/" in text:
         return " " + text  # "2½" is "2 1/2"
+
     return text
 
 
@@ -249,15 +265,21 @@ def in_digits(words: str) -> str:
     """ "120" of "one hundred and twenty", "2 1/2" of "two and a half"; the words themselves if the
     digits would be longer."""
     whole, _, decimals = words.partition(" point ")
-    thousands, below, fraction, previous = 0, 0, "", ""
+    thousands = 0
+    below = 0  # a thousand
+    fraction = ""
+    previous = ""
+
     for word in re.findall(r"[a-z]+|\d+", whole):
         if word in FRACTIONS:
             denominator = FRACTIONS[word]
             numerator = 1
-            if (
-                previous in SMALL and below < denominator
-            ):  # "three quarters", not "three and a half"
-                numerator, below = below, 0
+
+            # "three quarters", not "three and a half"
+            if previous in SMALL and below < denominator:
+                numerator = below
+                below = 0
+
             fraction = f"{numerator}/{denominator}"
         elif word == "hundred":
             below = max(below, 1) * 100
@@ -268,51 +290,63 @@ def in_digits(words: str) -> str:
             below += int(word)
         else:
             below += SMALL.get(word, 0)
+
         previous = word
+
     digits = f"{thousands + below or ''} {fraction}".strip()
     if decimals:
         decimal_digits = [str(SMALL[word]) for word in decimals.split() if word in SMALL]
         digits += "." + "".join(decimal_digits)
+
     return digits if len(digits) <= len(words) else words
 
 
 def tokens(folded: str) -> list[Reading]:
     """The numbers of a folded text in order of place, each with the unit that follows it or ""."""
-    found = []
+    numbers = []
     position = 0
     while digit := DIGIT.search(folded, position):
         start = digit.start()
         token = TOKEN.match(folded, start)
         if not token or not token[2]:
             token = SLIP.match(folded, start) or token
+
         if not token:
             position = digit.end()
             continue
 
         position = token.end()
-        spelling = (token[2] or "").translate(NO_SEPARATORS)
+        digits = token[1].translate(SLIPS)
+        number = number_of(digits)
+
+        spelling = token[2] or ""
+        spelling = spelling.translate(NO_SEPARATORS)
         is_quoted = spelling == folded[start - 1 : start]  # in '88' the mark closes what one opened
         unit = "" if is_quoted else UNIT_OF.get(spelling, "")
-        number = number_of(token[1].translate(SLIPS))
-        found.append(Reading(number, unit, start, position))
-    return found
+        numbers.append(Reading(number, unit, start, position))
+
+    return numbers
 
 
 def number_of(digits: str) -> float:
     """The number that NUMBER or SLIP found."""
-    if digits.replace(".", "", 1).isdecimal():  # as nearly all are
+    without_point = digits.replace(".", "", 1)
+    if without_point.isdecimal():  # as nearly all are
         return float(digits)
+
     if "/" in digits:
-        parts = re.findall(r"\d+", digits)
-        *whole, numerator, denominator = map(int, parts)
+        numbers = re.findall(r"\d+", digits)
+        *whole, numerator, denominator = map(int, numbers)
         return sum(whole) + numerator / denominator
+
     if re.fullmatch(THOUSANDS, digits):
         return float(digits.replace(",", ""))
+
     digits = digits.replace(" ", "").replace(".", "")  # "1.234,5", "1 000"
     return float(digits.replace(",", "."))
 
 
-def with_shared_units(found: list[Reading], folded: str) -> list[Reading]:
+def with_shared_units(numbers: list[Reading], folded: str) -> list[Reading]:
     """Give numbers without a unit that of a neighbour: of the next number in a range ("100-240 V"),
     of either in a size ("108*49cm")."""
 
@@ -323,32 +357,38 @@ def with_shared_units(found: list[Reading], folded: str) -> list[Reading]:
         return unit in LENGTHS and TIMES.fullmatch(folded, here.end, after.start)
 
     # backwards: in "10 x 5 x 3 cm" the first number has its unit from the second
-    for i in range(len(found) - 2, -1, -1):
-        here, after = found[i : i + 2]
+    for i in range(len(numbers) - 2, -1, -1):
+        here = numbers[i]
+        after = numbers[i + 1]
         if here.unit or not after.unit:
             continue
-        if in_range(here, after) or in_size(here, after, after.unit):
-            found[i] = here._replace(unit=after.unit)
+
+        unit = after.unit
+        if in_range(here, after) or in_size(here, after, unit):
+            numbers[i] = here._replace(unit=unit)
 
     # forwards: "20 cm x 15 x 10"
-    for i in range(1, len(found)):
-        before, here = found[i - 1 : i + 1]
-        if not here.unit and in_size(before, here, before.unit):
-            found[i] = here._replace(unit=before.unit)
+    for i in range(1, len(numbers)):
+        before = numbers[i - 1]
+        here = numbers[i]
+        unit = before.unit
+        if not here.unit and in_size(before, here, unit):
+            numbers[i] = here._replace(unit=unit)
 
-    return found
+    return numbers
 
 
-def with_mixed_units(found: list[Reading], folded: str) -> list[Reading]:
+def with_mixed_units(numbers: list[Reading], folded: str) -> list[Reading]:
     """Insert before two readings that are one value (6 ft 2 in, 5'11") that value in the smaller
     unit."""
     values = []
-    for here, after in pairwise([*found, None]):
+    for here, after in pairwise([*numbers, None]):
         if after and is_mixed(here, after, folded):
             smaller, count = MIXED[here.unit]
             number = here.number * count + after.number
             mixed = Reading(number, smaller, here.start, after.end)
             values.append(mixed)
+
         values.append(here)
 
     return values
@@ -363,6 +403,8 @@ def is_mixed(here: Reading, after: Reading, folded: str) -> bool:
     smaller, count = MIXED[here.unit]
     if after.number >= count:
         return False
+
     if after.unit == smaller:
         return AND.fullmatch(folded, here.end, after.start) is not None
+
     return not after.unit and here.end == after.start  # 5'11

@@ -96,7 +96,11 @@ def training_data(texts: RowTexts, rows, train_idx, further: Labels) -> Training
     folds, as those of the rows of fold k come from the labels of the other folds.
     """
     inner_fold = inner_folds(rows, train_idx)
-    row, x, right = [], [], []
+
+    # of the inner folds, as in TrainingData
+    row = []
+    x = []
+    right = []
     for fold in progress(np.unique(inner_fold), "candidates"):
         is_inside = inner_fold == fold
         idx = train_idx[is_inside]
@@ -125,11 +129,13 @@ def labels_of(rows, texts: RowTexts, idx: np.ndarray) -> Labels:
 def inner_folds(rows, train_idx: np.ndarray) -> np.ndarray:
     """The fold of each training row (t,); of two folds or one, each is halved by group."""
     fold = rows.fold[train_idx]
-    if len(np.unique(fold)) > 2:
+    distinct = np.unique(fold)
+    if len(distinct) > 2:
         return fold
 
-    _, group = np.unique(rows.group, return_inverse=True)
-    half = group[train_idx] % 2
+    _, group = np.unique(rows.group, return_inverse=True)  # (n,)
+    train_group = group[train_idx]
+    half = train_group % 2
     return 2 * fold + half
 
 
@@ -139,6 +145,7 @@ def train_boosters(config, data: TrainingData, n_rows: int) -> list:
 
     settings = config.ranker
     dataset = lightgbm.Dataset(data.x, data.right, free_raw_data=False)
+
     boosters = []
     try:
         for i in progress(range(settings.seeds), "boosters"):
@@ -150,13 +157,18 @@ def train_boosters(config, data: TrainingData, n_rows: int) -> list:
             f"{n_rows} rows with {len(data.x)} candidates are too few to learn from: {error}; "
             "lower data.n_folds, or give more rows"
         ) from None
+
     return boosters
 
 
 def gains(boosters) -> dict[str, float]:
     """Each column's share of the boosters' gain, the largest first."""
-    gain = sum(booster.feature_importance("gain") for booster in boosters)
-    share = gain / max(gain.sum(), 1e-9)
+    gain = np.zeros(len(READS))
+    for booster in boosters:
+        gain += booster.feature_importance("gain")
+
+    total = max(gain.sum(), 1e-9)
+    share = gain / total
     share = share.round(4).tolist()
 
     by_column = zip(READS, share, strict=True)
@@ -166,10 +178,14 @@ def gains(boosters) -> dict[str, float]:
 
 def save_model(labels: Labels, boosters: list, file) -> None:
     """Write the labels that statistics are of, and LightGBM's texts of the boosters."""
-    arrays = {"target": labels.target, "group": labels.group}
+    arrays = {
+        "target": labels.target,
+        "group": labels.group,
+    }
     for i, booster in enumerate(boosters):
-        text = booster.model_to_string().encode()
-        arrays[f"booster_{i}"] = np.frombuffer(text, np.uint8)
+        text = booster.model_to_string()
+        characters = text.encode()
+        arrays[f"booster_{i}"] = np.frombuffer(characters, np.uint8)
 
     save_arrays(arrays, file)
 
@@ -179,6 +195,7 @@ def read_model(file) -> tuple[LabelStats, list]:
     import lightgbm
 
     arrays = read_arrays(file)
+
     try:
         target = arrays.pop("target")
         group = arrays.pop("group")
@@ -186,27 +203,34 @@ def read_model(file) -> tuple[LabelStats, list]:
         boosters = [lightgbm.Booster(model_str=text) for text in texts]
     except (KeyError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
         raise UserError(f"cannot read {file}: {error}; remove it and run make again") from None
+
     return LabelStats(target, group), boosters
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
     """The likeliest values (m, 24) of the rows `idx` (m,), as texts.value_codes has them."""
-    label_stats, boosters = read_model(job.paths.model(f"ranker_{k}"))
+    file = job.paths.model(f"ranker_{k}")
+    label_stats, boosters = read_model(file)
+
     texts = RowTexts(job, rows)
     source_idx = rows.labelled(k)
     candidates, x = build_candidates(texts, rows, idx, source_idx, label_stats)
 
     scores = [booster.predict(x, raw_score=True) for booster in boosters]
     score = np.mean(scores, axis=0)
-    probability = softmax(score, candidates.row)
+    probability = softmax(score, candidates.row)  # (c,)
 
+    # each row's values; "no answer" is what their weights lack to 1
     values = [[] for _ in idx]
-    for i in np.flatnonzero(candidates.unit >= 0):
+    is_value = candidates.unit >= 0
+    for i in np.flatnonzero(is_value):
         number = float(candidates.number[i])
-        unit = UNITS[candidates.unit[i]]
+        unit = candidates.unit[i]
         weight = float(probability[i])
+        value = (number, UNITS[unit], weight)
+
         row = candidates.row[i]
-        values[row].append((number, unit, weight))
+        values[row].append(value)
 
     return encode_predictions(values, rows.question[idx])
 
@@ -216,5 +240,8 @@ def missing_image(job, rows) -> np.ndarray:
     if rows.text is not None:
         return np.zeros(len(rows.image), bool)
 
-    unreadable = read_record(ocr_file(job.paths))["reasons"]
-    return pd.Index(rows.image).isin(["", *unreadable])
+    record = read_record(ocr_file(job.paths))
+    unreadable = record["reasons"]  # {image: why}
+
+    images = pd.Index(rows.image)
+    return images.isin(["", *unreadable])

@@ -2,7 +2,6 @@
 of each candidate."""
 
 import numpy as np
-import pandas as pd
 
 from features.ocr import ocr_file
 from models.ranker.candidates import Candidates, gather
@@ -11,7 +10,7 @@ from models.ranker.label_stats import SHARES, LabelStats, group_numbers, hash_co
 from models.ranker.lines import Line, read_lines, text_lines
 from models.ranker.similar_texts import SIMILAR, similar_text_columns, similar_texts, text_vectors
 from texts.units import UNITS
-from texts.value_codes import ALLOWED, ENTITY_NAMES, WIDTH
+from texts.value_codes import ALLOWED, WIDTH, entity_of
 
 # what LightGBM reads of a candidate
 READS = (
@@ -31,12 +30,18 @@ class RowTexts:
 
     def __init__(self, job, rows):
         self.lines = lines_of_rows(job, rows)
-        self.entity = pd.Index(ENTITY_NAMES).get_indexer(rows.question)
+        self.entity = entity_of(rows.question)
         self.group = group_numbers(rows.category, len(rows.id))
 
         # only texts of rows with the same entity and group are compared
         self.key = hash_columns(self.entity, self.group)
-        self.vectors = text_vectors([whole_text(lines) for lines in self.lines])
+
+        whole_texts = []
+        for lines in self.lines:
+            whole = " ".join(line.text for line in lines)
+            whole_texts.append(whole)
+
+        self.vectors = text_vectors(whole_texts)
 
 
 def lines_of_rows(job, rows) -> list[list[Line]]:
@@ -44,12 +49,9 @@ def lines_of_rows(job, rows) -> list[list[Line]]:
     if rows.text is not None:
         return [text_lines(text) for text in rows.text]
 
-    lines = read_lines(ocr_file(job.paths))
-    return [lines.get(image, []) for image in rows.image]
-
-
-def whole_text(lines: list[Line]) -> str:
-    return " ".join(line.text for line in lines)
+    file = ocr_file(job.paths)
+    lines_of_image = read_lines(file)
+    return [lines_of_image.get(image, []) for image in rows.image]
 
 
 def build_candidates(
@@ -59,45 +61,53 @@ def build_candidates(
 
     source_idx: the rows whose labels may be known; label_stats: of these labels, and of others.
     """
+    lines = [texts.lines[i] for i in idx]
     entity = texts.entity[idx]
     group = texts.group[idx]
-    similar_idx, cosine = similar_texts(texts.vectors, texts.key, source_idx, idx)
-    similar_target = rows.target[similar_idx]
+    entity_group = list(zip(entity.tolist(), group.tolist(), strict=True))
 
-    lines = [texts.lines[i] for i in idx]
-    units = tried_units(label_stats, entity, group)
-    values = tried_values(label_stats, entity, group, similar_target, cosine)
+    similar_idx, cosine = similar_texts(texts.vectors, texts.key, source_idx, idx)  # (m, NEAR)
+    similar_target = rows.target[similar_idx]  # (m, NEAR, 2)
+
+    # from the text, and from labels
+    units = tried_units(label_stats, entity_group)
+    values = tried_values(label_stats, entity_group, similar_target, cosine)
     candidates = gather(lines, rows.question[idx], units, values)
 
+    # what the labels say of each candidate
     row = candidates.row
     number = candidates.number
+    is_value = candidates.unit >= 0
     code = WIDTH * entity[row] + candidates.unit
-    code = np.where(candidates.unit >= 0, code, -1)
+    code = np.where(is_value, code, -1)
     usual = usual_columns(label_stats, code, number, group[row])
     alike = similar_text_columns(similar_target, cosine, row, number, code)
+
     x = np.column_stack([candidates.x, usual, alike])
     return candidates, x.astype(np.float32)
 
 
-def tried_units(label_stats: LabelStats, entity, group) -> list[list[str]]:
-    """The units that each row's bare numbers are tried with; entity, group (m,)."""
+def tried_units(label_stats: LabelStats, entity_group: list[tuple]) -> list[list[str]]:
+    """The units that each row's bare numbers are tried with; entity_group: of each row."""
     units = []
-    for key in zip(entity.tolist(), group.tolist(), strict=True):
-        most_usual = label_stats.units(*key)[:UNITS_TRIED]
-        units.append([UNITS[unit] for unit in most_usual])
+    for entity, group in entity_group:
+        ranked = label_stats.units(entity, group)
+        most_usual = ranked[:UNITS_TRIED]
+        names = [UNITS[unit] for unit in most_usual]
+        units.append(names)
 
     return units
 
 
-def tried_values(label_stats: LabelStats, entity, group, similar_target, cosine) -> list[list]:
+def tried_values(label_stats: LabelStats, entity_group, similar_target, cosine) -> list[list]:
     """Values (number, unit's place) that are a row's candidates whatever its text says, by row.
 
-    entity, group (m,); similar_target (m, NEAR, 2) and cosine (m, NEAR) of similar rows.
+    entity_group: of each row; similar_target (m, NEAR, 2) and cosine (m, NEAR) of similar rows.
     """
     values = []
-    for i, key in enumerate(zip(entity.tolist(), group.tolist(), strict=True)):
+    for i, (entity, group) in enumerate(entity_group):
         of_similar = similar_values(similar_target[i], cosine[i])
-        of_group = label_stats.values(*key, VALUES_TRIED)
+        of_group = label_stats.values(entity, group, VALUES_TRIED)
         distinct = dict.fromkeys(of_similar + of_group)
         values.append(list(distinct))
 

@@ -33,19 +33,24 @@ def gather(
     Of each row: its lines, its entity, the units that bare numbers are tried with, and the values
     (number, unit's place) that are candidates whatever the lines say.
     """
-    stated, counts = [], []
+    stated = []  # STATED of each candidate
+    counts = []  # candidates of each row
     for row_inputs in zip(lines, entities, units, values, strict=True):
         of_row = row_candidates(*row_inputs)
         stated += of_row
         counts.append(len(of_row))
 
-    row = np.repeat(np.arange(len(counts)), counts)
+    n = len(counts)
+    row = np.repeat(np.arange(n), counts)
 
     x = np.array(stated, float)
     x = x.reshape(-1, len(STATED))  # of no rows too
     unit = x[:, UNIT].astype(int)
+
+    # LightGBM reads the number's log
     number = x[:, NUMBER].copy()
-    x[:, NUMBER] = np.log10(number.clip(1e-6))
+    positive = number.clip(1e-6)
+    x[:, NUMBER] = np.log10(positive)
 
     compared = compare(row, number, x)
     x = np.column_stack([x, compared])
@@ -59,8 +64,8 @@ def row_candidates(
     mentions = find_mentions(lines, entity, units)
     best = best_mentions(mentions, lines)
     counts = Counter(mention.value for mention in mentions)
-
     entity = ENTITY_NAMES.index(entity)
+
     rows = []
     if best:
         times = [counts[value] for value in best]
@@ -71,7 +76,8 @@ def row_candidates(
         if not is_mentioned:
             rows.append(usual_row(entity, unit, number))
 
-    rows.append(nothing_row(entity, len(rows)))
+    n_others = len(rows)
+    rows.append(nothing_row(entity, n_others))
     return rows
 
 
@@ -86,6 +92,7 @@ def best_mentions(mentions: list[Mention], lines: list[Line]) -> dict[tuple, Men
         if value not in best:
             if len(best) < MOST:
                 best[value] = mention
+
             continue
 
         same_kind = mention.kind == best[value].kind

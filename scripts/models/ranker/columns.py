@@ -95,36 +95,48 @@ def describe(
     """
     text = SEPARATOR.join(line.text for line in lines)
     words = [word_places(pattern, text) for pattern in WORDS.values()]
-    line_starts = [0]
+
+    # where each line starts in the text
+    line_starts = []
+    line_start = 0
     for line in lines:
-        line_starts.append(line_starts[-1] + len(line.text) + len(SEPARATOR))
+        line_starts.append(line_start)
+        line_start += len(line.text) + len(SEPARATOR)
 
     out = []
     for mention, count in zip(mentions, times, strict=True):
+        number = mention.number
         line = lines[mention.line]
+        line_start = line_starts[mention.line]
+        start = line_start + mention.start
+        end = line_start + mention.end
+
+        # the characters beside it
         before = line.text[: mention.start].rstrip()
         behind = line.text[mention.end :].lstrip()
-        start = line_starts[mention.line] + mention.start
-        end = line_starts[mention.line] + mention.end
+        sign_before = before[-1:].lower()
+        sign_behind = behind[:1].lower()
+
         row = (
             entity,
             UNIT_INDEX[mention.unit],
             mention.kind,
             count,
-            mention.number,
-            decimals(mention.number),
-            last_digit(mention.number),
+            number,
+            decimals(number),
+            last_digit(number),
             mention.line,
             len(lines),
             start / max(len(text), 1),
             len(line.text),
-            *(before[-1:].lower() == sign for sign in SIGNS),
-            *(behind[:1].lower() == sign for sign in SIGNS),
+            *(sign_before == sign for sign in SIGNS),
+            *(sign_behind == sign for sign in SIGNS),
             *line.box,
             *(nearness_before(start, ends) for _, ends in words),
             *(nearness_behind(end, starts) for starts, _ in words),
         )
         out.append(row)
+
     return out
 
 
@@ -160,7 +172,10 @@ def nearness_before(start: int, word_ends: list[int]) -> float:
     i = bisect_right(word_ends, start)
     if i == 0:
         return 0.0
-    return 1 - min((start - word_ends[i - 1]) / BEFORE, 1)
+
+    nearest = word_ends[i - 1]
+    distance = start - nearest
+    return 1 - min(distance / BEFORE, 1)
 
 
 def nearness_behind(end: int, word_starts: list[int]) -> float:
@@ -168,7 +183,10 @@ def nearness_behind(end: int, word_starts: list[int]) -> float:
     i = bisect_left(word_starts, end)
     if i == len(word_starts):
         return 0.0
-    return 1 - min((word_starts[i] - end) / BEHIND, 1)
+
+    nearest = word_starts[i]
+    distance = nearest - end
+    return 1 - min(distance / BEHIND, 1)
 
 
 def compare(row: np.ndarray, number: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -186,39 +204,66 @@ def compare(row: np.ndarray, number: np.ndarray, x: np.ndarray) -> np.ndarray:
     table["x"] = table.x.where(is_dimension)
     table["y"] = table.y.where(is_dimension)
 
-    sure = table[table.kind <= SURE]
-    of_row = sure.groupby("row")
-    of_unit = sure.groupby(["row", "unit"])
-    of_line = sure.groupby(["row", "line"])
-    tallest = table.groupby("row").tall.max()
-
-    # among the sure candidates; nan for the others
-    out = pd.DataFrame(index=table.index)
-    out["of unit"] = of_unit.row.transform("size")
-    out["order"] = of_row.place.rank()
-    out["rank"] = of_row["size"].rank("dense", pct=True)
-    out["rank in unit"] = of_unit["size"].rank(pct=True)
-    out["twin"] = is_twin(sure).astype(float)
-    out["on line"] = of_line.row.transform("size")
-    out["place on line"] = of_line.place.rank()
-    out["rank x"] = of_row.x.rank(pct=True)
-    out["rank y"] = of_row.y.rank(pct=True)
-
-    # of every candidate
-    def by_row(values):
-        return table.row.map(values)
-
-    out["found"] = by_row(of_row.size()).fillna(0)
-    out["to largest"] = table["size"] - by_row(of_row["size"].max())
-    out["to smallest"] = table["size"] - by_row(of_row["size"].min())
-    out["taller"] = table.tall / by_row(tallest)
-    out["from mean x"] = table.x - by_row(of_row.x.mean())
-    out["from mean y"] = table.y - by_row(of_row.y.mean())
+    is_sure = table.kind <= SURE
+    sure = table[is_sure]
+    out = compare_all(table, sure)
+    out = out.join(compare_sure(sure))  # nan for candidates that are not sure
 
     # "no answer" knows only how many others there are
     is_nothing = table.kind == Kind.NOTHING
     out.loc[is_nothing, out.columns != "found"] = np.nan
-    return out[list(COMPARED)].to_numpy(float)
+    out = out[list(COMPARED)]
+    return out.to_numpy(float)
+
+
+def compare_sure(sure: pd.DataFrame) -> pd.DataFrame:
+    """Those of COMPARED that only sure candidates have."""
+    of_row = sure.groupby("row")
+    of_unit = sure.groupby(["row", "unit"])
+    of_line = sure.groupby(["row", "line"])
+    out = pd.DataFrame(index=sure.index)
+
+    # how many, and the order in the text
+    out["of unit"] = of_unit.row.transform("size")
+    out["on line"] = of_line.row.transform("size")
+    out["order"] = of_row.place.rank()
+    out["place on line"] = of_line.place.rank()
+
+    # by size
+    size_in_row = of_row["size"]
+    size_in_unit = of_unit["size"]
+    out["rank"] = size_in_row.rank("dense", pct=True)
+    out["rank in unit"] = size_in_unit.rank(pct=True)
+    out["twin"] = is_twin(sure).astype(float)
+
+    # on the image
+    out["rank x"] = of_row.x.rank(pct=True)
+    out["rank y"] = of_row.y.rank(pct=True)
+    return out
+
+
+def compare_all(table: pd.DataFrame, sure: pd.DataFrame) -> pd.DataFrame:
+    """Those of COMPARED that every candidate of the table has."""
+    row = table.row
+    of_row = sure.groupby("row")
+    out = pd.DataFrame(index=table.index)
+
+    n_sure = of_row.size()
+    out["found"] = row.map(n_sure).fillna(0)
+
+    size = table["size"]
+    largest = of_row["size"].max()
+    smallest = of_row["size"].min()
+    out["to largest"] = size - row.map(largest)
+    out["to smallest"] = size - row.map(smallest)
+
+    tallest = table.groupby("row").tall.max()
+    mean_x = of_row.x.mean()
+    mean_y = of_row.y.mean()
+    out["taller"] = table.tall / row.map(tallest)
+    out["from mean x"] = table.x - row.map(mean_x)
+    out["from mean y"] = table.y - row.map(mean_y)
+    return out
 
 
 def is_twin(sure: pd.DataFrame) -> pd.Series:
@@ -228,7 +273,8 @@ def is_twin(sure: pd.DataFrame) -> pd.Series:
     following = ordered.shift(-1)
 
     same_row = following.row == ordered.row
-    same_size = following["size"] - ordered["size"] < SAME_SIZE
+    difference = following["size"] - ordered["size"]
+    same_size = difference < SAME_SIZE
     other_unit = following.unit != ordered.unit
 
     has_twin_after = same_row & same_size & other_unit

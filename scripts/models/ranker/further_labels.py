@@ -16,33 +16,44 @@ NO_LABELS = Labels(np.zeros((0, 2)), np.zeros(0))
 def further_labels(config) -> Labels:
     """Labels of the table ranker.labels, without the rows of data.train's and data.test's images;
     none where it is not set, or the file is not there."""
-    data, name = config.data, config.ranker.labels
+    data = config.data
+    name = config.ranker.labels
     if not name:
         return NO_LABELS
+
     folder = input_folder(data.folder, data.train)
-    if not (folder / name).is_file():
+    file = folder / name
+    if not file.is_file():
         log(left_out=name, because=f"{folder} has no such file")
         return NO_LABELS
+
     if not data.group:
         raise UserError(
             f"ranker.labels={name} needs data.group, the column by which it is kept apart "
             f"from {data.train} and {data.test}"
         )
 
-    label, category = data.labels[0], data.category_column
+    label = data.labels[0]
+    category = data.category_column
     columns = [data.group, data.question, label]
     if category:
         columns.append(category)
-    table = read_csv(folder / name, columns)
+
+    table = read_csv(file, columns)
+
     known_groups = set()
-    for file in (data.train, data.test):
-        known_groups.update(read_csv(folder / file, [data.group])[data.group])
+    for known in (data.train, data.test):
+        known_table = read_csv(folder / known, [data.group])
+        known_groups.update(known_table[data.group])
+
     is_new = ~table[data.group].isin(known_groups)
-    table = table[is_new & table[data.question].isin(ENTITY_NAMES)]
+    has_entity = table[data.question].isin(ENTITY_NAMES)
+    table = table[is_new & has_entity]
     log(labels=name, rows=len(table))
 
     target = encode_values(table[label], table[data.question])
-    return Labels(target, group_numbers(table[category] if category else None, len(table)))
+    categories = table[category] if category else None
+    return Labels(target, group_numbers(categories, len(table)))
 
 
 def raw_labels(config) -> dict:
@@ -50,5 +61,7 @@ def raw_labels(config) -> dict:
     name = config.ranker.labels
     if not name:
         return {}
-    file = input_folder(config.data.folder, config.data.train) / name
+
+    folder = input_folder(config.data.folder, config.data.train)
+    file = folder / name
     return {name: digest(file) if file.is_file() else None}

@@ -52,8 +52,9 @@ def group_numbers(groups, n: int) -> np.ndarray:
 
     groups = np.asarray(groups, str)
     names, index = np.unique(groups, return_inverse=True)
+
     numbers = [crc32(name.encode()) for name in names]
-    numbers = np.array(numbers, float)
+    numbers = np.array(numbers, float)  # (names,)
     return numbers[index]
 
 
@@ -66,7 +67,8 @@ def log_size(code: np.ndarray, number: np.ndarray) -> np.ndarray:
 def hash_columns(*columns) -> np.ndarray:
     """A uint64 (n,) per row of the columns (n,): equal rows get equal numbers, and different rows
     different ones, but for 1 in 2^64."""
-    out = np.zeros(len(columns[0]), np.uint64)
+    n = len(columns[0])
+    out = np.zeros(n, np.uint64)
     for column in columns:
         numbers = np.ascontiguousarray(column, float)
         bits = numbers.view(np.uint64)
@@ -74,6 +76,7 @@ def hash_columns(*columns) -> np.ndarray:
         out ^= bits >> SHIFTS[0]
         out *= MULTIPLIER
         out ^= out >> SHIFTS[1]
+
     return out
 
 
@@ -89,9 +92,11 @@ class Frequency:
             return np.zeros(len(columns[0]))
 
         place = self.places(*columns)
-        key = hash_columns(*columns)
-        is_counted = self.keys[place] == key
-        return np.where(is_counted, self.counts[place], 0.0)
+        key = self.keys[place]
+        count = self.counts[place]
+
+        is_counted = key == hash_columns(*columns)
+        return np.where(is_counted, count, 0.0)
 
     def places(self, *columns) -> np.ndarray:
         """Place (n,) of each combination in keys; of one that was not counted any place."""
@@ -115,11 +120,14 @@ class LabelStats:
         size = log_size(code, number)
         size_bin = np.floor(size * BINS)
 
+        # labels of the entity
         self.of_entity = Frequency(entity)
         self.of_unit = Frequency(code)
         self.of_value = Frequency(code, number)
         self.of_number = Frequency(entity, number)
         self.of_size = Frequency(entity, size_bin)
+
+        # labels of the group
         self.of_group = Frequency(entity, group)
         self.of_unit_in_group = Frequency(code, group)
         self.of_value_in_group = Frequency(code, number, group)
@@ -128,16 +136,18 @@ class LabelStats:
         # mean and deviation of the size, by the places of of_group
         place = self.of_group.places(entity, group)
         count = self.of_group.counts
-        total = np.bincount(place, size, len(count))
-        squares = np.bincount(place, size**2, len(count))
+        n = len(count)
+        total = np.bincount(place, size, n)
+        squares = np.bincount(place, size**2, n)
         self.mean = total / count
         variance = squares / count - self.mean**2
-        self.deviation = np.sqrt(variance.clip(0.04))
+        variance = variance.clip(0.04)
+        self.deviation = np.sqrt(variance)
 
         everywhere = np.full(len(code), ALL_GROUPS)
         self.top_values = most_frequent(entity, group, code, number)
         self.top_values |= most_frequent(entity, everywhere, code, number)
-        self.ranked_units = {}
+        self.ranked_units = {}  # see units
 
     def units(self, entity: int, group: float) -> list[int]:
         """The units that occur, the most usual in the group first, as if the group had three more
@@ -146,18 +156,21 @@ class LabelStats:
         if key in self.ranked_units:
             return self.ranked_units[key]
 
-        codes = entity * WIDTH + np.arange(len(UNITS))
-        groups = np.full(len(codes), group)
-        n_entity = self.of_entity(np.array([entity])).clip(1)
+        n_units = len(UNITS)
+        codes = entity * WIDTH + np.arange(n_units)
+        groups = np.full(n_units, group)
 
         in_group = self.of_unit_in_group(codes, groups)
-        in_entity = 3 * self.of_unit(codes) / n_entity
-        times = in_group + in_entity
+        in_entity = self.of_unit(codes)
+        n_entity = self.of_entity(np.array([entity]))
+        times = in_group + 3 * in_entity / n_entity.clip(1)
 
         order = np.argsort(-times, kind="stable")
-        occurring = order[times[order] > 0]
-        self.ranked_units[key] = occurring.tolist()
-        return self.ranked_units[key]
+        occurs = times[order] > 0
+        ranked = order[occurs].tolist()
+
+        self.ranked_units[key] = ranked
+        return ranked
 
     def unit_rank(self, entity: int, group: float, unit: int) -> int:
         """The place of a unit in `units`; the number of all units where it does not occur."""
@@ -177,31 +190,40 @@ class LabelStats:
         entity = code // WIDTH
         size = log_size(code, number)
         size_bin = np.floor(size * BINS)
-        n_entity = self.of_entity(entity)
-        n_group = self.of_group(entity, group)
 
-        # shares of the entity's labels, none of them 0
-        unit = (self.of_unit(code) + 0.5) / (n_entity + 10)
-        value = (self.of_value(code, number) + 0.02) / (n_entity + 10)
-        sized = (smoothed(self.of_size, entity, size_bin) + 0.1) / (n_entity + 10)
-        same_number = (self.of_number(entity, number) + 0.02) / (n_entity + 10)
+        # labels of the entity, and their shares, none of them 0
+        unit_times = self.of_unit(code)
+        value_times = self.of_value(code, number)
+        size_times = smoothed(self.of_size, entity, size_bin)
+        number_times = self.of_number(entity, number)
+        total = self.of_entity(entity) + 10
+        unit = (unit_times + 0.5) / total
+        value = (value_times + 0.02) / total
+        sized = (size_times + 0.1) / total
+        same_number = (number_times + 0.02) / total
 
         # shares of the group's labels, as if `strength` more had the entity's share
+        n_group = self.of_group(entity, group)
+
         def shrunk(times, share, strength):
             return (times + strength * share) / (n_group + strength)
 
         unit_times = self.of_unit_in_group(code, group)
         value_times = self.of_value_in_group(code, number, group)
         size_times = smoothed(self.of_size_in_group, entity, size_bin, group)
+        unit_in_group = shrunk(unit_times, unit, 3)
+        value_in_group = shrunk(value_times, value, 5)
+        size_in_group = shrunk(size_times, sized, 5)
+
         return np.column_stack(
             [
-                np.log(shrunk(unit_times, unit, 3)),
+                np.log(unit_in_group),
                 np.log(unit),
                 self.unit_ranks(entity, code % WIDTH, group),
-                np.log(shrunk(value_times, value, 5)),
+                np.log(value_in_group),
                 np.log(value),
                 np.log(value / unit),
-                np.log(shrunk(size_times, sized, 5)),
+                np.log(size_in_group),
                 np.log(sized),
                 self.deviations(entity, group, size),
                 np.log1p(n_group),
@@ -223,7 +245,8 @@ class LabelStats:
         place = self.of_group.places(entity, group)
         mean = self.mean[place]
         deviation = self.deviation[place]
-        z = (size - mean) / deviation
+        distance = size - mean
+        z = distance / deviation
 
         n_group = self.of_group(entity, group)
         has_deviation = n_group > 1
@@ -244,12 +267,15 @@ def most_frequent(entity, group, code, number) -> dict[tuple, list]:
     key = hash_columns(group, code, number)
     _, first, times = np.unique(key, return_index=True, return_counts=True)
     order = np.argsort(-times, kind="stable")
-    repeated = order[times[order] > 1]
+    is_repeated = times[order] > 1
+    repeated = order[is_repeated]
 
     top = {}
     for i in first[repeated]:
+        unit = int(code[i]) % WIDTH
+        value = (float(number[i]), unit)
         of_group = (int(entity[i]), float(group[i]))
-        value = (float(number[i]), int(code[i]) % WIDTH)
+
         values = top.setdefault(of_group, [])
         if len(values) < TOP:
             values.append(value)

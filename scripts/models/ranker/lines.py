@@ -27,9 +27,11 @@ class Line(NamedTuple):
 def read_lines(file) -> dict[str, list[Line]]:
     """{image: its lines} of features/ocr.csv; an image without text is not in it."""
     table = read_csv(file)
-    table = table[table.line != "-1"]
-    rows = zip(table.image, table.text, boxes(table), strict=True)
+    is_line = table.line != "-1"
+    table = table[is_line]
+
     lines = {}
+    rows = zip(table.image, table.text, boxes(table), strict=True)
     for image, text, box in rows:
         line = Line(text.translate(SAME), box)
         of_image = lines.setdefault(image, [])
@@ -42,14 +44,14 @@ def boxes(table) -> np.ndarray:
     """The boxes (n, 6) float32 of lines, of their corners x0, y0 … x3, y3 in pixels."""
     corners = table[CORNERS].to_numpy(float)
     corners = corners.reshape(-1, 4, 2)
-    top_left, top_right, _, bottom_left = corners.transpose(1, 0, 2)
+    top_left, top_right, _, bottom_left = corners.transpose(1, 0, 2)  # (n, 2)
     along = np.linalg.norm(top_right - top_left, axis=1)
     down = np.linalg.norm(bottom_left - top_left, axis=1)
     is_upright = down > 1.5 * along
 
     # in parts of the image's longer side
-    numbers = table[["score", "width", "height"]].to_numpy(float)
-    score, width, height = numbers.T
+    numbers = table[["score", "width", "height"]]
+    score, width, height = numbers.to_numpy(float).T
     longest = np.maximum(width, height).clip(1)
     x, y = corners.mean(1).T / longest
     line_length = np.maximum(along, down) / longest

@@ -57,16 +57,19 @@ def find_mentions(lines: list[Line], entity: str, usual_units: list[str]) -> lis
     """What the lines may say of the entity, the surest kind first. usual_units: tried for numbers
     that have no unit beside them."""
     units = ENTITIES[entity]
+
     mentions = []
     for i, line in enumerate(lines):
         mended = SLIPS.sub(as_digits, line.text)
-        if not any(map(str.isdigit, mended)):
+        has_digit = any(map(str.isdigit, mended))
+        if not has_digit:
             continue
 
         read = readings(line.text, units)
         for number, unit, start, end in read:
             mention = Mention(number, unit, Kind.READ, i, start, end)
             mentions.append(mention)
+
         mentions += misread_mentions(i, line.text, mended, units)
         mentions += bare_mentions(i, lines, read, usual_units, units)
 
@@ -85,8 +88,9 @@ def misread_mentions(i: int, text: str, mended: str, units) -> list[Mention]:
 
     mentions = []
     for number, unit, start, end in readings(mended, units):
-        is_changed = mended[start:end] != text[start:end]
-        if is_changed:
+        before = text[start:end]
+        after = mended[start:end]
+        if after != before:
             mention = Mention(number, unit, Kind.MISREAD, i, start, end)
             mentions.append(mention)
 
@@ -97,11 +101,14 @@ def bare_mentions(
     i: int, lines: list[Line], read: list[Reading], usual_units: list[str], units
 ) -> list[Mention]:
     """What the numbers of line i may mean that are in none of its readings."""
+    # characters of the line that are in a reading
     covered = set()
     for reading in read:
         covered.update(range(reading.start, reading.end))
 
-    next_line = lines[i + 1].text if i + 1 < len(lines) else ""
+    is_last = i + 1 == len(lines)
+    next_line = "" if is_last else lines[i + 1].text
+
     mentions = []
     for match in NUMBER.finditer(lines[i].text):
         start, end = match.span()
@@ -109,9 +116,11 @@ def bare_mentions(
             continue
 
         digits = match[0]
+        number = number_of(digits)
         values = unit_elsewhere(match, read, next_line, units)
         values += lost_gram(digits, units)
-        values += [(number_of(digits), unit, Kind.BARE) for unit in usual_units]
+        values += [(number, unit, Kind.BARE) for unit in usual_units]
+
         for number, unit, kind in values:
             mention = Mention(number, unit, kind, i, start, end)
             mentions.append(mention)
@@ -123,27 +132,33 @@ def unit_elsewhere(match: re.Match, read: list[Reading], next_line: str, units) 
     """Number, unit and kind of a number that has the unit of the line's next reading, or, at the
     line's end, of the next line; [] where there is none."""
     digits = match[0]
+    end = match.end()
     for reading in read:
-        if reading.start >= match.end():
-            return [(number_of(digits), reading.unit, Kind.AFTER)]
+        if reading.start >= end:
+            number = number_of(digits)
+            return [(number, reading.unit, Kind.AFTER)]
 
-    rest = match.string[match.end() :]
+    rest = match.string[end:]
     if rest.strip() or not next_line:
         return []
 
-    beside = readings(f"{digits} {next_line[:20]}", units)
+    # as if the next line went on behind the number
+    joined = f"{digits} {next_line[:20]}"
+    beside = readings(joined, units)
     if not beside or beside[0].start > 0:
         return []
 
-    number, unit, *_ = beside[0]
-    return [(number, unit, Kind.BESIDE)]
+    first = beside[0]
+    return [(first.number, first.unit, Kind.BESIDE)]
 
 
 def lost_gram(digits: str, units) -> list[tuple]:
     """(280, "gram", Kind.MISREAD) of "2800"; [] where the last digit looks like no g."""
     if "gram" not in units or not ENDS_LIKE_G.fullmatch(digits):
         return []
-    return [(number_of(digits[:-1]), "gram", Kind.MISREAD)]
+
+    number = number_of(digits[:-1])
+    return [(number, "gram", Kind.MISREAD)]
 
 
 def number_of(digits: str) -> float:

@@ -18,6 +18,7 @@ def text_vectors(texts: list[str]):
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32)
+
     try:
         return vectorizer.fit_transform(texts)
     except ValueError:
@@ -31,8 +32,9 @@ def similar_texts(
 
     They are among source_idx, and have the same key (n,). A cosine of 0 means none.
     """
-    similar_idx = np.zeros((len(idx), NEAR), int)
-    cosine = np.zeros((len(idx), NEAR), np.float32)
+    shape = (len(idx), NEAR)
+    similar_idx = np.zeros(shape, int)
+    cosine = np.zeros(shape, np.float32)
     if vectors is None or not len(source_idx):
         return similar_idx, cosine
 
@@ -40,21 +42,26 @@ def similar_texts(
     order = np.argsort(key[source_idx], kind="stable")
     source_idx = source_idx[order]
     source_key = key[source_idx]
-    starts = np.searchsorted(source_key, key[idx])
-    ends = np.searchsorted(source_key, key[idx], "right")
-    has_source = ends > starts
+    row_key = key[idx]
+    starts = np.searchsorted(source_key, row_key)
+    ends = np.searchsorted(source_key, row_key, "right")
 
+    has_source = ends > starts
     for start in np.unique(starts[has_source]):
-        of_key = np.flatnonzero((starts == start) & has_source)
-        sources = source_idx[start : ends[of_key[0]]]
+        is_of_key = (starts == start) & has_source
+        of_key = np.flatnonzero(is_of_key)
+        end = ends[of_key[0]]
+        sources = source_idx[start:end]
         source_vectors = vectors[sources].T.tocsc()
         top = min(NEAR, len(sources))
 
         for i in range(0, len(of_key), CHUNK):
             chunk = of_key[i : i + CHUNK]
-            cosines = (vectors[idx[chunk]] @ source_vectors).toarray()
+            row_vectors = vectors[idx[chunk]]
+            cosines = row_vectors @ source_vectors
+            cosines = cosines.toarray()  # (chunk, sources)
 
-            best = largest(cosines, top)
+            best = largest(cosines, top)  # (chunk, top)
             similar_idx[chunk, :top] = sources[best]
             cosine[chunk, :top] = np.take_along_axis(cosines, best, 1)
 
@@ -69,6 +76,7 @@ def largest(x: np.ndarray, top: int) -> np.ndarray:
     """Columns (m, top) of the largest of each row of x (m, s), in any order."""
     if top == x.shape[1]:
         return np.argsort(-x, axis=1, kind="stable")
+
     return np.argpartition(-x, top - 1, 1)[:, :top]
 
 
@@ -77,20 +85,27 @@ def similar_text_columns(
 ) -> np.ndarray:
     """SIMILAR (c, 4) of candidates: row, number, code (c,). target (m, NEAR, 2) and cosine
     (m, NEAR) are of the rows similar to each row."""
+    # of the rows similar to each candidate's row, (c, NEAR)
     cosine = cosine[row]
-    number_of_similar = target[row, :, 0]
-    code_of_similar = target[row, :, 1]
+    similar_number = target[row, :, 0]
+    similar_code = target[row, :, 1]
 
-    same_number = number_of_similar == number[:, None]
-    same_code = code_of_similar == code[:, None]
-    same_unit = same_code & (cosine > 0)
+    same_number = similar_number == number[:, None]
+    same_code = similar_code == code[:, None]
+    is_similar = cosine > 0
+    same_unit = same_code & is_similar
     same_value = same_unit & same_number
+    cosine_of_same = cosine * same_value
 
     weight = cosine**POWER
-    total = weight.sum(1) + 1e-3
+    weight_of_same = weight * same_value
+    weight_of_unit = weight * same_unit
+    total = weight.sum(1) + 1e-3  # (c,)
 
-    cosine_of_same = (cosine * same_value).max(1)
-    share_of_same = (weight * same_value).sum(1) / total
-    share_of_unit = (weight * same_unit).sum(1) / total
-    nearest = cosine[:, 0]
-    return np.column_stack([cosine_of_same, share_of_same, share_of_unit, nearest])
+    columns = [
+        cosine_of_same.max(1),
+        weight_of_same.sum(1) / total,
+        weight_of_unit.sum(1) / total,
+        cosine[:, 0],
+    ]
+    return np.column_stack(columns)

@@ -19,14 +19,16 @@ def softmax(score: np.ndarray, row: np.ndarray) -> np.ndarray:
     """Probabilities (c,) of scores (c,) that sum to 1 over each row's candidates."""
     last = last_of_rows(row)
     first = np.append(0, last[:-1] + 1)
-    count = last - first + 1
+    count = last - first + 1  # (rows,)
 
+    # less the row's highest score, so that exp does not overflow
     highest = np.maximum.reduceat(score, first)
-    highest = np.repeat(highest, count)
+    highest = np.repeat(highest, count)  # (c,)
     exp = np.exp(score - highest)
 
     total = np.add.reduceat(exp, first)
-    return exp / np.repeat(total, count)
+    total = np.repeat(total, count)  # (c,)
+    return exp / total
 
 
 def is_right(candidates: Candidates, target: np.ndarray) -> np.ndarray:
@@ -36,13 +38,16 @@ def is_right(candidates: Candidates, target: np.ndarray) -> np.ndarray:
     """
     row = candidates.row
     number, code = target[row].T
+    unit = code % WIDTH
+
     is_value = candidates.unit >= 0
     same_number = candidates.number == number
-    same_unit = candidates.unit == code % WIDTH
+    same_unit = candidates.unit == unit
     right = is_value & same_number & same_unit
 
-    n_right = np.bincount(row, right, len(target))
-    right[last_of_rows(row)] = n_right == 0
+    last = last_of_rows(row)
+    n_right = np.bincount(row, right, len(target))  # (rows,)
+    right[last] = n_right == 0
     return right.astype(float)
 
 

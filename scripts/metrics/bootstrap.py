@@ -18,14 +18,17 @@ def draw_replicates(group: np.ndarray, replicates: int = REPLICATES, seed: int =
     """
     names, group_of_row = np.unique(group, return_inverse=True)
     n_groups = len(names)
-
     rng = np.random.default_rng(seed)
+
     weights = []
     for _ in range(replicates):
         drawn_groups = rng.integers(0, n_groups, n_groups)
         times_drawn = np.bincount(drawn_groups, minlength=n_groups)
         times_drawn = times_drawn.astype(np.uint16)
-        weights.append(times_drawn[group_of_row])
+
+        # a row is drawn as often as its group
+        weight = times_drawn[group_of_row]
+        weights.append(weight)
 
     return np.stack(weights)
 
@@ -50,7 +53,8 @@ def interval(score: float, replicates: np.ndarray, bounds=NO_BOUNDS) -> tuple[fl
     if not np.isfinite(replicates).any():
         return np.nan, np.nan
 
-    deviations = replicates - np.nanmean(replicates)
+    mean = np.nanmean(replicates)
+    deviations = replicates - mean
     low, high = score + np.nanquantile(deviations, ENDS)
 
     least, most = bounds

@@ -72,24 +72,34 @@ def hm_replicates(
     labelled = np.flatnonzero(target >= 0)
     answer = answer[labelled]
     target = target[labelled]
+
     # in float32, whole numbers and their sums are exact up to 16 million
-    weights = np.ascontiguousarray(weights[:, labelled].T, np.float32)
+    weights = weights[:, labelled].T  # (n, b)
+    weights = np.ascontiguousarray(weights, np.float32)
 
     rows = np.arange(len(labelled))
-    hits = weigh_classes(target, rows[answer == target], k, weights)  # TP
+    right = rows[answer == target]
+    hits = weigh_classes(target, right, k, weights)  # TP (b, k)
     true = weigh_classes(target, rows, k, weights)  # TP + FN
     predicted = weigh_classes(answer, rows, k, weights)  # TP + FP
-    f1 = 2 * hits / np.maximum(true + predicted, 1)
 
-    is_present = true + predicted > 0
+    total = true + predicted
+    is_present = total > 0
+    f1 = 2 * hits / np.maximum(total, 1)
+
+    # macro F1: the mean over the classes that occur in the replicate
     macro = np.full(len(f1), np.nan)
 
     for j in range(len(f1)):
-        if is_present[j].any():
-            macro[j] = f1[j, is_present[j]].mean()
+        f1_of_present = f1[j, is_present[j]]
+        if len(f1_of_present):
+            macro[j] = f1_of_present.mean()
 
+    # micro F1: the accuracy
     n = true.sum(axis=1)
-    micro = np.where(n > 0, hits.sum(axis=1) / np.maximum(n, 1), np.nan)
+    n_hits = hits.sum(axis=1)
+    accuracy = n_hits / np.maximum(n, 1)
+    micro = np.where(n > 0, accuracy, np.nan)
     return hm(micro, macro)
 
 
@@ -100,6 +110,8 @@ def weigh_classes(classes: np.ndarray, rows: np.ndarray, k: int, weights: np.nda
     # one_hot[c, i] is 1 where row i is one of `rows` and has class c
     ones = np.ones(len(rows), np.float32)
     cells = (classes[rows], rows)
-    one_hot = csr_array((ones, cells), shape=(k, len(classes)))
-    sums = one_hot @ weights
+    shape = (k, len(classes))
+    one_hot = csr_array((ones, cells), shape=shape)
+
+    sums = one_hot @ weights  # (k, b)
     return sums.T.astype(float)

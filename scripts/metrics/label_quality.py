@@ -33,15 +33,20 @@ def likely_wrong(prob: np.ndarray, label: np.ndarray) -> np.ndarray:
     likely wrong where that is another class. A class without labels has no threshold and never is.
     """
     k = prob.shape[1]
+
+    # the threshold of each class (k,)
     self_confidence = label_probability(prob, label)
     n_labelled = np.bincount(label, minlength=k)
     confidence_sum = np.bincount(label, self_confidence, k)
     threshold = confidence_sum / np.maximum(n_labelled, 1)
 
+    # the classes that reach it on each row (n, k)
     has_threshold = n_labelled > 0
-    is_confident = has_threshold & (prob >= threshold)
-    candidates = np.where(is_confident, prob, -1)
+    reaches_threshold = prob >= threshold
+    is_confident = has_threshold & reaches_threshold
 
+    # the confident class of each row (n,)
+    candidates = np.where(is_confident, prob, -1)
     confident_class = candidates.argmax(axis=1)
     has_class = is_confident.any(axis=1)
     return has_class & (confident_class != label)

@@ -41,12 +41,17 @@ def shift_if_worth(pred: np.ndarray, target: np.ndarray) -> float:
 
     even = slice(0, None, 2)
     odd = slice(1, None, 2)
+
+    # fitted on each half, checked on the other
     for fit, check in ((even, odd), (odd, even)):
         shift = best_shift(pred[fit], target[fit])
-        truth = np.expm1(target[check])
 
-        shifted = smape(shifted_price(pred[check], shift), truth)
-        plain = smape(np.expm1(pred[check]), truth)
+        truth = np.expm1(target[check])
+        plain_price = np.expm1(pred[check])
+        price = shifted_price(pred[check], shift)
+
+        plain = smape(plain_price, truth)
+        shifted = smape(price, truth)
         if shifted > plain - MIN_GAIN:
             return 0.0
 

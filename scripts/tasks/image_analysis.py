@@ -35,13 +35,17 @@ def analyse_images(raw: Raw, files: ImageFiles, most: int) -> Tables:
 
     At most `most` of the images are read, or all where it is 0.
     """
-    names = {split: set(column) for split, column in raw.image_names().items()}
+    names = {}
+    for split, column in raw.image_names().items():
+        names[split] = set(column)
+
     if not names:
         return {}
 
     all_names = set().union(*names.values()) - {""}
     existing = [name for name in sorted(all_names) if files.size(name) is not None]
     tables = {"names": names_per_split(raw, names, set(existing))}
+
     if not existing:
         return tables
 
@@ -50,7 +54,8 @@ def analyse_images(raw: Raw, files: ImageFiles, most: int) -> Tables:
 
     shown = {}
     for split, split_names in names.items():
-        shown[split] = np.array([name in split_names for name in drawn])
+        in_split = [name in split_names for name in drawn]
+        shown[split] = np.array(in_split)
 
     tables["read"] = usable_counts(table, len(existing))
     tables["not usable"] = bad_reasons(table)
@@ -59,7 +64,8 @@ def analyse_images(raw: Raw, files: ImageFiles, most: int) -> Tables:
 
 def draw_names(names: list[str], most: int, seed: int) -> list[str]:
     """`most` of the names, sorted; all where most is 0 or there are no more."""
-    if not 0 < most < len(names):
+    n = len(names)
+    if most <= 0 or most >= n:
         return names
 
     rng = np.random.default_rng(seed)
@@ -69,12 +75,14 @@ def draw_names(names: list[str], most: int, seed: int) -> list[str]:
 
 def read_images(raw: Raw, files: ImageFiles, names: list[str]) -> pd.DataFrame:
     """A row of `image_facts` per name."""
-    read = partial(image_facts, files, images=raw.config.images)
-    workers = raw.config.run.workers or os.cpu_count()
+    config = raw.config
+    workers = config.run.workers or os.cpu_count()
+    read = partial(image_facts, files, images=config.images)
 
     with ThreadPoolExecutor(workers) as pool:
         facts = pool.map(read, names)
-        lines = list(progress(facts, "pictures", len(names)))
+        facts = progress(facts, "pictures", len(names))
+        lines = list(facts)
 
     return pd.DataFrame(lines)
 
@@ -168,13 +176,19 @@ def bad_reasons(table: pd.DataFrame) -> pd.DataFrame:
     """Why images are not usable: reason, without the numbers of one file, pictures, an example."""
     bad = table[table.reason != ""]
     reason = bad.reason.str.replace(NUMBERS, "", regex=True)
+
     lines = []
     for name, group in bad.groupby(reason):
         example = group.image.iloc[0]
-        lines.append((name, len(group), example))
+        lines.append(
+            {
+                "reason": name,
+                "pictures": len(group),
+                "example": example,
+            }
+        )
 
-    columns = ["reason", "pictures", "example"]
-    reasons = pd.DataFrame(lines, columns=columns)
+    reasons = pd.DataFrame(lines, columns=["reason", "pictures", "example"])
     return reasons.sort_values(
         ["pictures", "reason"],
         ascending=[False, True],
@@ -194,11 +208,13 @@ def sizes(table: pd.DataFrame, shown: dict[str, np.ndarray]) -> Tables:
         rows = table[has_header & in_split]
         for what in ("width", "height", "bytes"):
             line = {"split": split, "what": what}
-            lines.append(line | quantiles(rows[what]))
+            numbers = quantiles(rows[what])
+            lines.append(line | numbers)
 
     pairs = zip(with_header.width, with_header.height, strict=True)
     sizes_as_text = [f"{width}x{height}" for width, height in pairs]
     frequent_sizes = count_values(sizes_as_text, "size")
+
     return {
         "formats and modes": count_values(with_header.kind, "kind"),
         "most frequent sizes": frequent_sizes.head(OFTEN),

@@ -59,9 +59,9 @@ def read_raw(config: object, needs: dict[str, list[str]]) -> Raw:
 
     tables = {}
     for split in ("train", "test"):
-        file = folder / getattr(data, split)
+        name = getattr(data, split)
         columns = needs.get(split, [])
-        tables[split] = read_split(data, file, columns)
+        tables[split] = read_split(data, folder / name, columns)
 
     return Raw(config, folder, **tables)
 
@@ -87,7 +87,11 @@ def rows_of_categories(table: pd.DataFrame, column: str, categories, file: Path)
 
     Raises UserError when there is none.
     """
-    rows = table[table[column].isin(categories)] if categories else table
+    rows = table
+    if categories:
+        in_categories = table[column].isin(categories)
+        rows = table[in_categories]
+
     if len(rows):
         return rows
 
@@ -101,9 +105,11 @@ def rows_of_categories(table: pd.DataFrame, column: str, categories, file: Path)
 
 def overview(raw: Raw) -> Tables:
     """What the files hold, a row each, and what their columns hold, a row each."""
-    names = dict.fromkeys([*raw.train, *raw.test])
     files = [file_facts(raw, split) for split in raw.splits]
+
+    names = dict.fromkeys([*raw.train, *raw.test])  # of the columns, each once
     columns = [column_facts(raw, name) for name in names]
+
     return {
         "files": pd.DataFrame(files),
         "columns": pd.DataFrame(columns),
@@ -141,14 +147,19 @@ def column_facts(raw: Raw, name: str) -> dict:
     facts = {"column": name, "in": " ".join(tables)}
 
     for split in raw.splits:
-        facts[f"empty {split}"] = np.nan
+        n_empty = np.nan
         if split in tables:
-            facts[f"empty {split}"] = int((tables[split][name] == "").sum())
+            is_empty = tables[split][name] == ""
+            n_empty = int(is_empty.sum())
 
-    cells = next(iter(tables.values()))[name]
+        facts[f"empty {split}"] = n_empty
+
+    first_table = next(iter(tables.values()))
+    cells = first_table[name]
     counts = cells[cells != ""].value_counts()
+    is_unknown = cells.str.lower().isin(READ_AS_UNKNOWN)
     facts |= {
-        "reads as unknown": int(cells.str.lower().isin(READ_AS_UNKNOWN).sum()),
+        "reads as unknown": int(is_unknown.sum()),
         "distinct": len(counts),
         "constant": cells.nunique() == 1,
         "most frequent": "",

@@ -80,11 +80,12 @@ def show(title: str, table: pd.DataFrame) -> str:
 def align_column(name: str, column: pd.Series) -> list[str]:
     """The column's head and cells as texts of one width."""
     cells = [str(name)]
-    cells += [format_cell(value) for value in column.head(SHOWN)]
+    for value in column.head(SHOWN):
+        cells.append(format_cell(value))
+
     width = max(map(len, cells))
 
     is_text = any(isinstance(value, str) for value in column)
-
     if is_text:
         return [cell.ljust(width) for cell in cells]
 
@@ -108,14 +109,12 @@ def as_records(report: dict[str, Tables]) -> dict[str, dict[str, list[dict]]]:
     for section, tables in report.items():
         records = {}
         for title, table in tables.items():
-            records[title] = table_records(table)
+            rows = table.to_dict("records")
+            records[title] = [plain_row(row) for row in rows]
+
         sections[section] = records
 
     return sections
-
-
-def table_records(table: pd.DataFrame) -> list[dict]:
-    return [plain_row(row) for row in table.to_dict("records")]
 
 
 def plain_row(row: dict) -> dict:

@@ -81,20 +81,23 @@ def strata(target: np.ndarray) -> np.ndarray:
     Rows of one number are spread evenly over the folds. That spreads the rare classes of every
     attribute; the frequent ones spread by themselves.
     """
+    n, n_attributes = target.shape
+
     # of each label: how many rows have it, and its number among the classes of all attributes
     rarity = np.full(target.shape, np.iinfo(int).max)
     stratum = np.full(target.shape, -1)
 
     n_strata = 0
-    for a in range(target.shape[1]):
+    for a in range(n_attributes):
         labelled = np.flatnonzero(target[:, a] >= 0)
         labels = target[labelled, a]
         counts = np.bincount(labels)
+
         rarity[labelled, a] = counts[labels]
         stratum[labelled, a] = n_strata + labels
         n_strata += len(counts)
 
-    rows = np.arange(len(target))
+    rows = np.arange(n)
     rarest = rarity.argmin(axis=1)
     return stratum[rows, rarest]
 
@@ -107,8 +110,10 @@ def baseline(target: np.ndarray, outputs: Outputs) -> np.ndarray:
 
 def class_frequencies(labels: np.ndarray, k: int) -> np.ndarray:
     """The share (k,) of each class among the labels (n,) >= 0; 1 / k where there is none."""
-    counts = np.bincount(labels[labels >= 0], minlength=k)
+    known_labels = labels[labels >= 0]
+    counts = np.bincount(known_labels, minlength=k)
     n = counts.sum()
+
     if n == 0:
         return np.full(k, 1 / k)
 
@@ -134,9 +139,12 @@ def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndar
             continue
 
         labels = target[labelled, a]
-        prob = pred[:, labelled, columns]
+        prob = pred[:, labelled, columns]  # (m, labelled rows, classes)
+
+        # the probability that each model gives to the label of each row
         rows = np.arange(len(labels))
-        likelihood = prob[:, rows, labels].astype(float)
+        likelihood = prob[:, rows, labels]
+        likelihood = likelihood.astype(float)
         weights[:, a] = mixture_weights(likelihood + 1e-9)
 
     return weights
@@ -149,9 +157,12 @@ def mixture_weights(likelihood: np.ndarray) -> np.ndarray:
     """
     m = len(likelihood)
     weights = np.full(m, 1 / m)
+
     for _ in range(EM_STEPS):
+        # how much of each row's likelihood is each component's
         share = weights[:, None] * likelihood
-        weights = (share / share.sum(0)).mean(1)
+        responsibility = share / share.sum(axis=0)
+        weights = responsibility.mean(axis=1)
 
     return weights
 
@@ -172,7 +183,9 @@ def fit_decode(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.nda
     """Offsets (k,) to log probabilities that maximise each attribute's HM on the labelled rows."""
     fitted = []
     for a, columns in enumerate(slices(outputs)):
-        offset = offsets.fit_if_worth(pred[:, columns], target[:, a])
+        prob = pred[:, columns]
+        labels = target[:, a]
+        offset = offsets.fit_if_worth(prob, labels)
         fitted.append(offset)
 
     return np.concatenate(fitted)
@@ -187,8 +200,9 @@ def score(answer: np.ndarray, target: np.ndarray, outputs: Outputs) -> float:
     """The competition's score, 0 to 1, higher is better; nan where no row is labelled."""
     hm = {}
     for a, (name, classes) in enumerate(outputs.items()):
-        k = len(classes)
-        scores = f1.scores(answer[:, a], target[:, a], k)
+        answered = answer[:, a]
+        labels = target[:, a]
+        scores = f1.scores(answered, labels, len(classes))
         hm[name] = scores["hm"]
 
     return official_mean(hm)
@@ -205,9 +219,10 @@ def official_mean(values: dict[str, float]) -> float:
             continue
 
         category = category_of(name)
-        by_category.setdefault(category, []).append(value)
+        of_category = by_category.setdefault(category, [])
+        of_category.append(value)
 
-    means = [exact_mean(hms) for hms in by_category.values()]
+    means = [exact_mean(of_category) for of_category in by_category.values()]
     return exact_mean(means)
 
 
@@ -252,13 +267,16 @@ def score_replicates(
     """The score (b,) of bootstrap replicates: row i counts weights[:, i] times, weights (b, n)."""
     hm = {}
     for a, (name, classes) in enumerate(outputs.items()):
-        k = len(classes)
-        hm[name] = f1.hm_replicates(answer[:, a], target[:, a], k, weights)
+        answered = answer[:, a]
+        labels = target[:, a]
+        hm[name] = f1.hm_replicates(answered, labels, len(classes), weights)
 
+    # the mean over attributes, replicate by replicate
     scores = []
     for j in range(len(weights)):
         hm_of_replicate = {name: values[j] for name, values in hm.items()}
-        scores.append(official_mean(hm_of_replicate))
+        score_of_replicate = official_mean(hm_of_replicate)
+        scores.append(score_of_replicate)
 
     return np.array(scores)
 
@@ -297,7 +315,9 @@ def log_loss(prob: np.ndarray, labels: np.ndarray) -> float:
     if not labelled.any():
         return float("nan")
 
-    likelihood = label_probability(prob[labelled], labels[labelled])
+    prob = prob[labelled]
+    labels = labels[labelled]
+    likelihood = label_probability(prob, labels)
     log_likelihood = offsets.log_prob(likelihood)
     mean = log_likelihood.mean()
     return float(-mean)

@@ -43,12 +43,13 @@ def labels(raw: Raw) -> dict[str, pd.DataFrame]:
 
     Attributes are named as the task names them, e.g. "Sarees/attr_1".
     """
-    column = raw.config.data.category_column
+    data = raw.config.data
+    names_of_category = label_columns(data, raw.train, raw.folder)
+
     tables = {}
-    names_of = label_columns(raw.config.data, raw.train, raw.folder)
-    for category, names in names_of.items():
-        if column:
-            in_category = raw.train[column] == category
+    for category, names in names_of_category.items():
+        if data.category_column:
+            in_category = raw.train[data.category_column] == category
             rows = raw.train[in_category]
             tables[category] = rows[names].add_prefix(f"{category}/")
         else:
@@ -100,15 +101,21 @@ def labels_per_row(by_category: dict[str, pd.DataFrame]) -> pd.DataFrame:
     lines = []
     for category, table in by_category.items():
         n_attributes = table.shape[1]
-        n_labels = (table != "").sum(axis=1)
+        is_labelled = table != ""
+        n_labels = is_labelled.sum(axis=1)  # of each row
 
         for n in range(n_attributes, -1, -1):
-            line = {"category": category} if category else {}
             has_n = n_labels == n
-            line["labelled"] = n
-            line["of"] = n_attributes
-            line["rows"] = int(has_n.sum())
-            line["share"] = float(has_n.mean())
+            line = {
+                "labelled": n,
+                "of": n_attributes,
+                "rows": int(has_n.sum()),
+                "share": float(has_n.mean()),
+            }
+
+            if category:
+                line = {"category": category} | line
+
             lines.append(line)
 
     return pd.DataFrame(lines)
@@ -121,7 +128,13 @@ def rare_classes(columns: dict[str, pd.Series], n_folds: int) -> pd.DataFrame:
         counts = class_counts(column)
         rare = counts[counts < n_folds]
         for value, n in rare.items():
-            lines.append((name, value, n))
+            lines.append(
+                {
+                    "attribute": name,
+                    "class": value,
+                    "rows": n,
+                }
+            )
 
     table = pd.DataFrame(lines, columns=["attribute", "class", "rows"])
     return table.sort_values(
@@ -136,16 +149,19 @@ def twins(columns: dict[str, pd.Series]) -> pd.DataFrame:
     for name, column in columns.items():
         counts = class_counts(column)
         without_case = ["".join(value.casefold().split()) for value in counts.index]
+
         for _, spellings in counts.groupby(without_case):
-            if len(spellings) > 1:
-                spellings = spellings.sort_index()
-                lines.append(
-                    {
-                        "attribute": name,
-                        "spellings": " | ".join(spellings.index),
-                        "rows": " | ".join(map(str, spellings)),
-                    }
-                )
+            if len(spellings) == 1:
+                continue
+
+            spellings = spellings.sort_index()
+            lines.append(
+                {
+                    "attribute": name,
+                    "spellings": " | ".join(spellings.index),
+                    "rows": " | ".join(map(str, spellings)),
+                }
+            )
 
     return pd.DataFrame(lines, columns=["attribute", "spellings", "rows"])
 
@@ -159,18 +175,23 @@ def pairs(by_category: dict[str, pd.DataFrame]) -> pd.DataFrame:
     Kruskal's lambda: 1 where the attribute is a function of the other.
     """
     lines = []
-
     for table in by_category.values():
         for a, b in combinations(table, 2):
             counts = count_pairs(table[a], table[b])
-            if min(counts.shape) > 1:
-                v = cramers_v(counts)
-                lines.append(association(b, a, counts, v))
-                lines.append(association(a, b, counts.T, v))
+            if min(counts.shape) < 2:
+                continue
+
+            v = cramers_v(counts)
+            lines.append(association(b, a, counts, v))
+            lines.append(association(a, b, counts.T, v))
 
     columns = ["attribute", "from", "rows", "V", "known", "majority"]
     table = pd.DataFrame(lines, columns=columns)
-    table["gain"] = (table.known - table.majority) / (1 - table.majority)
+
+    gained = table.known - table.majority
+    unknown = 1 - table.majority
+    table["gain"] = gained / unknown
+
     return table.sort_values(
         ["gain", "attribute", "from"],
         ascending=[False, True, True],

@@ -43,14 +43,16 @@ def confusion(name: str, classes, answer: np.ndarray, target: np.ndarray) -> Fig
 
     row_labels = []
     for label, n in zip(table.classes, table.rows, strict=True):
-        row_labels.append(f"{short_label(label, 14)} ({n:,})")
+        short = short_label(label, 14)
+        row_labels.append(f"{short} ({n:,})")
 
     worst = worst_confusions(table)
+    recalls_as_text = "; ".join(recalls)
     return Figure(
         f"{name}: what true classes (down) are answered as (across), shares of each line{joined}. "
         f"Most costly: {worst}.",
         charts.heat(table.share, row_labels, table.classes),
-        f"Answered right: {'; '.join(recalls)}. Most frequent confusions: {worst}.",
+        f"Answered right: {recalls_as_text}. Most frequent confusions: {worst}.",
     )
 
 
@@ -66,24 +68,30 @@ def frequent_confusion(
     """
     k = len(classes)
     counts = f1.confusion(answer, target, k)
-    true = counts.sum(1)
+    true = counts.sum(axis=1)
     kept = np.argsort(-true, kind="stable")
+
     if k > most + 1:
         kept = kept[:most]
 
     n_kept = len(kept)
     names = [classes[i] for i in kept]
+
     if n_kept < k:
         names.append(OTHER)
 
-    n_names = len(names)
-    position = np.full(k, n_kept)  # of each class among `names`
+    # of each class among `names`
+    position = np.full(k, n_kept)
     position[kept] = np.arange(n_kept)
-    joined = np.zeros((n_names, n_names), int)
-    np.add.at(joined, (position[:, None], position[None]), counts)
 
-    rows = joined.sum(1)
-    share = joined / np.maximum(rows, 1)[:, None]
+    n_names = len(names)
+    joined = np.zeros((n_names, n_names), int)
+    cells = (position[:, None], position[None])
+    np.add.at(joined, cells, counts)
+
+    rows = joined.sum(axis=1)
+    n_at_least_one = np.maximum(rows, 1)
+    share = joined / n_at_least_one[:, None]
     return Confusion(share, names, rows)
 
 
@@ -93,17 +101,21 @@ def worst_confusions(table: Confusion) -> str:
     is_wrong = 1 - np.eye(k)
     wrong_share = table.share * is_wrong
     wrong_rows = wrong_share * table.rows[:, None]
+
+    # cells (k * k,) of the flattened table
     most_rows_first = np.argsort(-wrong_rows, axis=None)
 
     texts = []
     for cell in most_rows_first[:WORST]:
         i, j = divmod(cell, k)
+        n = table.rows[i]
         share = wrong_share[i, j]
-        if share > 0:
-            true = short_label(table.classes[i])
-            answered = short_label(table.classes[j])
-            n = table.rows[i]
-            texts.append(f"{share:.0%} of the {n:,} {true} answered {answered}")
+        if share == 0:
+            continue
+
+        true = short_label(table.classes[i])
+        answered = short_label(table.classes[j])
+        texts.append(f"{share:.0%} of the {n:,} {true} answered {answered}")
 
     return "; ".join(texts) or "none"
 

@@ -66,6 +66,7 @@ def class_balance(raw) -> Figure:
     for name, column in attribute_columns(labels(raw)).items():
         rows = class_counts(column).to_numpy()
         rows = np.sort(rows)[::-1]
+
         k = len(rows)
         if k:
             rank = np.arange(1, k + 1)
@@ -118,8 +119,11 @@ def figures(view) -> list:
     ]
 
     for a, (name, classes) in enumerate(outputs.items()):
-        if len(classes) > 1 and (target[:, a] >= 0).any():
-            blocks.append(confusion(name, classes, answer[:, a], target[:, a]))
+        labels = target[:, a]
+        is_labelled = (labels >= 0).any()
+        if len(classes) > 1 and is_labelled:
+            figure = confusion(name, classes, answer[:, a], labels)
+            blocks.append(figure)
 
     return blocks
 
@@ -127,38 +131,40 @@ def figures(view) -> list:
 def reliability(answer: np.ndarray, target: np.ndarray, pred: np.ndarray, outputs) -> Figure:
     """The confidence of the likeliest class against the share that is right: over the labelled
     cells of all attributes, and of the attribute that is furthest off."""
+    # of each attribute
     confidence = {}
     right = {}
     tables = {}
     errors = {}
+
     for a, (name, columns) in enumerate(zip(outputs, slices(outputs), strict=True)):
         labelled = target[:, a] >= 0
         if not labelled.any():
             continue
 
-        confidence[name] = pred[labelled, columns].max(1)
+        prob = pred[labelled, columns]
+        confidence[name] = prob.max(axis=1)
         right[name] = answer[labelled, a] == target[labelled, a]
         tables[name] = calibration.reliability(confidence[name], right[name])
         errors[name] = calibration.error(tables[name])
 
-    table = calibration.reliability(
-        np.concatenate([*confidence.values()]),
-        np.concatenate([*right.values()]),
-    )
+    confidence_of_all = np.concatenate(list(confidence.values()))
+    right_of_all = np.concatenate(list(right.values()))
+    table = calibration.reliability(confidence_of_all, right_of_all)
+
     worst = max(errors, key=errors.get)
     series = {"all attributes": (table.confidence, table.right)}
 
     if len(tables) > 1:
         series[worst] = (tables[worst].confidence, tables[worst].right)
 
-    bins = [
-        f"confidence {c:.2f}: {r:.2f} right"
-        for c, r in zip(table.confidence, table.right, strict=True)
-    ]
+    pairs = zip(table.confidence, table.right, strict=True)
+    bins = [f"confidence {mean:.2f}: {share:.2f} right" for mean, share in pairs]
+    error = calibration.error(table)
     return Figure(
         "Calibration of the merged probabilities: of answers given with a confidence, the share "
         "that is right; on the dashed line they are what they say. Expected calibration error "
-        f"{calibration.error(table):.3f} over all cells ({calibration.BINS} bins of equal width; "
+        f"{error:.3f} over all cells ({calibration.BINS} bins of equal width; "
         f"Guo et al. 2017), on the whole {calibration_bias(table)}; {worst} is furthest off with "
         f"{errors[worst]:.3f}.",
         charts.lines(series, "confidence", "share right", marks=True, diagonal=True),
@@ -185,11 +191,14 @@ def verdict(view) -> Verdict:
     answer = view.answer[idx]
     target = view.rows.target[idx]
     pred = view.merged[idx]
+
     loss = np.zeros(len(idx))
     suspicion = np.zeros(len(idx))
 
+    # labels of all attributes
     n_suspect = 0
     n_cells = 0
+
     for a, columns in enumerate(slices(outputs)):
         labelled = np.flatnonzero(target[:, a] >= 0)
         if not len(labelled):
@@ -198,19 +207,22 @@ def verdict(view) -> Verdict:
         prob = pred[labelled, columns].astype(float)
         label = target[labelled, a]
         is_wrong = answer[labelled, a] != label
-        is_suspect = label_quality.likely_wrong(prob, label)
-        doubt = 1 - label_quality.quality(prob, label)
 
         likelihood = label_quality.label_probability(prob, label)
         loss[labelled] -= np.where(is_wrong, log_prob(likelihood), 0)
+
+        is_suspect = label_quality.likely_wrong(prob, label)
+        doubt = 1 - label_quality.quality(prob, label)
         suspected = np.where(is_suspect & is_wrong, doubt, 0)
         suspicion[labelled] = np.maximum(suspicion[labelled], suspected)
+
         n_suspect += int(is_suspect.sum())
         n_cells += len(labelled)
 
     def facts(i: int) -> dict[str, str]:
         return row_facts(answer[i], target[i], pred[i], outputs)
 
+    suspect_share = n_suspect / max(n_cells, 1)
     return Verdict(
         idx,
         loss,
@@ -219,7 +231,7 @@ def verdict(view) -> Verdict:
         "By the sum of -log p of its labels that are answered wrong: a row wrong in many "
         "attributes is often another product's picture.",
         f"{label_quality.caption()} So {n_suspect:,} of {n_cells:,} labels "
-        f"({n_suspect / max(n_cells, 1):.1%}) look wrong, and the weaker the models, the more of "
+        f"({suspect_share:.1%}) look wrong, and the weaker the models, the more of "
         "them are their own faults; the least likely come first.",
     )
 
@@ -232,21 +244,26 @@ def row_facts(answer: np.ndarray, target: np.ndarray, pred: np.ndarray, outputs)
     wrong = []
     right = []
     for a, (name, columns) in enumerate(zip(outputs, slices(outputs), strict=True)):
-        label = target[a]
         classes = outputs[name]
+        prob = pred[columns]
+        label = target[a]
+        answered = answer[a]
+
         if label < 0:
             continue
 
-        if label == answer[a]:
+        if label == answered:
             right.append(f"{name} {classes[label]}")
             continue
 
-        prob = pred[columns]
-        labelled = f"{classes[label]} (p {prob[label]:.2f})"
-        answered = f"{classes[answer[a]]} (p {prob[answer[a]]:.2f})"
-        wrong.append((prob[label], name, f"labelled {labelled}, answered {answered}"))
+        text = (
+            f"labelled {classes[label]} (p {prob[label]:.2f}), "
+            f"answered {classes[answered]} (p {prob[answered]:.2f})"
+        )
+        wrong.append((prob[label], name, text))
 
-    facts = {name: text for _, name, text in sorted(wrong)}
+    wrong.sort()  # the least likely label first
+    facts = {name: text for _, name, text in wrong}
     if right:
         facts["answered right"] = ", ".join(right)
 

@@ -32,25 +32,30 @@ def fit(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     start = fit_prior_exponent(logp, labels, counts)
     offset = start.copy()
+
+    # each class in turn, with the offsets that the ones before it have got
     most_frequent_first = np.argsort(-counts)
     for c in most_frequent_first:
         if counts[c] >= SUPPORT:
             offset[c] = best_offset(logp, labels, offset, c)
 
-    return start + SHRINK * (offset - start)
+    step = offset - start
+    return start + SHRINK * step
 
 
 def fit_prior_exponent(logp: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """-tau log prior (k,) with the tau of EXPONENTS that has the best HM; the least of equals."""
     smoothed = counts + 0.5  # no class has probability 0
-    log_prior = np.log(smoothed / smoothed.sum())
+    prior = smoothed / smoothed.sum()
+    log_prior = np.log(prior)
 
     candidates = []
     values = []
     for tau in EXPONENTS:
         offset = -tau * log_prior
+        value = hm_of(logp + offset, labels)
         candidates.append(offset)
-        values.append(hm_of(logp + offset, labels))
+        values.append(value)
 
     best = np.argmax(values)
     return candidates[best]
@@ -70,10 +75,12 @@ def fit_if_worth(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     gain = held_out_gain(pred, target, first, second)
     gain += held_out_gain(pred, target, second, first)
+
     if gain > 0:
         return fit(pred, target)
 
-    return np.zeros(pred.shape[1])
+    k = pred.shape[1]
+    return np.zeros(k)
 
 
 def held_out_gain(
@@ -112,25 +119,34 @@ def best_offset(logp: np.ndarray, labels: np.ndarray, offset: np.ndarray, c: int
     kept unless another one is better.
     """
     k = logp.shape[1]
+
+    # the rival of each row, and the offset of c that is needed to beat it
     logits = logp + offset
     logits[:, c] = -np.inf
-    rival = logits.argmax(1)
-    flip_at = logits.max(1) - logp[:, c]
+    rival = logits.argmax(axis=1)
+    logit_of_rival = logits.max(axis=1)
+    flip_at = logit_of_rival - logp[:, c]
 
+    # HM after 0, 1, ... n rows have flipped
     order = np.argsort(flip_at, kind="stable")
     flip_at = flip_at[order]
-    value = hm_after_flips(rival[order], labels[order], c, k)
+    rival = rival[order]
+    labels = labels[order]
+    value = hm_after_flips(rival, labels, c, k)
 
     # between two rows that flip at the same offset there is no offset to choose
     is_tie = np.diff(flip_at) < EPS
-    value[1:-1][is_tie] = -1
+    between_two = value[1:-1]
+    between_two[is_tie] = -1
 
+    current_offset = float(offset[c])
     best = value.argmax()
-    current = np.searchsorted(flip_at, offset[c], side="left")
+    current = np.searchsorted(flip_at, current_offset, side="left")
     if value[best] <= value[current] + EPS:
-        return float(offset[c])
+        return current_offset
 
-    return float(between_flips(flip_at)[best])
+    candidates = between_flips(flip_at)
+    return float(candidates[best])
 
 
 def between_flips(flip_at: np.ndarray) -> np.ndarray:
@@ -150,6 +166,8 @@ def hm_after_flips(rival: np.ndarray, labels: np.ndarray, c: int, k: int) -> np.
     n = len(labels)
     n_flips = np.arange(1, n + 1)
     is_hit = rival == labels
+
+    # before the first flip, of each class (k,)
     true = np.bincount(labels, minlength=k)
     predicted = np.bincount(rival, minlength=k)
     hits = np.bincount(rival[is_hit], minlength=k)
@@ -157,16 +175,21 @@ def hm_after_flips(rival: np.ndarray, labels: np.ndarray, c: int, k: int) -> np.
     # micro F1: rows of class c are won, hits of the rivals are lost
     won = np.cumsum(labels == c)
     lost = np.cumsum(is_hit)
-    micro = (hits.sum() + with_zero(won - lost)) / n
+    gained = with_zero(won - lost)
+    micro = (hits.sum() + gained) / n
 
     # macro F1: c is nobody's rival, so its F1 is 0 before the first flip
     has_label = true > 0
     f1_before = 2 * hits / np.maximum(true + predicted, 1)
     sum_before = f1_before[has_label].sum()
+
+    # what the flips add to the sum of F1s
     f1_of_c = 2 * won / (true[c] + n_flips)
-    change_of_rivals = np.cumsum(rival_f1_changes(rival, labels, true))
-    change = change_of_rivals + f1_of_c
-    macro = (sum_before + with_zero(change)) / has_label.sum()
+    changes = rival_f1_changes(rival, labels, true)
+    change_of_rivals = np.cumsum(changes)
+    change = with_zero(change_of_rivals + f1_of_c)
+
+    macro = (sum_before + change) / has_label.sum()
     return hm(micro, macro)
 
 
@@ -179,12 +202,13 @@ def rival_f1_changes(rival: np.ndarray, labels: np.ndarray, true: np.ndarray) ->
     for j in np.unique(rival):
         rows = np.flatnonzero(rival == j)
         is_hit = labels[rows] == j
+        hits_gone = np.cumsum(is_hit)
 
         # after 0, 1, ... all of them have left
-        hits_left = with_zero(np.cumsum(is_hit))
-        hits = is_hit.sum() - hits_left
+        hits = is_hit.sum() - with_zero(hits_gone)
         predicted = np.arange(len(rows), -1, -1)
-        f1 = 2 * hits / np.maximum(true[j] + predicted, 1)
+        total = true[j] + predicted
+        f1 = 2 * hits / np.maximum(total, 1)
         change[rows] = np.diff(f1)
 
     return change

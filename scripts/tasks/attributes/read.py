@@ -23,17 +23,20 @@ def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
     if data.category_column:
         shared.append(data.category_column)
 
-    train = read_csv(folder / data.train, [*shared, *data.labels, *group_column(data)])
+    only_train = [*data.labels, *group_column(data)]
+    train_file = folder / data.train
+    train = read_csv(train_file, [*shared, *only_train])
     test = read_csv(folder / data.test, shared)
 
     columns = label_columns(data, train, folder)
     if not data.category_column:
-        check_label_names(data, columns[""], folder / data.train)
+        check_label_names(data, columns[""], train_file)
 
     rows = [
         rows_of_split(data, folder, "train", train, columns),
         rows_of_split(data, folder, "test", test, columns),
     ]
+
     files = [data.train, data.test]
     if not data.labels:
         files.append(data.attributes)
@@ -46,13 +49,7 @@ def label_columns(data, train: pd.DataFrame, folder: Path) -> dict[str, list[str
 
     Raises UserError when train lacks one of them.
     """
-    if data.categories:
-        categories = list(data.categories)
-    elif data.category_column:
-        categories = sorted(set(train[data.category_column]))
-    else:
-        categories = [""]
-
+    categories = categories_of(data, train)
     if data.labels:
         columns = {category: list(data.labels) for category in categories}
     else:
@@ -62,9 +59,23 @@ def label_columns(data, train: pd.DataFrame, folder: Path) -> dict[str, list[str
     missing = sorted(needed - set(train))
     if missing:
         file = folder / data.train
-        raise UserError(f"{file} has no column {', '.join(missing)}; it has: {', '.join(train)}")
+        names = ", ".join(missing)
+        existing = ", ".join(train)
+        raise UserError(f"{file} has no column {names}; it has: {existing}")
 
     return columns
+
+
+def categories_of(data, train: pd.DataFrame) -> list[str]:
+    """The config's categories, else all of train; [""] where rows have no categories."""
+    if data.categories:
+        return list(data.categories)
+
+    if data.category_column:
+        existing = set(train[data.category_column])
+        return sorted(existing)
+
+    return [""]
 
 
 def official_label_columns(file: Path, categories: list[str]) -> dict[str, list[str]]:

@@ -42,8 +42,8 @@ def encode(rows: pd.DataFrame, outputs: Outputs) -> np.ndarray:
     """Class numbers (n, a) int64 of the rows' labels; -1 where a cell is none of the classes."""
     columns = []
     for name, classes in outputs.items():
-        index = pd.Index(classes)
-        numbers = index.get_indexer(rows[name])
+        labels = rows[name]
+        numbers = pd.Index(classes).get_indexer(labels)
         columns.append(numbers)
 
     target = np.stack(columns, axis=1)
@@ -56,8 +56,10 @@ def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
     for output in outputs:
         label = table[label_column(output)]
         category = category_of(output)
+
         if category:
-            label = np.where(table[data.category_column] == category, label, "")
+            in_category = table[data.category_column] == category
+            label = np.where(in_category, label, "")
 
         labels[output] = label
 
@@ -74,7 +76,8 @@ def format_answers(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
     labels = {}
     for a, (output, classes) in enumerate(outputs.items()):
         names = np.array(classes)
-        labels[output] = names[answer[:, a]]
+        class_numbers = answer[:, a]
+        labels[output] = names[class_numbers]
 
     return pd.DataFrame(labels)
 
@@ -89,10 +92,12 @@ def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.Data
     ids = row_id("test", test[data.id])
     is_answered = ids.isin(answers.index)
     test = test[is_answered]
-    rows = answers.reindex(ids[is_answered])
-    records = rows.to_dict("records")
+    answered_ids = ids[is_answered]
+    rows = answers.reindex(answered_ids)
 
+    records = rows.to_dict("records")
     table = {data.id: test[data.id].tolist()}
+
     if data.category_column:
         categories = test[data.category_column].tolist()
         pairs = zip(records, categories, strict=True)
@@ -101,17 +106,20 @@ def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.Data
         table["len"] = [len(record) for record in records]
 
     for column in label_columns(data):
-        table[column] = [record.get(column, post.filler) for record in records]
+        cells = [record.get(column, post.filler) for record in records]
+        table[column] = cells
 
     return pd.DataFrame(table)
 
 
 def labels_of_category(record: dict[str, str], category: str) -> dict[str, str]:
     """{attr_1: label} of a category, of a record {"Sarees/attr_1": label, "Kurtis/attr_1": ...}."""
+    prefix = f"{category}/"
     labels = {}
     for output, label in record.items():
-        if output.startswith(f"{category}/"):
-            labels[label_column(output)] = label
+        if output.startswith(prefix):
+            column = label_column(output)
+            labels[column] = label
 
     return labels
 
@@ -126,7 +134,9 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
     if list(table) != columns:
         return [f"columns are {','.join(table)}; they must be {','.join(columns)}"]
 
-    lines = id_problems(table[data.id], test[data.id], data.id)
+    ids = table[data.id]
+    test_ids = test[data.id]
+    lines = id_problems(ids, test_ids, data.id)
     for column in columns[1:]:
         lines += empty_cells(table, column, data.id)
 
@@ -136,10 +146,10 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
     if not data.category_column:
         return wrong_classes(table, outputs, data.id, "it")
 
-    expected = dict(zip(test[data.id], test[data.category_column], strict=True))
-    category = table[data.id].map(expected)
-
+    expected = dict(zip(test_ids, test[data.category_column], strict=True))
+    category = ids.map(expected)
     lines = wrong_categories(table, category, data)
+
     for name in sorted(set(category)):
         rows = table[category == name]
         classes = labels_of_category(outputs, name)
@@ -151,7 +161,9 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
 
 def empty_cells(table: pd.DataFrame, column: str, id_column: str) -> list[str]:
     """A line if cells of the column are empty."""
-    is_empty = table[column].str.strip() == ""
+    stripped = table[column].str.strip()
+    is_empty = stripped == ""
+
     ids = table[id_column][is_empty]
     if ids.empty:
         return []
@@ -164,6 +176,7 @@ def wrong_categories(table: pd.DataFrame, category: pd.Series, data) -> list[str
     """A line if rows have another category (n,) than in test.csv."""
     column = data.category_column
     differs = table[column] != category
+
     ids = table[data.id][differs]
     if ids.empty:
         return []
@@ -174,14 +187,16 @@ def wrong_categories(table: pd.DataFrame, category: pd.Series, data) -> list[str
 
 def wrong_lengths(rows: pd.DataFrame, n: int, id_column: str, category: str) -> list[str]:
     """A line if `len` is not n, the number of attributes of the rows' category."""
-    wrong = rows[rows["len"] != str(n)]
+    is_wrong = rows["len"] != str(n)
+
+    wrong = rows[is_wrong]
     if wrong.empty:
         return []
 
     first = wrong.iloc[0]
     length = first["len"]
-    example = first[id_column]
-    return [f"len must be {n} for {category}; it is {length} at {id_column} {example}"]
+    example = f"{id_column} {first[id_column]}"
+    return [f"len must be {n} for {category}; it is {length} at {example}"]
 
 
 def wrong_classes(
@@ -193,7 +208,8 @@ def wrong_classes(
     """A line for each column of {column: [classes]} with a cell that is none of its classes."""
     lines = []
     for column, allowed in classes.items():
-        wrong = rows[~rows[column].isin(allowed)]
+        is_allowed = rows[column].isin(allowed)
+        wrong = rows[~is_allowed]
         if len(wrong):
             cell = name_cell(wrong, column, id_column)
             lines.append(f"{cell}; for {category} it must be one of: {', '.join(allowed)}")

@@ -59,8 +59,10 @@ def outputs(rows: pd.DataFrame) -> Outputs:
     values = rows.value[rows.value != ""]
     is_odd = [parse(text) is None for text in values]
     odd = values[is_odd].tolist()
+    first_odd = odd[0] if odd else None
+
     if len(odd) == len(values):
-        example = f", e.g. {odd[0]!r}" if odd else ""
+        example = f", e.g. {first_odd!r}" if odd else ""
         raise UserError(
             f"no training row has a value like '12.5 gram'{example}; look at data.labels"
         )
@@ -68,8 +70,9 @@ def outputs(rows: pd.DataFrame) -> Outputs:
     log(
         values=len(values),
         no_one_value=len(odd),
-        e_g=odd[0] if odd else None,
+        e_g=first_odd,
     )
+
     asked = set(rows.question)
     return {name: list(units) for name, units in ENTITIES.items() if name in asked}
 
@@ -109,7 +112,11 @@ def read_replies(replies, questions) -> np.ndarray:
     with weight 1."""
     predictions = []
     for value in read_values(replies, questions):
-        predictions.append([(*value, 1.0)] if value else [])
+        candidates = []
+        if value:
+            candidates.append((*value, 1.0))
+
+        predictions.append(candidates)
 
     return encode_predictions(predictions, questions)
 
@@ -117,14 +124,19 @@ def read_replies(replies, questions) -> np.ndarray:
 def is_clear(replies, questions) -> np.ndarray:
     """(n,) bool: True where nothing is left to be refined, because a reply has a value that can be
     read, or no digit."""
-    has_digit = [re.search(r"\d", reply) is not None for reply in replies]
-    is_read = [value is not None for value in read_values(replies, questions)]
-    return np.array(is_read, bool) | ~np.array(has_digit, bool)
+    values = read_values(replies, questions)
+    is_read = np.array([value is not None for value in values], bool)
+
+    matches = [re.search(r"\d", reply) for reply in replies]
+    has_digit = np.array([match is not None for match in matches], bool)
+    return is_read | ~has_digit
 
 
 def average(preds: np.ndarray) -> np.ndarray:
     """The mean (n, 3 TOP_K) of predictions (m, n, 3 TOP_K)."""
-    return combine(preds, np.full(len(preds), 1 / len(preds)))
+    m = len(preds)
+    weights = np.full(m, 1 / m)
+    return combine(preds, weights)
 
 
 def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndarray:
@@ -136,14 +148,19 @@ def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndar
     """
     m = len(pred)
     best = np.full(m, 1 / m)
+
     if m == 1:
         return best[:, None]
 
     best_score = blend_score(pred, best, target)
-    for i in [*range(m), *range(m)]:
+    twice = [*range(m), *range(m)]
+
+    for i in twice:
         others = shares_without(best, i)
+
         for share in SHARES:
-            weights = np.insert(others * (1 - share), i, share)
+            shares_of_others = others * (1 - share)
+            weights = np.insert(shares_of_others, i, share)
             score = blend_score(pred, weights, target)
             if score > best_score:
                 best = weights
@@ -156,12 +173,18 @@ def shares_without(weights: np.ndarray, i: int) -> np.ndarray:
     """The weights (m - 1,) of the models but the i-th, scaled to sum 1; equal where all are 0."""
     others = np.delete(weights, i)
     total = others.sum()
-    return others / total if total else np.full(len(others), 1 / len(others))
+
+    if total == 0:
+        n = len(others)
+        return np.full(n, 1 / n)
+
+    return others / total
 
 
 def blend_score(pred: np.ndarray, weights: np.ndarray, target: np.ndarray) -> float:
     """F1 of the models' vote with the threshold that is best for it."""
-    _, score = best_threshold(combine(pred, weights), target)
+    vote = combine(pred, weights)
+    _, score = best_threshold(vote, target)
     return score
 
 
@@ -183,7 +206,9 @@ def fit_decode(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.nda
 
 def apply_decode(pred: np.ndarray, fitted: np.ndarray, outputs: Outputs) -> np.ndarray:
     """Answers (n, 2), code -1 where the likeliest value has less weight than fit_decode's."""
-    return np.where(pred[:, 2:3] >= fitted, pred[:, :2], NO_ANSWER)
+    value = pred[:, :2]
+    weight = pred[:, 2:3]
+    return np.where(weight >= fitted, value, NO_ANSWER)
 
 
 def score(answer: np.ndarray, target: np.ndarray, outputs: Outputs) -> float:
@@ -223,11 +248,14 @@ def mistakes(
     """Of the rows (n,) of folds.csv those that are labelled and whose answer is not the label: id,
     question, image, label, answer."""
     nothing_to_say = ~has_value(target) & ~is_given(answer)  # and nothing was said
-    is_wrong = is_given(target) & ~same(answer, target) & ~nothing_to_say
+    is_right = same(answer, target) | nothing_to_say
+    is_wrong = is_given(target) & ~is_right
     wrong = np.flatnonzero(is_wrong)
 
-    table = rows[["id", "question", "image", "value"]].iloc[wrong]
+    columns = rows[["id", "question", "image", "value"]]
+    table = columns.iloc[wrong]
     table = table.rename(columns={"value": "label"})
+
     formatted = format_answers(answer[wrong], outputs)
     table["answer"] = formatted.prediction.to_numpy()
     return table

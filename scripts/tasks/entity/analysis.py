@@ -45,6 +45,7 @@ def analyse(raw: Raw) -> Tables:
         "labels that are no one value of their entity": odd_labels(rows),
         "units and numbers": units(known),
     }
+
     if data.category_column and len(known):
         tables["units of a group's entity"] = units_of_groups(known)
         tables["the unit is the most frequent"] = guessed_units(known)
@@ -53,11 +54,13 @@ def analyse(raw: Raw) -> Tables:
     if images:
         tables["questions per picture"] = questions_per_image(images)
         tables["questions asked twice"] = list_facts(asked_twice(images["train"], rows))
+
     tables["test rows that train has seen"] = seen_in_train(raw, images)
 
     if data.text:
         texts = joined_texts(raw.train, data.text)
         tables["the label in the text"] = in_text(known, texts[known.index])
+
     return tables
 
 
@@ -89,6 +92,7 @@ def image_ids(raw: Raw) -> dict[str, np.ndarray]:
     """{split: (n,) the image of each row}, by its name or else by data.group; {} where a split has
     neither."""
     images = raw.image_names()
+
     if not images:
         group = raw.config.data.group
         for split, table in raw.splits.items():
@@ -104,8 +108,10 @@ def kind_of(label: str, entity: str, value: tuple[float, str] | None) -> str:
     if value:
         _, unit = value
         return ONE if unit in ENTITIES.get(entity, ()) else FOREIGN
+
     if not label:
         return NONE
+
     return RANGE if RANGE_PATTERN.match(label) else OTHER
 
 
@@ -123,9 +129,12 @@ def entities(rows: pd.DataFrame, asked: pd.Series) -> pd.DataFrame:
             "test": int(in_test.sum()),
             "of test": in_test.mean(),
         }
+
         for kind in KINDS:
             row[kind] = int(kinds.get(kind, 0))
+
         table.append(row)
+
     return sort_table(pd.DataFrame(table), "train", "entity")
 
 
@@ -139,10 +148,12 @@ def odd_labels(rows: pd.DataFrame) -> pd.DataFrame:
     """The labels that are no ONE value, their numbers as #, with their share of all rows."""
     is_odd = rows.kind.isin([FOREIGN, RANGE, OTHER])
     odd = rows[is_odd].copy()
-    odd["label"] = odd.label.str.replace(r"\d+(\.\d+)?", "#", regex=True)
+    without_numbers = odd.label.str.replace(r"\d+(\.\d+)?", "#", regex=True)
+    odd["label"] = without_numbers
 
-    counts = odd.groupby(["entity", "label", "kind"]).size()
-    table = counts.rename("rows").reset_index()
+    groups = odd.groupby(["entity", "label", "kind"])
+    counts = groups.size().rename("rows")
+    table = counts.reset_index()
     table["share"] = table.rows / len(rows)
     return sort_table(table, "rows", "entity", "label")
 
@@ -150,18 +161,22 @@ def odd_labels(rows: pd.DataFrame) -> pd.DataFrame:
 def units(known: pd.DataFrame) -> pd.DataFrame:
     """Each entity's units, their rows and share of the entity's values, and the quantiles of their
     numbers."""
-    of_entity = known.entity.value_counts()
-    table = []
+    rows_of_entity = known.entity.value_counts()
+
+    lines = []
     for (entity, unit), group in known.groupby(["entity", "unit"]):
-        row = {
+        n = len(group)
+        line = {
             "entity": entity,
             "unit": unit,
-            "rows": len(group),
-            "share": len(group) / of_entity[entity],
+            "rows": n,
+            "share": n / rows_of_entity[entity],
         }
-        table.append(row | quantiles(group.number))
+        lines.append(line | quantiles(group.number))
+
     columns = ["entity", "unit", "rows", "share", *QUANTILES]
-    return sort_table(pd.DataFrame(table, columns=columns), "rows", "entity", "unit")
+    table = pd.DataFrame(lines, columns=columns)
+    return sort_table(table, "rows", "entity", "unit")
 
 
 def units_of_groups(known: pd.DataFrame) -> pd.DataFrame:
@@ -182,6 +197,7 @@ def units_of_groups(known: pd.DataFrame) -> pd.DataFrame:
                 "its share": counts.share[1] if has_second else np.nan,
             }
         )
+
     return sort_table(pd.DataFrame(table), "rows", "group", "entity")
 
 
@@ -195,6 +211,7 @@ def guessed_units(known: pd.DataFrame) -> pd.DataFrame:
             "share": most_frequent(known, keys),
         }
         table.append(row)
+
     return pd.DataFrame(table)
 
 
@@ -203,10 +220,13 @@ def most_frequent(known: pd.DataFrame, keys: list[str]) -> float:
     keys; a row alone has none."""
     counts = known.groupby([*keys, "unit"]).size()
     of_keys = counts.groupby(level=keys)
+
+    # rows of the most frequent unit and of the next
     first = of_keys.max()
     second = of_keys.agg(second_largest)
 
-    is_guessed = first - 1 > second  # without the row itself
+    first_of_others = first - 1  # without the row itself
+    is_guessed = first_of_others > second
     n_guessed = first[is_guessed].sum()
     return float(n_guessed / len(known))
 
@@ -220,16 +240,18 @@ def questions_per_image(images: dict[str, np.ndarray]) -> pd.DataFrame:
     """How many images have how many rows, in each split."""
     counts = {}
     for split, names in images.items():
-        with_image = pd.Series(names[names != ""])
-        rows_per_image = with_image.value_counts()
+        with_image = names[names != ""]
+        rows_per_image = pd.Series(with_image).value_counts()
         counts[split] = rows_per_image.value_counts()
 
     n_rows = set()
     for count in counts.values():
         n_rows.update(count.index)
+
     table = pd.DataFrame({"rows": sorted(n_rows)})
     for split, count in counts.items():
-        table[f"pictures in {split}"] = [int(count.get(n, 0)) for n in table.rows]
+        n_images = [int(count.get(n, 0)) for n in table.rows]
+        table[f"pictures in {split}"] = n_images
 
     return table
 
@@ -238,20 +260,25 @@ def asked_twice(images: np.ndarray, rows: pd.DataFrame) -> dict:
     """Label noise: the same entity of the same image in several training rows, and with how many
     different answers; numbers are compared as numbers, so that 8 gram is 8.0 gram."""
     value = rows.number.astype(str) + " " + rows.unit
-    answer = np.where(rows.unit != "", value, rows.label)
+    has_one_value = rows.unit != ""
+    answer = np.where(has_one_value, value, rows.label)
+    entity = rows.entity.to_numpy()
 
     has_image = images != ""
-    entity = rows.entity.to_numpy()
     answers = pd.Series(answer[has_image])
-    questions = answers.groupby([images[has_image], entity[has_image]])
+    keys = [images[has_image], entity[has_image]]
+    questions = answers.groupby(keys)
+
     n_rows = questions.size()
     n_answers = questions.nunique()
+    is_repeated = n_rows > 1
+    differs = n_answers > 1
     return {
         "questions": len(n_rows),
-        "asked in several rows": int((n_rows > 1).sum()),
-        "rows of theirs": int(n_rows[n_rows > 1].sum()),
-        "with different answers": int((n_answers > 1).sum()),
-        "rows with these": int(n_rows[n_answers > 1].sum()),
+        "asked in several rows": int(is_repeated.sum()),
+        "rows of theirs": int(n_rows[is_repeated].sum()),
+        "with different answers": int(differs.sum()),
+        "rows with these": int(n_rows[differs].sum()),
     }
 
 
@@ -259,30 +286,38 @@ def seen_in_train(raw: Raw, images: dict[str, np.ndarray]) -> pd.DataFrame:
     """How many of test's groups, entities of groups and images train has rows of, and how many of
     test's rows have these."""
     data = raw.config.data
-    keys = {}
+    keys = {}  # {what is compared: {split: its value in each row}}
+
     if data.category_column:
-        groups, pairs = {}, {}
+        groups = {}
+        pairs = {}
         for split, table in raw.splits.items():
             group = table[data.category_column].tolist()
+            entity = table[data.question]
             groups[split] = group
-            pairs[split] = list(zip(group, table[data.question], strict=True))
+            pairs[split] = list(zip(group, entity, strict=True))
+
         keys["group"] = groups
         keys["entity of a group"] = pairs
+
     if images:
         keys["picture"] = {split: names.tolist() for split, names in images.items()}
 
     rows = []
     for name, of_split in keys.items():
-        rows.append(seen_row(name, of_split["train"], of_split["test"]))
+        row = seen_row(name, of_split["train"], of_split["test"])
+        rows.append(row)
 
     return pd.DataFrame(rows)
 
 
 def seen_row(name: str, train: list, test: list) -> dict:
     """How many distinct values, and how many rows, of test are not in train."""
-    known, asked = set(train), set(test)
+    known = set(train)
+    asked = set(test)
     n_new = len(asked - known)
     n_new_rows = sum(value not in known for value in test)
+
     return {
         "what": name,
         "in train": len(known),
@@ -301,23 +336,30 @@ def in_text(known: pd.DataFrame, texts: pd.Series) -> pd.DataFrame:
 
     In digits a comma is a point or nothing; readings know fractions and a letter O for a zero.
     """
-    number_there, value_there = [], []
+    has_number = []
+    has_value = []
+
     for text, row in zip(texts, known.itertuples(), strict=True):
-        number_there.append(row.number in numbers_in(text))
-        values = [(r.number, r.unit) for r in readings(text, ENTITIES.get(row.entity, ()))]
-        value_there.append((row.number, row.unit) in values)
+        numbers = numbers_in(text)
+        has_number.append(row.number in numbers)
+
+        allowed_units = ENTITIES.get(row.entity, ())
+        values = [(reading.number, reading.unit) for reading in readings(text, allowed_units)]
+        has_value.append((row.number, row.unit) in values)
 
     table = pd.DataFrame(
         {
             "entity": known.entity,
             "empty": texts == "",
-            "number": number_there,
-            "value": value_there,
+            "number": has_number,
+            "value": has_value,
         }
     )
-    every = pd.concat([table, table.assign(entity="all")])
+    of_all = table.assign(entity="all")
+    with_all = pd.concat([table, of_all])
+
     shares = []
-    for entity, group in every.groupby("entity"):
+    for entity, group in with_all.groupby("entity"):
         row = {
             "entity": entity,
             "rows": len(group),
@@ -326,6 +368,7 @@ def in_text(known: pd.DataFrame, texts: pd.Series) -> pd.DataFrame:
             "number with unit read": group.value.mean(),
         }
         shares.append(row)
+
     return pd.DataFrame(shares)
 
 
@@ -333,7 +376,11 @@ def numbers_in(text: str) -> set[float]:
     """The numbers that stand in a text in digits; a comma is read as a point, and as nothing."""
     numbers = set()
     for digits in DIGITS.findall(text):
-        for without_comma in (digits.replace(",", "."), digits.replace(",", "")):
-            if without_comma.count(".") < 2:
-                numbers.add(float(without_comma))
+        as_point = digits.replace(",", ".")
+        as_nothing = digits.replace(",", "")
+
+        for number in (as_point, as_nothing):
+            if number.count(".") < 2:
+                numbers.add(float(number))
+
     return numbers

@@ -39,6 +39,7 @@ def data(raw, tables) -> list:
             of_units[["entity", "unit", "rows", "share", "min", "median", "max"]].head(2 * NAMED),
         ),
     ]
+
     odd = tables["labels that are no one value of their entity"]
     if len(odd):
         caption = (
@@ -47,17 +48,21 @@ def data(raw, tables) -> list:
             "in another entity's unit."
         )
         blocks.append(Table(caption, odd.head(NAMED)))
+
     if "questions asked twice" in tables:
         blocks.append(label_noise(tables["questions asked twice"]))
+
     if "the label in the text" in tables:
         caption = (
             "Rows whose text holds the label's number in digits, and its value as the normaliser "
             "reads it: what a reader of the text can reach."
         )
         blocks.append(Table(caption, tables["the label in the text"]))
+
     seen = tables["test rows that train has seen"]
     if len(seen):
         blocks.append(Table("What of the test train has seen.", seen))
+
     return blocks
 
 
@@ -65,11 +70,16 @@ def frequent_units(table: pd.DataFrame) -> Figure:
     """Rows of the most frequent units as bars; table: tasks.entity.analysis.units."""
     table = table.head(NAMED)
     names = table.entity + ": " + table.unit
-    counts = dict(zip(names, table.rows, strict=True))
+    names = names.tolist()
+    n_rows = table.rows.tolist()
+
+    pairs = zip(names, n_rows, strict=True)
+    alt = "; ".join(f"{name}: {n:,}" for name, n in pairs)
+
     return Figure(
         "Units: rows of each entity's, the most frequent first.",
-        charts.bars(list(counts), list(counts.values()), xlabel="rows"),
-        "; ".join(f"{name}: {n:,}" for name, n in counts.items()),
+        charts.bars(names, n_rows, xlabel="rows"),
+        alt,
     )
 
 
@@ -87,15 +97,24 @@ def label_noise(facts: pd.DataFrame) -> Note:
 def counts(target: np.ndarray, outputs) -> dict[str, int]:
     """Labelled rows that ask for each entity."""
     asked = entity_index(target)
-    return {name: int((asked == ENTITY_NAMES.index(name)).sum()) for name in outputs}
+    n_rows = {}
+    for name in outputs:
+        of_entity = asked == ENTITY_NAMES.index(name)
+        n_rows[name] = int(of_entity.sum())
+
+    return n_rows
 
 
 def figures(view) -> list:
     """F1 per entity, kinds of mistakes and what each costs, confusions of units, calibration."""
     if view.answer is None or not len(view.labelled):
         return []
+
     idx = view.labelled
-    answer, target, pred = view.answer[idx], view.rows.target[idx], view.merged[idx]
+    answer = view.answer[idx]
+    target = view.rows.target[idx]
+    pred = view.merged[idx]
+
     return [
         f1_of_entities(view, answer, target),
         mistakes(answer, target, pred),
@@ -107,31 +126,43 @@ def figures(view) -> list:
 def f1_of_entities(view, answer: np.ndarray, target: np.ndarray) -> Figure:
     """F1 of each entity as bars, the weakest first, beside that of all."""
     outputs = view.rows.outputs
-    n = counts(target, outputs)
-    scores = pd.DataFrame(view.rows.task.table(answer, target, outputs)).T
-    scores = scores[[n[name] > 0 for name in scores.index]].sort_values("f1")
+    n_rows = counts(target, outputs)
+    by_entity = view.rows.task.table(answer, target, outputs)
+    scores = pd.DataFrame(by_entity).T
 
-    labels, intervals, sentences, lost = [], [], [], {}
+    is_asked = [n_rows[name] > 0 for name in scores.index]
+    scores = scores[is_asked].sort_values("f1")
+
+    labels = []
+    intervals = []
+    sentences = []
+    lost = {}
+
     for name, row in scores.iterrows():
-        labels.append(f"{name} ({n[name]:,})")
-        intervals.append(entity_interval(view, answer, target, name, row.f1))
+        n = n_rows[name]
+        n_lost = n * (1 - row.right)
+        lost[name] = int(round(n_lost))
+
+        interval = entity_interval(view, answer, target, name, row.f1)
+        intervals.append(interval)
+        labels.append(f"{name} ({n:,})")
         sentences.append(
-            f"{name}: F1 {row.f1:.3f}, answered {row.answered:.0%}, right {row.right:.0%} of "
-            f"{n[name]:,}"
+            f"{name}: F1 {row.f1:.3f}, answered {row.answered:.0%}, right {row.right:.0%} of {n:,}"
         )
-        lost[name] = int(round(n[name] * (1 - row.right)))
 
     worst = max(lost, key=lost.get)
+    n_lost_of_all = sum(lost.values())
+    overall = f1(answer, target)["f1"]
 
     caption = (
         "F1 per entity, with its labelled rows and the 95 % interval; dashed: all together. Most "
-        f"rows are lost in {worst}: {lost[worst]:,} of {sum(lost.values()):,} that are not right."
+        f"rows are lost in {worst}: {lost[worst]:,} of {n_lost_of_all:,} that are not right."
     )
     bars = charts.bars(
         labels,
         scores.f1,
         intervals,
-        reference={"all": f1(answer, target)["f1"]},
+        reference={"all": overall},
         xlabel="F1",
         form="{:.3f}",
     )
@@ -141,15 +172,14 @@ def f1_of_entities(view, answer: np.ndarray, target: np.ndarray) -> Figure:
 def entity_interval(view, answer, target, name: str, score: float) -> tuple[float, float]:
     """The 95 % interval of an entity's F1."""
     task = view.rows.task
+    outputs = view.rows.outputs
     of_entity = entity_index(target) == ENTITY_NAMES.index(name)
+    answer = answer[of_entity]
+    target = target[of_entity]
+
     group = view.rows.group[view.labelled]
     weights = bootstrap.draw_replicates(group[of_entity])
-    replicates = task.score_replicates(
-        answer[of_entity],
-        target[of_entity],
-        view.rows.outputs,
-        weights,
-    )
+    replicates = task.score_replicates(answer, target, outputs, weights)
     return bootstrap.interval(score, replicates, task.RANGE)
 
 
@@ -158,16 +188,22 @@ def reliability(answer: np.ndarray, target: np.ndarray, pred: np.ndarray) -> Fig
     answered = is_given(target) & is_given(answer)
     if not answered.any():
         return Note("Nothing is answered: there is no weight to be calibrated.")
+
     weight = pred[answered, 2]
     right = same(answer[answered], target[answered])
     table = calibration.reliability(weight, right)
+    error = calibration.error(table)
 
     is_sure = weight >= SURE
     n_sure = int(is_sure.sum())
-    right_of_sure = f", {right[is_sure].mean():.1%} of them are right." if n_sure else "."
+    right_of_sure = "."
+    if n_sure:
+        share = right[is_sure].mean()
+        right_of_sure = f", {share:.1%} of them are right."
+
     caption = (
         "Calibration of the weight of answers: the share that is right; on the dashed line weights "
-        f"are what they say. Expected calibration error {calibration.error(table):.3f} "
+        f"are what they say. Expected calibration error {error:.3f} "
         f"({calibration.BINS} bins of equal width; Guo et al. 2017). {n_sure:,} answers have .9 or "
         f"more{right_of_sure}"
     )
@@ -190,24 +226,36 @@ def verdict(view) -> Verdict:
     a model gives to the wrong answer, where all models give that answer; else 0.
     """
     idx = view.labelled
-    answer, target, pred = view.answer[idx], view.rows.target[idx], view.merged[idx]
+    answer = view.answer[idx]
+    target = view.rows.target[idx]
+    pred = view.merged[idx]
+
     kind = kinds(answer, target, pred)
+    is_wrong = kind >= 0
     of_label = label_weight(pred, target)
     of_answer = answer_weight(answer, pred)
-    loss = np.where(kind >= 0, 1 + of_answer - of_label, 0)
+    loss = np.where(is_wrong, 1 + of_answer - of_label, 0)
 
-    preds = [of_model[idx] for of_model in view.preds.values()] or [pred]
+    # suspect: all models answer the same value, and it is another amount than the label
+    preds = [of_model[idx] for of_model in view.preds.values()]
+    if not preds:
+        preds = [pred]
+
     preds = np.stack(preds)  # (models, m, 3 TOP_K)
-    same_answer = (preds[:, :, :2] == answer).all(2)
-    least_weight = preds[:, :, 2].min(0)
-    is_mistake = (kind >= 0) & (kind != KINDS.index(AMOUNT))
-    is_suspect = is_mistake & is_given(answer) & same_answer.all(0)
+    values = preds[:, :, :2]
+    weights = preds[:, :, 2]
+    all_agree = (values == answer).all(axis=(0, 2))
+
+    is_mistake = is_wrong & (kind != KINDS.index(AMOUNT))
+    is_suspect = is_mistake & is_given(answer) & all_agree
+    least_weight = weights.min(axis=0)
     suspicion = np.where(is_suspect, least_weight, 0)
 
     def facts(i: int) -> dict[str, str]:
+        answered = in_words(answer[i])
         return {
             "label": in_words(target[i]),
-            "answer": f"{in_words(answer[i])} (weight {of_answer[i]:.2f})",
+            "answer": f"{answered} (weight {of_answer[i]:.2f})",
             "weight of the label": f"{of_label[i]:.2f}",
             "mistake": KINDS[kind[i]],
         }

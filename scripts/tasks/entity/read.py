@@ -23,6 +23,7 @@ def value_column(data) -> str:
             "name the column of the value and the column "
             "of what is asked, e.g. data.labels=entity_value data.question=entity_name"
         )
+
     return data.labels[0]
 
 
@@ -54,8 +55,10 @@ def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:
         "question": table[data.question],
         "category": table[data.category_column] if data.category_column else "",
     }
+
     if data.text:
         rows["text"] = joined_texts(table, data.text)
+
     rows["value"] = table[value_column(data)] if is_train else ""
     return pd.DataFrame(rows)
 
@@ -65,6 +68,7 @@ def read_table(data, file: Path, is_train: bool) -> pd.DataFrame:
     columns = [data.question, *data.text]
     if data.category_column:
         columns.append(data.category_column)
+
     if is_train:
         columns += [value_column(data), *group_column(data)]
     else:
@@ -73,12 +77,14 @@ def read_table(data, file: Path, is_train: bool) -> pd.DataFrame:
     table = read_csv(file, columns)
     if is_train and data.id not in table:
         table[data.id] = np.arange(len(table)).astype(str)
+
     require_distinct(table, data.id, file)
 
     of_categories = ""
     if data.categories:
         table = table[table[data.category_column].isin(data.categories)]
         of_categories = f" of category {', '.join(data.categories)}"
+
     if table.empty:
         raise UserError(f"{file} has no row{of_categories}")
 
@@ -86,6 +92,7 @@ def read_table(data, file: Path, is_train: bool) -> pd.DataFrame:
     if len(wrong):
         cell = name_cell(wrong, data.question, data.id)
         raise UserError(f"{file}: {cell}; there are: {', '.join(ENTITY_NAMES)}")
+
     return table
 
 

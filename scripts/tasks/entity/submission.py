@@ -33,9 +33,11 @@ def format_answers(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
     number = answer[:, 0]
     unit = unit_index(answer)
     answered = np.flatnonzero(is_given(answer))
+
     cells = [""] * len(answer)
     for i in answered:
-        cells[i] = format_value(number[i], UNITS[unit[i]])
+        unit_name = UNITS[unit[i]]
+        cells[i] = format_value(number[i], unit_name)
 
     return pd.DataFrame({"prediction": cells})
 
@@ -46,23 +48,32 @@ def read_answers(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
     A submission names no entity: the codes are those of the first.
     """
     prediction = official_spelling(table.prediction)
-    answer = encode_values(prediction, [ENTITY_NAMES[0]] * len(table))
-    answer[~has_value(answer)] = NO_ANSWER
+    entities = [ENTITY_NAMES[0]] * len(table)
+    answer = encode_values(prediction, entities)
+
+    is_empty = ~has_value(answer)
+    answer[is_empty] = NO_ANSWER
     return answer
 
 
 def official_spelling(predictions: pd.Series) -> pd.Series:
     """Predictions as the organisers' checker reads them: centimeter is centimetre, feet are foot,
     nan is nothing."""
-    text = predictions.where(~predictions.isin(EMPTY), "")
+    is_empty = predictions.isin(EMPTY)
+    text = predictions.where(~is_empty, "")
+
+    # "7  gram": one blank behind the number, the unit behind the blank
     text = text.str.replace(r"\s+", " ", n=1, regex=True)
     unit = text.str.replace(r"^\S* ?", "", regex=True)
 
-    american = text.str.contains("ter")
+    # only the spelling of units that are not known is corrected
+    is_american = text.str.contains("ter")
     british = text.str.replace("ter", "tre")
     singular = text.str.replace("feet", "foot")
-    corrected = british.where(american, singular)
-    return text.where(unit.isin(UNITS), corrected)
+    corrected = british.where(is_american, singular)
+
+    is_known = unit.isin(UNITS)
+    return text.where(is_known, corrected)
 
 
 def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.DataFrame:
@@ -82,35 +93,42 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
     if list(table) != columns:
         return [f"columns are {','.join(table)}; they must be {','.join(columns)}"]
 
-    found = id_problems(table[data.id], test[data.id], data.id)
-    answered = table[~table.prediction.isin(EMPTY)]
+    lines = id_problems(table[data.id], test[data.id], data.id)
+
+    is_empty = table.prediction.isin(EMPTY)
+    answered = table[~is_empty]
     is_official = answered.prediction.str.fullmatch(OFFICIAL)
+
     misspelt = answered[~is_official]
     if len(misspelt):
         cell = name_cell(misspelt, "prediction", data.id)
-        found.append(f"{cell}; it must be a number, a blank and a unit, e.g. 12.5 gram, or nothing")
+        lines.append(f"{cell}; it must be a number, a blank and a unit, e.g. 12.5 gram, or nothing")
 
+    # the entity that each answered row is asked for
     questions = dict(zip(test[data.id], test[data.question], strict=True))
     entity = answered[data.id].map(questions)
     measures_entity = measures(answered.prediction, entity)
+
     other_unit = answered[is_official & ~measures_entity]
     if len(other_unit):
         cell = name_cell(other_unit, "prediction", data.id)
         asked = entity[other_unit.index[0]]
         units = ", ".join(ENTITIES[asked])
-        found.append(f"{cell}; it must be in a unit of {asked}: {units}")
+        lines.append(f"{cell}; it must be in a unit of {asked}: {units}")
 
-    return found
+    return lines
 
 
 def measures(predictions: pd.Series, entities: pd.Series) -> pd.Series:
     """Whether each prediction is in a unit of its entity; True where the entity is not known."""
     spelling = official_spelling(predictions)
     units = spelling.str.split(n=1).str[-1]
-    is_one = []
+
+    is_allowed = []
     for unit, entity in zip(units, entities, strict=True):
         is_known = isinstance(entity, str)
-        allowed = ENTITIES.get(entity, ())
-        is_one.append(unit in allowed or not is_known)
+        allowed_units = ENTITIES.get(entity, ())
+        allowed = unit in allowed_units or not is_known
+        is_allowed.append(allowed)
 
-    return pd.Series(is_one, predictions.index, dtype=bool)
+    return pd.Series(is_allowed, predictions.index, dtype=bool)

@@ -68,13 +68,16 @@ def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
     Raises UserError on a cell that is no positive number.
     """
     column = price_column(data)
-    target = log_prices(table[column])
+    cells = table[column]
+    target = log_prices(cells)
 
-    wrong = table[(target[:, 0] < 0) & (table[column] != "")]
+    is_unknown = target[:, 0] < 0
+    is_wrong = is_unknown & (cells != "")
+
+    wrong = table[is_wrong]
     if len(wrong):
-        raise UserError(
-            f"{name_cell(wrong, column, data.id)}; it must be a positive number, or empty"
-        )
+        cell = name_cell(wrong, column, data.id)
+        raise UserError(f"{cell}; it must be a positive number, or empty")
 
     return target
 
@@ -83,7 +86,8 @@ def log_prices(cells: pd.Series) -> np.ndarray:
     """log1p (n, 1) of prices written as text, -1 where a cell is no positive number."""
     number = pd.to_numeric(cells, errors="coerce").to_numpy(float)
     log = np.log1p(np.maximum(number, 0))
-    return np.where(number > 0, log, -1.0)[:, None]
+    target = np.where(number > 0, log, -1.0)
+    return target[:, None]
 
 
 def truth_columns(data) -> list[str]:
@@ -93,7 +97,9 @@ def truth_columns(data) -> list[str]:
 
 def read_answers(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
     """Prices (n, 1) of a submission."""
-    return pd.to_numeric(table[data.labels[0]]).to_numpy(float)[:, None]
+    cells = table[data.labels[0]]
+    price = pd.to_numeric(cells).to_numpy(float)
+    return price[:, None]
 
 
 def strata(target: np.ndarray) -> np.ndarray:
@@ -103,9 +109,10 @@ def strata(target: np.ndarray) -> np.ndarray:
     """
     log_price = target[:, 0]
     known = log_price >= 0
+    known_prices = log_price[known]
 
     shares = np.arange(1, 10) / 10
-    edges = np.quantile(log_price[known], shares)
+    edges = np.quantile(known_prices, shares)
 
     decile = np.searchsorted(edges, log_price, side="right")
     return np.where(known, decile, -1)
@@ -119,11 +126,10 @@ def baseline(target: np.ndarray, outputs: Outputs) -> np.ndarray:
     known = target[target >= 0]
     if len(known):
         median = np.median(known)
-    else:
-        middle = np.mean(outputs["price"])
-        median = np.log1p(middle)
+        return np.array([median])
 
-    return np.array([median])
+    middle = np.mean(outputs["price"])
+    return np.array([np.log1p(middle)])
 
 
 def answer(pred: np.ndarray, outputs: Outputs) -> np.ndarray:
@@ -146,23 +152,27 @@ def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndar
     """
     from scipy.optimize import nnls
 
+    m = len(pred)
     known = target[:, 0] >= 0
-    log_prices = clip_diverged(pred, outputs)[:, known, 0]
+    truth = target[known, 0]
+
+    log_prices = clip_diverged(pred, outputs)[:, known, 0]  # (m, known rows)
     log_prices = log_prices.T.astype(float)
-    weights, _ = nnls(log_prices, target[known, 0])
+    weights, _ = nnls(log_prices, truth)
 
     total = weights.sum()
     if total > 0:
         weights = weights / total
     else:
-        weights = np.full(len(pred), 1 / len(pred))
+        weights = np.full(m, 1 / m)
 
     return weights[:, None]
 
 
 def apply_blend(pred: np.ndarray, weights: np.ndarray, outputs: Outputs) -> np.ndarray:
     """Weighted mean (n, 1) of models' predictions (m, n, 1), weights (m, 1)."""
-    return np.einsum("mnk,mk->nk", clip_diverged(pred, outputs), weights)
+    log_prices = clip_diverged(pred, outputs)
+    return np.einsum("mnk,mk->nk", log_prices, weights)
 
 
 def clip_diverged(pred: np.ndarray, outputs: Outputs) -> np.ndarray:
@@ -181,7 +191,11 @@ def fit_decode(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.nda
     0 where it would not lower SMAPE on rows it was not fitted on.
     """
     known = target[:, 0] >= 0
-    return np.array([shift_if_worth(pred[known, 0], target[known, 0])])
+    log_price = pred[known, 0]
+    log_truth = target[known, 0]
+
+    shift = shift_if_worth(log_price, log_truth)
+    return np.array([shift])
 
 
 def apply_decode(pred: np.ndarray, fitted: np.ndarray, outputs: Outputs) -> np.ndarray:
@@ -192,7 +206,9 @@ def apply_decode(pred: np.ndarray, fitted: np.ndarray, outputs: Outputs) -> np.n
 def score(answer: np.ndarray, target: np.ndarray, outputs: Outputs) -> float:
     """SMAPE of prices (n, 1) over the rows whose price is known, 0 to 200, lower is better."""
     known = target[:, 0] >= 0
-    return smape(answer[known, 0], np.expm1(target[known, 0]))
+    price = answer[known, 0]
+    truth = np.expm1(target[known, 0])
+    return smape(price, truth)
 
 
 def score_at_size(answer: np.ndarray, target: np.ndarray, outputs: Outputs, n: int) -> float:
@@ -211,13 +227,17 @@ def score_replicates(
     nan where no row with a price counts.
     """
     known = target[:, 0] >= 0
-    term = terms(answer[known, 0], np.expm1(target[known, 0]))
-    scores = np.full(len(weights), np.nan)
+    price = answer[known, 0]
+    truth = np.expm1(target[known, 0])
+    term = terms(price, truth)
 
+    scores = np.full(len(weights), np.nan)
     for j, weight in enumerate(weights):
         count = weight[known].astype(float)
         if count.any():
-            scores[j] = 100 * ((count * term).sum() / count.sum())
+            total = (count * term).sum()
+            mean = total / count.sum()
+            scores[j] = 100 * mean
 
     return scores
 
@@ -233,10 +253,12 @@ def table(
     price = answer[known, 0]
     log_truth = target[known, 0]
     truth = np.expm1(log_truth)
+
+    error = price - truth
     log_error = np.log1p(price) - log_truth
     scores = {
         "smape": smape(price, truth),
-        "mae": float(np.abs(price - truth).mean()),
+        "mae": float(np.abs(error).mean()),
         "log_mae": float(np.abs(log_error).mean()),
         "bias": float(log_error.mean()),
     }
@@ -253,21 +275,25 @@ def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.Data
 
     answers: the table of `format_answers` with the rows' ids as its index.
     """
-    price = answers.price.reindex(row_id("test", test[data.id]))
-    return pd.DataFrame({data.id: test[data.id], data.labels[0]: price.to_numpy()})
+    ids = test[data.id]
+    column = data.labels[0]
+    price = answers.price.reindex(row_id("test", ids))
+    return pd.DataFrame({data.id: ids, column: price.to_numpy()})
 
 
 def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, post) -> list[str]:
     """What the organisers would refuse in a submission read as text, a line each; [] if nothing."""
-    columns = [data.id, data.labels[0]]
+    column = data.labels[0]
+    columns = [data.id, column]
     if list(table) != columns:
         return [f"columns are {','.join(table)}; they must be {','.join(columns)}"]
 
     lines = id_problems(table[data.id], test[data.id], data.id)
-    column = data.labels[0]
 
-    wrong = table[~is_price(table[column])]
+    is_right = is_price(table[column])
+    wrong = table[~is_right]
     if len(wrong):
-        lines.append(f"{name_cell(wrong, column, data.id)}; it must be a positive number")
+        cell = name_cell(wrong, column, data.id)
+        lines.append(f"{cell}; it must be a positive number")
 
     return lines

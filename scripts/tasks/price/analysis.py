@@ -34,21 +34,28 @@ def analyse(raw: Raw) -> Tables:
     price = np.where(np.isfinite(price), price, np.nan)
     known = price[price > 0]
 
+    frequent = count_values(known, "price")
     tables = {
         "prices": list_facts(price_facts(cells, price)),
         "quantiles of the price": pd.DataFrame([quantiles(known)]),
-        "most frequent prices": count_values(known, "price").head(OFTEN),
+        "most frequent prices": frequent.head(OFTEN),
         "endings": endings(known),
         "the lowest and the highest": extremes(raw.train[data.id], price),
     }
 
-    if data.text:
-        texts = {split: paragraphs(table, data.text) for split, table in raw.splits.items()}
-        tables[SAME_TEXTS] = same_texts(texts, price)
-        tables["money in texts"] = list_facts(money(texts["train"], price))
-        tables["words per text"] = words(raw)
+    if not data.text:
+        return tables
 
-    return tables
+    texts = {}
+    for split, table in raw.splits.items():
+        texts[split] = paragraphs(table, data.text)
+
+    money_facts = money(texts["train"], price)
+    return tables | {
+        SAME_TEXTS: same_texts(texts, price),
+        "money in texts": list_facts(money_facts),
+        "words per text": words(raw),
+    }
 
 
 def price_facts(cells: pd.Series, price: np.ndarray) -> dict:
@@ -60,8 +67,15 @@ def price_facts(cells: pd.Series, price: np.ndarray) -> dict:
     known = price[price > 0]
     log = np.log1p(known)
     n_below, n_above = outliers(log)
+
     is_empty = cells == ""
-    is_no_number = ~is_empty & np.isnan(price)
+    is_number = ~np.isnan(price)
+    is_no_number = ~is_empty & ~is_number
+
+    mean = deviation = np.nan
+    if len(known):
+        mean = known.mean()
+        deviation = known.std()
 
     return {
         "rows": len(cells),
@@ -70,8 +84,8 @@ def price_facts(cells: pd.Series, price: np.ndarray) -> dict:
         "zero": int((price == 0).sum()),
         "negative": int((price < 0).sum()),
         "above zero": len(known),
-        "mean": known.mean() if len(known) else np.nan,
-        "standard deviation": known.std() if len(known) else np.nan,
+        "mean": mean,
+        "standard deviation": deviation,
         "skew of log1p": skew(log),
         f"below the quartile of log1p by {FENCE} interquartile ranges": n_below,
         f"above the quartile of log1p by {FENCE} interquartile ranges": n_above,
@@ -85,19 +99,26 @@ def outliers(values: np.ndarray) -> tuple[int, int]:
 
     low, high = np.quantile(values, [0.25, 0.75])
     fence = FENCE * (high - low)
+
     is_below = values < low - fence
     is_above = values > high + fence
-    return int(is_below.sum()), int(is_above.sum())
+    n_below = int(is_below.sum())
+    n_above = int(is_above.sum())
+    return n_below, n_above
 
 
 def skew(values: np.ndarray) -> float:
     """The third standardised moment of values (n,); nan where they do not vary."""
-    deviation = values.std() if len(values) else 0
-    if not deviation:
+    if not len(values):
+        return np.nan
+
+    deviation = values.std()
+    if deviation == 0:
         return np.nan
 
     centred = values - values.mean()
-    return (centred**3).mean() / deviation**3
+    third_moment = (centred**3).mean()
+    return third_moment / deviation**3
 
 
 def endings(price: np.ndarray) -> pd.DataFrame:
@@ -106,13 +127,16 @@ def endings(price: np.ndarray) -> pd.DataFrame:
     cents = in_cents % 100
     whole = in_cents[cents == 0] / 100
     last_digits = whole % 100
+
     endings_by_kind = {
         "cents": [f".{number:02.0f}" for number in cents],
         "of whole prices": [f"{number:02.0f}" for number in last_digits],
     }
+
     tables = []
     for kind, values in endings_by_kind.items():
-        table = count_values(values, "ending").head(OFTEN)
+        counts = count_values(values, "ending")
+        table = counts.head(OFTEN)
         table.insert(0, "part", kind)
         tables.append(table)
 
@@ -161,19 +185,23 @@ def same(texts: dict[str, pd.Series], price: np.ndarray) -> dict:
     that gives equal texts one price; the one on all rows counts every other text as right.
     """
     train = texts["train"].to_numpy()
-    known = (price > 0) & (texts["train"] != "").to_numpy()
+    known = (price > 0) & (train != "")
     n_known = known.sum()
 
+    # training rows with the same text
     groups = price_groups(train, price, known)
     differing = [group for group in groups if np.ptp(group) > 0]
     n_rows = sum(map(len, groups))
+    n_differing_rows = sum(map(len, differing))
 
+    # the best one answer to each text, over all of its rows
     loss = sum(len(group) * least_smape(group) for group in groups)
 
     losses_of_others: list[float] = []
     for group in groups:
         losses_of_others += smape_of_others(group)
 
+    # test rows with a text that train has
     known_texts = set(train[known])
     test = texts["test"]
     in_train = (test != "") & test.isin(known_texts)
@@ -182,7 +210,7 @@ def same(texts: dict[str, pd.Series], price: np.ndarray) -> dict:
         "in several rows": len(groups),
         "rows of these": n_rows,
         "with different prices": len(differing),
-        "rows with these": sum(map(len, differing)),
+        "rows with these": n_differing_rows,
         "SMAPE of the price of another row of it": mean(losses_of_others),
         "floor of SMAPE on rows of these": loss / n_rows if n_rows else np.nan,
         "floor of SMAPE on all rows": loss / n_known if n_known else np.nan,
@@ -230,11 +258,15 @@ def money(texts: pd.Series, price: np.ndarray) -> dict:
     known = price > 0
     n_money = 0
     n_price = 0
+
     for text, row_price in zip(texts[known], price[known], strict=True):
         digits = PATTERNS["money"].findall(text)
         amounts = {round(number(text), 2) for text in digits}
-        n_money += bool(amounts)
-        n_price += round(row_price, 2) in amounts
+        if amounts:
+            n_money += 1
+
+        if round(row_price, 2) in amounts:
+            n_price += 1
 
     return {
         "texts that name an amount of money": n_money,
@@ -252,11 +284,13 @@ def words(raw: Raw) -> pd.DataFrame:
             columns["all"] = paragraphs(table, names)
 
         for name, column in columns.items():
-            length = column.str.split().str.len().to_numpy(float)
+            n_words = column.str.split().str.len()
+            length = n_words.to_numpy(float)
+            is_empty = length == 0
             line = {
                 "split": split,
                 "column": name,
-                "empty": int((length == 0).sum()),
+                "empty": int(is_empty.sum()),
                 "mean": length.mean(),
             }
             lines.append(line | quantiles(length))

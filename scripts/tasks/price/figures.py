@@ -42,20 +42,25 @@ def values_of(table: pd.DataFrame) -> dict:
 def price_histogram(raw, tables) -> Figure:
     """The training prices, with the cells that are none and the outliers."""
     column = price_column(raw.config.data)
-    price = pd.to_numeric(raw.train[column], errors="coerce").to_numpy(float)
+    cells = raw.train[column]
+    price = pd.to_numeric(cells, errors="coerce").to_numpy(float)
     facts = values_of(tables["prices"])
-    spread = tables["quantiles of the price"].iloc[0]
+
     no_price = [f"{name} {facts[name]:,}" for name in NO_PRICE if facts[name]]
+    no_price_as_text = ", ".join(no_price) or "none"
+
     outliers = []
     for name, value in facts.items():
         if "interquartile" in name:
             side, _, _ = name.partition(" the ")
             outliers.append(f"{value:,} {side}")
 
+    outliers_as_text = " and ".join(outliers)
+    spread = tables["quantiles of the price"].iloc[0]
     return Figure(
         "Training prices, on a logarithmic axis. Cells that are no price: "
-        f"{', '.join(no_price) or 'none'}. By Tukey's fence on log1p, outliers are "
-        f"{' and '.join(outliers)}.",
+        f"{no_price_as_text}. By Tukey's fence on log1p, outliers are "
+        f"{outliers_as_text}.",
         charts.histogram({"train": price}, column, log=True),
         f"Median {spread['median']:,.2f}, half of all between {spread['25 %']:,.2f} and "
         f"{spread['75 %']:,.2f}, {spread['min']:,.2f} to {spread['max']:,.2f}",
@@ -147,20 +152,23 @@ def ratio_histogram(price: np.ndarray, truth: np.ndarray) -> Figure:
     """How many times too high or too low the prices (n,) are."""
     ratio = log_ratio(price, truth)
     size = np.abs(ratio)
+    log_two = np.log(2)
     within_quarter = (size <= np.log(1.25)).mean()
-    within_double = (size <= np.log(2)).mean()
+    within_double = (size <= log_two).mean()
 
-    log2_ratio = ratio / np.log(2)
-    log2_mean = ratio.mean() / np.log(2)
+    # in powers of two
+    log2_ratio = ratio / log_two
+    log2_mean = ratio.mean() / log_two
+
     quartiles = np.quantile(log2_ratio, [0.25, 0.5, 0.75])
-    quartiles_as_text = [f"{quartile:+.2f}" for quartile in quartiles]
+    quartiles_as_text = ", ".join(f"{quartile:+.2f}" for quartile in quartiles)
 
     return Figure(
         "How many times too high (right of 0) or too low: log2 of predicted / true; 1 is twice "
         f"the price. Within a quarter: {within_quarter:.0%} of the rows, within a factor of two: "
         f"{within_double:.0%}. The mean is {log2_mean:+.3f}.",
         charts.histogram({"rows": log2_ratio}, "log2 of predicted / true"),
-        f"Quartiles {', '.join(quartiles_as_text)}",
+        f"Quartiles {quartiles_as_text}",
     )
 
 
@@ -226,7 +234,8 @@ def correlation(price: np.ndarray, truth: np.ndarray) -> float:
 def tenths(by: np.ndarray, price: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
     """A row per tenth of `by` (n,): from, to, rows, SMAPE, its share of all SMAPE, and the median
     of predicted / true. Equal values are in one tenth."""
-    edges = np.unique(np.quantile(by, np.arange(1, TENTHS) / TENTHS))
+    shares = np.arange(1, TENTHS) / TENTHS
+    edges = np.unique(np.quantile(by, shares))
     rows = pd.DataFrame(
         {
             "tenth": np.searchsorted(edges, by, side="left"),
@@ -235,6 +244,7 @@ def tenths(by: np.ndarray, price: np.ndarray, truth: np.ndarray) -> pd.DataFrame
             "ratio": np.exp(log_ratio(price, truth)),
         }
     )
+
     columns = {
         "from": ("by", "min"),
         "to": ("by", "max"),
@@ -244,7 +254,9 @@ def tenths(by: np.ndarray, price: np.ndarray, truth: np.ndarray) -> pd.DataFrame
         "predicted / true": ("ratio", "median"),
     }
     table = rows.groupby("tenth").agg(**columns).reset_index(drop=True)
-    table["share"] /= max(table.share.sum(), 1e-12)
+
+    total = max(table.share.sum(), 1e-12)
+    table["share"] /= total
     return table
 
 
@@ -270,25 +282,31 @@ def verdict(view) -> Verdict:
     outputs = view.rows.outputs
     price, truth = prices(view)
 
-    answers = {
-        name: view.rows.task.answer(pred[idx], outputs)[:, 0] for name, pred in view.preds.items()
-    }
+    answers = {}
+    for name, pred in view.preds.items():
+        answer = view.rows.task.answer(pred[idx], outputs)
+        answers[name] = answer[:, 0]
+
     if not answers:
         answers = {"merged": price}
 
-    ratios = np.stack([log_ratio(answer, truth) for answer in answers.values()])
-    one_side = (ratios > 0).all(0) | (ratios < 0).all(0)
-    nearest = np.abs(ratios).min(0)
-    is_suspect = one_side & (nearest > np.log(2))
+    # suspect: every model is on the same side, and off by more than a factor of two
+    ratios = np.stack([log_ratio(answer, truth) for answer in answers.values()])  # (models, m)
+    all_above = (ratios > 0).all(axis=0)
+    all_below = (ratios < 0).all(axis=0)
+    nearest = np.abs(ratios).min(axis=0)
+    is_suspect = (all_above | all_below) & (nearest > np.log(2))
+    suspicion = np.where(is_suspect, nearest, 0)
 
     def facts(i: int) -> dict[str, str]:
-        return row_facts(price[i], truth[i], {name: answers[name][i] for name in answers})
+        answers_to_row = {name: answers[name][i] for name in answers}
+        return row_facts(price[i], truth[i], answers_to_row)
 
     who = "all of them put" if len(answers) > 1 else "the model puts"
     return Verdict(
         idx,
         terms(price, truth),
-        np.where(is_suspect, nearest, 0),
+        suspicion,
         facts,
         "By the row's share of SMAPE (200 at most).",
         f"By how far off the nearest of {len(answers)} models is, of rows that {who} on one side "
@@ -300,12 +318,13 @@ def verdict(view) -> Verdict:
 def row_facts(price: float, truth: float, answers: dict[str, float]) -> dict[str, str]:
     """A row's true and predicted price, and each model's where there are several."""
     side = "high" if price > truth else "low"
-    high = max(price, truth)
-    low = max(min(price, truth), LOWEST_PRICE)
+    low, high = sorted([price, truth])
+    factor = high / max(low, LOWEST_PRICE)
+
     facts = {
         "price": f"{truth:,.2f}",
         "predicted": f"{price:,.2f}",
-        "off by": f"{high / low:.3g} times too {side}",
+        "off by": f"{factor:.3g} times too {side}",
     }
 
     if len(answers) > 1:

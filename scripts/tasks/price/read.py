@@ -37,9 +37,12 @@ def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
 def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:
     """The rows of one raw table, in the columns of `read_rows`."""
     file = folder / getattr(data, split)
-    price = [price_column(data)] if split == "train" else []
-    group = group_column(data) if split == "train" else []
-    table = read_csv(file, [data.id, *data.text, *price, *group])
+    is_train = split == "train"
+    price = [price_column(data)] if is_train else []
+    group = group_column(data) if is_train else []
+    columns = [data.id, *data.text, *price, *group]
+
+    table = read_csv(file, columns)
     require_distinct(table, data.id, file)
 
     if table.empty:
@@ -60,9 +63,9 @@ def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:
         }
     )
     if data.text and (rows.text == "").all():
+        names = ", ".join(data.text)
         raise UserError(
-            f"{file}: {', '.join(data.text)} is empty in every row; name the columns of text in "
-            "data.text"
+            f"{file}: {names} is empty in every row; name the columns of text in data.text"
         )
 
     return rows
@@ -72,6 +75,7 @@ def require_prices(table: pd.DataFrame, column: str, id_column: str, file: Path)
     """Raises UserError when a cell is neither empty nor a price."""
     cells = table[column]
     is_wrong = (cells != "") & ~is_price(cells)
+
     wrong = table[is_wrong]
     if len(wrong):
         raise UserError(
@@ -93,9 +97,9 @@ def paragraphs(table: pd.DataFrame, columns) -> pd.Series:
     (The entity task joins its text columns with the empty cells among them.)
     """
     texts = []
-    rows = table[list(columns)].itertuples(index=False)
-    for cells in rows:
+    for cells in table[list(columns)].itertuples(index=False):
         full_cells = [cell for cell in cells if cell]
-        texts.append("\n".join(full_cells))
+        text = "\n".join(full_cells)
+        texts.append(text)
 
     return pd.Series(texts, table.index, dtype=object)

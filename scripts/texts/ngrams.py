@@ -92,7 +92,9 @@ def main_directions(matrix, d: int) -> np.ndarray:
     from sklearn.decomposition import TruncatedSVD
 
     most = matrix.shape[1] - 1
-    d = max(1, min(d, most))
+    d = min(d, most)
+    d = max(d, 1)
+
     svd = TruncatedSVD(d, n_iter=3, random_state=0)
     x = svd.fit_transform(matrix)
     return unit_rows(x)

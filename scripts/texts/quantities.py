@@ -97,7 +97,8 @@ def brands(texts, words: int = 2) -> np.ndarray:
     digit or punctuation; "" where there is none."""
     guesses = []
     for name in item_names(texts):
-        name = name.lower().replace("’", "'")
+        name = name.lower()
+        name = name.replace("’", "'")
         start = UP_TO_PUNCTUATION.match(name)[0]
         first_words = WORD.findall(start)[:words]
 

@@ -9,40 +9,17 @@ and of the ends of "40-50 mm" it is the first (39 of 56).
 """
 
 import re
-import unicodedata
 from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise
 from math import inf
 from typing import NamedTuple
 
+from texts.plain_text import plain_text
 from texts.units import ENTITIES, LENGTHS, SPELLINGS, UNITS
 
 # {unit: (smaller unit, how many in one)}: 5'11" and 2 lb 3 oz are read in the smaller unit too
 MIXED = {"foot": ("inch", 12), "pound": ("ounce", 16)}
-
-# ---- characters ----
-
-CHARACTERS = dict(zip("″“”„′‘’´`‐‑‒–—−×✕✖", "\"\"\"\"'''''------xxx", strict=True))
-CHARACTERS |= {"²": "^2", "³": "^3"}
-SLIPS = str.maketrans("olis", "0115")  # letters that OCR reads where digits stand
-NO_SEPARATORS = str.maketrans("", "", " \n.-")
-
-# ---- number words ----
-
-BELOW_20 = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen"
-)
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-SMALL = {word: number for number, word in enumerate(BELOW_20.split())}
-SMALL |= {word: 10 * number for number, word in enumerate(TENS.split(), start=2)}
-FRACTIONS = {"half": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4}
-WORD = "|".join((*SMALL, *FRACTIONS, "hundred", "thousand"))
-WORDS = re.compile(
-    rf"\b(?:{WORD}|\d{{1,3}}(?= and (?:a|one|three) ))\b"
-    rf"(?:[ -]++(?:and )?(?:an? )?(?:{WORD}|point)\b){{0,9}}(?: (?:of )?an?\b)?"
-)
 
 # ---- units ----
 
@@ -67,6 +44,7 @@ def unit_by_spelling() -> dict[str, str]:
 
 
 UNIT_OF = unit_by_spelling()
+NO_SEPARATORS = str.maketrans("", "", " \n.-")
 LONGEST_FIRST = sorted(
     (spelling for spellings in SPELLINGS.values() for spelling in spellings), key=len, reverse=True
 )
@@ -108,6 +86,7 @@ GAP = r"[\s*_()\]~-]*+(?:\\(?:[,; ]|text|mathrm)[{\s]*+){0,2}\.?"
 UNIT_IS = r"\W{0,6}(?:the )?unit(?: is)?\W{0,6}"  # "The value is 36. The unit is inch."
 TOKEN = re.compile(rf"({NUMBER})(?:{GAP}(?:{UNIT_IS}|[lwhd]\)? )?({UNIT}))?")
 # "4Ocm": 9 % of a poor OCR's
+SLIPS = str.maketrans("olis", "0115")  # letters that OCR reads where digits stand
 SLIP = re.compile(rf"{START}([\dolis]{{1,9}}?(?:[.,][\dolis]{{1,9}}?)?) ?({UNIT})")
 # where a number may start: 2 µs for 134 letters, TOKEN 27
 DIGIT = re.compile(r"[.\d](?:(?<=\d)|(?=\d))")
@@ -198,118 +177,37 @@ def parse(answer: str) -> tuple[float, str] | None:
 
 def readings(text: str, units=UNITS) -> list[Reading]:
     """Every number with a unit that a text may mean, in order of place, of the units given."""
-    folded, places = fold(text)
-    numbers = tokens(folded)
-    numbers = with_shared_units(numbers, folded)
-    numbers = with_mixed_units(numbers, folded)
+    plain, places = plain_text(text)
+    plain = PAIR.sub(r"\1-", plain)  # a pair is read as a range
+
+    numbers = tokens(plain)
+    numbers = with_shared_units(numbers, plain)
+    numbers = with_mixed_units(numbers, plain)
 
     values = []
     for number, unit, start, end in numbers:
         if unit == "ounce" and "ounce" not in units:
             unit = "fluid ounce"  # what packs of drinks call oz
 
-        is_value = 0 < number < inf
-        if unit in units and is_value:
-            first = places[start]
-            last = places[end - 1]
-            values.append(Reading(number, unit, first, last + 1))
+        if unit not in units or not 0 < number < inf:
+            continue
+
+        first = places[start]
+        last = places[end - 1]
+        values.append(Reading(number, unit, first, last + 1))
 
     return values
 
 
-def fold(text: str) -> tuple[str, range | list[int]]:
-    """The text in plain characters with its number words in digits, and for each character of the
-    result its place in the text."""
-    if text.isascii():
-        folded = text.lower()
-        places = range(len(text))
-    else:
-        plain_chars = [plain(char) for char in text]
-        folded = "".join(plain_chars)
-
-        places = []
-        for place, plain_char in enumerate(plain_chars):
-            places += [place] * len(plain_char)
-
-    folded = WORDS.sub(digits_of_match, folded)
-    folded = PAIR.sub(r"\1-", folded)
-    return folded, places
-
-
-@lru_cache(4096)
-def plain(char: str) -> str:
-    """A character in lower case, without its accent, in ASCII where possible; "½" becomes " 1/2",
-    an invisible character ""."""
-    if char.isdecimal():
-        return str(unicodedata.decimal(char))
-
-    text = CHARACTERS.get(char, char)
-    text = unicodedata.normalize("NFKD", text).lower()
-    text = text.replace("\u2044", "/")  # the slash of "½"
-
-    invisible = ("Mn", "Cf")  # accents, and marks of direction or width
-    text = "".join(c for c in text if unicodedata.category(c) not in invisible)
-
-    if char.isnumeric() and "/" in text:
-        return " " + text  # "2½" is "2 1/2"
-
-    return text
-
-
-def digits_of_match(match: re.Match) -> str:
-    """Number words in digits, padded, so that what follows keeps its place."""
-    return in_digits(match[0]).ljust(len(match[0]))
-
-
-def in_digits(words: str) -> str:
-    """ "120" of "one hundred and twenty", "2 1/2" of "two and a half"; the words themselves if the
-    digits would be longer."""
-    whole, _, decimals = words.partition(" point ")
-    thousands = 0
-    below = 0  # a thousand
-    fraction = ""
-    previous = ""
-
-    for word in re.findall(r"[a-z]+|\d+", whole):
-        if word in FRACTIONS:
-            denominator = FRACTIONS[word]
-            numerator = 1
-
-            # "three quarters", not "three and a half"
-            if previous in SMALL and below < denominator:
-                numerator = below
-                below = 0
-
-            fraction = f"{numerator}/{denominator}"
-        elif word == "hundred":
-            below = max(below, 1) * 100
-        elif word == "thousand":
-            thousands += max(below, 1) * 1000
-            below = 0
-        elif word.isdigit():
-            below += int(word)
-        else:
-            below += SMALL.get(word, 0)
-
-        previous = word
-
-    digits = f"{thousands + below or ''} {fraction}".strip()
-    if decimals:
-        decimal_digits = [str(SMALL[word]) for word in decimals.split() if word in SMALL]
-        digits += "." + "".join(decimal_digits)
-
-    return digits if len(digits) <= len(words) else words
-
-
-def tokens(folded: str) -> list[Reading]:
-    """The numbers of a folded text in order of place, each with the unit that follows it or ""."""
+def tokens(plain: str) -> list[Reading]:
+    """The numbers of a plain text in order of place, each with the unit that follows it or ""."""
     numbers = []
     position = 0
-    while digit := DIGIT.search(folded, position):
+    while digit := DIGIT.search(plain, position):
         start = digit.start()
-        token = TOKEN.match(folded, start)
+        token = TOKEN.match(plain, start)
         if not token or not token[2]:
-            token = SLIP.match(folded, start) or token
+            token = SLIP.match(plain, start) or token
 
         if not token:
             position = digit.end()
@@ -321,7 +219,7 @@ def tokens(folded: str) -> list[Reading]:
 
         spelling = token[2] or ""
         spelling = spelling.translate(NO_SEPARATORS)
-        is_quoted = spelling == folded[start - 1 : start]  # in '88' the mark closes what one opened
+        is_quoted = spelling == plain[start - 1 : start]  # in '88' the mark closes what one opened
         unit = "" if is_quoted else UNIT_OF.get(spelling, "")
         numbers.append(Reading(number, unit, start, position))
 
@@ -342,19 +240,21 @@ def number_of(digits: str) -> float:
     if re.fullmatch(THOUSANDS, digits):
         return float(digits.replace(",", ""))
 
-    digits = digits.replace(" ", "").replace(".", "")  # "1.234,5", "1 000"
+    # "1.234,5", "1 000"
+    digits = digits.replace(" ", "")
+    digits = digits.replace(".", "")
     return float(digits.replace(",", "."))
 
 
-def with_shared_units(numbers: list[Reading], folded: str) -> list[Reading]:
+def with_shared_units(numbers: list[Reading], plain: str) -> list[Reading]:
     """Give numbers without a unit that of a neighbour: of the next number in a range ("100-240 V"),
     of either in a size ("108*49cm")."""
 
     def in_range(here, after):
-        return RANGE.fullmatch(folded, here.end, after.start)
+        return RANGE.fullmatch(plain, here.end, after.start)
 
     def in_size(here, after, unit):
-        return unit in LENGTHS and TIMES.fullmatch(folded, here.end, after.start)
+        return unit in LENGTHS and TIMES.fullmatch(plain, here.end, after.start)
 
     # backwards: in "10 x 5 x 3 cm" the first number has its unit from the second
     for i in range(len(numbers) - 2, -1, -1):
@@ -364,7 +264,8 @@ def with_shared_units(numbers: list[Reading], folded: str) -> list[Reading]:
             continue
 
         unit = after.unit
-        if in_range(here, after) or in_size(here, after, unit):
+        is_shared = in_range(here, after) or in_size(here, after, unit)
+        if is_shared:
             numbers[i] = here._replace(unit=unit)
 
     # forwards: "20 cm x 15 x 10"
@@ -378,12 +279,12 @@ def with_shared_units(numbers: list[Reading], folded: str) -> list[Reading]:
     return numbers
 
 
-def with_mixed_units(numbers: list[Reading], folded: str) -> list[Reading]:
+def with_mixed_units(numbers: list[Reading], plain: str) -> list[Reading]:
     """Insert before two readings that are one value (6 ft 2 in, 5'11") that value in the smaller
     unit."""
     values = []
     for here, after in pairwise([*numbers, None]):
-        if after and is_mixed(here, after, folded):
+        if after and is_mixed(here, after, plain):
             smaller, count = MIXED[here.unit]
             number = here.number * count + after.number
             mixed = Reading(number, smaller, here.start, after.end)
@@ -394,7 +295,7 @@ def with_mixed_units(numbers: list[Reading], folded: str) -> list[Reading]:
     return values
 
 
-def is_mixed(here: Reading, after: Reading, folded: str) -> bool:
+def is_mixed(here: Reading, after: Reading, plain: str) -> bool:
     """Whether two readings that follow each other are one value in two units."""
     is_whole = here.number % 1 == 0
     if here.unit not in MIXED or not is_whole:
@@ -405,6 +306,6 @@ def is_mixed(here: Reading, after: Reading, folded: str) -> bool:
         return False
 
     if after.unit == smaller:
-        return AND.fullmatch(folded, here.end, after.start) is not None
+        return AND.fullmatch(plain, here.end, after.start) is not None
 
     return not after.unit and here.end == after.start  # 5'11

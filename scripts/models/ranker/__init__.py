@@ -8,7 +8,6 @@ Its objective is the softmax over a row's candidates, so that the scores are pro
 """
 
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Annotated
 
 import numpy as np
@@ -60,7 +59,6 @@ def fit(job, k: int, rows, file) -> dict:
     train_idx = rows.labelled(k)
     texts = RowTexts(job, rows)
     further = further_labels(job.config)
-
     data = training_data(texts, rows, train_idx, further)
     log(
         member=f"ranker_{k}",
@@ -68,11 +66,14 @@ def fit(job, k: int, rows, file) -> dict:
         candidates=len(data.x),
         found=data.share_found(),
     )
+
     boosters = train_boosters(job.config, data, len(train_idx))
 
     labels = labels_of(rows, texts, train_idx).concat(further)
     save_model(labels, boosters, file)
-    return {"raw": raw_labels(job.config), "gain": gains(boosters)}
+
+    raw = raw_labels(job.config)
+    return {"raw": raw, "gain": gains(boosters)}
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ def inner_folds(rows, train_idx: np.ndarray) -> np.ndarray:
     if len(distinct) > 2:
         return fold
 
+    # by group, so that no group is in both halves
     _, group = np.unique(rows.group, return_inverse=True)  # (n,)
     train_group = group[train_idx]
     half = train_group % 2
@@ -168,12 +170,10 @@ def gains(boosters) -> dict[str, float]:
         gain += booster.feature_importance("gain")
 
     total = max(gain.sum(), 1e-9)
-    share = gain / total
-    share = share.round(4).tolist()
-
-    by_column = zip(READS, share, strict=True)
-    largest_first = sorted(by_column, key=itemgetter(1), reverse=True)
-    return dict(largest_first)
+    share = pd.Series(gain / total, READS)
+    share = share.round(4)
+    share = share.sort_values(ascending=False, kind="stable")
+    return share.to_dict()
 
 
 def save_model(labels: Labels, boosters: list, file) -> None:
@@ -199,6 +199,8 @@ def read_model(file) -> tuple[LabelStats, list]:
     try:
         target = arrays.pop("target")
         group = arrays.pop("group")
+
+        # the others are the boosters'
         texts = [array.tobytes().decode() for array in arrays.values()]
         boosters = [lightgbm.Booster(model_str=text) for text in texts]
     except (KeyError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
@@ -241,7 +243,8 @@ def missing_image(job, rows) -> np.ndarray:
         return np.zeros(len(rows.image), bool)
 
     record = read_record(ocr_file(job.paths))
-    unreadable = record["reasons"]  # {image: why}
+    reasons = record["reasons"]  # {image: why OCR could not read it}
+    unreadable = ["", *reasons]  # "": the row has no image
 
     images = pd.Index(rows.image)
-    return images.isin(["", *unreadable])
+    return images.isin(unreadable)

@@ -64,6 +64,7 @@ def row_candidates(
     mentions = find_mentions(lines, entity, units)
     best = best_mentions(mentions, lines)
     counts = Counter(mention.value for mention in mentions)
+
     entity = ENTITY_NAMES.index(entity)
 
     rows = []
@@ -72,13 +73,14 @@ def row_candidates(
         rows += describe(lines, entity, list(best.values()), times)
 
     for number, unit in values:
-        is_mentioned = (number, UNITS[unit]) in best
-        if not is_mentioned:
-            rows.append(usual_row(entity, unit, number))
+        value = (number, UNITS[unit])
+        if value not in best:
+            usual = usual_row(entity, unit, number)
+            rows.append(usual)
 
     n_others = len(rows)
-    rows.append(nothing_row(entity, n_others))
-    return rows
+    nothing = nothing_row(entity, n_others)
+    return [*rows, nothing]
 
 
 def best_mentions(mentions: list[Mention], lines: list[Line]) -> dict[tuple, Mention]:

@@ -175,7 +175,8 @@ def nearness_before(start: int, word_ends: list[int]) -> float:
 
     nearest = word_ends[i - 1]
     distance = start - nearest
-    return 1 - min(distance / BEFORE, 1)
+    nearness = 1 - distance / BEFORE
+    return max(nearness, 0)
 
 
 def nearness_behind(end: int, word_starts: list[int]) -> float:
@@ -186,7 +187,8 @@ def nearness_behind(end: int, word_starts: list[int]) -> float:
 
     nearest = word_starts[i]
     distance = nearest - end
-    return 1 - min(distance / BEHIND, 1)
+    nearness = 1 - distance / BEHIND
+    return max(nearness, 0)
 
 
 def compare(row: np.ndarray, number: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -206,8 +208,9 @@ def compare(row: np.ndarray, number: np.ndarray, x: np.ndarray) -> np.ndarray:
 
     is_sure = table.kind <= SURE
     sure = table[is_sure]
+    among_sure = compare_sure(sure)
     out = compare_all(table, sure)
-    out = out.join(compare_sure(sure))  # nan for candidates that are not sure
+    out = out.join(among_sure)  # nan for candidates that are not sure
 
     # "no answer" knows only how many others there are
     is_nothing = table.kind == Kind.NOTHING
@@ -223,9 +226,11 @@ def compare_sure(sure: pd.DataFrame) -> pd.DataFrame:
     of_line = sure.groupby(["row", "line"])
     out = pd.DataFrame(index=sure.index)
 
-    # how many, and the order in the text
+    # how many
     out["of unit"] = of_unit.row.transform("size")
     out["on line"] = of_line.row.transform("size")
+
+    # in the order of the text
     out["order"] = of_row.place.rank()
     out["place on line"] = of_line.place.rank()
 
@@ -237,8 +242,10 @@ def compare_sure(sure: pd.DataFrame) -> pd.DataFrame:
     out["twin"] = is_twin(sure).astype(float)
 
     # on the image
-    out["rank x"] = of_row.x.rank(pct=True)
-    out["rank y"] = of_row.y.rank(pct=True)
+    x_in_row = of_row.x
+    y_in_row = of_row.y
+    out["rank x"] = x_in_row.rank(pct=True)
+    out["rank y"] = y_in_row.rank(pct=True)
     return out
 
 
@@ -249,7 +256,8 @@ def compare_all(table: pd.DataFrame, sure: pd.DataFrame) -> pd.DataFrame:
     out = pd.DataFrame(index=table.index)
 
     n_sure = of_row.size()
-    out["found"] = row.map(n_sure).fillna(0)
+    n_sure = row.map(n_sure)
+    out["found"] = n_sure.fillna(0)
 
     size = table["size"]
     largest = of_row["size"].max()
@@ -258,9 +266,10 @@ def compare_all(table: pd.DataFrame, sure: pd.DataFrame) -> pd.DataFrame:
     out["to smallest"] = size - row.map(smallest)
 
     tallest = table.groupby("row").tall.max()
+    out["taller"] = table.tall / row.map(tallest)
+
     mean_x = of_row.x.mean()
     mean_y = of_row.y.mean()
-    out["taller"] = table.tall / row.map(tallest)
     out["from mean x"] = table.x - row.map(mean_x)
     out["from mean y"] = table.y - row.map(mean_y)
     return out

@@ -53,6 +53,7 @@ def group_numbers(groups, n: int) -> np.ndarray:
     groups = np.asarray(groups, str)
     names, index = np.unique(groups, return_inverse=True)
 
+    # not hash(), which differs from process to process
     numbers = [crc32(name.encode()) for name in names]
     numbers = np.array(numbers, float)  # (names,)
     return numbers[index]
@@ -68,14 +69,16 @@ def hash_columns(*columns) -> np.ndarray:
     """A uint64 (n,) per row of the columns (n,): equal rows get equal numbers, and different rows
     different ones, but for 1 in 2^64."""
     n = len(columns[0])
+    first_shift, second_shift = SHIFTS
+
     out = np.zeros(n, np.uint64)
     for column in columns:
         numbers = np.ascontiguousarray(column, float)
         bits = numbers.view(np.uint64)
         out ^= bits
-        out ^= bits >> SHIFTS[0]
+        out ^= bits >> first_shift
         out *= MULTIPLIER
-        out ^= out >> SHIFTS[1]
+        out ^= out >> second_shift
 
     return out
 
@@ -91,6 +94,7 @@ class Frequency:
         if not len(self.keys):
             return np.zeros(len(columns[0]))
 
+        # what was not counted has the place of another key
         place = self.places(*columns)
         key = self.keys[place]
         count = self.counts[place]
@@ -111,6 +115,7 @@ class LabelStats:
     def __init__(self, target: np.ndarray, group: np.ndarray):
         number = target[:, 0]
         code = target[:, 1].astype(int)
+
         is_usable = is_given(target) & ALLOWED[code]
         number = number[is_usable]
         code = code[is_usable]
@@ -140,7 +145,8 @@ class LabelStats:
         total = np.bincount(place, size, n)
         squares = np.bincount(place, size**2, n)
         self.mean = total / count
-        variance = squares / count - self.mean**2
+        mean_square = squares / count
+        variance = mean_square - self.mean**2
         variance = variance.clip(0.04)
         self.deviation = np.sqrt(variance)
 
@@ -163,7 +169,8 @@ class LabelStats:
         in_group = self.of_unit_in_group(codes, groups)
         in_entity = self.of_unit(codes)
         n_entity = self.of_entity(np.array([entity]))
-        times = in_group + 3 * in_entity / n_entity.clip(1)
+        n_entity = n_entity.clip(1)
+        times = in_group + 3 * in_entity / n_entity
 
         order = np.argsort(-times, kind="stable")
         occurs = times[order] > 0
@@ -191,45 +198,47 @@ class LabelStats:
         size = log_size(code, number)
         size_bin = np.floor(size * BINS)
 
-        # labels of the entity, and their shares, none of them 0
+        # labels of the entity
         unit_times = self.of_unit(code)
         value_times = self.of_value(code, number)
         size_times = smoothed(self.of_size, entity, size_bin)
         number_times = self.of_number(entity, number)
+
+        # their shares, none of them 0
         total = self.of_entity(entity) + 10
         unit = (unit_times + 0.5) / total
         value = (value_times + 0.02) / total
         sized = (size_times + 0.1) / total
         same_number = (number_times + 0.02) / total
 
-        # shares of the group's labels, as if `strength` more had the entity's share
         n_group = self.of_group(entity, group)
 
         def shrunk(times, share, strength):
+            """Shares of the group's labels, as if `strength` more had the entity's share."""
             return (times + strength * share) / (n_group + strength)
 
         unit_times = self.of_unit_in_group(code, group)
         value_times = self.of_value_in_group(code, number, group)
         size_times = smoothed(self.of_size_in_group, entity, size_bin, group)
+
         unit_in_group = shrunk(unit_times, unit, 3)
         value_in_group = shrunk(value_times, value, 5)
         size_in_group = shrunk(size_times, sized, 5)
 
-        return np.column_stack(
-            [
-                np.log(unit_in_group),
-                np.log(unit),
-                self.unit_ranks(entity, code % WIDTH, group),
-                np.log(value_in_group),
-                np.log(value),
-                np.log(value / unit),
-                np.log(size_in_group),
-                np.log(sized),
-                self.deviations(entity, group, size),
-                np.log1p(n_group),
-                np.log(same_number),
-            ]
-        )
+        columns = [
+            np.log(unit_in_group),
+            np.log(unit),
+            self.unit_ranks(entity, code % WIDTH, group),
+            np.log(value_in_group),
+            np.log(value),
+            np.log(value / unit),
+            np.log(size_in_group),
+            np.log(sized),
+            self.deviations(entity, group, size),
+            np.log1p(n_group),
+            np.log(same_number),
+        ]
+        return np.column_stack(columns)
 
     def unit_ranks(self, entity: np.ndarray, unit: np.ndarray, group: np.ndarray) -> list[int]:
         """`unit_rank` of many."""
@@ -242,9 +251,11 @@ class LabelStats:
         if not len(self.mean):
             return np.full(len(size), np.nan)
 
+        # of each candidate's group, (c,)
         place = self.of_group.places(entity, group)
         mean = self.mean[place]
         deviation = self.deviation[place]
+
         distance = size - mean
         z = distance / deviation
 

@@ -30,10 +30,13 @@ def read_lines(file) -> dict[str, list[Line]]:
     is_line = table.line != "-1"
     table = table[is_line]
 
+    line_boxes = boxes(table)
+    rows = zip(table.image, table.text, line_boxes, strict=True)
+
     lines = {}
-    rows = zip(table.image, table.text, boxes(table), strict=True)
     for image, text, box in rows:
-        line = Line(text.translate(SAME), box)
+        text = text.translate(SAME)
+        line = Line(text, box)
         of_image = lines.setdefault(image, [])
         of_image.append(line)
 
@@ -45,15 +48,20 @@ def boxes(table) -> np.ndarray:
     corners = table[CORNERS].to_numpy(float)
     corners = corners.reshape(-1, 4, 2)
     top_left, top_right, _, bottom_left = corners.transpose(1, 0, 2)  # (n, 2)
-    along = np.linalg.norm(top_right - top_left, axis=1)
-    down = np.linalg.norm(bottom_left - top_left, axis=1)
+
+    top_edge = top_right - top_left
+    left_edge = bottom_left - top_left
+    along = np.linalg.norm(top_edge, axis=1)
+    down = np.linalg.norm(left_edge, axis=1)
     is_upright = down > 1.5 * along
 
     # in parts of the image's longer side
     numbers = table[["score", "width", "height"]]
     score, width, height = numbers.to_numpy(float).T
-    longest = np.maximum(width, height).clip(1)
-    x, y = corners.mean(1).T / longest
+    longest = np.maximum(width, height)
+    longest = longest.clip(1)
+    centre = corners.mean(1)
+    x, y = centre.T / longest
     line_length = np.maximum(along, down) / longest
     line_height = np.minimum(along, down) / longest
 

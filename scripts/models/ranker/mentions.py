@@ -90,7 +90,8 @@ def misread_mentions(i: int, text: str, mended: str, units) -> list[Mention]:
     for number, unit, start, end in readings(mended, units):
         before = text[start:end]
         after = mended[start:end]
-        if after != before:
+        is_mended = after != before
+        if is_mended:
             mention = Mention(number, unit, Kind.MISREAD, i, start, end)
             mentions.append(mention)
 
@@ -145,16 +146,20 @@ def unit_elsewhere(match: re.Match, read: list[Reading], next_line: str, units) 
     # as if the next line went on behind the number
     joined = f"{digits} {next_line[:20]}"
     beside = readings(joined, units)
-    if not beside or beside[0].start > 0:
+    if not beside:
         return []
 
     first = beside[0]
+    if first.start > 0:  # it leaves the number out
+        return []
+
     return [(first.number, first.unit, Kind.BESIDE)]
 
 
 def lost_gram(digits: str, units) -> list[tuple]:
     """(280, "gram", Kind.MISREAD) of "2800"; [] where the last digit looks like no g."""
-    if "gram" not in units or not ENDS_LIKE_G.fullmatch(digits):
+    ends_like_g = ENDS_LIKE_G.fullmatch(digits)
+    if "gram" not in units or not ends_like_g:
         return []
 
     number = number_of(digits[:-1])

@@ -18,7 +18,8 @@ def last_of_rows(row: np.ndarray) -> np.ndarray:
 def softmax(score: np.ndarray, row: np.ndarray) -> np.ndarray:
     """Probabilities (c,) of scores (c,) that sum to 1 over each row's candidates."""
     last = last_of_rows(row)
-    first = np.append(0, last[:-1] + 1)
+    first = last[:-1] + 1
+    first = np.append(0, first)
     count = last - first + 1  # (rows,)
 
     # less the row's highest score, so that exp does not overflow
@@ -37,7 +38,8 @@ def is_right(candidates: Candidates, target: np.ndarray) -> np.ndarray:
     target (rows, 2); "no answer" is the last candidate of each row.
     """
     row = candidates.row
-    number, code = target[row].T
+    row_target = target[row]  # (c, 2)
+    number, code = row_target.T
     unit = code % WIDTH
 
     is_value = candidates.unit >= 0

@@ -38,8 +38,16 @@ class Items:
 
     def take(self, order: np.ndarray) -> "Items":
         """The items in another order."""
-        positions = None if self.positions is None else self.positions[order]
-        return replace(self, names=self.names[order], texts=self.texts[order], positions=positions)
+        positions = self.positions
+        if positions is not None:
+            positions = positions[order]
+
+        return replace(
+            self,
+            names=self.names[order],
+            texts=self.texts[order],
+            positions=positions,
+        )
 
     def groups(self, done: int, size: int) -> list[slice]:
         """The items from number `done` on, in groups of `size`."""
@@ -47,14 +55,18 @@ class Items:
         return [slice(start, start + size) for start in starts]
 
     def read_texts(self, group: slice) -> list[str] | None:
-        return None if self.texts is None else list(self.texts[group])
+        if self.texts is None:
+            return None
+
+        return list(self.texts[group])
 
     def read_images(self, groups: list[slice], workers: int):
         """Yield the images uint8 (b, s, s, 3) of each group of items, or None for each."""
         if self.cache is None:
             return repeat(None, len(groups))
 
-        return batches(self.cache, [self.positions[group] for group in groups], workers)
+        positions = [self.positions[group] for group in groups]
+        return batches(self.cache, positions, workers)
 
 
 def open_stream(job, stem: str, device) -> Stream:
@@ -66,7 +78,8 @@ def open_stream(job, stem: str, device) -> Stream:
 
     side, name = encoder_of(job, stem)
     config = job.config
-    dtype = precision(config.run, device)
+    run = config.run
+
     items = find_items(job, side)
     if not len(items.names):
         what, setting = ("text", "text") if side == TEXT else ("picture", "train_image")
@@ -74,13 +87,16 @@ def open_stream(job, stem: str, device) -> Stream:
             f"{job.paths.category} has no {what} for {side}:{name}; look at data.{setting}"
         )
 
-    encoder = load_encoder(side, name, config.run.weights, config.encode, device, dtype)
+    dtype = precision(run, device)
+    encoder = load_encoder(side, name, run.weights, config.encode, device, dtype)
     if items.texts is not None:
-        items = items.take(encoder.texts.longest_first(list(items.texts)))
+        texts = list(items.texts)
+        order = encoder.texts.longest_first(texts)
+        items = items.take(order)
 
     def encode_batches(done: int):
-        groups = items.groups(done, config.run.infer_batch)
-        images_of_groups = items.read_images(groups, config.run.workers)
+        groups = items.groups(done, run.infer_batch)
+        images_of_groups = items.read_images(groups, run.workers)
         for group, images in zip(groups, images_of_groups, strict=True):
             texts = items.read_texts(group)
             with torch.inference_mode(), autocast(device, dtype):
@@ -88,7 +104,10 @@ def open_stream(job, stem: str, device) -> Stream:
 
             yield features
 
-    record = {"weights": encoder.weights, "encoder": encoder.description()}
+    record = {
+        "weights": encoder.weights,
+        "encoder": encoder.description(),
+    }
     return Stream(items.names, encoder.shape, encode_batches, record)
 
 
@@ -97,19 +116,25 @@ def find_items(job, side: str) -> Items:
     if side == IMAGE:
         cache = Cache(job.paths.images, job.paths.cache)
         positions = np.flatnonzero(cache.ok)
-        return Items(cache.names[positions], cache=cache, positions=positions)
+        names = cache.names[positions]
+        return Items(names, cache=cache, positions=positions)
 
     rows = job.rows
     if rows.text is None:
         return Items(rows.id[:0])
 
     if side == TEXT:
-        idx = np.flatnonzero(rows.text != "")
-        return Items(rows.id[idx], rows.text[idx])
+        has_text = rows.text != ""
+        return Items(rows.id[has_text], rows.text[has_text])
 
     cache, position = open_cache(job, rows)
-    idx = np.flatnonzero(position >= 0)
-    return Items(rows.id[idx], rows.text[idx], cache, position[idx])
+    has_image = position >= 0
+    return Items(
+        names=rows.id[has_image],
+        texts=rows.text[has_image],
+        cache=cache,
+        positions=position[has_image],
+    )
 
 
 def encoder_of(job, stem: str) -> tuple[str, str]:
@@ -119,9 +144,8 @@ def encoder_of(job, stem: str) -> tuple[str, str]:
         if safe_name(weights) == stem:
             return split_weights(weights)
 
-    raise UserError(
-        f"no source {stem!r} in {job.paths.category}; there are: {', '.join(job.weights) or 'none'}"
-    )
+    there = ", ".join(job.weights) or "none"
+    raise UserError(f"no source {stem!r} in {job.paths.category}; there are: {there}")
 
 
 def write(job, stem: str) -> None:

@@ -36,42 +36,60 @@ def spaces(job, rows) -> dict[str, np.ndarray]:
     embeddings as unit rows, 0 where a row has none; and "numbers", scaled quantities at the weight
     that they have beside one space."""
     ngrams = read_ngrams(ngrams_file(job.paths), rows.id)
-    arrays = {}
-    arrays["words"] = ngrams["space"]
-    arrays["numbers"] = NUMBERS * scaled(ngrams["numbers"])
-    for source in embedding_sources(job.config):
-        embeddings = read_embeddings(job.paths.features(source), source, rows)
-        arrays[source] = unit_rows(embeddings)
+    numbers = scaled(ngrams["numbers"])
+    by_name = {
+        "words": ngrams["space"],
+        "numbers": NUMBERS * numbers,
+    }
 
-    return arrays
+    for source in embedding_sources(job.config):
+        file = job.paths.features(source)
+        embeddings = read_embeddings(file, source, rows)
+        by_name[source] = unit_rows(embeddings)
+
+    return by_name
 
 
 def read_embeddings(file: Path, source: str, rows) -> np.ndarray:
     """The embeddings (n, d) float32 of the rows, 0 where a row has none. Raises UserError when the
     source was kept token by token."""
-    (array,), position = read_features([file], row_names(source, rows))
-    if array.ndim > 2 and not source.startswith(f"{TIMM}:"):
+    names = row_names(source, rows)
+    (array,), position = read_features([file], names)
+
+    is_of_timm = source.startswith(f"{TIMM}:")
+    if array.ndim > 2 and not is_of_timm:
+        n_tokens = array.shape[1]
         raise UserError(
-            f"{source} was kept as {array.shape[1]} tokens a row, and neighbours need "
+            f"{source} was kept as {n_tokens} tokens a row, and neighbours need "
             "one vector: set encode.tokens=1"
         )
 
-    x = np.asarray(array, np.float32).reshape(len(array), -1)
-    return np.where(position[:, None] >= 0, x[position], 0)
+    # a timm encoder's views side by side
+    x = np.asarray(array, np.float32)
+    x = x.reshape(len(array), -1)
+
+    has_embedding = position >= 0
+    embeddings = x[position]  # the last one where a row has none
+    return np.where(has_embedding[:, None], embeddings, 0)
 
 
 def save_nearest(job, rows, file: Path) -> list[str]:
     """Write the nearest training rows of every row in each space, with quantities beside it, as
     <space>.at and <space>.cosine (n, 64). Returns the spaces' names."""
-    is_train = (rows.fold >= 0) & (rows.target[:, 0] >= 0)
+    has_target = rows.target[:, 0] >= 0
+    is_train = (rows.fold >= 0) & has_target
     train_idx = np.flatnonzero(is_train)
 
     all_spaces = spaces(job, rows)
     numbers = all_spaces.pop("numbers")
+
     arrays = {}
     for name, space in all_spaces.items():
-        x = unit_rows(np.concatenate([space, numbers], 1))
-        arrays[f"{name}.at"], arrays[f"{name}.cosine"] = nearest(x, train_idx)
+        x = np.concatenate([space, numbers], 1)
+        x = unit_rows(x)
+        idx, cosine = nearest(x, train_idx)
+        arrays[f"{name}.at"] = idx
+        arrays[f"{name}.cosine"] = cosine
 
     np.savez(file, id=rows.id, **arrays)
     return spaces_in(arrays)
@@ -91,12 +109,17 @@ def nearest(x: np.ndarray, train_idx: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """
     train_x = x[train_idx].T.copy()
     top = min(TOP, len(train_idx))
-    all_idx, all_cosines = [], []
-    for start in progress(range(0, len(x), CHUNK), "nearest"):
-        cosine = x[start : start + CHUNK] @ train_x
+
+    starts = range(0, len(x), CHUNK)
+    all_idx = []
+    all_cosines = []
+    for start in progress(starts, "nearest"):
+        chunk = x[start : start + CHUNK]
+        cosine = chunk @ train_x  # (CHUNK, training rows)
 
         # the nearest, in any order
-        columns = np.argpartition(-cosine, top - 1, axis=1)[:, :top]
+        columns = np.argpartition(-cosine, top - 1, axis=1)
+        columns = columns[:, :top]
         cosine = np.take_along_axis(cosine, columns, 1)
 
         # and in their order
@@ -107,6 +130,6 @@ def nearest(x: np.ndarray, train_idx: np.ndarray) -> tuple[np.ndarray, np.ndarra
         all_idx.append(train_idx[columns])
         all_cosines.append(cosine)
 
-    idx = np.concatenate(all_idx).astype(np.int32)
-    cosines = np.concatenate(all_cosines).astype(np.float32)
-    return idx, cosines
+    idx = np.concatenate(all_idx)
+    cosines = np.concatenate(all_cosines)
+    return idx.astype(np.int32), cosines.astype(np.float32)

@@ -27,14 +27,17 @@ def write(job, stem: str) -> None:
     quantities."""
     require_text(job)
     rows = job.rows
-    with job.writing(ngrams_file(job.paths)) as (tmp, record):
+
+    file = ngrams_file(job.paths)
+    with job.writing(file) as (tmp, record):
         ngrams = count_ngrams(rows.text, job.config.ngrams)
         save_ngrams(ngrams, rows.id, tmp)
+
         shapes = {block: matrix.shape for block, matrix in ngrams.items()}
         record["shape"] = shapes
 
-    columns = {block: shape[1] for block, shape in shapes.items()}
-    log(source="ngrams", rows=len(rows.id), **columns)
+    n_columns = {block: shape[1] for block, shape in shapes.items()}
+    log(source="ngrams", rows=len(rows.id), **n_columns)
 
 
 def needs(config, paths, stem: str) -> list:

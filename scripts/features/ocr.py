@@ -53,11 +53,21 @@ def read_all(names: list[str], image_files: ImageFiles, config, journal: Ledger)
     """Read, in threads, the images `names` that the journal does not have or could not read. Each
     becomes a row of JOURNAL_COLUMNS: name, lines as JSON, and the reason if it cannot be read."""
     reader = Reader(image_files, config)
-    not_read = ("", "", "not read")
-    todo = [name for name in names if journal.done.get(name, not_read)[2]]
+    workers = config.run.workers or os.cpu_count()
 
-    bar = progress(what="ocr", total=len(names), done=len(names) - len(todo), unit="img")
-    with ThreadPoolExecutor(config.run.workers or os.cpu_count()) as pool:
+    # a reason in the journal is why an image could not be read
+    not_read = ("", "", "not read")
+    todo = []
+    for name in names:
+        *_, reason = journal.done.get(name, not_read)
+        if reason:
+            todo.append(name)
+
+    n = len(names)
+    done = n - len(todo)
+    bar = progress(what="ocr", total=n, done=done, unit="img")
+
+    with ThreadPoolExecutor(workers) as pool:
         try:
             futures = [pool.submit(reader.read, name) for name in todo]
             for future in as_completed(futures):
@@ -78,18 +88,21 @@ class Reader:
 
     def read(self, name: str) -> tuple[str, str, str]:
         """A row of JOURNAL_COLUMNS."""
-        settings = self.config.ocr
+        config = self.config
+        settings = config.ocr
         if not hasattr(self.thread, "engine"):
             self.thread.engine = open_engine(settings)
 
+        engine = self.thread.engine
         try:
             data = self.image_files.read(name)
-            image, _ = load_image(data, self.config.images, settings.longest)
-            lines = read_lines(self.thread.engine, image, settings)
+            image, _ = load_image(data, config.images, settings.longest)
+            lines = read_lines(engine, image, settings)
         except UserError:
             raise
         except Exception as error:  # of the image, or onnxruntime's own
-            return name, "[]", str(error)[:200] or type(error).__name__
+            reason = str(error)[:200] or type(error).__name__
+            return name, "[]", reason
 
         return name, json.dumps(lines), ""
 
@@ -122,7 +135,9 @@ def read_lines(engine, image, settings) -> list[tuple]:
     pixels; read at each of settings.scales."""
     canvas = pad_strip(image)
     longest = max(image.size)
-    scales = [min(scale, settings.longest / longest) for scale in settings.scales]
+    most = settings.longest / longest
+    scales = [min(scale, most) for scale in settings.scales]
+
     lines = []
     texts = set()
     for scale in dict.fromkeys(scales):
@@ -130,7 +145,7 @@ def read_lines(engine, image, settings) -> list[tuple]:
         if lines:
             new = [line for line in new if squeeze(line[0]) not in texts]
 
-        texts |= {squeeze(text) for text, *_ in new}
+        texts.update(squeeze(text) for text, *_ in new)
         lines += new
 
     return [(*line, *image.size) for line in lines]
@@ -142,8 +157,10 @@ def pad_strip(image):
     from PIL import Image
 
     width, height = image.size
-    shortest = max(image.size) // MAX_ASPECT
-    canvas = Image.new("RGB", (max(width, shortest), max(height, shortest)), "white")
+    shortest = max(width, height) // MAX_ASPECT
+    size = (max(width, shortest), max(height, shortest))
+
+    canvas = Image.new("RGB", size, "white")
     canvas.paste(image)
     return canvas
 
@@ -154,18 +171,25 @@ def read_at_scale(engine, canvas, scale: float) -> list[tuple]:
 
     size = [max(1, round(side * scale)) for side in canvas.size]
     resized = canvas.resize(size, Image.Resampling.BICUBIC)
-    bgr = np.asarray(resized)[:, :, ::-1]
+    rgb = np.asarray(resized)
+    bgr = rgb[:, :, ::-1]
+
     output = engine(bgr)
     if not output.txts:
         return []
 
-    boxes = np.asarray(output.boxes, float).reshape(-1, 8) / scale
-    return [
-        (text, round(float(score), 4), *box)
-        for text, score, box in zip(
-            output.txts, output.scores, boxes.round(1).tolist(), strict=True
-        )
-    ]
+    # corners in the canvas's pixels
+    boxes = np.asarray(output.boxes, float)
+    boxes = boxes.reshape(-1, 8) / scale
+    boxes = boxes.round(1).tolist()
+
+    lines = []
+    columns = zip(output.txts, output.scores, boxes, strict=True)
+    for text, score, box in columns:
+        score = round(float(score), 4)
+        lines.append((text, score, *box))
+
+    return lines
 
 
 def squeeze(text: str) -> str:
@@ -180,25 +204,35 @@ def write_table(journal: Ledger, names: list[str], folder: Path, file: Path) -> 
     Returns what the record says: how many lines there are, the reasons of images that could not be
     read, and as "bad" the sizes of their files in the folder, to know later whether one changed.
     """
-    lines_of, reasons = {}, {}
+    lines_of = {}
+    reason_of = {}
     for name, lines, reason in journal.rows():
         lines_of[name] = json.loads(lines)
-        reasons[name] = reason
+        reason_of[name] = reason
 
     rows = []
     for name in names:
-        rows += [(name, number, *line) for number, line in enumerate(lines_of[name])]
+        for number, line in enumerate(lines_of[name]):
+            rows.append((name, number, *line))
 
     n_lines = len(rows)
-    rows += [(name, *NO_LINE) for name in names if not lines_of[name]]
-    pd.DataFrame(rows, columns=COLUMNS).to_csv(file, index=False)
 
-    bad = [name for name in names if reasons[name]]
-    return {
-        "lines": n_lines,
-        "bad": {name: size_of(folder, name) for name in bad if not is_link(name)},
-        "reasons": {name: reasons[name] for name in bad},
-    }
+    # images without text, after all lines
+    rows += [(name, *NO_LINE) for name in names if not lines_of[name]]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    table.to_csv(file, index=False)
+
+    reasons = {}
+    sizes = {}
+    for name in names:
+        if not reason_of[name]:
+            continue
+
+        reasons[name] = reason_of[name]
+        if not is_link(name):
+            sizes[name] = size_of(folder, name)
+
+    return {"lines": n_lines, "bad": sizes, "reasons": reasons}
 
 
 def ocr_file(paths):
@@ -212,7 +246,9 @@ def write(job, stem: str) -> None:
     parts change.
     """
     file = ocr_file(job.paths)
-    names = sorted(set(job.rows.image) - {""})
+    images = set(job.rows.image) - {""}
+    names = sorted(images)
+
     if not names:
         raise UserError(
             f"{job.paths.category} has no pictures to read; name them in data.train_image "
@@ -220,10 +256,13 @@ def write(job, stem: str) -> None:
         )
 
     image_files = open_image_files(job)
-    journal = Ledger(file.with_suffix(".growing"), JOURNAL_COLUMNS, job.key(file, inputs=False))
+    key = job.key(file, inputs=False)
+    journal = Ledger(file.with_suffix(".growing"), JOURNAL_COLUMNS, key)
     cpu = job.config.run.model_copy(update={"device": "cpu"})
+
     with job.writing(file) as (tmp, record), journal:
-        with use_device(cpu):  # one such job at a time
+        # one such job at a time
+        with use_device(cpu):
             read_all(names, image_files, job.config, journal)
 
         record |= write_table(journal, names, image_files.folder, tmp)
@@ -236,12 +275,14 @@ def write(job, stem: str) -> None:
 
 def nothing_read(names: list[str], reasons: dict[str, str], image_files: ImageFiles) -> UserError:
     """The error when no image at all could be read."""
-    advice = (
+    first = names[0]
+    reason = reasons[first]
+    advice = image_files.hint() or (
         "put the pictures or an archive of them there, or set data.train_image and data.test_image"
     )
     return UserError(
         f"none of {len(names)} pictures can be read in {image_files.folder}, e.g. "
-        f"{names[0]}: {reasons[names[0]]}; {image_files.hint() or advice}"
+        f"{first}: {reason}; {advice}"
     )
 
 

@@ -35,8 +35,13 @@ def read_numbers(data, files, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
     train = read_split(folder / files.train, "train", data, ids)
     test = read_split(folder / files.test, "test", data, ids)
     columns = shared_columns(train, test, data, files)
-    table = pd.concat([train[columns], test[columns]])
-    numbers = to_numbers(table.loc[ids], f"{files.train}, {files.test}")
+
+    tables = [train[columns], test[columns]]
+    table = pd.concat(tables)
+    table = table.loc[ids]  # in the order of the rows
+
+    names = f"{files.train}, {files.test}"
+    numbers = to_numbers(table, names)
     return numbers, columns
 
 
@@ -45,14 +50,20 @@ def read_split(file: Path, split: str, data, ids: np.ndarray) -> pd.DataFrame:
     those of `ids`."""
     table = read_csv(file, [data.id])
     table_ids = table[data.id]
+
+    # the ids of this split as the table has them, without "train:"
     prefix = row_id(split, "")
-    in_split = ids[np.char.startswith(ids, prefix)]
-    expected = pd.Series(in_split).str.removeprefix(prefix)
+    in_split = np.char.startswith(ids, prefix)
+    split_ids = pd.Series(ids[in_split])
+    expected = split_ids.str.removeprefix(prefix)
+
     problems = id_problems(table_ids, expected, data.id)
     if problems:
-        raise UserError(f"{file} has other rows than folds.csv: {'; '.join(problems)}")
+        text = "; ".join(problems)
+        raise UserError(f"{file} has other rows than folds.csv: {text}")
 
-    return table.set_index(row_id(split, table_ids))
+    index = row_id(split, table_ids)
+    return table.set_index(index)
 
 
 def shared_columns(train: pd.DataFrame, test: pd.DataFrame, data, files) -> list[str]:
@@ -61,15 +72,17 @@ def shared_columns(train: pd.DataFrame, test: pd.DataFrame, data, files) -> list
     not_numbers = (data.id, *data.labels, *data.text)
     candidates = [column for column in train if column not in not_numbers]
     columns = [column for column in candidates if column in test]
+    left_out = [column for column in candidates if column not in test]
+
     if not columns:
         raise UserError(
             f"{files.train} and {files.test} have no column in common beside {data.id}; "
             f"they have: {', '.join(train)}; {', '.join(test)}"
         )
 
-    left_out = [column for column in candidates if column not in test]
     if left_out:
-        log(left_out=", ".join(left_out), because=f"not in {files.test}")
+        names = ", ".join(left_out)
+        log(left_out=names, because=f"not in {files.test}")
 
     return columns
 
@@ -78,14 +91,16 @@ def to_numbers(table: pd.DataFrame, source: str) -> np.ndarray:
     """Numbers (n, c) float64 of a table of texts, nan where a cell is empty. Raises UserError
     naming `source` and the first cell that is no number."""
     numbers = table.apply(pd.to_numeric, errors="coerce")
-    is_wrong = numbers.isna() & (table != "")
-    if is_wrong.any(axis=None):
-        row, column = np.argwhere(is_wrong.to_numpy())[0]
+    is_missing = numbers.isna()
+    is_wrong = is_missing & (table != "")
+    wrong = np.argwhere(is_wrong.to_numpy())
+
+    if len(wrong):
+        row, column = wrong[0]
+        name = table.columns[column]
+        id_ = table.index[row]
         cell = table.iat[row, column]
-        raise UserError(
-            f"{source}: {table.columns[column]} is {cell!r} "
-            f"at {table.index[row]}; it must be a number"
-        )
+        raise UserError(f"{source}: {name} is {cell!r} at {id_}; it must be a number")
 
     return numbers.to_numpy(float)
 
@@ -93,5 +108,10 @@ def to_numbers(table: pd.DataFrame, source: str) -> np.ndarray:
 def digests(data, files) -> dict:
     """{name: digest} of the tables files.train and files.test, for the record of what is made of
     them."""
-    names = [name for name in (files.train, files.test) if name]
-    return {name: digest(input_folder(data.folder, data.train) / name) for name in names}
+    by_name = {}
+    for name in (files.train, files.test):
+        if name:
+            folder = input_folder(data.folder, data.train)
+            by_name[name] = digest(folder / name)
+
+    return by_name

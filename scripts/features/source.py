@@ -31,7 +31,7 @@ def collect_sources(modules: list[ModuleType]) -> dict[str, Source]:
     """Every source of these modules by name. Raises UserError where two have the same name."""
     sources: dict[str, Source] = {}
     for module in modules:
-        for name, source in getattr(module, "SOURCES", {}).items():
+        for name, source in module.SOURCES.items():
             if name in sources:
                 raise UserError(f"{module.__name__}: there is a source {name!r} already; rename it")
 

@@ -46,9 +46,11 @@ def open_features(file: Path) -> tuple[np.ndarray, np.ndarray]:
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"cannot read {file}: {error}; remove it and run make again") from None
 
-    if len(array) != len(names):
+    n_rows = len(array)
+    n_names = len(names)
+    if n_rows != n_names:
         raise UserError(
-            f"{file} has {len(array)} rows and {len(names)} names; remove it and run make again"
+            f"{file} has {n_rows} rows and {n_names} names; remove it and run make again"
         )
 
     return array, names
@@ -64,13 +66,15 @@ def read_features(files: list[Path], images: np.ndarray) -> tuple[list[np.ndarra
         arrays.append(array)
         names_of.append(names)
 
-    first, *others = names_of
-    if not all(np.array_equal(first, names) for names in others):
+    first = names_of[0]
+    is_same = [np.array_equal(first, names) for names in names_of]
+    if not all(is_same):
         raise UserError(
             f"{files[0].name} and {files[1].name} were made of different pictures; run make again"
         )
 
-    return arrays, align(first, images)
+    position = align(first, images)
+    return arrays, position
 
 
 def read_columns(file: Path, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -80,7 +84,9 @@ def read_columns(file: Path, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
     if not np.array_equal(names, ids):
         raise UserError(f"{file} is of other rows than folds.csv; remove it and run make again")
 
-    return np.asarray(array), read_record(file)["columns"]
+    record = read_record(file)
+    columns = record["columns"]
+    return np.asarray(array), columns
 
 
 def write_rows(job, stem: str, values: np.ndarray, record: dict) -> None:
@@ -89,11 +95,13 @@ def write_rows(job, stem: str, values: np.ndarray, record: dict) -> None:
     record: what its record says besides, the columns' names as "columns".
     """
     file = job.paths.features(stem)
+    ids = job.rows.id
+    n_rows, n_columns = values.shape
+
     with job.writing(file, **record) as (tmp, _):
         np.save(tmp, values)
-        write_names(file, job.rows.id)
+        write_names(file, ids)
 
-    n_rows, n_columns = values.shape
     log(source=stem, rows=n_rows, columns=n_columns)
 
 
@@ -118,28 +126,51 @@ class FeatureTable:
         self.device = device
         self.position = np.full(len(names), -1)
         self.d = 1
+
         if file is not None:
             array, names_in_file = open_features(file)
             self.position = align(names_in_file, names)
             self.d = array.shape[-1]
-            self.array = torch.from_numpy(array)
-            if device.type == "cuda" and array.nbytes < torch.cuda.mem_get_info()[0] / 2:
-                self.array = self.array.to(device)
 
-        self.missing = int((self.position < 0).sum())
+            tensor = torch.from_numpy(array)
+            if fits(array.nbytes, device):
+                tensor = tensor.to(device)
+
+            self.array = tensor
+
+        is_missing = self.position < 0
+        self.missing = int(is_missing.sum())
 
     def take(self, idx: np.ndarray):
         """Tokens (b, t, d) float32 of the row numbers idx (b,), all zero where a row has none."""
         import torch
 
+        n = len(idx)
+        device = self.device
         if self.missing == len(self.position):
-            return torch.zeros(len(idx), 1, self.d, device=self.device)
+            return torch.zeros(n, 1, self.d, device=device)
 
         position = torch.as_tensor(self.position[idx])
-        # a row without features takes the first ones, which are then set to 0
-        in_array = position.clamp(min=0).to(self.array.device)
-        features = self.array[in_array].to(self.device).float()
-        tokens = features.view(len(idx), -1, self.d)
 
-        has_features = (position >= 0).to(self.device)
+        # a row without features takes the first ones, which are then set to 0
+        in_array = position.clamp(min=0)
+        in_array = in_array.to(self.array.device)
+        features = self.array[in_array]
+        features = features.to(device)
+        features = features.float()
+        tokens = features.view(n, -1, self.d)
+
+        has_features = position >= 0
+        has_features = has_features.to(device)
         return tokens * has_features[:, None, None]
+
+
+def fits(n_bytes: int, device) -> bool:
+    """Whether an array takes less than half of what is free on the GPU; False without one."""
+    import torch
+
+    if device.type != "cuda":
+        return False
+
+    free, _ = torch.cuda.mem_get_info()
+    return n_bytes < free / 2

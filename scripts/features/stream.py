@@ -28,19 +28,24 @@ def write_stream(job, stem: str, open_stream: Callable) -> None:
 
     open_stream(job, stem, device) returns the Stream, on a torch.device.
     """
+    run = job.config.run
     file = job.paths.features(stem)
     with job.writing(file) as (tmp, record):
-        with use_device(job.config.run) as device:
+        with use_device(run) as device:
             stream = open_stream(job, stem, device)
-            shape = (len(stream.names), *stream.shape)
-            writer = FeatureWriter(file, shape, job.key(file))
-            write_batches(stream, writer, stem, job.config.run)
+            n = len(stream.names)
+            shape = (n, *stream.shape)
+
+            key = job.key(file)
+            writer = FeatureWriter(file, shape, key)
+            write_batches(stream, writer, stem, run)
 
         write_names(file, stream.names)
         writer.finish(tmp)
-        record |= stream.record | {"shape": shape}
+        record |= stream.record
+        record["shape"] = shape
 
-    log(source=stem, rows=len(stream.names), shape=shape)
+    log(source=stem, rows=n, shape=shape)
 
 
 def write_batches(stream: Stream, writer: FeatureWriter, stem: str, run) -> None:
@@ -48,10 +53,13 @@ def write_batches(stream: Stream, writer: FeatureWriter, stem: str, run) -> None
     is computed saved."""
     total = len(stream.names)
     bar = progress(what=stem, total=total, done=writer.done, unit="row")
+    end = deadline(run)
+
     for batch in stream.batches(writer.done):
-        writer.add(batch.half().cpu().numpy())
+        features = batch.half().cpu()
+        writer.add(features.numpy())
         bar.update(len(batch))
 
-        if time.time() > deadline(run):
+        if time.time() > end:
             writer.save()
             check_time_limit(run)

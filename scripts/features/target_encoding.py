@@ -14,7 +14,11 @@ NO_WEIGHT = 1e-12
 
 
 def encode_out_of_fold(
-    encode: Callable, fold: np.ndarray, known: np.ndarray, k: int, group: np.ndarray
+    encode: Callable,
+    fold: np.ndarray,
+    known: np.ndarray,
+    k: int,
+    group: np.ndarray,
 ) -> np.ndarray:
     """Columns (n, c) float32 of all rows, as member k may know them.
 
@@ -26,7 +30,8 @@ def encode_out_of_fold(
     for source_idx, idx in inner_splits(fold, known, k, group):
         columns = encode(source_idx, idx)
         if out is None:
-            out = np.zeros((len(fold), columns.shape[1]), np.float32)
+            n_columns = columns.shape[1]
+            out = np.zeros((len(fold), n_columns), np.float32)
 
         out[idx] = columns
 
@@ -34,27 +39,39 @@ def encode_out_of_fold(
 
 
 def inner_splits(
-    fold: np.ndarray, known: np.ndarray, k: int, group: np.ndarray
+    fold: np.ndarray,
+    known: np.ndarray,
+    k: int,
+    group: np.ndarray,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (source_idx, idx), row numbers, such that every row is in one idx.
 
     The sources of a training row are outside its own fold and outside fold k; those of the rows of
     fold k and of test rows are all rows outside fold k.
     """
-    train_idx = np.flatnonzero((fold >= 0) & (fold != k))
+    # the training rows of member k, and those of them with a target
+    is_train = (fold >= 0) & (fold != k)
+    train_idx = np.flatnonzero(is_train)
     source_idx = train_idx[known[train_idx]]
+
     inner_fold = fold
-    if len(np.unique(fold[train_idx])) <= 2:
-        # with so few folds a row's sources would be too few: halve each, group by group
+    n_folds = len(np.unique(fold[train_idx]))
+    if n_folds <= 2:
+        # a row's sources would be too few: halve each fold, group by group
         _, group_number = np.unique(group, return_inverse=True)
         inner_fold = 2 * fold + group_number % 2
 
-    for f in np.unique(inner_fold[train_idx]):
-        in_fold = inner_fold[train_idx] == f
-        is_source = inner_fold[source_idx] != f
+    train_fold = inner_fold[train_idx]
+    source_fold = inner_fold[source_idx]
+
+    for f in np.unique(train_fold):
+        in_fold = train_fold == f
+        is_source = source_fold != f
         yield source_idx[is_source], train_idx[in_fold]
 
-    yield source_idx, np.flatnonzero((fold < 0) | (fold == k))
+    is_other = (fold < 0) | (fold == k)
+    other_idx = np.flatnonzero(is_other)
+    yield source_idx, other_idx
 
 
 def key_encoder(key: np.ndarray, target: np.ndarray, smoothing: float = 5.0) -> Callable:
@@ -69,19 +86,26 @@ def key_encoder(key: np.ndarray, target: np.ndarray, smoothing: float = 5.0) -> 
     def encode(source_idx, idx):
         source_target = target[source_idx]
         difference = source_target - source_target.mean()
+
+        # of each key (n_keys,)
         source_code = code[source_idx]
         count = np.bincount(source_code, minlength=n_keys)
         total = np.bincount(source_code, difference, n_keys)
         mean = total / (count + smoothing)
 
         row_code = code[idx]
-        return np.column_stack([mean[row_code], count[row_code]])
+        columns = [mean[row_code], count[row_code]]
+        return np.column_stack(columns)
 
     return encode
 
 
 def neighbor_encoder(
-    neighbors: np.ndarray, cosine: np.ndarray, target: np.ndarray, ks=(1, 4, 12), power: int = 12
+    neighbors: np.ndarray,
+    cosine: np.ndarray,
+    target: np.ndarray,
+    ks=(1, 4, 12),
+    power: int = 12,
 ) -> Callable:
     """encode for encode_out_of_fold, by what features.neighbors.nearest returns: row numbers and
     cosines (n, top).
@@ -93,23 +117,37 @@ def neighbor_encoder(
     """
 
     def encode(source_idx, idx):
+        row_neighbors = neighbors[idx]  # (m, top)
+        row_cosine = cosine[idx]
+
         is_source = np.zeros(len(target), bool)
         is_source[source_idx] = True
+        usable = is_source[row_neighbors]
 
         # the first source rows among the neighbours, nearest first
-        usable = is_source[neighbors[idx]]
-        order = np.argsort(~usable, axis=1, kind="stable")[:, : max(ks)]
+        order = np.argsort(~usable, axis=1, kind="stable")
+        order = order[:, : max(ks)]
         usable = np.take_along_axis(usable, order, 1)
-        nearest_idx = np.take_along_axis(neighbors[idx], order, 1)
-        nearest_cosine = np.take_along_axis(cosine[idx], order, 1)
+        nearest_idx = np.take_along_axis(row_neighbors, order, 1)
+        nearest_cosine = np.take_along_axis(row_cosine, order, 1)
 
-        similarity = np.where(usable, nearest_cosine, 0).clip(MIN_COSINE)
-        targets = np.where(usable, target[nearest_idx], target[source_idx].mean())
+        similarity = np.where(usable, nearest_cosine, 0)
+        similarity = similarity.clip(MIN_COSINE)
         weight = np.where(usable, similarity**power, NO_WEIGHT)
 
-        columns = [weighted_mean(targets[:, :k], weight[:, :k]) for k in ks]
+        # a row that is no source lends the mean of all sources
+        mean = target[source_idx].mean()
+        nearest_target = target[nearest_idx]
+        targets = np.where(usable, nearest_target, mean)
+
+        columns = []
+        for k in ks:
+            column = weighted_mean(targets[:, :k], weight[:, :k])
+            columns.append(column)
+
+        nearest_four = similarity[:, :4]
         columns.append(similarity[:, 0])
-        columns.append(similarity[:, :4].mean(1))
+        columns.append(nearest_four.mean(1))
         columns.append(targets.std(1))
         return np.column_stack(columns)
 
@@ -118,4 +156,5 @@ def neighbor_encoder(
 
 def weighted_mean(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Mean (m,) of each row of x (m, k)."""
-    return (x * weight).sum(1) / weight.sum(1)
+    total = (x * weight).sum(1)
+    return total / weight.sum(1)

@@ -12,6 +12,7 @@ from features.source import Source
 from features.stream import Stream, write_stream
 from images.augment import augmenter
 from images.cache import Cache, batches
+from networks.batches import cut
 from networks.device import autocast, precision
 from networks.weights import TIMM
 
@@ -36,32 +37,52 @@ def open_stream(job, stem: str, device) -> Stream:
     name."""
     from networks.backbone import create_backbone, stage_means
 
-    config, settings = job.config, job.config.features
+    config = job.config
+    settings = config.features
     name = encoder_of(job, stem)
     size = settings.size or config.images.size
     encoder, weights = create_backbone(name, settings.pretrained, config.run.weights, size)
 
     def network(images):
-        return stage_means(encoder, images) if settings.stages else encoder(images)
+        if settings.stages:
+            return stage_means(encoder, images)
 
-    return stream_images(job, network, encoder, encoder, size, weights, device)
+        return encoder(images)
+
+    return stream_images(
+        job,
+        network=network,
+        module=encoder,
+        backbone=encoder,
+        size=size,
+        weights=weights,
+        device=device,
+    )
 
 
 def encoder_of(job, stem: str) -> str:
     """The timm name whose features are features/<stem>.npy."""
     encoders = job.config.features.encoders
     of_models = [weights.removeprefix(f"{TIMM}:") for weights in job.weights]
+    safe = stem.removeprefix(f"{TIMM}--")
+
     for name in [*encoders, *of_models]:
-        if safe_name(name) == stem.removeprefix(f"{TIMM}--"):
+        if safe_name(name) == safe:
             return name
 
-    raise UserError(
-        f"no source {stem!r} in {job.paths.category}; there are: "
-        f"{', '.join([*encoders, *job.weights])}"
-    )
+    there = ", ".join([*encoders, *job.weights])
+    raise UserError(f"no source {stem!r} in {job.paths.category}; there are: {there}")
 
 
-def stream_images(job, network, module, backbone, size: int, weights: dict, device) -> Stream:
+def stream_images(
+    job,
+    network,
+    module,
+    backbone,
+    size: int,
+    weights: dict,
+    device,
+) -> Stream:
     """Views of every good image through `network`, a function of images (b, 3, size, size).
 
     module: the torch module that network computes with; backbone: whose mean and deviation images
@@ -71,33 +92,43 @@ def stream_images(job, network, module, backbone, size: int, weights: dict, devi
 
     from networks.backbone import normalize_images
 
-    config, settings = job.config, job.config.features
-    module.eval().to(device, memory_format=torch.channels_last)
-    cache = Cache(job.paths.images, job.paths.cache)
-    good = np.flatnonzero(cache.ok)
-    preset = settings.augment if settings.views > 2 else "none"
-    change = augmenter(preset, config.images.size, (config.data.seed,))
+    config = job.config
+    settings = config.features
     dtype = precision(config.run, device)
+    module.eval()
+    module.to(device, memory_format=torch.channels_last)
 
     def features(images):
+        images = np.ascontiguousarray(images)
         with torch.inference_mode(), autocast(device, dtype):
-            x = normalize_images(np.ascontiguousarray(images), backbone, device, size)
+            x = normalize_images(images, backbone, device, size)
             return network(x)
 
+    preset = settings.augment if settings.views > 2 else "none"
+    seed = (config.data.seed,)
+    change = augmenter(preset, config.images.size, seed)
+
+    cache = Cache(job.paths.images, job.paths.cache)
+    good = np.flatnonzero(cache.ok)
+
     def feature_batches(done: int):
-        batch = config.run.infer_batch
-        groups = [good[start : start + batch] for start in range(done, len(good), batch)]
+        groups = cut(good[done:], config.run.infer_batch)
         for images in batches(cache, groups, config.run.workers):
             views = []
             for v in range(settings.views):
-                views.append(features(view(images, v, change, done)))
+                changed = view(images, v, change, done)
+                views.append(features(changed))
 
             yield torch.stack(views, 1)
             done += len(images)
 
-    example = features(cache.read(good[0])[None])
+    # what one image gives, for the shape
+    image = cache.read(good[0])
+    example = features(image[None])
     shape = (settings.views, *example.shape[1:])
-    return Stream(cache.names[good], shape, feature_batches, {"weights": weights})
+
+    names = cache.names[good]
+    return Stream(names, shape, feature_batches, {"weights": weights})
 
 
 def view(images: np.ndarray, v: int, change, first: int) -> np.ndarray:
@@ -109,7 +140,11 @@ def view(images: np.ndarray, v: int, change, first: int) -> np.ndarray:
     if v == 1:
         return images[:, :, ::-1]
 
-    return np.stack([change(image, v, first + i) for i, image in enumerate(images)])
+    changed = []
+    for number, image in enumerate(images, first):
+        changed.append(change(image, v, number))
+
+    return np.stack(changed)
 
 
 def write(job, stem: str) -> None:

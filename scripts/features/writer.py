@@ -32,8 +32,12 @@ class FeatureWriter:
             check_disk(file, shape)
             self.progress.unlink(missing_ok=True)  # it is of the file that is now overwritten
 
-        mode = "r+" if self.done else "w+"
-        self.array = np.lib.format.open_memmap(self.partial, mode, np.float16, shape)
+        self.array = np.lib.format.open_memmap(
+            self.partial,
+            mode="r+" if self.done else "w+",
+            dtype=np.float16,
+            shape=shape,
+        )
         self.allocate()
 
     def allocate(self) -> None:
@@ -61,9 +65,12 @@ class FeatureWriter:
 
     def add(self, rows: np.ndarray) -> None:
         """Append rows (m, ...)."""
-        end = self.done + len(rows)
-        self.array[self.done : end] = rows
+        start = self.done
+        end = start + len(rows)
+
+        self.array[start:end] = rows
         self.done = end
+
         self.unsaved += rows.nbytes
         if self.unsaved > SAVE_EVERY:
             self.save()
@@ -71,8 +78,10 @@ class FeatureWriter:
     def save(self) -> None:
         """Bring all rows to the disk, and note how many they are."""
         self.array.flush()
+        state = {"key": self.key, "done": self.done}
+
         with replacing(self.progress) as tmp:
-            tmp.write_text(json.dumps({"key": self.key, "done": self.done}))
+            tmp.write_text(json.dumps(state))
 
         self.unsaved = 0
 
@@ -85,8 +94,10 @@ class FeatureWriter:
 
 def check_disk(file: Path, shape: tuple[int, ...]) -> None:
     """Raises UserError when float16 features of this shape do not fit the disk."""
-    needed = int(np.prod(shape)) * 2
-    free = shutil.disk_usage(file.parent).free
+    n_values = int(np.prod(shape))
+    needed = 2 * n_values  # bytes
+    usage = shutil.disk_usage(file.parent)
+    free = usage.free
     if needed > free:
         raise UserError(
             f"{file} needs {needed / 1e9:.1f} GB and the disk has {free / 1e9:.1f} GB "

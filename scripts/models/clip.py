@@ -206,9 +206,12 @@ def fit(job, k: int, rows, file) -> dict:
 
     def make_learner(device):
         learner = Clip(job, rows, device, (mean, std))
-        parameters = learner.net.parameters()
-        trained = [p.numel() for p in parameters if p.requires_grad]
-        learner.facts = {"trained": sum(trained)}
+        n_trained = 0
+        for parameter in learner.net.parameters():
+            if parameter.requires_grad:
+                n_trained += parameter.numel()
+
+        learner.facts = {"trained": n_trained}
         return learner
 
     return fit_network(job, "clip", k, make_learner, train_idx, val_idx, file)

@@ -330,6 +330,14 @@ def predict(job, k: int, rows, idx) -> np.ndarray:
     def make_learner(device):
         heads = build(job, k, rows, features)
         settings = config.heads
-        return HeadsLearner(heads, features, settings, rows, config.run, device, views=views)
+        return HeadsLearner(
+            heads,
+            features,
+            settings,
+            rows,
+            config.run,
+            device,
+            views=views,
+        )
 
     return predict_network(job, "heads", k, make_learner, idx)

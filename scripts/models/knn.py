@@ -80,6 +80,7 @@ def unit(arrays, row: np.ndarray, flip: bool) -> np.ndarray:
 
     sides = []
     for array in arrays:
+        # the mean over the views
         x = array[row, :views].astype(np.float32)
         x = x.mean(1)
 

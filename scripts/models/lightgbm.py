@@ -63,9 +63,11 @@ def columns(job, k: int, rows) -> tuple[np.ndarray, list[str]]:
     _, quantity_names = quantities([])
     side, side_names = read_numbers(config.data, config.lightgbm, rows.id)
 
+    # without targets
     blocks = [ngrams["numbers"], side]
     names = [*quantity_names, *side_names]
 
+    # of other rows' targets
     by_name = encodings(job, rows)
     is_known = rows.target[:, 0] >= 0
 

@@ -148,10 +148,13 @@ class WordLearner(NumberLearner):
 
     def loss(self, forward, data, part, batch, step):
         inputs = self.inputs(data, part)
-        output = forward(*inputs).float()  # (b, seeds)
+        output = forward(*inputs)  # (b, seeds)
+        output = output.float()
 
         idx = shard(batch)[part]
-        target = self.target[idx].to(self.device)
+        target = self.target[idx]
+        target = target.to(self.device)
+
         difference = output - target[:, None]
         error = difference.abs()
         return error.sum() / len(batch)
@@ -160,12 +163,12 @@ class WordLearner(NumberLearner):
         """log1p prices (m, 1) of the rows idx (m,): the mean over the networks, in fp32."""
         import torch
 
-        all_of_them = slice(None)
+        all_rows = slice(None)
 
         outputs = [np.zeros((0, 1))]  # so that no row at all is (0, 1)
         with torch.inference_mode():
             for group in cut(idx, self.predict_batch):
-                inputs = self.inputs(group, all_of_them)
+                inputs = self.inputs(group, all_rows)
                 output = net(*inputs)
                 mean = output.mean(1, keepdim=True)
                 outputs.append(mean.cpu().numpy())

@@ -54,6 +54,7 @@ class Transformer(NumberLearner):
         settings = job.config.transformer
         run = job.config.run
         encoder, self.tokenizer, source = load_text_model(settings.model, run.weights, pretrained)
+
         n_rows = len(rows.id)
         self.quantities = np.zeros((n_rows, 0), np.float32)
         if settings.quantities:
@@ -111,8 +112,11 @@ class Transformer(NumberLearner):
         """log1p prices (m, 1) of the rows idx (m,), the longest texts first."""
         length = self.length[idx]
         order = np.argsort(-length, kind="stable")
+        ordered = super().predict(net, idx[order])
+
+        # back in the order of idx
         log1p_price = np.empty((len(idx), 1), np.float32)
-        log1p_price[order] = super().predict(net, idx[order])
+        log1p_price[order] = ordered
         return log1p_price
 
 

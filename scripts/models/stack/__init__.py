@@ -67,17 +67,17 @@ def first_level(job, rows, log1p_prices: dict[str, np.ndarray]) -> tuple[np.ndar
     names = [*log1p_prices, *columns]
 
     twice = {name for name in names if names.count(name) > 1}
-
     if twice:
+        shared = ", ".join(sorted(twice))
         raise UserError(
-            f"{', '.join(sorted(twice))} is a model and a column of "
-            f"{job.config.stack.train}; rename the column"
+            f"{shared} is a model and a column of {job.config.stack.train}; rename the column"
         )
 
-    if len(names) < 2:
+    n_columns = len(names)
+    if n_columns < 2:
         raise UserError(
             "a stack needs two columns of predictions or more, and there are "
-            f"{len(names)}: name other models before it, or tables in stack.train and stack.test"
+            f"{n_columns}: name other models before it, or tables in stack.train and stack.test"
         )
 
     prices = [np.expm1(log1p_price) for log1p_price in log1p_prices.values()]

@@ -80,9 +80,10 @@ kernels: $(READY)  ## Kaggle kernels of CATEGORY: PARTS=20 sessions and one that
 test: $(READY)  ## the tests
 	$(PYTHON) -m pytest -q -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests
 
-lint: $(READY)  ## the code's layout, and rules that ruff checks
+lint: $(READY)  ## the code's layout, rules that ruff checks, and how full the lines are
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
+	$(PYTHON) tests/density.py
 
 bench: $(READY)  ## how long things take against the way people do them today, as ratios
 	$(PYTHON) tests/bench/bench.py

@@ -31,10 +31,14 @@ class Cut(NamedTuple):
 
 CUTS = {
     "Tees": Cut(
-        [(0, 0.20), (0.09, 0.50), (0.44, 0.42), (0.75, 0.40), (1.5, 0.45)], (0.51, 0), 0.60
+        torso=[(0, 0.20), (0.09, 0.50), (0.44, 0.42), (0.75, 0.40), (1.5, 0.45)],
+        scale=(0.51, 0),
+        middle=0.60,
     ),
     "Dresses": Cut(
-        [(0, 0.18), (0.08, 0.36), (0.36, 0.30), (0.62, 0.235), (0.80, 0.30)], (0, 0.40), 0.92
+        torso=[(0, 0.18), (0.08, 0.36), (0.36, 0.30), (0.62, 0.235), (0.80, 0.30)],
+        scale=(0, 0.40),
+        middle=0.92,
     ),
 }
 HIP = 0.75  # its y; a skirt widens below
@@ -76,13 +80,17 @@ def cut_limb(limb: Limb, side: int) -> np.ndarray:
     along = np.array([sin, cos])
     inward = np.array([-cos, sin])
 
-    start = limb.start
-    end = start + along * limb.length
-    tip = end + (along * 0.3 + inward) * limb.narrow / 2
-    inner_end = end + inward * limb.narrow
-    inner_start = start + inward * limb.wide
-    outline = np.array([start, end, tip, inner_end, inner_start])
-    return outline * [side, 1]
+    shoulder = limb.start
+    armpit = shoulder + inward * limb.wide
+    outer_end = shoulder + along * limb.length
+    inner_end = outer_end + inward * limb.narrow
+
+    # The end is rounded: its middle reaches a little further than its corners.
+    to_tip = (along * 0.3 + inward) * limb.narrow / 2
+    tip = outer_end + to_tip
+
+    right = np.array([shoulder, outer_end, tip, inner_end, armpit])
+    return right * [side, 1]
 
 
 def cut_sleeves(cut: Cut, reach: float, angle: float) -> list[np.ndarray]:
@@ -103,16 +111,25 @@ def cut_sleeves(cut: Cut, reach: float, angle: float) -> list[np.ndarray]:
 
 def cut_torso(cut: Cut, length: float, sleeveless: bool, skirt: str) -> np.ndarray:
     """Outline (n, 2) of the garment without its sleeves."""
-    torso = narrow_shoulders(cut.torso) if sleeveless else cut.torso
+    torso = cut.torso
+    if sleeveless:
+        torso = narrow_shoulders(torso)
     y = np.linspace(0, length, 60)
-    fall = max(0.01, length - HIP)  # from the hip to the hem
-    gain = interpolate((y - HIP) / fall, SKIRTS[skirt])
-    x = interpolate(y, torso) + gain * fall**0.5  # short skirts gain less
-    x = smooth(x)
+    half_width = interpolate(y, torso)
 
-    right = np.c_[x, y]
-    hem = cut_hem(x[-1], length)
-    return np.r_[right, hem, mirror(right)]
+    # From the hip to the hem the skirt widens; a short one gains less.
+    fall = max(0.01, length - HIP)
+    way = (y - HIP) / fall
+    gain = interpolate(way, SKIRTS[skirt])
+    gain *= fall**0.5
+    half_width += gain
+    half_width = smooth(half_width)
+
+    # Down the right side, along the hem, up the left side.
+    right = np.c_[half_width, y]
+    left = mirror(right)
+    hem = cut_hem(half_width[-1], length)
+    return np.r_[right, hem, left]
 
 
 def cut_hem(half_width: float, length: float) -> np.ndarray:

@@ -12,35 +12,48 @@ def weave_fabric(scene: Scene, labels: dict, colour, contrast, rng) -> Image.Ima
     x, y = garment_units(scene)
     if labels["color"] == "multicolor":
         colour = draw_bands(x, y, size, rng)
+
     pattern = draw_pattern(labels["pattern"], x, y, rng)
-    cloth = colour + (contrast - colour) * pattern[..., None]
+    pattern = pattern[..., None]
+    difference = contrast - colour
+    cloth = colour + difference * pattern
 
     large_folds = draw_cloud(size, (5, 6), rng)
     upright_folds = draw_cloud(size, (22, 5), rng)
     folds = 0.06 * (large_folds + upright_folds)
-    return to_image(cloth + (cloth + 25) * folds)  # + 25: black cloth has folds too
+    shading = (cloth + 25) * folds  # + 25: black cloth has folds too
+    return to_image(cloth + shading)
 
 
 def garment_units(scene: Scene) -> np.ndarray:
     """Where each pixel lies on the garment: x and y in its units, (2, h, w)."""
-    turn, shift = np.split(scene.pose, [2], 1)
-    shift = shift[..., None].astype(np.float32)
+    # The pose says turn @ units + shift = pixels.
+    turn = scene.pose[:, :2]
     to_units = np.linalg.inv(turn).astype(np.float32)
+    shift = scene.pose[:, 2].astype(np.float32)
+    shift = shift[:, None, None]
 
     width, height = scene.image.size
-    pixels = np.indices((height, width), np.float32)[::-1]
+    rows_columns = np.indices((height, width), np.float32)
+    pixels = rows_columns[::-1]  # x first
     return np.einsum("ij,jhw->ihw", to_units, pixels - shift)
 
 
 def draw_bands(x, y, size, rng) -> np.ndarray:
     """Wavy bands of four colours, (h, w, 3)."""
     slant = rng.uniform(-1, 1)
-    waves = draw_cloud(size, (6, 8), rng)
-    height = (x + y * slant) * 3 + 0.3 * waves[..., 0]
+    cloud = draw_cloud(size, (6, 8), rng)
+    waves = 0.3 * cloud[..., 0]
+    slope = x + y * slant
+    height = slope * 3 + waves
     band = np.floor(height).astype(int)
 
-    colours = [pick_colour("multicolor", rng) for _ in range(4)]
-    return np.stack(colours)[band % 4]
+    colours = []
+    for _ in range(4):
+        colour = pick_colour("multicolor", rng)
+        colours.append(colour)
+    palette = np.stack(colours)
+    return palette[band % 4]
 
 
 def draw_pattern(name: str, x, y, rng) -> np.ndarray:
@@ -50,13 +63,19 @@ def draw_pattern(name: str, x, y, rng) -> np.ndarray:
     upright = rng.random() < 0.3
     if name == "solid":
         return np.zeros_like(x)
+
     if name == "striped":
         across = x if upright else y
-        return draw_bars(across / step + shift[0], 2)
+        cycles = across / step + shift[0]
+        return draw_bars(cycles, 2)
+
     if name == "checked":
-        bars_x = draw_bars(x / step / 1.2 + shift[0], 1)
-        bars_y = draw_bars(y / step / 1.2 + shift[0], 1)
+        cycles_x = x / step / 1.2 + shift[0]
+        cycles_y = y / step / 1.2 + shift[0]
+        bars_x = draw_bars(cycles_x, 1)
+        bars_y = draw_bars(cycles_y, 1)
         return 0.42 * (bars_x + bars_y)
+
     if name == "dotted":
         return draw_dots(x, y, 0.9 * step, shift)
     return draw_flowers(x, y, 2 * step, shift, rng)
@@ -72,12 +91,17 @@ def draw_flowers(x, y, step: float, shift, rng) -> np.ndarray:
     u, v, row = repeat_cells(x, y, step, shift)
     distance = np.hypot(u, v)
     angle = np.arctan2(v, u)
-    petals = rng.integers(4, 7)
-    outline = 0.32 + 0.13 * np.cos(petals * angle + row)
 
+    # The outline has a wave a petal; each row of flowers is turned a little further.
+    petals = rng.integers(4, 7)
+    phase = petals * angle + row
+    wave = np.cos(phase)
+    outline = 0.32 + 0.13 * wave
     flower = soft_edge(outline - distance)
+
     heart = distance < 0.1
-    return flower * (1 - 0.8 * heart)
+    strength = 1 - 0.8 * heart
+    return flower * strength
 
 
 def repeat_cells(x, y, step: float, shift) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -20,10 +20,13 @@ def replacing_folder(folder: Path):
     It lies beside `folder` and has `.half` at its end: that one is what a killed draw leaves,
     never a half-made `folder`.
     """
-    half = folder.with_name(folder.name + ".half")
+    name = f"{folder.name}.half"
+    half = folder.with_name(name)
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
+
     yield half
+
     shutil.rmtree(folder, ignore_errors=True)
     half.rename(folder)
 
@@ -46,15 +49,22 @@ def spoil_files(files: list[Path], rng) -> dict[str, int]:
     In turn, one is cut off, one becomes an error page, one is removed.
     """
     n = max(3, len(files) // 40)
-    chosen = [files[i] for i in rng.choice(len(files), n, replace=False)]
-    cut, pages, removed = chosen[0::3], chosen[1::3], chosen[2::3]
-    for file in cut:
+    rows = rng.choice(len(files), n, replace=False)
+    chosen = [files[i] for i in rows]
+
+    halves = chosen[0::3]
+    for file in halves:
         cut_off(file)
+
+    pages = chosen[1::3]
     for file in pages:
         file.write_text(ERROR_PAGE)
+
+    removed = chosen[2::3]
     for file in removed:
         file.unlink()
-    return {"corrupt": len(cut) + len(pages), "missing": len(removed)}
+
+    return {"corrupt": len(halves) + len(pages), "missing": len(removed)}
 
 
 def cut_off(file: Path) -> None:

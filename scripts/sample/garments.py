@@ -9,6 +9,7 @@ Images are drawn at half their size and enlarged: that is quicker, and soft like
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -17,11 +18,11 @@ from sample.cuts import CUTS, LENGTHS, SLEEVES, Cut, Limb, cut_limb, cut_sleeves
 from sample.fabric import weave_fabric
 from sample.scene import (
     Scene,
+    both_sides,
     brightness,
     draw_cloud,
     ellipse,
     make_pose,
-    mirror,
     pick_colour,
     star,
     take_photo,
@@ -44,13 +45,37 @@ COLLAR = [(0.18, -0.07), (0.29, 0.08), (0.13, 0.26), (0, 0.12)]  # its right sid
 METAL = (150, 150, 155)
 WOOD = (150, 110, 70)
 BRASS = (214, 178, 94)
-BACKDROPS = [  # (bumps across and down, how strong they are): a plain wall, light, cloth, boards
-    ((1, 1), 0),
-    ((1, 2), 0.2),
-    ((2, 1), 0.2),
-    ((9, 11), 0.06),
-    ((60, 3), 0.05),
-]
+
+
+class Backdrop(NamedTuple):
+    """What a wall or a table looks like."""
+
+    bumps: tuple[int, int]  # across and down
+    strength: float  # of the bumps
+
+
+BACKDROPS = (
+    Backdrop(bumps=(1, 1), strength=0),  # a plain wall
+    Backdrop(bumps=(1, 2), strength=0.2),  # light from above or below
+    Backdrop(bumps=(2, 1), strength=0.2),  # light from a side
+    Backdrop(bumps=(9, 11), strength=0.06),  # cloth
+    Backdrop(bumps=(60, 3), strength=0.05),  # boards
+)
+
+
+class Print(NamedTuple):
+    """Where a print is on the chest, and how large."""
+
+    middle: tuple[float, float]  # (x, y)
+    radius: tuple[float, float]  # its range
+
+
+PRINTS = {
+    "small": Print(middle=(0.2, 0.32), radius=(0.07, 0.1)),
+    "large": Print(middle=(0, 0.47), radius=(0.2, 0.25)),
+}
+PRINT_INKS = ("red", "yellow", "green", "pink")
+CLUTTER = (4, 5, 24)  # corners of a box, a bag, a ball
 
 
 @dataclass
@@ -73,10 +98,12 @@ def draw_file(file: Path, garment: Garment, seed: int) -> float:
     """
     rng = np.random.default_rng([seed, garment.k])
     width = int(600 + 400 * rng.beta(1, 4))
-    height = max(700, int(width * rng.uniform(1.2, 1.3)))
+    ratio = rng.uniform(1.2, 1.3)
+    height = max(700, int(width * ratio))
     size = np.array([width, height])
-    half = size // 2
 
+    # Drawn at half the size, enlarged as a photograph.
+    half = size // 2
     backdrop = draw_backdrop(half, rng)
     pose = pose_garment(half, garment.cut, rng)
     scene = Scene(backdrop, pose)
@@ -84,16 +111,22 @@ def draw_file(file: Path, garment: Garment, seed: int) -> float:
 
     photo = take_photo(scene.image, rng)
     photo = photo.resize(size.tolist(), Image.BILINEAR)
-    photo.save(file, quality=int(rng.integers(80, 93)))
+    quality = int(rng.integers(80, 93))
+    photo.save(file, quality=quality)
     return file.stat().st_size / 1e6
 
 
 def draw_backdrop(size: np.ndarray, rng) -> Image.Image:
     """A wall or a table, with bumps of light or structure."""
-    bumps, strength = BACKDROPS[rng.integers(len(BACKDROPS))]
+    i = rng.integers(len(BACKDROPS))
+    backdrop = BACKDROPS[i]
     colour = pick_colour("wall", rng)
-    relief = np.clip(strength * draw_cloud(size, bumps, rng), -0.3, 0.3)
-    return to_image(colour * (1 + relief))
+    cloud = draw_cloud(size, backdrop.bumps, rng)
+
+    relief = backdrop.strength * cloud
+    relief = np.clip(relief, -0.3, 0.3)
+    light = 1 + relief
+    return to_image(colour * light)
 
 
 def pose_garment(size: np.ndarray, cut: Cut, rng) -> np.ndarray:
@@ -116,21 +149,28 @@ def draw_garment(scene: Scene, garment: Garment, rng) -> None:
     skin = draw_carrier(scene, garment, angle, rng)
     for piece in pieces:
         scene.shadow(piece + [0.03, 0.04], blur=0.06)
+
+    # Through the neck one sees the skin, or the inside of the garment's back.
+    neck = garment.cut.neck
     inside = skin
     if skin is None:
-        inside = colour * 0.5  # the back of the garment, seen from its inside
-        scene.fill(ellipse(0, 0, garment.cut.neck, 0.05), inside)
+        inside = colour * 0.5
+        scene.fill(ellipse(0, 0, neck, 0.05), inside)
 
     fabric = weave_fabric(scene, labels, colour, contrast, rng)
     for piece in pieces:
         scene.fill(piece, fabric)
-    draw_print(scene, labels.get("print_size", "default"), contrast, rng)
+
+    print_size = labels.get("print_size", "default")
+    draw_print(scene, print_size, contrast, rng)
     if labels.get("belt") == "yes":
+        buckle = ellipse(0, 0.645, 0.045, 0.055)
         scene.fill(BELT, contrast)
-        scene.fill(ellipse(0, 0.645, 0.045, 0.055), BRASS)
+        scene.fill(buckle, BRASS)
 
     trim = colour * 0.4 + contrast * 0.6
-    hole = np.array(NECKS[labels["neck"]]) * garment.cut.neck
+    neckline = NECKS[labels["neck"]]
+    hole = np.array(neckline) * neck
     scene.fill(hole, inside)
     scene.line(hole, trim, 0.04)
     if labels["neck"] == "polo":
@@ -139,13 +179,19 @@ def draw_garment(scene: Scene, garment: Garment, rng) -> None:
 
 def cut_pieces(garment: Garment, angle: float, rng) -> list[np.ndarray]:
     """The outlines of the sleeves, if it has any, and of the torso."""
-    cut, labels = garment.cut, garment.labels
-    reach = SLEEVES[labels["sleeve_length"]] * rng.uniform(0.93, 1.07)
-    length = LENGTHS[labels["length"]] * rng.uniform(0.95, 1.05)
-    skirt = labels.get("fit_shape", "straight")
+    cut = garment.cut
+    labels = garment.labels
+
+    # Garments of the same class differ a little in length.
+    reach = SLEEVES[labels["sleeve_length"]]
+    reach *= rng.uniform(0.93, 1.07)
+    length = LENGTHS[labels["length"]]
+    length *= rng.uniform(0.95, 1.05)
 
     sleeves = cut_sleeves(cut, reach, angle)
-    torso = cut_torso(cut, length, not sleeves, skirt)
+    sleeveless = not sleeves
+    skirt = labels.get("fit_shape", "straight")
+    torso = cut_torso(cut, length, sleeveless, skirt)
     return [*sleeves, torso]
 
 
@@ -157,12 +203,16 @@ def draw_carrier(scene: Scene, garment: Garment, angle: float, rng):
     carrier = rng.choice(["body", "hanger", "table"], p=[0.45, 0.2, 0.35])
     if rng.random() < 0.3:
         draw_clutter(scene, rng)
+
     if carrier == "body":
         return draw_body(scene, garment, angle, rng)
+
     if carrier == "hanger":
         _, shoulder = garment.cut.shoulder
+        bar = [(-shoulder, 0.12), (0, -0.04), (shoulder, 0.12)]
         scene.line(HOOK, METAL, 0.02)
-        scene.line([(-shoulder, 0.12), (0, -0.04), (shoulder, 0.12)], WOOD, 0.04)
+        scene.line(bar, WOOD, 0.04)
+
     return None
 
 
@@ -171,8 +221,8 @@ def draw_clutter(scene: Scene, rng) -> None:
     x = rng.choice([-0.9, 0.9])
     y = rng.uniform(0, 1.4)
     wide, high = rng.uniform(0.15, 0.3, 2)
-    corners = rng.choice([4, 5, 24])
 
+    corners = rng.choice(CLUTTER)
     outline = ellipse(x, y, wide, high, corners)
     colour = pick_colour("thing", rng)
     scene.fill(outline, colour)
@@ -183,23 +233,34 @@ def draw_body(scene: Scene, garment: Garment, angle: float, rng):
     skin = SKINS[rng.integers(len(SKINS))]
     hair = pick_colour("hair", rng)
     jeans = pick_colour("jeans", rng)
-    legs = jeans if garment.category == "Tees" else skin
-    _, shoulder = garment.cut.shoulder
-    arm = Limb((shoulder * 0.82, 0.12), angle * 0.85, 1.1, 0.17, 0.1)
+    legs = skin
+    if garment.category == "Tees":
+        legs = jeans
 
+    _, shoulder = garment.cut.shoulder
+    arm = Limb(
+        start=(shoulder * 0.82, 0.12),
+        angle=angle * 0.85,
+        length=1.1,
+        wide=0.17,
+        narrow=0.1,
+    )
     for side in (-1, 1):
         foot = rng.uniform(0.18, 0.26)
         leg = [(0, 0.7), (0.26, 0.7), (0.26, 1.2), (foot, 2.9), (0.06, 2.9)]
-        scene.fill(np.array(leg) * [side, 1], legs)
+        leg = np.array(leg) * [side, 1]
+        scene.fill(leg, legs)
         scene.fill(cut_limb(arm, side), skin)
 
+    # The hair comes first: the head covers all but its rim.
     if skin != MANNEQUIN:
         height = 0.24 + 0.25 * rng.random()
         scene.fill(ellipse(0, -0.33, 0.2, height), hair)
 
-    neckline = np.array([(0.08, -0.3), (0.09, 0), (shoulder * 0.7, 0.1)])
-    scene.fill(np.r_[neckline, mirror(neckline)], skin)
+    right = np.array([(0.08, -0.3), (0.09, 0), (shoulder * 0.7, 0.1)])
+    neck = both_sides(right)
     head = ellipse(0, -0.34, 0.14, 0.2)
+    scene.fill(neck, skin)
     scene.fill(head, skin)
     return skin
 
@@ -209,20 +270,24 @@ def draw_body(scene: Scene, garment: Garment, angle: float, rng):
 
 def draw_print(scene: Scene, size: str, colour, rng) -> None:
     """Draw the print on the chest: a star on a disc; "default" is none."""
-    ink = pick_colour(rng.choice(["red", "yellow", "green", "pink"]), rng)
-    if size == "small":
-        x, y = 0.2, 0.32
-        radius = rng.uniform(0.07, 0.1)
-    else:
-        x, y = 0, 0.47
-        radius = rng.uniform(0.2, 0.25)
+    name = rng.choice(PRINT_INKS)
+    ink = pick_colour(name, rng)
+
+    # A radius is drawn without a print too: the demo's bytes need it.
+    large = PRINTS["large"]
+    motif = PRINTS.get(size, large)
+    radius = rng.uniform(*motif.radius)
     if size == "default":
         return
 
-    scene.fill(ellipse(x, y, radius, radius), colour, rim=0)
+    x, y = motif.middle
+    disc = ellipse(x, y, radius, radius)
+    scene.fill(disc, colour, rim=0)
+
     tips = rng.integers(3, 8)
     dent = rng.uniform(0.35, 0.7)
-    scene.fill(star(x, y, 0.9 * radius, tips, dent), ink, rim=0)
+    outline = star(x, y, 0.9 * radius, tips, dent)
+    scene.fill(outline, ink, rim=0)
 
 
 def draw_collar(scene: Scene, trim, buttons) -> None:
@@ -231,6 +296,9 @@ def draw_collar(scene: Scene, trim, buttons) -> None:
     for y in BUTTONS:
         button = ellipse(0, y, 0.014, 0.014)
         scene.fill(button, buttons, rim=0)
+
+    # A wing to either side of the neck.
+    right = np.array(COLLAR)
     for side in (-1, 1):
-        wing = np.array(COLLAR) * [side, 1]
+        wing = right * [side, 1]
         scene.fill(wing, trim)

@@ -56,22 +56,25 @@ def draw_file(file: Path, product, seed: int) -> float:
     bytes.
     """
     rng = np.random.default_rng([seed, product.k, 1])
-    size = rng.integers(420, 641, 2)
+    width, height = rng.integers(420, 641, 2).tolist()
     wall = WHITE_WALL
     if rng.random() < 0.4:
         wall = pick_colour("wall", rng) * 0.4 + 150
-    backdrop = to_image(np.broadcast_to(wall, (*size[::-1], 3)))
+    backdrop = np.broadcast_to(wall, (height, width, 3))
+    scene = Scene(to_image(backdrop), np.eye(2, 3))
 
     prints = defaultdict(list)
     for kind, text in product.prints:
         prints[kind].append(text)
     lay_out = LAYOUTS[product.layout]
-    image = lay_out(Scene(backdrop, np.eye(2, 3)), product, prints, rng)
+    image = lay_out(scene, product, prints, rng)
 
     if rng.random() < BLURRED:
-        small = size * rng.uniform(0.32, 0.55)
-        image = image.resize(small.astype(int).tolist(), Image.BILINEAR)
-        image = image.resize(size.tolist(), Image.BICUBIC)
+        share = rng.uniform(0.32, 0.55)
+        thumbnail = (int(width * share), int(height * share))
+        image = image.resize(thumbnail, Image.BILINEAR)
+        image = image.resize((width, height), Image.BICUBIC)
+
     image.save(file, quality=85)
     return file.stat().st_size / 1e6
 
@@ -86,62 +89,83 @@ class Pack(NamedTuple):
 
 def lay_pack(scene: Scene, product, prints: dict, rng) -> Image.Image:
     """A pack that leans a little, with its print on the label; photographed."""
-    w, h = scene.image.size
+    width, height = scene.image.size
     shape = SHAPES[product.shape]
-    lean = rng.normal(0, 0.04)
     half_width = max(x for _, x in shape.outline)
-    unit = min(0.92 * h, 0.45 * w / half_width)
-    scene.pose = pose_item(np.array([w, h]) / 2, unit, lean)
+    unit = min(0.92 * height, 0.45 * width / half_width)
+    lean = rng.normal(0, 0.04)
+    middle = np.array([width, height]) / 2
+    scene.pose = pose_item(middle, unit, lean)
 
+    # Some packs have no label: their print stands on the pack itself.
     body = pick_colour("thing", rng)
     has_label = rng.random() >= 0.3
-    paper = pick_colour("light", rng) if has_label else body
+    paper = body
+    if has_label:
+        paper = pick_colour("light", rng)
+
     is_dark = brightness(paper) < 120
     ink = pick_colour("light" if is_dark else "dark", rng)
-    lid = pick_colour("dark", rng) if shape.lid_end else None
+    lid = None
+    if shape.lid_end:
+        lid = pick_colour("dark", rng)
 
     draw_item(scene, shape, body, lid)
     if has_label:
-        label = cut_item(shape, *LABELS[product.shape], share=0.94)
+        top, bottom = LABELS[product.shape]
+        label = cut_item(shape, top, bottom) * [0.94, 1]
         scene.fill(label, paper, rim=0.12)
-    print_label(scene, Pack(product.shape, unit, lean), prints, ink, rng)
+
+    pack = Pack(product.shape, unit, lean)
+    print_label(scene, pack, prints, ink, rng)
     return take_photo(scene.image, rng)
 
 
 def print_label(scene: Scene, pack: Pack, prints: dict, ink, rng) -> None:
     """Write a pack's print, line below line; some fine print runs upwards along the edge."""
     point_size = rng.uniform(0.04, LINES["point"].size)
+    upright = UPRIGHT.get(pack.name, 0)
     for kind, lines in LINES.items():
         size = point_size if kind == "point" else lines.size
         for i, text in enumerate(prints[kind]):
             may_turn = kind == "fine" and i == 0
-            is_turned = may_turn and rng.random() < UPRIGHT.get(pack.name, 0)
+            is_turned = may_turn and rng.random() < upright
             y = lines.first + 0.1 * i
-            position, max_width = find_room(pack.name, y, is_turned)
+            position, room = find_room(pack.name, y, is_turned)
+
+            angle = -np.degrees(pack.lean)
+            if is_turned:
+                angle += 90
             write(
                 scene.image,
                 text,
-                scene.pose @ [*position, 1],
-                size * pack.unit * rng.uniform(0.8, 1.1),
-                ink,
-                max_width * pack.unit,
+                position=scene.pose @ [*position, 1],
+                size=size * pack.unit * rng.uniform(0.8, 1.1),
+                ink=ink,
+                max_width=room * pack.unit,
                 bold=kind in ("title", "point"),
-                angle=90 * is_turned - np.degrees(pack.lean),
+                angle=angle,
             )
 
 
 def find_room(name: str, share: float, is_turned: bool) -> tuple[tuple[float, float], float]:
     """The middle (x, y) of a line at a share of the label's height, and how wide it may be."""
+    shape = SHAPES[name]
     top, bottom = LABELS[name]
     height = bottom - top
     y = top + height * share
-    heights, half_widths = np.transpose(SHAPES[name].outline)
-    edge = np.interp(y, heights, half_widths)
-    if not is_turned:
-        return (0, y), 1.48 * edge
+    edge = shape.half_width(y)
 
+    # Most lines run across the label.
+    if not is_turned:
+        max_width = 1.48 * edge
+        return (0, y), max_width
+
+    # A turned one runs along its right edge.
+    x = 0.87 * edge
     middle = (top + bottom) / 2
-    return (0.87 * edge, middle), 0.8 * height
+    max_width = 0.8 * height
+    return (x, middle), max_width
 
 
 LAYOUTS = {"pack": lay_pack, "sizes": lay_sizes, "points": lay_points, "sheet": lay_sheet}

@@ -12,19 +12,25 @@ def draw_arrow(image: Image.Image, ends: np.ndarray, ink) -> None:
     pen = ImageDraw.Draw(image)
     pen.line(ends.ravel().tolist(), colour, 2)
 
+    # A head is 9 pixels long, and 0.45 of that to either side.
     start, end = ends
     way = end - start
-    along = 9 * way / np.hypot(*way)
+    length = np.hypot(*way)
+    along = 9 * way / length
     across = 0.45 * along[::-1] * [-1, 1]
+
     for tip, back in ((start, along), (end, -along)):
         base = tip + back
-        head = [tip, base + across, base - across]
-        pen.polygon(np.ravel(head).tolist(), colour)
+        left = base + across
+        right = base - across
+        corners = np.ravel([tip, left, right])
+        pen.polygon(corners.tolist(), colour)
 
 
 def write(
     image: Image.Image,
     text: str,
+    *,
     position,
     size: float,
     ink,
@@ -53,12 +59,15 @@ def write(
 
 def draw_text(text: str, font, stroke: int) -> Image.Image:
     """The text as a mask, with a margin of two pixels."""
-    left, top, right, bottom = font.getbbox(text, stroke_width=stroke)
+    box = font.getbbox(text, stroke_width=stroke)
+    left, top, right, bottom = box
     width = int(right - left) + 4
     height = int(bottom - top) + 4
     mask = Image.new("L", (width, height))
 
+    # A font puts its letters a little right of and below the point it is given.
+    x = 2 - left
+    y = 2 - top
     pen = ImageDraw.Draw(mask)
-    corner = (2 - left, 2 - top)
-    pen.text(corner, text, 255, font, stroke_width=stroke)
+    pen.text((x, y), text, 255, font, stroke_width=stroke)
     return mask

@@ -15,6 +15,16 @@ from sample.things import Placed, draw_thing
 PLATE_INK = (250, 250, 245)
 
 
+class Column(NamedTuple):
+    """A column of a table, in shares of the image's width."""
+
+    left: float
+    width: float
+
+
+SHEET_COLUMNS = (Column(left=0.08, width=0.38), Column(left=0.52, width=0.4))
+
+
 class Edge(NamedTuple):
     """An edge of a thing, along which an arrow shows its size: pixels (2,)."""
 
@@ -29,35 +39,58 @@ def lay_sizes(scene: Scene, product, prints: dict, rng) -> Image.Image:
     w, h = image.size
     ink = pick_colour("dark", rng)
     draw_header(image, prints, ink, rng)
-
-    points = prints["point"]
     size = rng.uniform(0.024, 0.045) * h
-    bottom = 0.8 * h - 0.05 * h * (len(points) // 2)
-    area = (0.22 * w, 0.2 * h, 0.76 * w, bottom)
-    front = draw_thing(scene, product, area, rng)
-    upwards = rng.random() < 0.5  # whether the height's print runs upwards
 
+    # The columns grow from the bottom up and leave the thing the room above.
+    points = prints["point"]
+    n_rows = len(points) // 2
+    left = 0.22 * w
+    right = 0.76 * w
+    top = 0.2 * h
+    bottom = 0.8 * h - 0.05 * h * n_rows
+    front = draw_thing(scene, product, (left, top, right, bottom), rng)
+
+    upwards = rng.random() < 0.5  # whether the height's print runs upwards
     for entity, edge in edges_of(front).items():
         is_turned = upwards and entity == "height"
         for text in prints[entity]:
             draw_size(image, text, edge, size, ink, is_turned)
 
-    for i, text in enumerate(points):
+    write_columns(image, points, ink)
+    return image
+
+
+def write_columns(image: Image.Image, texts: list[str], ink) -> None:
+    """Write the texts in two columns, from the bottom up; those at the left are bold."""
+    w, h = image.size
+    for i, text in enumerate(texts):
         row, column = divmod(i, 2)
         x = (0.27 + 0.46 * column) * w
         y = (0.95 - 0.05 * row) * h
-        write(image, text, (x, y), 0.033 * h, ink, 0.44 * w, bold=column == 0)
-    return image
+        write(
+            image,
+            text,
+            position=(x, y),
+            size=0.033 * h,
+            ink=ink,
+            max_width=0.44 * w,
+            bold=column == 0,
+        )
 
 
 def edges_of(front: Placed) -> dict[str, Edge]:
     """The edges of a thing that show its width, height and depth."""
-    low, high = front.low, front.high
-    corner = np.array([low[0], high[1]])
+    left_top = front.low
+    right_bottom = front.high
+    left, _ = left_top
+    _, bottom = right_bottom
+    left_bottom = np.array([left, bottom])
+    back_bottom = right_bottom + front.back
+
     return {
-        "width": Edge(corner, high, (0, 1)),
-        "height": Edge(low, corner, (-1, 0)),
-        "depth": Edge(high, high + front.back, (0.6, 0.8)),
+        "width": Edge(left_bottom, right_bottom, outward=(0, 1)),
+        "height": Edge(left_top, left_bottom, outward=(-1, 0)),
+        "depth": Edge(right_bottom, back_bottom, outward=(0.6, 0.8)),
     }
 
 
@@ -69,15 +102,25 @@ def draw_size(image: Image.Image, text: str, edge: Edge, size: float, ink, is_tu
     ends += 0.025 * h * outward
     draw_arrow(image, ends, ink)
 
-    x, y = ends.mean(0) + 0.8 * size * outward
+    middle = ends.mean(0)
+    x, y = middle + 0.8 * size * outward
     side = np.sign(outward[0])  # left of the thing -1, below it 0, right of it 1
-    align = 0.5 - 0.5 * side
-    max_width = {-1: x - 4, 0: 0.9 * w, 1: w - x - 4}[side]
+    rooms = {-1: x - 4, 0: 0.9 * w, 1: w - x - 4}  # to the edge of the image
+    max_width = rooms[side]
     angle = 0
     if is_turned:
-        max_width = edge.end[1] - edge.start[1]
+        _, max_width = edge.end - edge.start
         angle = 90
-    write(image, text, (x, y), size, ink, max_width, align=align, angle=angle)
+    write(
+        image,
+        text,
+        position=(x, y),
+        size=size,
+        ink=ink,
+        max_width=max_width,
+        align=0.5 - 0.5 * side,
+        angle=angle,
+    )
 
 
 def lay_points(scene: Scene, product, prints: dict, rng) -> Image.Image:
@@ -90,22 +133,42 @@ def lay_points(scene: Scene, product, prints: dict, rng) -> Image.Image:
     area = (0.05 * w, 0.25 * h, 0.45 * w, 0.9 * h)
     draw_thing(scene, product, area, rng)
 
-    scene.pose = np.eye(2, 3)
+    scene.pose = np.eye(2, 3)  # stars are drawn in pixels
     size = rng.uniform(0.026, 0.05) * h
     on_plates, bold = rng.random(2) < 0.4
     points = prints["point"]
     for i, text in enumerate(points):
-        y = h * (0.25 + 0.65 * (i + 0.5) / len(points))
-        text_ink = ink
+        down = 0.65 * (i + 0.5) / len(points)
+        y = h * (0.25 + down)
         if on_plates:
-            plate = [0.5 * w, y - size, 0.98 * w, y + size]
-            ImageDraw.Draw(image).rounded_rectangle(plate, size / 2, as_rgb(ink))
-            text_ink = PLATE_INK
+            draw_plate(image, y, size, ink)
         else:
-            outline = star(0.53 * w, y, 0.7 * size, 5, 0.5)
-            scene.fill(outline, star_colour, rim=0)
-        write(image, text, (0.57 * w, y), size, text_ink, 0.39 * w, align=0, bold=bold)
+            bullet = star(0.53 * w, y, 0.7 * size, 5, 0.5)
+            scene.fill(bullet, star_colour, rim=0)
+        write(
+            image,
+            text,
+            position=(0.57 * w, y),
+            size=size,
+            ink=PLATE_INK if on_plates else ink,
+            max_width=0.39 * w,
+            align=0,
+            bold=bold,
+        )
     return image
+
+
+def draw_plate(image: Image.Image, y: float, half_height: float, colour) -> None:
+    """Draw a rounded plate over the right half of the image, its middle at y."""
+    left = 0.5 * image.width
+    right = 0.98 * image.width
+    top = y - half_height
+    bottom = y + half_height
+    plate = [left, top, right, bottom]
+    roundness = half_height / 2
+
+    pen = ImageDraw.Draw(image)
+    pen.rounded_rectangle(plate, roundness, as_rgb(colour))
 
 
 def lay_sheet(scene: Scene, product, prints: dict, rng) -> Image.Image:
@@ -115,26 +178,50 @@ def lay_sheet(scene: Scene, product, prints: dict, rng) -> Image.Image:
     ink = pick_colour("dark", rng)
     tint = pick_colour("light", rng)
     draw_header(image, prints, ink, rng)
-
-    rows = prints["row"]
-    step = 0.62 * h / len(rows)
-    size = rng.uniform(0.024, 0.042) * h
-    border = as_rgb(0.5 * ink + 100)
-    fills = [as_rgb(0.5 * tint + 125), as_rgb(tint)]
-    pen = ImageDraw.Draw(image)
-    for i, row in enumerate(rows):
-        name, value = row.split("|")
-        top = 0.2 * h + step * i
-        cell = [0.05 * w, top, 0.95 * w, top + step]
-        pen.rectangle(cell, fills[i % 2], border)
-        middle = top + step / 2
-        write(image, name, (0.08 * w, middle), size, ink, 0.38 * w, align=0)
-        write(image, value, (0.52 * w, middle), size, ink, 0.4 * w, align=0)
+    draw_table(image, prints["row"], ink, tint, rng)
 
     for i, text in enumerate(prints["fine"]):
         y = (0.88 + 0.05 * i) * h
-        write(image, text, (w / 2, y), 0.028 * h, ink, 0.9 * w)
+        write(
+            image,
+            text,
+            position=(w / 2, y),
+            size=0.028 * h,
+            ink=ink,
+            max_width=0.9 * w,
+        )
     return image
+
+
+def draw_table(image: Image.Image, rows: list[str], ink, tint, rng) -> None:
+    """Draw the rows "name|value" as a table, in two shades in turn."""
+    w, h = image.size
+    left = 0.05 * w
+    right = 0.95 * w
+    height = 0.62 * h / len(rows)
+    size = rng.uniform(0.024, 0.042) * h
+
+    border = as_rgb(0.5 * ink + 100)
+    pale = as_rgb(0.5 * tint + 125)
+    fills = [pale, as_rgb(tint)]
+    pen = ImageDraw.Draw(image)
+    for i, row in enumerate(rows):
+        top = 0.2 * h + height * i
+        bottom = top + height
+        middle = top + height / 2
+        cell = [left, top, right, bottom]
+        pen.rectangle(cell, fills[i % 2], border)
+
+        for text, column in zip(row.split("|"), SHEET_COLUMNS, strict=True):
+            write(
+                image,
+                text,
+                position=(column.left * w, middle),
+                size=size,
+                ink=ink,
+                max_width=column.width * w,
+                align=0,
+            )
 
 
 def draw_header(image: Image.Image, prints: dict, ink, rng) -> None:
@@ -142,14 +229,26 @@ def draw_header(image: Image.Image, prints: dict, ink, rng) -> None:
     w, h = image.size
     if rng.random() < 0.35:
         band = [0, 0, w, 0.175 * h]
-        ImageDraw.Draw(image).rectangle(band, as_rgb(ink))
+        pen = ImageDraw.Draw(image)
+        pen.rectangle(band, as_rgb(ink))
         ink = pick_colour("light", rng)
 
     brand = prints["brand"][0]
     title = prints["title"][0]
-    name = f"{brand} {title}"
-    size = rng.uniform(0.05, 0.08) * h
-    write(image, name, (w / 2, 0.07 * h), size, ink, 0.9 * w, bold=True)
-
-    claim = prints["claim"][0]
-    write(image, claim, (w / 2, 0.14 * h), 0.035 * h, ink, 0.8 * w)
+    write(
+        image,
+        f"{brand} {title}",
+        position=(w / 2, 0.07 * h),
+        size=rng.uniform(0.05, 0.08) * h,
+        ink=ink,
+        max_width=0.9 * w,
+        bold=True,
+    )
+    write(
+        image,
+        prints["claim"][0],
+        position=(w / 2, 0.14 * h),
+        size=0.035 * h,
+        ink=ink,
+        max_width=0.8 * w,
+    )

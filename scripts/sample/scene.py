@@ -25,21 +25,21 @@ class ColourRange(NamedTuple):
 
 
 COLOURS = {
-    "white": ColourRange(40, 40, (0, 0.07), (0.9, 1)),
-    "black": ColourRange(230, 60, (0, 0.25), (0.07, 0.17)),
-    "red": ColourRange(356, 8, (0.78, 0.95), (0.62, 0.85)),
-    "navy blue": ColourRange(226, 8, (0.55, 0.8), (0.22, 0.36)),
-    "blue": ColourRange(212, 12, (0.6, 0.85), (0.6, 0.9)),
-    "yellow": ColourRange(49, 6, (0.65, 0.9), (0.88, 1)),
-    "green": ColourRange(138, 24, (0.45, 0.8), (0.35, 0.65)),
-    "pink": ColourRange(336, 10, (0.28, 0.5), (0.88, 1)),
-    "multicolor": ColourRange(0, 180, (0.5, 0.8), (0.7, 0.95)),
-    "dark": ColourRange(0, 180, (0, 0.5), (0.15, 0.45)),
-    "light": ColourRange(0, 180, (0, 0.5), (0.85, 1)),
-    "wall": ColourRange(0, 180, (0, 0.25), (0.55, 0.97)),
-    "thing": ColourRange(0, 180, (0.3, 0.9), (0.3, 0.9)),
-    "hair": ColourRange(22, 10, (0.4, 0.6), (0.1, 0.4)),
-    "jeans": ColourRange(220, 30, (0.2, 0.6), (0.15, 0.4)),
+    "white": ColourRange(hue=40, jitter=40, saturation=(0, 0.07), value=(0.9, 1)),
+    "black": ColourRange(hue=230, jitter=60, saturation=(0, 0.25), value=(0.07, 0.17)),
+    "red": ColourRange(hue=356, jitter=8, saturation=(0.78, 0.95), value=(0.62, 0.85)),
+    "navy blue": ColourRange(hue=226, jitter=8, saturation=(0.55, 0.8), value=(0.22, 0.36)),
+    "blue": ColourRange(hue=212, jitter=12, saturation=(0.6, 0.85), value=(0.6, 0.9)),
+    "yellow": ColourRange(hue=49, jitter=6, saturation=(0.65, 0.9), value=(0.88, 1)),
+    "green": ColourRange(hue=138, jitter=24, saturation=(0.45, 0.8), value=(0.35, 0.65)),
+    "pink": ColourRange(hue=336, jitter=10, saturation=(0.28, 0.5), value=(0.88, 1)),
+    "multicolor": ColourRange(hue=0, jitter=180, saturation=(0.5, 0.8), value=(0.7, 0.95)),
+    "dark": ColourRange(hue=0, jitter=180, saturation=(0, 0.5), value=(0.15, 0.45)),
+    "light": ColourRange(hue=0, jitter=180, saturation=(0, 0.5), value=(0.85, 1)),
+    "wall": ColourRange(hue=0, jitter=180, saturation=(0, 0.25), value=(0.55, 0.97)),
+    "thing": ColourRange(hue=0, jitter=180, saturation=(0.3, 0.9), value=(0.3, 0.9)),
+    "hair": ColourRange(hue=22, jitter=10, saturation=(0.4, 0.6), value=(0.1, 0.4)),
+    "jeans": ColourRange(hue=220, jitter=30, saturation=(0.2, 0.6), value=(0.15, 0.4)),
 }
 
 
@@ -67,10 +67,13 @@ class Scene:
             filling = as_rgb(colour)
         self.image.paste(filling, box, mask)
 
+        # The rim is where the polygon differs from its own blurred mask.
         if rim:
-            inside = mask.filter(ImageFilter.BoxBlur(self.unit * 0.05))
+            blur = ImageFilter.BoxBlur(self.unit * 0.05)
+            inside = mask.filter(blur)
             edge = ImageChops.subtract(mask, inside)
-            self.image.paste(BLACK, box, fade(edge, rim))
+            shade = fade(edge, rim)
+            self.image.paste(BLACK, box, shade)
 
     def line(self, points, colour, width: float) -> None:
         """Draw a line through the points, `width` units thick."""
@@ -88,21 +91,26 @@ class Scene:
         turn = self.pose[:, :2]
         shift = self.pose[:, 2]
         pixels = np.asarray(points) @ turn.T + shift
-        margin = int(3 + self.unit * (width + 2 * blur))
+
+        # The box has a margin for the line's thickness and for the blur.
+        units_around = width + 2 * blur
+        margin = int(3 + self.unit * units_around)
         low = pixels.min(0).astype(int) - margin
         high = pixels.max(0).astype(int) + margin
+        box = (*low.tolist(), *high.tolist())
 
         # Drawn twice as large, then reduced: that makes smooth edges.
         size = 2 * (high - low)
         corners = 2 * (pixels - low)
+        corners = corners.ravel().tolist()
         mask = Image.new("L", size.tolist())
         pen = ImageDraw.Draw(mask)
         if width:
-            thickness = max(2, round(2 * self.unit * width))
-            pen.line(corners.ravel().tolist(), 255, thickness, "curve")
+            thickness = round(2 * self.unit * width)
+            thickness = max(2, thickness)
+            pen.line(corners, 255, thickness, "curve")
         else:
-            pen.polygon(corners.ravel().tolist(), 255)
-        box = (*low.tolist(), *high.tolist())
+            pen.polygon(corners, 255)
         return mask.reduce(2), box
 
 
@@ -131,13 +139,16 @@ def as_rgb(colour) -> tuple[int, ...]:
 def pick_colour(name: str, rng) -> np.ndarray:
     """A random colour of that name: red, green and blue (3,), from 0 to 255."""
     colours = COLOURS[name]
-    shift = rng.uniform(-colours.jitter, colours.jitter)
-    hue = (colours.hue + shift) / 360 % 1
+    jitter = colours.jitter
+    shift = rng.uniform(-jitter, jitter)
+    degrees = colours.hue + shift
+    hue = degrees / 360 % 1
     saturation = rng.uniform(*colours.saturation)
     value = rng.uniform(*colours.value)
 
     rgb = colorsys.hsv_to_rgb(hue, saturation, value)
-    return 255 * np.array(rgb, np.float32)
+    rgb = np.array(rgb, np.float32)
+    return 255 * rgb
 
 
 def brightness(colour: np.ndarray) -> float:
@@ -175,29 +186,45 @@ def mirror(right: np.ndarray) -> np.ndarray:
     return right[::-1] * [-1, 1]
 
 
+def both_sides(right: np.ndarray) -> np.ndarray:
+    """An outline (2 * n, 2) from its right half."""
+    return np.r_[right, mirror(right)]
+
+
 def take_photo(image: Image.Image, rng) -> Image.Image:
     """Photograph it: light from one side, exposure, focus, colour cast and the sensor's noise."""
-    w, h = image.size
-    light = draw_light(w, h, rng)
-    blur = ImageFilter.BoxBlur(rng.uniform(0, 1))
+    width, height = image.size
+    light = draw_light(width, height, rng)
+
+    # A little out of focus.
+    radius = rng.uniform(0, 1)
+    blur = ImageFilter.BoxBlur(radius)
     pixels = np.asarray(image.filter(blur))
+
+    # The lamp's colour.
     cast = 1 + rng.normal(0, 0.035, 3)
-    lit = pixels * light * cast.astype(np.float32)
+    cast = cast.astype(np.float32)
+    lit = pixels * light * cast
 
     strength = rng.uniform(1, 5)
-    noise = rng.standard_normal((h, w, 1), np.float32)
-    return to_image(lit + strength * noise)
+    grain = rng.standard_normal((height, width, 1), np.float32)
+    noise = strength * grain
+    return to_image(lit + noise)
 
 
 def draw_light(width: int, height: int, rng) -> np.ndarray:
     """How bright each pixel is lit, (h, w, 1), about 1: brighter towards one side."""
+    # A plane that rises towards the angle, 0 in the middle of the image.
     angle = rng.uniform(0, 2 * np.pi)
-    across = np.cos(angle) * np.linspace(-1, 1, width)
-    down = np.sin(angle) * np.linspace(-1, 1, height)
+    x = np.linspace(-1, 1, width)
+    y = np.linspace(-1, 1, height)
+    across = np.cos(angle) * x
+    down = np.sin(angle) * y
     slope = across + down[:, None]
 
     exposure = rng.uniform(0.85, 1.1)
     strength = rng.uniform(0, 0.2)
     light = 1 + strength * slope
-    light = exposure * light.astype(np.float32)
+    light = light.astype(np.float32)
+    light = exposure * light
     return light[..., None]

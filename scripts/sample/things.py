@@ -26,18 +26,18 @@ TOP = slab(-0.5, 0, 0.5, 0)  # the front's upper edge, pulled back into the thin
 SIDE = slab(0.5, 0, 0.5, 1)
 THINGS = {
     "lamp": Thing(
-        1.3,
-        True,
-        [
+        aspect=1.3,
+        boxed=True,
+        parts=[
             FRONT,
             ("dark", slab(-0.42, 0.1, 0.42, 0.9)),
             ("light", slab(-0.36, 0.17, 0.36, 0.83)),
         ],
     ),
     "shelf": Thing(
-        0.6,
-        True,
-        [
+        aspect=0.6,
+        boxed=True,
+        parts=[
             FRONT,
             ("dark", slab(-0.45, 0.04, 0.45, 0.24)),
             ("dark", slab(-0.45, 0.28, 0.45, 0.48)),
@@ -46,9 +46,9 @@ THINGS = {
         ],
     ),
     "cabinet": Thing(
-        1.2,
-        True,
-        [
+        aspect=1.2,
+        boxed=True,
+        parts=[
             FRONT,
             ("trim", slab(-0.47, 0.05, -0.01, 0.95)),
             ("trim", slab(0.01, 0.05, 0.47, 0.95)),
@@ -56,11 +56,15 @@ THINGS = {
             ("dark", slab(0.04, 0.45, 0.08, 0.6)),
         ],
     ),
-    "scale": Thing(3, True, [FRONT, ("dark", slab(-0.16, 0.2, 0.16, 0.8))]),
+    "scale": Thing(
+        aspect=3,
+        boxed=True,
+        parts=[FRONT, ("dark", slab(-0.16, 0.2, 0.16, 0.8))],
+    ),
     "charger": Thing(
-        0.55,
-        False,
-        [
+        aspect=0.55,
+        boxed=False,
+        parts=[
             ("dark", slab(-0.36, 0, 0.36, 0.2)),
             ("body", slab(-0.5, 0.1, 0.5, 0.75)),
             ("trim", slab(-0.3, 0.2, 0.3, 0.3)),
@@ -69,9 +73,9 @@ THINGS = {
         ],
     ),
     "bulb": Thing(
-        0.62,
-        False,
-        [
+        aspect=0.62,
+        boxed=False,
+        parts=[
             ("light", ellipse(0, 0.33, 0.5, 0.33)),
             ("light", [(-0.42, 0.48), (0.42, 0.48), (0.26, 0.74), (-0.26, 0.74)]),
             ("trim", slab(-0.26, 0.73, 0.26, 0.94)),
@@ -79,9 +83,9 @@ THINGS = {
         ],
     ),
     "kettle": Thing(
-        1.1,
-        False,
-        [
+        aspect=1.1,
+        boxed=False,
+        parts=[
             ("dark", ellipse(0.36, 0.48, 0.14, 0.3)),
             ("wall", ellipse(0.35, 0.48, 0.09, 0.22)),
             ("trim", [(-0.5, 0.2), (-0.2, 0.16), (-0.2, 0.4)]),
@@ -91,9 +95,9 @@ THINGS = {
         ],
     ),
     "dumbbell": Thing(
-        1.9,
-        False,
-        [
+        aspect=1.9,
+        boxed=False,
+        parts=[
             ("trim", slab(-0.3, 0.4, 0.3, 0.6)),
             ("body", slab(-0.36, 0, -0.24, 1)),
             ("body", slab(0.24, 0, 0.36, 1)),
@@ -102,9 +106,9 @@ THINGS = {
         ],
     ),
     "stool": Thing(
-        1.1,
-        False,
-        [
+        aspect=1.1,
+        boxed=False,
+        parts=[
             ("dark", [(-0.4, 0.1), (-0.3, 0.1), (-0.42, 1), (-0.5, 1)]),
             ("dark", [(0.3, 0.1), (0.4, 0.1), (0.5, 1), (0.42, 1)]),
             ("trim", slab(-0.38, 0.55, 0.38, 0.63)),
@@ -112,9 +116,9 @@ THINGS = {
         ],
     ),
     "seat": Thing(
-        0.9,
-        False,
-        [
+        aspect=0.9,
+        boxed=False,
+        parts=[
             ("dark", slab(-0.4, 0.86, 0.46, 1)),
             (
                 "body",
@@ -143,18 +147,26 @@ def draw_thing(scene: Scene, product, area, rng) -> Placed:
     thing = THINGS[product.shape]
     front, back = proportions(thing, product.facts)
     scale, corner = fit(front, back, area)
-    middle = corner + [scale * front[0] / 2, 0]
-    scene.pose = np.c_[scale * np.eye(2), middle]
+    size = scale * front
 
+    # x is 0 in the middle of the front.
+    half_width = size[0] / 2
+    middle = corner + [half_width, 0]
+    turn = scale * np.eye(2)
+    scene.pose = np.c_[turn, middle]
     tints = pick_tints(scene, rng)
-    ground = FLOOR * front + [back[0] / 2, 0]
+
+    # The shadow lies midway between the front and the back.
+    shift = [back[0] / 2, 0]
+    ground = FLOOR * front + shift
     scene.shadow(ground, blur=0.05)
+
     if thing.boxed:
         draw_box(scene, front, back, tints)
     for tint, outline in thing.parts:
         points = np.asarray(outline) * front
         scene.fill(points, tints[tint], rim=0.15)
-    return Placed(corner, corner + scale * front, scale * back)
+    return Placed(low=corner, high=corner + size, back=scale * back)
 
 
 def draw_box(scene: Scene, front: np.ndarray, back: np.ndarray, tints: dict) -> None:
@@ -170,11 +182,15 @@ def fit(front: np.ndarray, back: np.ndarray, area) -> tuple[float, np.ndarray]:
     low, high = np.reshape(area, (2, 2))
     room = high - low
     size = front + abs(back)
-    scale = min(room / size)
+    scales = room / size
+    scale = min(scales)
 
-    margin = (room - scale * size) / 2
+    # The thing is in the middle of the area; its back stands out above its front.
+    unused = room - scale * size
+    margin = unused / 2
     back_height = -scale * back[1]
-    corner = low + margin + [0, back_height]
+    shift = [0, back_height]
+    corner = low + margin + shift
     return scale, corner
 
 
@@ -185,19 +201,30 @@ def proportions(thing: Thing, facts: dict) -> tuple[np.ndarray, np.ndarray]:
     depth = first_number(facts, "depth")
     if height is None:
         height = (width or 1) / thing.aspect
-    aspect = thing.aspect if width is None else width / height
-    relative_depth = 0.8 if depth is None else depth / height
 
-    front = np.array([min(aspect, 3), 1])
+    aspect = thing.aspect
+    if width is not None:
+        aspect = width / height
+    aspect = min(aspect, 3)
+    front = np.array([aspect, 1])
+    if not thing.boxed:
+        return front, np.zeros(2)
+
+    # The back is shifted to the right and up, by more the deeper the thing is.
+    relative_depth = 0.8
+    if depth is not None:
+        relative_depth = depth / height
     shift = np.array([0.7, -0.45])
-    back = shift * np.clip(relative_depth, 0.2, 1.5)
-    return front, back * thing.boxed
+    relative_depth = np.clip(relative_depth, 0.2, 1.5)
+    back = shift * relative_depth
+    return front, back
 
 
 def first_number(facts: dict, entity: str) -> float | None:
     """The number of a fact (numbers, unit), the lower one of a range; None where it has none."""
     if entity not in facts:
         return None
+
     numbers, _ = facts[entity]
     return numbers[0]
 

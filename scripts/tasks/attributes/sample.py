@@ -103,12 +103,16 @@ def draw(folder: Path, seed: int = 0, rows: dict = ROWS) -> dict:
         n = len(files)
         sizes = draw_files(draw_file, files, garments, seed)
         megabytes = sum(progress(sizes, "sample", n, unit="img"))
-        spoiled = spoil_files(half, np.random.default_rng([seed, n + 1]))
 
-    counts = {f"{split}_rows": n * len(CATEGORIES) for split, n in rows.items()}
+        # Random numbers that no image has had.
+        rng = np.random.default_rng([seed, n + 1])
+        spoiled = spoil_files(half, rng)
+
+    n_categories = len(CATEGORIES)
     return {
-        "categories": len(CATEGORIES),
-        **counts,
+        "categories": n_categories,
+        "train_rows": n_categories * rows["train"],
+        "test_rows": n_categories * rows["test"],
         "megabytes": round(megabytes),
         **spoiled,
     }
@@ -122,23 +126,31 @@ def write_tables(folder: Path, rows: dict, rng) -> tuple[list[Path], list[Garmen
     test.to_csv(folder / "solution.csv", index=False)
     questions = test[["id", "Category"]]
     questions.to_csv(folder / "test.csv", index=False)
-    category_table().to_parquet(folder / "category_attributes.parquet")
+    categories = category_table()
+    categories.to_parquet(folder / "category_attributes.parquet")
 
     files = name_images(folder / "train_images", train.id)
     files += name_images(folder / "test_images", test.id)
+
+    looks = train_looks + test_looks
     garments = []
-    for k, (category, labels) in enumerate(train_looks + test_looks, 1):
-        garments.append(Garment(k, category, labels))
+    for k, (category, classes) in enumerate(looks, 1):
+        garment = Garment(k, category, classes)
+        garments.append(garment)
     return files, garments
 
 
 def category_table() -> pd.DataFrame:
     """A row per category: how many attributes it has, and which."""
-    table = pd.DataFrame({"Category": list(CATEGORIES)})
-    attributes = [list(attributes) for attributes in CATEGORIES.values()]
-    table["No_of_attribute"] = [len(names) for names in attributes]
-    table["Attribute_list"] = attributes
-    return table
+    rows = []
+    for category, attributes in CATEGORIES.items():
+        row = {
+            "Category": category,
+            "No_of_attribute": len(attributes),
+            "Attribute_list": list(attributes),
+        }
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def name_images(folder: Path, ids: pd.Series) -> list[Path]:
@@ -150,8 +162,11 @@ def name_images(folder: Path, ids: pd.Series) -> list[Path]:
 def deal_rows(n: int, is_train: bool, rng) -> tuple[pd.DataFrame, list[tuple[str, dict]]]:
     """n rows per category as a table, and of each row (category, {attribute: class})."""
     total = n * len(CATEGORIES)
-    ids = rng.choice(total + total // 100, total, replace=False)  # a few are not used
-    tables, looks = [], []
+    unused = total // 100
+    ids = rng.choice(total + unused, total, replace=False)
+
+    tables = []
+    looks = []
     for category, attributes in CATEGORIES.items():
         classes, labels = deal_labels(category, n, is_train, rng)
         labels["Category"] = category
@@ -160,10 +175,12 @@ def deal_rows(n: int, is_train: bool, rng) -> tuple[pd.DataFrame, list[tuple[str
         for row in classes.to_dict("records"):
             looks.append((category, row))
 
-    labels = [f"attr_{i}" for i in range(1, MAX_ATTRIBUTES + 1)]
     table = pd.concat(tables)
     table["id"] = np.sort(ids)
-    return table.reindex(columns=["id", "Category", "len", *labels]), looks
+    columns = ["id", "Category", "len"]
+    for i in range(1, MAX_ATTRIBUTES + 1):
+        columns.append(f"attr_{i}")
+    return table.reindex(columns=columns), looks
 
 
 def deal_labels(category: str, n: int, is_train: bool, rng) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -173,29 +190,36 @@ def deal_labels(category: str, n: int, is_train: bool, rng) -> tuple[pd.DataFram
     """
     classes = pd.DataFrame(index=range(n))
     labels = pd.DataFrame(index=range(n))
-    for i, (attribute, shares) in enumerate(CATEGORIES[category].items(), 1):
+    attributes = CATEGORIES[category]
+    for i, (attribute, shares) in enumerate(attributes.items(), 1):
         values = deal_classes(shares, n, rng)
         is_stray = rng.random(n) < STRAY
         whitespace = rng.choice([" ", "\n"])
         order = pd.Series(rng.random(n))
-
         classes[attribute] = values
+
         if is_train:
-            rank = order.groupby(values).rank(pct=True)
+            by_class = order.groupby(values)
+            rank = by_class.rank(pct=True)
             is_missing = rank <= MISSING[category][attribute]
             values = values.mask(is_stray, values + whitespace)
             values = values.mask(is_missing)
+
         labels[f"attr_{i}"] = values
     return classes, labels
 
 
 def deal_classes(shares: dict[str, float], n: int, rng) -> pd.Series:
     """n classes, shuffled, each as often as its share says."""
-    cumulative = np.cumsum(list(shares.values()))
-    ends = np.round(cumulative * n).astype(int)
+    names = list(shares)
+    values = list(shares.values())
+
+    # Their ends are rounded, not their counts: so they are n in all.
+    ends = np.cumsum(values) * n
+    ends = np.round(ends).astype(int)
     counts = np.diff(ends, prepend=0)
 
-    classes = np.repeat(list(shares), counts)
+    classes = np.repeat(names, counts)
     shuffled = rng.permutation(classes)
     return pd.Series(shuffled)
 
@@ -206,11 +230,16 @@ def spoil_files(folder: Path, rng) -> dict[str, int]:
     Of the training images one is cut off, one becomes an error page and one is removed; of the
     test images one is cut off.
     """
-    train_files = sorted((folder / "train_images").iterdir())
-    test_files = sorted((folder / "test_images").iterdir())
-    cut, page, removed = rng.choice(train_files, 3, replace=False)
-    cut_off(cut)
-    cut_off(rng.choice(test_files))
+    train_images = folder / "train_images"
+    train_files = sorted(train_images.iterdir())
+    chosen = rng.choice(train_files, 3, replace=False)
+    half, page, removed = chosen
+    cut_off(half)
     page.write_text(ERROR_PAGE)
     removed.unlink()
+
+    test_images = folder / "test_images"
+    test_files = sorted(test_images.iterdir())
+    half = rng.choice(test_files)
+    cut_off(half)
     return {"train_corrupt": 2, "train_missing": 1, "test_corrupt": 1}

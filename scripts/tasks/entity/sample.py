@@ -32,18 +32,21 @@ def draw(folder: Path, seed: int = 0, rows: dict = ROWS) -> dict:
         rng = np.random.default_rng([seed, 0])
         products, questions = list_questions(rows, seed, rng)
         write_tables(half, questions, rng)
+
         images = half / "images"
         images.mkdir()
-        files = [images / Path(link).name for link in questions.image_link.unique()]
+        links = questions.image_link.unique()
+        files = [images / Path(link).name for link in links]
         sizes = draw_files(draw_file, files, products, seed)
         megabytes = sum(progress(sizes, "sample", len(files), unit="img"))
         spoiled = spoil_files(files, rng)
 
+    n_printed = questions.printed.sum()
     return {
         "train_rows": rows["train"],
         "test_rows": rows["test"],
         "images": len(files),
-        "unprinted": int((~questions.printed).sum()),
+        "unprinted": int(len(questions) - n_printed),
         "megabytes": round(megabytes, 1),
         **spoiled,
     }
@@ -63,6 +66,7 @@ def list_questions(rows: dict, seed: int, rng) -> tuple[list[Product], pd.DataFr
             product = make_product(seed, len(products) + 1)
             products.append(product)
             link = make_link(rng)
+
             for entity in product.asked[: end - len(questions)]:
                 numbers, unit = product.facts[entity]
                 question = {
@@ -87,32 +91,43 @@ def write_labels(questions: pd.DataFrame, rng) -> list[str]:
     ranges = []  # training rows whose value is one
     for i, question in enumerate(questions.itertuples()):
         is_train = question.split == "train"
-        label = f"{question.numbers[0]} {question.unit}"
+        number = question.numbers[0]
+        label = f"{number} {question.unit}"
         if not is_train and not question.printed:
             label = ""
         labels.append(label)
         if is_train and len(question.numbers) == 2:
             ranges.append(i)
 
-    n_train = (questions.split == "train").sum()
-    for i in rng.permutation(ranges)[: round(RANGES * n_train)]:
+    # All ranges but a few are labelled with their lower end.
+    is_train = questions.split == "train"
+    n_ranges = round(RANGES * is_train.sum())
+    shuffled = rng.permutation(ranges)
+    for i in shuffled[:n_ranges]:
         low, high = questions.numbers[i]
         unit = questions.unit[i]
-        spellings = [f"[{low}, {high}] {unit}", f"{low:g} {unit} to {high:g} {unit}"]
-        labels[i] = rng.choice(spellings, p=[0.8, 0.2])
+        in_brackets = f"[{low}, {high}] {unit}"
+        in_words = f"{low:g} {unit} to {high:g} {unit}"
+        labels[i] = rng.choice([in_brackets, in_words], p=[0.8, 0.2])
     return labels
 
 
 def write_tables(folder: Path, questions: pd.DataFrame, rng) -> None:
     """Write train.csv, which has no index, test.csv, whose indices have gaps, and solution.csv."""
     asked = ["image_link", "group_id", "entity_name"]
+    labelled = [*asked, "entity_value"]
     train = questions[questions.split == "train"]
-    train.to_csv(folder / "train.csv", columns=[*asked, "entity_value"], index=False)
+    train.to_csv(folder / "train.csv", columns=labelled, index=False)
 
     test = questions[questions.split == "test"]
     n = len(test)
-    n_indices = n + n // 10 + 1
-    indices = rng.choice(n_indices, n, replace=False)
-    test = test.assign(index=np.sort(indices))
-    test.to_csv(folder / "test.csv", columns=["index", *asked], index=False)
-    test.to_csv(folder / "solution.csv", columns=["index", "entity_value"], index=False)
+    n_gaps = n // 10 + 1
+    indices = rng.choice(n + n_gaps, n, replace=False)
+    indices = np.sort(indices)
+    test = test.assign(index=indices)
+
+    numbered = ["index", *asked]
+    test.to_csv(folder / "test.csv", columns=numbered, index=False)
+
+    answers = ["index", "entity_value"]
+    test.to_csv(folder / "solution.csv", columns=answers, index=False)

@@ -120,14 +120,16 @@ def compose(name: str, family: str, layout: str, texts: dict, rng) -> list[tuple
     """
     brand = str(rng.choice(BRANDS))
     claim = fill_in(rng.choice(CLAIMS), rng)
-    prints = [("title", name), ("brand", brand), ("claim", claim)]
     decoys = choose_decoys(family, rng)
+    prints = [("title", name), ("brand", brand), ("claim", claim)]
+
     if layout == "sheet":
         rows = compose_rows(texts, rng)
         prints += with_kind("row", rows)
         prints += with_kind("fine", decoys)
         return prints
 
+    # Sizes may stand beside arrows; all other values stand in lines.
     beside_arrows = SIZES if layout == "sizes" else ()
     others = {}
     for entity, text in texts.items():
@@ -135,9 +137,14 @@ def compose(name: str, family: str, layout: str, texts: dict, rng) -> list[tuple
             prints.append((entity, text))
         else:
             others[entity] = text
-    lines = with_kind("point", compose_points(others, rng))
-    lines += with_kind("fine" if layout == "pack" else "point", decoys)
-    prints += [lines[i] for i in rng.permutation(len(lines))]
+
+    # A decoy may come before, between or behind the values.
+    points = compose_points(others, rng)
+    lines = with_kind("point", points)
+    decoy_kind = "fine" if layout == "pack" else "point"
+    lines += with_kind(decoy_kind, decoys)
+    order = rng.permutation(len(lines))
+    prints += [lines[i] for i in order]
     return prints
 
 
@@ -154,18 +161,35 @@ def choose_decoys(family: str, rng) -> list[str]:
 
 def compose_rows(texts: dict, rng) -> list[str]:
     """The rows "name|value" of a table: the values, and details that answer nothing."""
-    rows = [f"{rng.choice(ROW_NAMES[entity])}|{text}" for entity, text in texts.items()]
-    details = rng.permutation(DETAILS)[: max(2, 7 - len(rows))]
-    rows += [fill_in(text, rng) for text in details]
+    rows = []
+    for entity, text in texts.items():
+        name = rng.choice(ROW_NAMES[entity])
+        rows.append(f"{name}|{text}")
+
+    # Seven rows, or two more than there are values.
+    n_details = max(2, 7 - len(rows))
+    details = rng.permutation(DETAILS)
+    for text in details[:n_details]:
+        row = fill_in(text, rng)
+        rows.append(row)
     return rng.permutation(rows).tolist()
 
 
 def compose_points(texts: dict, rng) -> list[str]:
     """The values with words that tell whose they are: "Net Wt 12 oz"."""
     texts = dict(texts)
-    if {"voltage", "wattage"} <= set(texts) and rng.random() < 0.5:
-        texts["voltage"] += f" 50Hz {texts.pop('wattage')}"
-    return [str(rng.choice(PHRASES[entity])).format(text) for entity, text in texts.items()]
+    has_both = "voltage" in texts and "wattage" in texts
+    if has_both and rng.random() < 0.5:
+        # In one line, as "AC 230V 50Hz 60W".
+        wattage = texts.pop("wattage")
+        texts["voltage"] += f" 50Hz {wattage}"
+
+    points = []
+    for entity, text in texts.items():
+        phrase = rng.choice(PHRASES[entity])
+        point = str(phrase).format(text)
+        points.append(point)
+    return points
 
 
 def fill_in(text: str, rng) -> str:
@@ -175,18 +199,26 @@ def fill_in(text: str, rng) -> str:
 
 def print_values(values: list, rng) -> str:
     """One value (numbers, unit) as sellers print it, or two that say the same."""
-    texts = [print_value(numbers, unit, rng) for numbers, unit in values]
+    texts = []
+    for numbers, unit in values:
+        text = print_value(numbers, unit, rng)
+        texts.append(text)
+
     if len(texts) == 1:
         return texts[0]
-    return rng.choice(["{} ({})", "{} / {}", "{}/{}"]).format(*texts)
+    pattern = rng.choice(["{} ({})", "{} / {}", "{}/{}"])
+    return pattern.format(*texts)
 
 
 def print_value(numbers: tuple, unit: str, rng) -> str:
     """A value as sellers print it: 12 OZ, 1,5 kg, 220-240V."""
-    text = "-".join(f"{number:g}" for number in numbers)
+    digits = [f"{number:g}" for number in numbers]
+    text = "-".join(digits)
     if is_metric(unit) and rng.random() < COMMA:
         text = text.replace(".", ",")
-    return text + rng.choice(ABBREVIATIONS[unit])
+
+    abbreviation = rng.choice(ABBREVIATIONS[unit])
+    return text + abbreviation
 
 
 def is_metric(unit: str) -> bool:

@@ -32,32 +32,80 @@ class Kind(NamedTuple):
 MAINS = (110, 120, 220, 230, (100, 240), (220, 240))  # volts
 KINDS = {
     "Rolled Oats": Kind(
-        731432, "pouch", "food", {"item_weight": (340.2, 500, 510.29, 907.2, 1191)}
+        group=731432,
+        shape="pouch",
+        family="food",
+        amounts={"item_weight": (340.2, 500, 510.29, 907.2, 1191)},
     ),
-    "Dark Chocolate": Kind(459516, "box", "food", {"item_weight": (85, 100, 150, 198.5)}),
-    "Trail Mix": Kind(308856, "jar", "food", {"item_weight": (226.8, 340.2, 453.6, 750)}),
-    "Whey Protein": Kind(281678, "jar", "food", {"item_weight": (453.6, 907.2, 1000, 2268)}),
-    "Tomato Soup": Kind(459516, "can", "food", {"item_weight": (284, 305, 400, 800)}),
+    "Dark Chocolate": Kind(
+        group=459516,
+        shape="box",
+        family="food",
+        amounts={"item_weight": (85, 100, 150, 198.5)},
+    ),
+    "Trail Mix": Kind(
+        group=308856,
+        shape="jar",
+        family="food",
+        amounts={"item_weight": (226.8, 340.2, 453.6, 750)},
+    ),
+    "Whey Protein": Kind(
+        group=281678,
+        shape="jar",
+        family="food",
+        amounts={"item_weight": (453.6, 907.2, 1000, 2268)},
+    ),
+    "Tomato Soup": Kind(
+        group=459516,
+        shape="can",
+        family="food",
+        amounts={"item_weight": (284, 305, 400, 800)},
+    ),
     "Magnesium Tablets": Kind(
-        846114, "bottle", "care", {"item_weight": (0.1, 0.2, 0.25, 0.4, 0.5)}
+        group=846114,
+        shape="bottle",
+        family="care",
+        amounts={"item_weight": (0.1, 0.2, 0.25, 0.4, 0.5)},
     ),
-    "Argan Shampoo": Kind(369753, "bottle", "care", {"item_volume": (100, 236.6, 250, 354.9, 500)}),
-    "Face Cream": Kind(557758, "jar", "care", {"item_volume": (30, 50, 75, 100)}),
+    "Argan Shampoo": Kind(
+        group=369753,
+        shape="bottle",
+        family="care",
+        amounts={"item_volume": (100, 236.6, 250, 354.9, 500)},
+    ),
+    "Face Cream": Kind(
+        group=557758,
+        shape="jar",
+        family="care",
+        amounts={"item_volume": (30, 50, 75, 100)},
+    ),
     "Cold Brew Coffee": Kind(
-        916768, "bottle", "drink", {"item_volume": (250, 330, 946.4, 1000, 1420)}
+        group=916768,
+        shape="bottle",
+        family="drink",
+        amounts={"item_volume": (250, 330, 946.4, 1000, 1420)},
     ),
-    "Energy Drink": Kind(916768, "can", "drink", {"item_volume": (250, 330, 354.9, 473.2)}),
+    "Energy Drink": Kind(
+        group=916768,
+        shape="can",
+        family="drink",
+        amounts={"item_volume": (250, 330, 354.9, 473.2)},
+    ),
     "Electric Kettle": Kind(
-        318770,
-        "kettle",
-        "drink",
-        {"item_volume": (800, 1000, 1500, 1700), "wattage": (1500, 1850, 2200), "voltage": MAINS},
+        group=318770,
+        shape="kettle",
+        family="drink",
+        amounts={
+            "item_volume": (800, 1000, 1500, 1700),
+            "wattage": (1500, 1850, 2200),
+            "voltage": MAINS,
+        },
     ),
     "LED Floodlight": Kind(
-        752266,
-        "lamp",
-        "electric",
-        {
+        group=752266,
+        shape="lamp",
+        family="electric",
+        amounts={
             "wattage": (10, 30, 50, 150),
             "voltage": MAINS,
             "width": range(12, 40),
@@ -66,22 +114,22 @@ KINDS = {
         },
     ),
     "Light Bulb": Kind(
-        179080,
-        "bulb",
-        "electric",
-        {"wattage": (4.5, 7, 9, 12, 60), "voltage": MAINS, "height": range(8, 15)},
+        group=179080,
+        shape="bulb",
+        family="electric",
+        amounts={"wattage": (4.5, 7, 9, 12, 60), "voltage": MAINS, "height": range(8, 15)},
     ),
     "Car Charger": Kind(
-        271537,
-        "charger",
-        "electric",
-        {"wattage": (18, 20, 30, 45), "voltage": (5, 9, 12, 24, (12, 24))},
+        group=271537,
+        shape="charger",
+        family="electric",
+        amounts={"wattage": (18, 20, 30, 45), "voltage": (5, 9, 12, 24, (12, 24))},
     ),
     "Book Shelf": Kind(
-        675317,
-        "shelf",
-        "home",
-        {
+        group=675317,
+        shape="shelf",
+        family="home",
+        amounts={
             LOAD: (15000, 22680, 40000),
             "width": range(40, 110),
             "height": range(75, 190),
@@ -89,10 +137,10 @@ KINDS = {
         },
     ),
     "Cabinet": Kind(
-        784538,
-        "cabinet",
-        "home",
-        {
+        group=784538,
+        shape="cabinet",
+        family="home",
+        amounts={
             LOAD: (20000, 30000, 68040),
             "width": range(45, 120),
             "height": range(50, 95),
@@ -100,22 +148,26 @@ KINDS = {
         },
     ),
     "Step Stool": Kind(
-        801829,
-        "stool",
-        "home",
-        {LOAD: (90720, 100000, 136080, 150000), "width": range(26, 45), "height": range(18, 48)},
+        group=801829,
+        shape="stool",
+        family="home",
+        amounts={
+            LOAD: (90720, 100000, 136080, 150000),
+            "width": range(26, 45),
+            "height": range(18, 48),
+        },
     ),
     "Dumbbell": Kind(
-        178778,
-        "dumbbell",
-        "home",
-        {"item_weight": (1000, 2268, 2500, 4536, 7500, 10000), "width": range(18, 42)},
+        group=178778,
+        shape="dumbbell",
+        family="home",
+        amounts={"item_weight": (1000, 2268, 2500, 4536, 7500, 10000), "width": range(18, 42)},
     ),
     "Kitchen Scale": Kind(
-        120219,
-        "scale",
-        "home",
-        {
+        group=120219,
+        shape="scale",
+        family="home",
+        amounts={
             LOAD: (3000, 4536, 5000),
             "item_weight": (320, 453.6),
             "width": range(14, 24),
@@ -123,10 +175,10 @@ KINDS = {
         },
     ),
     "Child Seat": Kind(
-        120219,
-        "seat",
-        "home",
-        {
+        group=120219,
+        shape="seat",
+        family="home",
+        amounts={
             LOAD: (18000, (9000, 18000), (10000, 25000)),
             "item_weight": (2500, 3629),
             "height": range(55, 72),
@@ -174,8 +226,10 @@ def make_product(seed: int, k: int) -> Product:
     facts, texts = choose_facts(kind.amounts, rng)
 
     shuffled = rng.permutation(list(facts)).tolist()
-    asked = shuffled[: rng.choice([1, 2, 3], p=QUESTION_SHARES)]
+    n_asked = rng.choice([1, 2, 3], p=QUESTION_SHARES)
+    asked = shuffled[:n_asked]
     hidden = {entity for entity in asked if rng.random() < HIDDEN}
+
     printed = {}
     for entity, text in texts.items():
         if entity in hidden:
@@ -185,35 +239,60 @@ def make_product(seed: int, k: int) -> Product:
 
     layout = choose_layout(kind.shape, printed, rng)
     prints = compose(name, kind.family, layout, printed, rng)
-    return Product(k, kind.group, kind.shape, facts, asked, hidden, layout, prints)
+    return Product(
+        k=k,
+        group=kind.group,
+        shape=kind.shape,
+        facts=facts,
+        asked=asked,
+        hidden=hidden,
+        layout=layout,
+        prints=prints,
+    )
 
 
 def choose_layout(shape: str, printed, rng) -> str:
     """One of sample.labels.LAYOUTS, from the shape and the entities that are printed."""
+    has_size = not set(SIZES).isdisjoint(printed)
     layout = "points"
     if shape in PACKS:
         layout = "pack"
-    elif not set(SIZES).isdisjoint(printed) and rng.random() < 0.65:
+    elif has_size and rng.random() < 0.65:
         layout = "sizes"
-    return "sheet" if rng.random() < 0.17 else layout
+
+    if rng.random() < 0.17:
+        layout = "sheet"
+    return layout
 
 
 def choose_facts(amounts: dict, rng) -> tuple[dict, dict]:
     """The facts {entity: (numbers, unit)} and their print {entity: text}, e.g. "12 oz (340 g)"."""
-    facts, texts = {}, {}
-    for entities, units in MEASURES:
-        chosen = {}
-        for entity in entities:
-            if entity in amounts:
-                i = rng.integers(len(amounts[entity]))
-                chosen[entity] = np.ravel(amounts[entity][i])
-        chosen_units = choose_units(units, chosen, rng)
+    facts = {}
+    texts = {}
+    for measure in MEASURES:
+        chosen = choose_amounts(measure, amounts, rng)
+        units = choose_units(measure.units, chosen, rng)
         is_swapped = rng.random() < SWAPPED
         for entity, amount in chosen.items():
-            values = [convert(amount, unit) for unit in chosen_units]
+            values = [convert(amount, unit) for unit in units]
             facts[entity] = values[0]
-            texts[entity] = print_values(values[::-1] if is_swapped else values, rng)
+            if is_swapped:
+                values = values[::-1]
+            texts[entity] = print_values(values, rng)
     return facts, texts
+
+
+def choose_amounts(measure: Measure, amounts: dict, rng) -> dict[str, np.ndarray]:
+    """One of the amounts of each entity of a measure, as an array: two numbers are a range."""
+    chosen = {}
+    for entity in measure.entities:
+        if entity not in amounts:
+            continue
+        choices = amounts[entity]
+        i = rng.integers(len(choices))
+        amount = choices[i]
+        chosen[entity] = np.ravel(amount)
+    return chosen
 
 
 def choose_units(units, amounts: dict, rng) -> list[str]:
@@ -226,9 +305,14 @@ def choose_units(units, amounts: dict, rng) -> list[str]:
     has_second = rng.random() < SECOND  # drawn without amounts too: the demo's bytes need it
     if not shuffled:
         return []
+
     first = shuffled[0]
-    others = [unit for unit in shuffled if is_metric(unit) != is_metric(first)]
-    return [first, *others[:1]] if has_second else [first]
+    if not has_second:
+        return [first]
+
+    is_first_metric = is_metric(first)
+    others = [unit for unit in shuffled if is_metric(unit) != is_first_metric]
+    return [first, *others[:1]]
 
 
 def is_handy(amounts: dict[str, np.ndarray], unit: str) -> bool:
@@ -236,13 +320,15 @@ def is_handy(amounts: dict[str, np.ndarray], unit: str) -> bool:
     if not amounts:
         return False
 
+    numbers = np.concatenate([*amounts.values()])
     size = TABLE[unit].factor
-    numbers = np.concatenate(list(amounts.values()))
-    is_large_enough = min(numbers) >= 0.98 * size
-    is_small_enough = max(numbers) <= 3000 * size
-    return is_large_enough and is_small_enough
+    smallest = 0.98 * size
+    largest = 3000 * size
+    return min(numbers) >= smallest and max(numbers) <= largest
 
 
 def convert(amount: np.ndarray, unit: str) -> tuple[tuple[float, ...], str]:
     """The amount in the unit, to three digits: (numbers, unit)."""
-    return tuple(float(f"{number:.3g}") for number in amount / TABLE[unit].factor), unit
+    numbers = amount / TABLE[unit].factor
+    rounded = [float(f"{number:.3g}") for number in numbers]
+    return tuple(rounded), unit

@@ -1,11 +1,15 @@
 """What all tests share: folders of their own, scripts by name, a catalogue small enough to train on
 in seconds."""
 
+import atexit
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -14,6 +18,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
+import warm
 from common.processes import limit_spinning
 
 # nothing is left behind, no test is timed, and a change is judged by the same examples as the one
@@ -143,16 +148,30 @@ def catalogue(folders):
     return write_catalogue(folders / "input" / "fashion")
 
 
-def script_command(name: str, *args) -> list:
+@cache
+def warm_python() -> list:
+    """The command of a Python that starts within a moment: see warm.py. Its server ends with this
+    process."""
+    socket = Path(tempfile.mkdtemp(prefix="warm-")) / "socket"
+    command = [sys.executable, ROOT / "scripts/common/processes.py", str(os.getpid())]
+    server = subprocess.Popen([*command, ROOT / "tests/warm.py", socket])
+    atexit.register(shutil.rmtree, socket.parent, ignore_errors=True)
+    atexit.register(server.kill)
+    wait_until(socket.exists)
+    os.environ["WARM_SOCKET"] = str(socket)
+    return [sys.executable, "-I", "-S", ROOT / "tests/warm.py"]
+
+
+def script_command(name: str, *args, python=(sys.executable,)) -> list:
     """A script's command line, as a user types it."""
-    return [sys.executable, ROOT / "scripts" / f"{SCRIPTS.get(name, name)}.py", *args]
+    return [*python, ROOT / "scripts" / f"{SCRIPTS.get(name, name)}.py", *args]
 
 
 def run_script(name: str, *args, **env) -> subprocess.CompletedProcess:
     """A script in a process of its own, as a user runs it, from a folder that is not the
     project's."""
     return subprocess.run(
-        script_command(name, *args),
+        script_command(name, *args, python=warm_python()),
         capture_output=True,
         text=True,
         cwd=ROOT.parent,
@@ -161,13 +180,14 @@ def run_script(name: str, *args, **env) -> subprocess.CompletedProcess:
     )
 
 
-def make_command(*args) -> list:
+def make_command(*args, python=(sys.executable,)) -> list:
     """make with this Python, so that nothing is installed."""
-    return ["make", "-C", ROOT, f"PYTHON={sys.executable}", *args]
+    return ["make", "-C", ROOT, f"PYTHON={' '.join(map(str, python))}", *args]
 
 
 def make(*args) -> subprocess.CompletedProcess:
-    return subprocess.run(make_command(*args), capture_output=True, text=True, timeout=LONG)
+    command = make_command(*args, python=warm_python())
+    return subprocess.run(command, capture_output=True, text=True, timeout=LONG)
 
 
 def begin(command) -> subprocess.Popen:
@@ -178,11 +198,11 @@ def begin(command) -> subprocess.Popen:
 
 
 def start_make(*args) -> subprocess.Popen:
-    return begin(make_command(*args))
+    return begin(make_command(*args, python=warm_python()))
 
 
 def start_script(name: str, *args) -> subprocess.Popen:
-    return begin(script_command(name, *args))
+    return begin(script_command(name, *args, python=warm_python()))
 
 
 def kill(process: subprocess.Popen) -> None:
@@ -198,6 +218,8 @@ def kill(process: subprocess.Popen) -> None:
         return False
 
     wait_until(gone)
+    if "WARM_SOCKET" in os.environ:
+        warm.wait_for_end(os.environ["WARM_SOCKET"], process.pid)
 
 
 def wait_until(true, seconds: float = 120) -> None:

@@ -209,7 +209,7 @@ def test_heads_and_neighbours_on_encoders_learn_what_pictures_show(
 
 
 def test_no_member_learns_from_or_chooses_by_the_rows_it_predicts():
-    """The rows of a member, on a table of 3 folds with validation rows, unlabelled rows and test rows."""
+    """A member's rows, of a table of 3 folds with validation rows, unlabelled and test rows."""
     from common.rows import Rows
     from tasks import attributes
 

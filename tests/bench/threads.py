@@ -40,7 +40,14 @@ def waiting(folder: Path, race):
                     other.kill()
             device = "one core is busy" if busy else "nothing else runs"
             step = f"{what}, {device}"
-            yield step, "OpenMP spins by default", f"{SPIN_COUNT} turns", slow, fast, "starts included"
+            yield (
+                step,
+                "OpenMP spins by default",
+                f"{SPIN_COUNT} turns",
+                slow,
+                fast,
+                "starts included",
+            )
 
 
 def work(what: str, n: int, spins: str) -> float:

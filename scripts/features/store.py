@@ -17,9 +17,10 @@ def names_file(file: Path) -> Path:
     return file.with_suffix(".names.npy")
 
 
-def write_names(file: Path, names: np.ndarray) -> None:
-    """Write the names of the features that are about to become `file`."""
-    file.unlink(missing_ok=True)  # old features must never stand beside new names
+def remove_old_and_write_names(file: Path, names: np.ndarray) -> None:
+    """Remove the features `file` of before, and write the names of those that are about to become
+    it: old features must never stand beside new names."""
+    file.unlink(missing_ok=True)
     with replacing(names_file(file)) as tmp:
         np.save(tmp, names.astype(str))  # not as objects: they would be pickled
 
@@ -100,7 +101,7 @@ def write_rows(job, stem: str, values: np.ndarray, record: dict) -> None:
 
     with job.writing(file, **record) as (tmp, _):
         np.save(tmp, values)
-        write_names(file, ids)
+        remove_old_and_write_names(file, ids)
 
     log(source=stem, rows=n_rows, columns=n_columns)
 

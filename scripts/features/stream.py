@@ -8,7 +8,7 @@ import numpy as np
 
 from common.log import log, progress
 from common.time_limit import check_time_limit, deadline
-from features.store import write_names
+from features.store import remove_old_and_write_names
 from features.writer import FeatureWriter
 from networks.device import use_device
 
@@ -40,7 +40,7 @@ def write_stream(job, stem: str, open_stream: Callable) -> None:
             writer = FeatureWriter(file, shape, key)
             write_batches(stream, writer, stem, run)
 
-        write_names(file, stream.names)
+        remove_old_and_write_names(file, stream.names)
         writer.finish(tmp)
         record |= stream.record
         record["shape"] = shape

@@ -103,7 +103,13 @@ class Archive:
                 return opened.read(member.file_size + 1)  # checks its CRC
         except (OSError, MemoryError):  # the machine's fault, not the archive's
             raise
-        except Exception:  # broken bytes make zipfile raise anything
+        except Exception as error:  # broken bytes make zipfile raise anything
+            # zipfile compares a member's two names, and cannot read it where they differ
+            is_undecodable = isinstance(error, UnicodeDecodeError)
+            if is_undecodable or "File name in directory" in str(error):
+                reason = f"it has two different names in {self.name}; unpack it yourself"
+                raise ValueError(reason) from None
+
             raise self.broken() from None
 
     def broken(self) -> ValueError:

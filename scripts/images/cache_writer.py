@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 
 from common.ledger import Ledger
-from images.cache import shard_path
+from images.cache import POSITION, shard_path
 
-POSITION = ("shard", "offset", "length")
 FACTS = (
     "file",
     "stamp",

@@ -13,7 +13,7 @@ import numpy as np
 
 # Not EPS: PIL runs Ghostscript on it.
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "JPEG2000", "PPM")
-TURNED = 0x0112  # EXIF's tag of the orientation
+ORIENTATION = 0x0112  # EXIF tag; 1 = upright
 # {orientation: what makes the image upright}
 TURNS = {
     2: "FLIP_LEFT_RIGHT",
@@ -198,7 +198,7 @@ def turn_upright(rgb, image):
     from PIL import Image
 
     try:
-        turn = TURNS.get(image.getexif().get(TURNED))
+        turn = TURNS.get(image.getexif().get(ORIENTATION))
     except Exception:  # mangled metadata raises anything, and the image is good
         turn = None
 

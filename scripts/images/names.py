@@ -67,12 +67,19 @@ def parse_pattern(pattern: str) -> list[tuple[str, str | None, str | None]]:
     """[(text before a field, column of the field, what follows its colon)]; the last may have no
     field, then its column is None. Raises UserError when the pattern is broken or has no field."""
     try:
-        pieces = [piece[:3] for piece in Formatter().parse(pattern)]
+        parsed = list(Formatter().parse(pattern))
     except ValueError as error:
         raise UserError(
             f"image pattern {pattern!r}: {error}; write e.g. images/{{id}}.jpg"
         ) from None
 
+    for _, column, _, conversion in parsed:
+        if conversion:
+            raise UserError(
+                f"image pattern {pattern!r}: !{conversion} has no meaning here; write {{{column}}}"
+            )
+
+    pieces = [piece[:3] for piece in parsed]
     specs = [spec for _, column, spec in pieces if column is not None]
     is_known = all(spec == "" or SPEC.fullmatch(spec) for spec in specs)
     if not specs or not is_known:

@@ -70,8 +70,8 @@ def equip(kernel: Kernel, config, paths, folders: list[Path], toolkit: Path) -> 
 def stay_inside(toolkit: Path) -> None:
     """Let this process and its children write nothing outside, and ask no hub.
 
-    Not done with the internet: the hub's files are then better where they always go, and not in the
-    working folder.
+    Not called where there is internet: downloads of the hub then stay in its usual cache, outside
+    the working folder.
     """
     home = toolkit / "home"
     home.mkdir()

@@ -18,7 +18,7 @@ from kernels.kernel import Kernel, files_to_make
 from kernels.plan import Planned
 from pipeline import graph
 
-MAX_BYTES = 1_000_000  # that Kaggle takes of a kernel's source
+MAX_BYTES = 1_000_000  # Kaggle's limit for a kernel's source
 MACHINE = "NvidiaTeslaT4"  # what Kaggle calls its two T4
 CARRIED = ("scripts", "configs", "Makefile", "requirements.txt")
 FILES = {"kernel.py", "kernel-metadata.json"}  # of a kernel's folder
@@ -29,20 +29,22 @@ def write_folders(planned: list[Planned], job, top: Path) -> None:
 
     kernel_sources that a person added to a kernel-metadata.json stay.
     """
-    toolkit = zip_toolkit()
-    before = read_folders(top)
-    sources = attached_sources(job.args)
     tmp = top.with_name(f".{os.getpid()}.new.{top.name}")
     old = top.with_name(f".{os.getpid()}.old.{top.name}")
+    clean_up(top, tmp, old)  # of a killed process that had the same pid
+
+    before = read_folders(top)
+    sources = attached_sources(job.args)
+    toolkit = zip_toolkit()
 
     try:
         for one in planned:
-            id = one.kernel["id"]
-            folder = tmp / id.rpartition("/catalogue-")[2]
+            kernel_id = one.kernel["id"]
+            folder = tmp / kernel_id.rpartition("/catalogue-")[2]
             folder.mkdir(parents=True)
-            kernel_sources = merge_kernel_sources(one.kernel, before.get(id, []))
+            kernel_sources = merge_kernel_sources(one.kernel, before.get(kernel_id, []))
             about = metadata(
-                id,
+                kernel_id,
                 one.title,
                 sources | {"kernel_sources": kernel_sources},
                 gpu=bool(job.args.gpu) and needs_gpu(one.kernel, job),
@@ -57,11 +59,16 @@ def write_folders(planned: list[Planned], job, top: Path) -> None:
 
         tmp.rename(top)
     finally:
-        if old.exists() and not top.exists():
-            old.rename(top)
+        clean_up(top, tmp, old)
 
-        shutil.rmtree(tmp, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+
+def clean_up(top: Path, tmp: Path, old: Path) -> None:
+    """Remove the new and the old folders; the old ones become `top` where it is missing."""
+    if old.exists() and not top.exists():
+        old.rename(top)
+
+    shutil.rmtree(tmp, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def attached_sources(args) -> dict[str, list[str]]:
@@ -136,7 +143,7 @@ def source(one: Planned, toolkit: str) -> str:
     return text
 
 
-def metadata(id: str, title: str, sources: dict, gpu: bool, internet: bool) -> dict:
+def metadata(kernel_id: str, title: str, sources: dict, gpu: bool, internet: bool) -> dict:
     """kernel-metadata.json; sources: dataset_sources and the like. Raises UserError when Kaggle
     does not take the title."""
     if not 5 <= len(title) <= 50:
@@ -146,7 +153,7 @@ def metadata(id: str, title: str, sources: dict, gpu: bool, internet: bool) -> d
         )
 
     about = {
-        "id": id,
+        "id": kernel_id,
         "title": title,
         "code_file": "kernel.py",
         "language": "python",
@@ -205,13 +212,13 @@ def merge_kernel_sources(kernel: Kernel, before: list[str]) -> list[str]:
     sources = list(kernel["sessions"])
     prefix = re.escape(kernel["id"].removesuffix("-merge"))
 
-    for id in before:
+    for kernel_id in before:
         # of before, when there may have been another number of sessions
-        is_session = re.fullmatch(f"{prefix}-[0-9]+", id)
+        is_session = re.fullmatch(f"{prefix}-[0-9]+", kernel_id)
         if is_session and kernel["sessions"]:
             continue
 
-        if id not in sources:
-            sources.append(id)
+        if kernel_id not in sources:
+            sources.append(kernel_id)
 
     return sources

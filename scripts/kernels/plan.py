@@ -55,8 +55,8 @@ def plan_merge(job, sessions: list[Planned], late: list[str]) -> Planned:
     """The kernel that merges the sessions, and makes the members that come after them."""
     kernel = new_kernel(job, "-merge")
     for session in sessions:
-        id, targets = session.kernel["id"], session.kernel["targets"]
-        kernel["sessions"][id] = targets
+        session_id = session.kernel["id"]
+        kernel["sessions"][session_id] = session.kernel["targets"]
 
     kernel["remaining"] = targets_of(late, job.paths)
 

@@ -101,7 +101,7 @@ def link_weights(paths: dict[str, Path], to: Path) -> None:
     """One folder, as run.weights wants it, of symbolic links to weights that lie in several.
 
     paths: {name of weights: their folder or file}. Links have the names in full, as two
-    repositories may end alike; Raises UserError when one folder was found for two of these.
+    repositories may end alike. Raises UserError when one folder was found for two of these.
     """
     names: dict[Path, str] = {}
     for name, path in paths.items():

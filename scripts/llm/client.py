@@ -37,7 +37,8 @@ class CallError(Exception):
 def address_and_key(settings) -> tuple[str, str]:
     """The endpoint's URL without a slash at its end, and its key from the environment, "" = none.
 
-    settings: section Vlm or Refine. Raises UserError when the URL or the key cannot be right.
+    settings: config section vlm or refine. Raises UserError when the URL or the key cannot be
+    right.
     """
     section, variable = settings.section, settings.key_variable
     if not re.fullmatch(PLAIN_URL, settings.endpoint):  # not shown: it may hold a key
@@ -60,7 +61,7 @@ def address_and_key(settings) -> tuple[str, str]:
 class Client:
     """Calls to one server on connections that are kept; any number of threads may call.
 
-    settings: section Vlm or Refine. Raises UserError as address_and_key does.
+    settings: config section vlm or refine. Raises UserError as address_and_key does.
     """
 
     def __init__(self, settings):
@@ -147,7 +148,7 @@ class Client:
 def request_body(question: Question, image_url: str, settings) -> bytes:
     """The JSON of a chat completion request, always the same for the same question.
 
-    image_url: a data URL; "" = no image is shown. settings: section Vlm or Refine.
+    image_url: a data URL; "" = no image is shown. settings: config section vlm or refine.
     """
     content: str | list = question.text
     if image_url:

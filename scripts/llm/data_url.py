@@ -3,10 +3,9 @@
 import base64
 import io
 
-from images.decode import load_image
+from images.decode import ORIENTATION, load_image
 
 PREFIX = "data:image/jpeg;base64,"
-ORIENTATION = 0x0112  # EXIF tag; 1 = upright
 
 
 def load_data_url(image_files, name: str, images, max_pixels: int) -> tuple[str, str]:

@@ -26,8 +26,8 @@ ABOUT = ("id", "owned_by", "max_model_len", "meta")  # of the server's words abo
 class EndpointChat:
     """ask(questions) yields their replies; about says, for the record, which model gives them.
 
-    settings: section Vlm or Refine; images: section Images; image_files: an ImageFiles, None = no
-    images are shown. Raises UserError when the address or the key cannot be right.
+    settings: config section vlm or refine; images: section Images; image_files: an ImageFiles, None
+    = no images are shown. Raises UserError when the address or the key cannot be right.
     """
 
     def __init__(self, settings, images, image_files):

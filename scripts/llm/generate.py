@@ -32,9 +32,9 @@ PROMPTS_KEPT = 4096  # of the last texts, so that retries and halved batches cos
 class ChatModel:
     """generate(texts, images, patterns) gives replies; about says, for the record, what gives them.
 
-    settings: section Vlm or Refine; run: section Run; device: torch.device; takes_images: whether
-    images are shown. Raises UserError when the weights are not there or do not fit, or a package
-    that the settings need is missing.
+    settings: config section vlm or refine; run: section Run; device: torch.device; takes_images:
+    whether images are shown. Raises UserError when the weights are not there or do not fit, or a
+    package that the settings need is missing.
     """
 
     def __init__(self, settings, run, device, takes_images: bool):

@@ -24,11 +24,16 @@ OUT_OF_MEMORY = "out of memory"
 MEMORY_ERRORS = ("not enough memory", "can't allocate memory", "ALLOC_FAILED")
 
 
+class UnreadableImage(Exception):
+    """A question's image cannot be read or decoded; the text is the reason."""
+
+
 class LocalChat:
     """ask(questions) yields their replies; about says, for the record, which model gives them.
 
-    settings: section Vlm or Refine; run: section Run; device: torch.device; images: section Images;
-    image_files: an ImageFiles, None = no images are shown. Raises UserError as ChatModel does.
+    settings: config section vlm or refine; run: section Run; device: torch.device; images: section
+    Images; image_files: an ImageFiles, None = no images are shown. Raises UserError as ChatModel
+    does.
     """
 
     def __init__(self, settings, run, device, images, image_files):
@@ -89,7 +94,7 @@ class LocalChat:
             try:
                 self.image(question)
                 readable.append(question)
-            except ValueError as error:
+            except UnreadableImage as error:
                 replies.append(Reply(question.row, "", f"picture: {error}"))
 
         replies += self.answer(readable)
@@ -103,18 +108,21 @@ class LocalChat:
         """An image as a uint8 tensor (3, h, w) of at most max_pixels.
 
         A larger one gets sides that the model's patches fill, so that the model's own processor
-        does not resize it once more. Raises ValueError with a reason where it cannot be read.
+        does not resize it once more. Raises UnreadableImage.
         """
         import torch
         from PIL import Image
 
         if not name:
-            raise ValueError("none")
+            raise UnreadableImage("none")
 
         # images.size is a network's square; no JPEG may be decoded at less than max_pixels here
         size = math.isqrt(self.max_pixels) + 1
-        data = self.image_files.read(name)
-        image, _ = load_image(data, self.images, size)
+        try:
+            data = self.image_files.read(name)
+            image, _ = load_image(data, self.images, size)
+        except ValueError as error:
+            raise UnreadableImage(str(error)) from None
 
         n_pixels = image.width * image.height
 

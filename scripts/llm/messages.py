@@ -5,11 +5,9 @@ in: Question(7, "What is the item weight?", "a.jpg") → out: Reply(7, "500 gram
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from common.sections import Count, Positive, Section
+from common.sections import Count, CountOrZero, Positive, Section
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Language(Section):
     key_variable: str = ""
     at_once: Count = 16  # questions that the endpoint has at a time
     timeout: Positive = 120.0  # seconds that the endpoint has for one answer
-    retries: Annotated[int, Field(ge=0)] = 5  # of a question, after a broken connection, 429 or 5xx
+    retries: CountOrZero = 5  # of a question, after a broken connection, 429 or 5xx
     batch: Count = 16  # questions at a time where the model is loaded here; halved when memory ends
 
     @property

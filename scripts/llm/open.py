@@ -2,7 +2,7 @@
 
 
 def open_chat(settings, run, device, images, image_files):
-    """The chat model that the config section `settings` (Vlm or Refine) names.
+    """The chat model that `settings` names: config section vlm or refine.
 
     Its `ask(questions, answered)` yields a Reply, in any order, to each Question whose row is not
     in `answered`; its `about` goes into the record. image_files: an images.locate.ImageFiles that

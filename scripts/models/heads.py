@@ -10,15 +10,14 @@ rows, at the cost of one pass.
 """
 
 import math
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import Field
 
 from common.errors import UserError
 from common.files import evict
 from common.questions import CLASSES
-from common.sections import Count, NonNegative, Positive, Share
+from common.sections import Count, CountOrZero, NonNegative, Positive, Share
 from features.store import names_file, read_features
 from networks.learner import Learner, copy_state
 from networks.settings import Loss, Training
@@ -35,7 +34,7 @@ class Settings(Loss):
 
     # trunk of net_<fold> with its heads to go on from, or the encoders' features
     source: Literal["net", "encoders"] = "net"
-    hidden: Annotated[int, Field(ge=0)] = 512  # of a new head on encoders' features; 0 = linear
+    hidden: CountOrZero = 512  # of a new head on encoders' features; 0 = linear
     dropout: Share = 0.1  # likewise; the heads of a net keep their own
     epochs: Count = 3
     batch: Count = 64

@@ -13,7 +13,7 @@ from pydantic import Field
 from common.errors import UserError
 from common.processes import cores
 from common.questions import CLASSES
-from common.sections import Augment, NonNegative
+from common.sections import Augment, CountOrZero, NonNegative
 from features.source import Source
 from features.stream import write_stream
 from features.timm import IMAGE_SETTINGS, stream_images
@@ -39,7 +39,7 @@ class Settings(Loss, FineTuning):
     # the published one, or AvgPool-Linear-LayerNorm-ReLU-Dropout-Linear
     head: Literal["attention", "mlp"] = "attention"
     width: Annotated[int, Field(ge=32, multiple_of=32)] = 512  # of the head
-    size: Annotated[int, Field(ge=0)] = 0  # pixels, square; 0 = images.size
+    size: CountOrZero = 0  # pixels, square; 0 = images.size
     # complete = only rows with no label missing, as the published notebook did
     rows: Literal["all", "complete"] = "all"
     augment: Augment = "published"

@@ -197,9 +197,16 @@ def test_what_cannot_be_read_in_place_has_its_reason(tmp_path):
     data = bytearray((tmp_path / "b.zip").read_bytes())
     data[data.index(b"PK\1\2") + 8] |= 1
     (tmp_path / "b.zip").write_bytes(data)
+    write_zip(tmp_path / "c.zip", {"renamed.jpg": b"x" * 1000})
+    write_zip(tmp_path / "d.zip", {"é.jpg": b"x" * 1000})
+    for name, old, new in (("c.zip", b"renamed", b"another"), ("d.zip", b"\xc3\xa9", b"\xe9\xe9")):
+        data = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(data.replace(old, new, 1))  # in the member's own header
     for name, inner, says in (
         ("a.zip", "lzma.jpg", "compressed by method 14 in a.zip"),
         ("b.zip", "secret.jpg", "encrypted in b.zip"),
+        ("c.zip", "renamed.jpg", "it has two different names in c.zip; unpack it yourself"),
+        ("d.zip", "é.jpg", "it has two different names in d.zip; unpack it yourself"),
     ):
         with pytest.raises(ValueError, match=says):
             Archive(tmp_path / name).read(inner)

@@ -17,7 +17,7 @@ from common.errors import UserError
 from conftest import CATALOGUE, run_script
 from images.augment import augmenter
 from images.cache import Cache, batches
-from images.decode import TURNED, load_image
+from images.decode import ORIENTATION, load_image
 from images.settings import Images
 from images.validate import perceptual_hash, to_square, validate
 
@@ -196,7 +196,7 @@ def test_exif_orientation_is_applied(turn, form, decoder):
         "RGB"
     )  # a b / c d, 48x32
     exif = Image.Exif()
-    exif[TURNED] = turn
+    exif[ORIENTATION] = turn
     picture, size = load_image(stored(corners, form, exif=exif), SIZE)
     assert picture.size == ((32, 48) if turn > 4 else (48, 32)) and sorted(size) == [32, 48]
     width, height = picture.size

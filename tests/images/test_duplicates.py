@@ -327,6 +327,8 @@ def test_a_filled_pattern_that_is_a_link_stays_as_it_is(tmp_path):
     table = pd.DataFrame({"link": links})
     assert image_names(table, "{link}", tmp_path) == [*links[:3], "", "inside/1.jpg", ""]
     assert image_names(table, "images/{link:name}", tmp_path)[:2] == ["images/y.jpg", "images/%00"]
+    with pytest.raises(UserError, match="!r has no meaning here; write {link}"):
+        image_names(table, "{link!r}", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The folders of kernels: as Kaggle takes them, and nothing of a person's is lost."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,22 @@ def test_folders_stay_where_writing_fails(folders, monkeypatch, script):
         written_script.main(["c2", "--owner", "me", "--to", str(top)])
     after = {folder.name: (folder / "kernel.py").read_bytes() for folder in top.iterdir()}
     assert after == before
+    assert [file.name for file in folders.iterdir() if file.name.startswith(".")] == []
+
+
+def test_what_a_killed_process_left_is_no_hindrance(folders, script):
+    import write_kernels as written_script
+
+    top = folders / "k"
+    arguments = ["c2", "--owner", "me", "--to", str(top)]
+    written_script.main(arguments)
+    [folder] = top.iterdir()
+    pid = os.getpid()
+    top.rename(folders / f".{pid}.old.k")  # killed between its two renames
+    (folders / f".{pid}.new.k" / folder.name).mkdir(parents=True)
+
+    written_script.main(arguments)
+    assert {file.name for file in folder.iterdir()} == {"kernel.py", "kernel-metadata.json"}
     assert [file.name for file in folders.iterdir() if file.name.startswith(".")] == []
 
 

@@ -161,8 +161,21 @@ def test_a_bad_image_has_its_reason_and_harms_no_other(
     assert broken.text == ""
     assert absent == Reply(5, "", "picture: missing")
     assert none == Reply(7, "", "picture: none")
+
     for row, reply in found.items():
         assert reply == expected[row]
+
+
+def test_a_fault_of_resizing_is_not_taken_for_a_bad_image(
+    open_local, model_folder, image_questions, monkeypatch
+):
+    def failing_resize(*args):
+        raise ValueError("no such filter")
+
+    chat = open_local(model_folder("qwen_vl"), max_pixels=4096)
+    monkeypatch.setattr(Image.Image, "resize", failing_resize)
+    with pytest.raises(ValueError, match="no such filter"):
+        list(chat.ask(image_questions))
 
 
 @pytest.mark.parametrize(

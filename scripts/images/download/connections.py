@@ -28,15 +28,19 @@ class TimedReads:
     def recv_into(self, *args) -> int:
         patience = self.pool.settings.timeout
         start = time.monotonic()
+        before = self.gettimeout()  # for what is written next: a slow uplink takes longer than POLL
         self.settimeout(POLL)
 
-        while True:
-            self.pool.seconds_left()
-            try:
-                return super().recv_into(*args)
-            except TimeoutError:
-                if time.monotonic() - start >= patience:
-                    raise self.pool.failure(f"no byte for {patience:g} s") from None
+        try:
+            while True:
+                self.pool.seconds_left()
+                try:
+                    return super().recv_into(*args)
+                except TimeoutError:
+                    if time.monotonic() - start >= patience:
+                        raise self.pool.failure(f"no byte for {patience:g} s") from None
+        finally:
+            self.settimeout(before)
 
 
 class TcpSocket(TimedReads, socket.socket):

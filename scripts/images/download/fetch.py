@@ -51,8 +51,15 @@ class Downloader:
         raises, is raised here and ends it all.
 
         Closing this generator, or an exception or Ctrl-C where it waits, stops all threads and
-        removes all temporary files within a second or so.
+        removes all temporary files within a second or so. Only a thread that waits for a name
+        server, a connection, a TLS handshake or room to send is left behind: it ends with that
+        wait, for the second and third after up to settings.connect seconds, and writes no file.
+
+        Raises RuntimeError when called a second time.
         """
+        if self.turns:
+            raise RuntimeError("a Downloader downloads once; make another")
+
         self.turns = Turns(self.settings, self.hosts, self.tmp_folder, take)
         threads = []
         try:

@@ -56,7 +56,7 @@ def split_link(link: str) -> Target:
         if ":" not in host:
             host = host.encode("idna").decode()
     except ValueError:  # half a pair of brackets, a label that is empty or too long
-        raise ValueError("has a host that is none") from None
+        raise ValueError("has no valid host") from None
 
     if "@" in parts.netloc:
         raise ValueError("holds a name or a password")
@@ -65,7 +65,7 @@ def split_link(link: str) -> Target:
         raise ValueError("names no host")
 
     if not HOST.fullmatch(host):
-        raise ValueError("has a host that is none")
+        raise ValueError("has no valid host")
 
     port = port_of(parts, scheme)
     path = quote(parts.path or "/", SAFE_PATH)
@@ -77,14 +77,14 @@ def split_link(link: str) -> Target:
 
 
 def port_of(parts, scheme: str) -> int:
-    """The port of a split link. Raises ValueError when it is none."""
+    """The port of a split link. Raises ValueError when it is not valid."""
     try:
         port = PORTS[scheme] if parts.port is None else parts.port
     except ValueError:
         port = 0
 
     if port == 0:
-        raise ValueError("has a port that is none")
+        raise ValueError("has no valid port")
 
     return port
 

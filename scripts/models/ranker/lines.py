@@ -5,11 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from common.tables import read_csv
+from features.ocr import CORNERS
 
 # characters that mean the same are one
 SAME = str.maketrans("″”“„×✕*✖：（）～", '""""xxxx:()~')
-
-CORNERS = ["x0", "y0", "x1", "y1", "x2", "y2", "x3", "y3"]
 
 
 class Line(NamedTuple):

@@ -10,10 +10,12 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from conftest import LONG, ROOT
+from images.download.connections import POLL, TcpSocket
 from images.download.failures import Failure
 from images.download.fetch import Downloader
 from images.download.pool import retry_after
@@ -538,6 +540,38 @@ def alone(folder: Path, links) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+
+
+def test_a_slow_uplink_has_the_requests_time_after_a_read():
+    """A kept-alive connection: reads look at the clock every POLL seconds, writes must not end
+    by that."""
+    ours, theirs = socket.socketpair()
+    sock = TcpSocket(ours.family, ours.type, fileno=ours.detach())
+    sock.pool = SimpleNamespace(settings=Download(**QUICK), seconds_left=lambda: 60)
+    sock.settimeout(60)
+    theirs.sendall(b"x")
+    assert sock.recv_into(bytearray(1)) == 1
+
+    size = 8 << 20  # more than a socket buffers
+
+    def read_late() -> None:
+        time.sleep(2 * POLL)
+        todo = size
+        while todo:
+            todo -= len(theirs.recv(1 << 20))
+
+    reader = threading.Thread(target=read_late)
+    reader.start()
+    with sock, theirs:
+        sock.sendall(bytes(size))
+        reader.join()
+
+
+def test_a_downloader_downloads_once(tmp_path):
+    once = downloader(tmp_path)
+    assert list(once.fetch_all([], read)) == []
+    with pytest.raises(RuntimeError, match="downloads once"):
+        list(once.fetch_all([], read))
 
 
 @pytest.mark.slow

@@ -1,5 +1,5 @@
-"""Every picture of the rows had once, from its link, file or archive; judged; kept at the size the
-network needs.
+"""Gets every image of the rows once, from its link, file or archive, checks it, and caches it at
+the size that the network needs.
 
 Reads   train.csv, test.csv and what the task needs beside them in <input_path>/<data.folder>/; the
         pictures that data.train_image and data.test_image name: files there, members of .tar and
@@ -108,7 +108,7 @@ def none_usable(split: str, images: pd.Series, reasons: pd.Series, pictures, job
     if is_link(name):
         return (
             f"{none} had, {example}; is there a network (in a Kaggle kernel: Internet on)? "
-            f"Then run: {job.command('make retry')}. Without one, put the downloads/ of another "
+            f"Then run: {job.make_command('retry')}. Without one, put the downloads/ of another "
             f"session, or an archive of it, into {pictures.folder}"
         )
 
@@ -147,7 +147,7 @@ def tell(job, table: pd.DataFrame, rows: pd.DataFrame, counts: pd.DataFrame) -> 
     if len(bad):
         has_links = bad.map(is_link).any()
         log(
-            see=job.paths.dir / "failed.csv", retry=job.command("make retry") if has_links else None
+            see=job.paths.dir / "failed.csv", retry=job.make_command("retry") if has_links else None
         )
 
 
@@ -162,9 +162,9 @@ def require_pattern(job) -> None:
 def main(argv=None):
     retry = ("--retry", {"action": "store_true", "help": "try again what failed before"})
     job = start(__doc__, argv, retry)
-    require_pattern(job)
     config, paths = job.config, job.paths
     folder = input_folder(config.data.folder, config.data.train)
+    require_pattern(job)
     made_with = repr(values(config, ["data.folder", "images"]))
 
     with job.writing(paths.images) as (tmp, record):

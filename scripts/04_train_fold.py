@@ -8,7 +8,7 @@ Writes  working/<category>/model/<member>.safetensors
             while it runs: a killed run goes on from there, exactly
 Run     python scripts/04_train_fold.py c2 --member net_0 net.epochs=1
         python scripts/04_train_fold.py c2 --member net_0 run.processes=2
-            net, clip and text: one member on two GPUs, by torchrun
+            net, clip and transformer: one member on two GPUs, by torchrun
         torchrun --nnodes 2 --nproc-per-node 4 ... scripts/04_train_fold.py c2 --member net_0
             on two machines with one working folder
 """

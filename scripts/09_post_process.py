@@ -68,10 +68,10 @@ def answers(job, record: dict) -> pd.DataFrame:
     with replacing(job.paths.answers) as tmp:
         np.savez(tmp, id=rows.id, answer=answer, of=read_record(job.paths.merged)["version"])
 
+    tell(job, record, n_test)
     if hasattr(task, "mistakes"):
         list_mistakes(job, rows, answer)
 
-    tell(job, record, n_test)
     return task.format_answers(answer[~train], outputs).set_index(rows.id[~train])
 
 

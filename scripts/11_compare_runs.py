@@ -13,14 +13,13 @@ import argparse
 from common.files import replacing
 from common.log import log
 from common.paths import folder
-from page.blocks import Note, Table
-from page.render import render
 from pipeline.stops import run
-from report.compare import compare
 
 
 def show(blocks) -> None:
     """Print notes and tables."""
+    from page.blocks import Note, Table
+
     for block in blocks:
         if isinstance(block, Table):
             four_decimals = "{:.4f}".format
@@ -38,6 +37,10 @@ def main(argv=None):
     parser.add_argument("a", metavar="A", help="a category, or a folder as working/c2")
     parser.add_argument("b", metavar="B", help="likewise, the one to be held against it")
     args = parser.parse_args(argv)
+
+    # here, not above: a wrong argument is told without waiting for them
+    from page.render import render
+    from report.compare import compare
 
     lead, sections = compare(args.a, args.b)
     show(lead)

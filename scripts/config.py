@@ -93,12 +93,17 @@ class Common(Section):
         return self
 
 
-try:
-    found_by_name = sections(Common.model_fields)
-except UserError as error:
-    sys.exit(str(error))
-fields = {name: (section, section()) for name, section in found_by_name.items()}
-Config = create_model("Config", __base__=Common, __doc__="All settings of a category.", **fields)
+def create_config() -> type[Common]:
+    """Common with the sections of all models and feature sources."""
+    try:
+        settings = sections(Common.model_fields)
+    except UserError as error:
+        sys.exit(str(error))
+    fields = {name: (section, section()) for name, section in settings.items()}
+    return create_model("Config", __base__=Common, __doc__="All settings of a category.", **fields)
+
+
+Config = create_config()
 
 
 def categories() -> list[str]:

@@ -60,7 +60,10 @@ def load_npz(path: Path) -> dict:
 def evict(path: Path) -> None:
     """Remove a large file that no later step reads. Its record stays, so that what was made from it
     stays fresh."""
-    record = read_record(path) or {}
+    record = read_record(path)
+    if record is None:
+        return
+
     with replacing(record_path(path)) as tmp:
         tmp.write_text(json.dumps(record | {"evicted": True}, indent=1))
 

@@ -81,6 +81,9 @@ class Ledger:
         header = encode_line({"key": self.key, "columns": self.columns})
         is_ours = records.startswith(header)
         if not is_ours:
+            n_lost = max(records.count(b"\n") - 1, 0)
+            if n_lost:
+                log(started_anew=self.file, rows=n_lost, because="settings or inputs are others")
             records = b""
 
         self.size = len(records)  # bytes that are whole records

@@ -3,6 +3,7 @@
 in: the image, and "Basmati rice 5 kg" → out: log1p price 3.1
 """
 
+from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -149,12 +150,18 @@ class Clip(NumberLearner):
         )
         return processed["pixel_values"].to(self.device)
 
+    @cached_property
+    def mean_and_std(self) -> list[float]:
+        """Of log1p of the training rows' prices: the network's outputs are so scaled. Read once,
+        for it waits for the GPU."""
+        return self.net.scale.tolist()
+
     def error(self, output, log1p_price):
         import torch
 
         from networks.losses import smape_loss
 
-        mean, std = self.net.scale.tolist()
+        mean, std = self.mean_and_std
         expected = (log1p_price - mean) / std
         huber = torch.nn.functional.huber_loss(output, expected, reduction="sum")
 
@@ -168,7 +175,7 @@ class Clip(NumberLearner):
         """The prices of the network's outputs."""
         import torch
 
-        mean, std = self.net.scale.tolist()
+        mean, std = self.mean_and_std
         log1p_price = output * std + mean
         return torch.expm1(log1p_price.clamp(max=15))
 

@@ -40,7 +40,7 @@ def load_checkpoint(file: Path, key: str) -> dict:
         log(checkpoint=file.name, unreadable=f"{type(error).__name__}; starting anew")
         return {}
 
-    if state["key"] != key or "at" not in state:
+    if state.get("key") != key or "at" not in state:
         log(checkpoint=file.name, made="with other settings; starting anew")
         return {}
 

@@ -124,7 +124,8 @@ class Trainer:
         state = self.resume(steps)
         require_same((self.key, str(self.dtype), state.epoch, state.step))
 
-        if self.learner.SCORED_BEFORE and not state.best:
+        is_untrained = state.epoch == 0 and state.step == 0
+        if self.learner.SCORED_BEFORE and is_untrained:
             self.score(state, val_idx)
 
         while state.epoch < self.settings.epochs and not self.is_out_of_patience(state):

@@ -1,4 +1,5 @@
-"""A Ray cluster, or Ray on this machine alone: joined, and its machines see the same folders."""
+"""Joining a Ray cluster, or starting Ray on this machine alone, and checking that all its machines
+see the same folders."""
 
 import os
 import socket

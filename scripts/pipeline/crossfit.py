@@ -11,14 +11,14 @@ def cross_fitted(fit, apply, pred: np.ndarray, target: np.ndarray, fold: np.ndar
     pred (..., n, k), target (n, a), fold (n,); fit(pred, target) gives parameters,
     apply(pred, parameters) gives (rows, ...).
     """
-    labelled = fold >= 0
-    for_test = fit(pred[..., labelled, :], target[labelled])
+    is_train = fold >= 0
+    for_test = fit(pred[..., is_train, :], target[is_train])
 
     results = {}
     for k in np.unique(fold):
         parameters = for_test
         if k >= 0:
-            others = labelled & (fold != k)
+            others = is_train & (fold != k)
             parameters = fit(pred[..., others, :], target[others])
 
         results[k] = apply(pred[..., fold == k, :], parameters)

@@ -35,7 +35,7 @@ class Step:
     command: str  # e.g. "04_train_fold c2 --member net_0"
     needs: tuple[Path, ...]
     settings: tuple[str, ...]  # keys of the config, e.g. "net" or "features.views"
-    gpus: int = 0  # that it computes on where there are some
+    gpus: int = 0  # how many GPUs it computes on, where the machine has some
 
     @property
     def shell(self) -> str:

@@ -41,14 +41,11 @@ class Job:
         """Names of the pretrained weights that the category's models start from."""
         return weights_of(self.config.models, self.config)
 
-    def command(self, script: str) -> str:
-        """A make goal or a script of this category as a person types it, with this run's settings,
-        e.g. `make retry CATEGORY=c2 SET="net.epochs=1"`."""
-        if script.startswith("make "):
-            settings = f' SET="{" ".join(self.overrides)}"' if self.overrides else ""
-            return f"{script} CATEGORY={self.paths.category}{settings}"
-
-        return " ".join([script, *self.overrides])
+    def make_command(self, goal: str) -> str:
+        """A goal of make for this category with this run's settings, as a person types it, e.g.
+        `make retry CATEGORY=c2 SET="net.epochs=1"`."""
+        settings = f' SET="{" ".join(self.overrides)}"' if self.overrides else ""
+        return f"make {goal} CATEGORY={self.paths.category}{settings}"
 
     def member(self, target: str) -> tuple[str, int]:
         """--member as ("net", 0).
@@ -133,7 +130,7 @@ class Job:
             return
 
         file = next(iter(reasons))  # the first in order: what others are made from
-        command = self.command(steps[file].shell)
+        command = " ".join([steps[file].shell, *self.overrides])
         raise UserError(f"{file} {reasons[file]}; run: {command}")
 
 

@@ -11,6 +11,8 @@ from common.files import digest, replacing
 from pipeline.csv_records import Table, line_ending, read_table
 
 MOST_LINES = 7  # problems that a message lists
+MANIFEST_KEYS = {"file", "sha256", "rows", "columns", "id", "parts"}
+BRING_MANIFEST = "it is made with the parts: bring it, or split again"
 
 
 def split_csv(file: Path, folder: Path, n: int, id_column: str = "") -> dict:
@@ -147,15 +149,12 @@ def read_manifest(folder: Path) -> dict:
     file = folder / "manifest.json"
     try:
         manifest = json.loads(file.read_text())
-        for key in ("id", "columns", "rows"):
-            manifest[key]  # raises where it is not there
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {file}: {error}; {BRING_MANIFEST}") from None
 
-        for part in manifest["parts"]:
-            part["ids"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"cannot read {file}: {error}; it is made with the parts: bring it, or split again"
-        ) from None
+    is_whole = isinstance(manifest, dict) and manifest.keys() >= MANIFEST_KEYS
+    if not is_whole or any("ids" not in part for part in manifest["parts"]):
+        raise UserError(f"cannot read {file}: it is not whole; {BRING_MANIFEST}")
 
     return manifest
 
@@ -191,10 +190,11 @@ def part_problems(
 
         foreign = present - expected
         if foreign:
-            owners = [other for other, ids in ids_of.items() if min(foreign) in ids]
+            example = min(foreign)
+            owners = (other for other, ids in ids_of.items() if example in ids)
             reasons.append(
                 f"{len(foreign)} of its {len(present)} rows are not its own, "
-                f"e.g. {id_column} {min(foreign)} of {owners[0] if owners else 'no part'}"
+                f"e.g. {id_column} {example} of {next(owners, 'no part')}"
             )
 
         if reasons:

@@ -14,6 +14,6 @@ def all_sources() -> dict[str, Source]:
 
 
 def source_of(stem: str) -> Source:
-    """The source that makes features/<stem>; a name that is none's is a timm encoder."""
+    """The source that makes features/<stem>; any other name is that of a timm encoder."""
     sources = all_sources()
     return sources.get(kind_of(stem), sources["timm"])

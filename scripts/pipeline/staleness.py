@@ -44,8 +44,8 @@ def recorded(settings: dict, config: Config, keys) -> dict:
 
 
 def differences(old: dict, new: dict, prefix: str = "") -> str:
-    """ "net.epochs=30, not 12, ..." for the settings of `new` that are others in `old`; "" for
-    none."""
+    """ "net.epochs=30, not 12, ..." for the settings of `new` that are others in `old`, and for
+    those of `old` that exist no more; "" for none."""
     changes = []
     for key, value in new.items():
         before = old.get(key)
@@ -54,6 +54,10 @@ def differences(old: dict, new: dict, prefix: str = "") -> str:
             changes += [change] if change else []
         elif before != value:
             changes.append(f"{prefix}{key}={before}, not {value}")
+
+    if prefix:  # within a section: the step's own list of keys may be another today
+        for key in old.keys() - new.keys():
+            changes.append(f"{prefix}{key}={old[key]}, which is no setting any more")
 
     return ", ".join(changes)
 
@@ -104,6 +108,9 @@ def reason_to_make(step: Step, config: Config, stale_before: dict[Path, str]) ->
     record = read_record(target)
     if record is None or not {"settings", "inputs"} <= record.keys():
         return "has no record" if target.exists() else "is missing"
+
+    if "version" not in record:
+        return "was made by an earlier version of the toolkit"
 
     if target.exists() and target.stat().st_size != record.get("bytes", target.stat().st_size):
         return "is damaged: it has another size than was written"

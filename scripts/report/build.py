@@ -22,7 +22,8 @@ INTERRUPTED = 130  # exit code of Ctrl-C: whoever pressed it waits for no report
 KILLED = 137  # exit code of a process that the system ended, most often for want of memory
 FIRST_SIGNAL = 128  # exit codes above it are signals
 
-# {file of this room, and anchor: title}
+# {name: title}; the name is the section's anchor, and its file in report/, but for "pictures", which
+# the task's figures.py makes
 SECTIONS = {
     "scores": "Scores",
     "pictures": "What it gets wrong",
@@ -130,7 +131,7 @@ def stop_text(stop: dict, job) -> str:
     if stop["code"] == AGAIN:
         return (
             f"Stopped at its time limit in {command} ({when} UTC). "
-            f"To go on from there: {job.command('make all')}"
+            f"To go on from there: {job.make_command('all')}"
         )
 
     return f"{command} failed ({when} UTC, exit code {stop['code']}): {stop['message']}"

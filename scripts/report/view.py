@@ -69,7 +69,7 @@ class View:
         return {target: record for target, record in records.items() if record}
 
     @property
-    def labelled(self) -> np.ndarray:
+    def labelled_idx(self) -> np.ndarray:
         """Row numbers (m,) of the training rows with a label: those that are scored."""
         return np.flatnonzero((self.rows.fold >= 0) & self.rows.is_labelled)
 
@@ -141,7 +141,7 @@ def load_view(job: Job) -> View:
 
 def staleness_notes(job: Job, steps: dict, stale: dict) -> list[Note]:
     """Which files are missing, and which are shown though they are of other settings or inputs."""
-    command = job.command("make all")
+    command = job.make_command("all")
     old = []
     missing = []
     for target, reason in stale.items():

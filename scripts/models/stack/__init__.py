@@ -134,19 +134,19 @@ def is_labelled(rows) -> np.ndarray:
 
 
 def cross_fitted_logs(
-    x: np.ndarray, y: np.ndarray, is_labelled: np.ndarray, fold: np.ndarray, seed: int
+    x: np.ndarray, y: np.ndarray, labelled: np.ndarray, fold: np.ndarray, seed: int
 ) -> np.ndarray:
     """Log prices (n, len(LEARNERS)) of every row, none by a learner that was fitted on its label.
 
     x (n, m): log prices of the first level. y (n,): log prices of the labels, used where
-    is_labelled (n,) is True, which is True of training rows alone. fold (n,): -1 for test rows.
+    labelled (n,) is True, which is True of training rows alone. fold (n,): -1 for test rows.
     A training row's learners are fitted on the other folds, a test row's on all.
     """
     log_price = np.empty((len(x), len(LEARNERS)))
     for k in np.unique(fold):
         # no row is both
         is_predicted = fold == k
-        is_fitted = is_labelled & (fold != k)
+        is_fitted = labelled & (fold != k)
 
         train_x = x[is_fitted]
         train_y = y[is_fitted]

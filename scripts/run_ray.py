@@ -81,6 +81,7 @@ def outdated(job: Job, only=()) -> dict[Path, Task]:
 
     steps = graph.steps(job.config, job.paths)
     stale = staleness.stale(job.config, steps)
+
     for target in only:
         if target not in steps:
             raise UserError(
@@ -91,6 +92,7 @@ def outdated(job: Job, only=()) -> dict[Path, Task]:
     tell_replaced(stale, steps)
 
     needed = graph.upstream(only, job.config, job.paths) if only else steps
+
     for target, step in steps.items():
         if target in needed and (target in stale or others_change):
             tasks[target] = Task(step, job)
@@ -107,6 +109,7 @@ def submit(tasks: dict[Path, Task]) -> dict:
 
     remote = ray.remote(max_retries=RETRIES, retry_exceptions=[ChildProcessError])(run_step)
     max_gpus = int(max(node["Resources"].get("GPU", 0) for node in ray.nodes()))
+
     references: dict = {}
     for target, task in tasks.items():
         step = task.step
@@ -162,6 +165,7 @@ def run_step(command: str, overrides: list[str], environment: dict, limit: float
     script, *options = command.split()
     inherited = dict(os.environ)
     inherited.pop("OMP_NUM_THREADS", None)  # Ray's is 1, where make leaves all cores
+
     process = subprocess.Popen(
         [
             sys.executable,
@@ -200,12 +204,14 @@ def wait_for(references: dict, tasks: dict[Path, Task]) -> dict[Path, UserError]
     import ray
 
     targets = {reference: target for target, reference in references.items()}
+
     waiting = list(references.values())
     missing: set[Path] = set()
     stopped: dict[Path, UserError] = {}
     while waiting:
         [reference], waiting = ray.wait(waiting)  # in their order: needs come first
         step = tasks[targets[reference]].step
+
         error = error_of(reference, step.command)
         if error is None:
             continue
@@ -248,6 +254,7 @@ def stop(stopped: dict[Path, UserError], tasks: dict[Path, Task]) -> None:
     error = stopped[target]
     write_after_stop(tasks[target].job, error.code, target)
     message = str(error)
+
     if len(stopped) > 1:
         message += f" (and {len(stopped) - 1} more, above)"
 
@@ -276,6 +283,7 @@ def run_all(tasks: dict[Path, Task], address: str, jobs: int) -> None:
 
     stopped = wait_for(submit(tasks), tasks)
     ray.shutdown()
+
     if stopped:
         stop(stopped, tasks)
 
@@ -283,6 +291,7 @@ def run_all(tasks: dict[Path, Task], address: str, jobs: int) -> None:
 def main(argv=None):
     job = start(__doc__, argv, *OPTIONS, joins=True)
     args = job.args
+
     tasks = outdated(job, [job.paths.dir / name for name in args.only])
     if tasks:
         run_all(tasks, args.address, args.jobs)

@@ -54,15 +54,8 @@ def inner_splits(
     train_idx = np.flatnonzero(is_train)
     source_idx = train_idx[known[train_idx]]
 
-    inner_fold = fold
-    n_folds = len(np.unique(fold[train_idx]))
-    if n_folds <= 2:
-        # a row's sources would be too few: halve each fold, group by group
-        _, group_number = np.unique(group, return_inverse=True)
-        inner_fold = 2 * fold + group_number % 2
-
-    train_fold = inner_fold[train_idx]
-    source_fold = inner_fold[source_idx]
+    train_fold = inner_folds(fold, group, train_idx)
+    source_fold = train_fold[known[train_idx]]
 
     for f in np.unique(train_fold):
         in_fold = train_fold == f
@@ -72,6 +65,22 @@ def inner_splits(
     is_other = (fold < 0) | (fold == k)
     other_idx = np.flatnonzero(is_other)
     yield source_idx, other_idx
+
+
+def inner_folds(fold: np.ndarray, group: np.ndarray, train_idx: np.ndarray) -> np.ndarray:
+    """The fold (t,) of each of a member's training rows train_idx (t,), for cross-fitting among
+    them; fold and group (n,) are those of all rows.
+
+    Where these rows have two folds or one, each fold is halved, or too few rows would be left to
+    learn from. All rows of a group are in the same half.
+    """
+    train_fold = fold[train_idx]
+    if len(np.unique(train_fold)) > 2:
+        return train_fold
+
+    _, group_number = np.unique(group, return_inverse=True)  # (n,)
+    half = group_number[train_idx] % 2
+    return 2 * train_fold + half
 
 
 def key_encoder(key: np.ndarray, target: np.ndarray, smoothing: float = 5.0) -> Callable:

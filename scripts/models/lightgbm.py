@@ -18,6 +18,7 @@ from common.files import load_npz
 from common.log import log, progress
 from common.questions import NUMBER
 from common.sections import Count, Positive, Section
+from features.boosting import booster_arrays, gain_shares, read_boosters, tree_parameters
 from features.neighbors import embedding_sources, save_nearest, spaces_in
 from features.ngrams import ngrams_file
 from features.side_tables import digests, read_numbers
@@ -25,7 +26,7 @@ from features.source import Source
 from features.store import read_columns, require_text, write_rows
 from features.target_encoding import encode_out_of_fold, key_encoder, neighbor_encoder
 from models import ridge, split_member
-from networks.weights import read_arrays, save_arrays
+from networks.weights import save_arrays
 from texts.ngrams import read_ngrams
 from texts.quantities import brands, item_names, quantities
 
@@ -138,23 +139,10 @@ def last_words(texts) -> np.ndarray:
 
 
 def parameters(settings, seed: int) -> dict:
-    """LightGBM's: absolute error on log1p, trees that try one random split per column
-    (extra_trees), few columns each."""
-    return {
+    """LightGBM's parameters: absolute error on log1p."""
+    return tree_parameters(settings, seed) | {
         "objective": "l1",
-        "learning_rate": settings.lr,
-        "num_leaves": settings.leaves,
-        "min_data_in_leaf": 20,
-        "lambda_l2": 1.0,
-        "feature_fraction": 0.4,
-        "bagging_fraction": 0.8,
-        "bagging_freq": 1,
-        "extra_trees": True,
         "max_bin": 127,
-        "seed": seed,
-        "deterministic": True,
-        "force_col_wise": True,
-        "verbose": -1,
     }
 
 
@@ -175,52 +163,22 @@ def fit(job, k: int, rows, file) -> dict:
 
     first_seed = job.config.data.seed * 1000
     boosters = []
-    arrays = {}
-
     for i in progress(range(settings.seeds), "boosters"):
         params = parameters(settings, first_seed + i)
         booster = lightgbm.train(params, data, settings.rounds)
         boosters.append(booster)
 
-        text = booster.model_to_string().encode()
-        arrays[f"booster_{i}"] = np.frombuffer(text, np.uint8)
-
-    save_arrays(arrays, file)
+    save_arrays(booster_arrays(boosters), file)
     return {"gain": gain_shares(boosters, names)}
-
-
-def gain_shares(boosters, names: list[str]) -> dict[str, float]:
-    """{column: its share of the gain of all splits}, the largest first."""
-    gains = [booster.feature_importance("gain") for booster in boosters]
-    gain = sum(gains)  # (c,)
-    total = max(gain.sum(), 1e-9)
-    share = (gain / total).round(4)
-
-    shares = {}
-    for i in np.argsort(-share, kind="stable"):
-        name = names[i]
-        shares[name] = float(share[i])
-
-    return shares
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
     """log1p prices (m, 1) of the rows idx (m,): the mean over the boosters."""
-    import lightgbm
-
     member = f"lightgbm_{k}"
     all_x, _ = read_columns(job.paths.features(member), rows.id)
     x = all_x[idx]
-    file = job.paths.model(member)
 
-    boosters = []
-    try:
-        for array in read_arrays(file).values():
-            text = array.tobytes().decode()
-            boosters.append(lightgbm.Booster(model_str=text))
-    except (UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
-        raise UserError(f"cannot read {file}: {error}; remove it and run make again") from None
-
+    boosters, _ = read_boosters(job.paths.model(member))
     log1p_prices = [booster.predict(x) for booster in boosters]
     mean = np.mean(log1p_prices, 0)
     return mean[:, None]

@@ -19,12 +19,14 @@ from common.files import read_record
 from common.log import log, progress
 from common.questions import VALUE
 from common.sections import Count, Positive, Section
+from features.boosting import booster_arrays, gain_shares, read_boosters
 from features.ocr import ocr_file
+from features.target_encoding import inner_folds
 from models.ranker.build import READS, RowTexts, build_candidates
 from models.ranker.further_labels import further_labels, raw_labels
 from models.ranker.label_stats import Labels, LabelStats
 from models.ranker.softmax import is_right, last_of_rows, parameters, softmax
-from networks.weights import read_arrays, save_arrays
+from networks.weights import save_arrays
 from texts.units import UNITS
 from texts.value_codes import encode_predictions
 
@@ -73,7 +75,7 @@ def fit(job, k: int, rows, file) -> dict:
     save_model(labels, boosters, file)
 
     raw = raw_labels(job.config)
-    return {"raw": raw, "gain": gains(boosters)}
+    return {"raw": raw, "gain": gain_shares(boosters, READS)}
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def training_data(texts: RowTexts, rows, train_idx, further: Labels) -> Training
     Label statistics are cross-fitted: a training row's come from the labels of the other inner
     folds, as those of the rows of fold k come from the labels of the other folds.
     """
-    inner_fold = inner_folds(rows, train_idx)
+    inner_fold = inner_folds(rows.fold, rows.group, train_idx)
 
     # of the inner folds, as in TrainingData
     row = []
@@ -127,20 +129,6 @@ def labels_of(rows, texts: RowTexts, idx: np.ndarray) -> Labels:
     return Labels(rows.target[idx], texts.group[idx])
 
 
-def inner_folds(rows, train_idx: np.ndarray) -> np.ndarray:
-    """The fold of each training row (t,); of two folds or one, each is halved by group."""
-    fold = rows.fold[train_idx]
-    distinct = np.unique(fold)
-    if len(distinct) > 2:
-        return fold
-
-    # by group, so that no group is in both halves
-    _, group = np.unique(rows.group, return_inverse=True)  # (n,)
-    train_group = group[train_idx]
-    half = train_group % 2
-    return 2 * fold + half
-
-
 def train_boosters(config, data: TrainingData, n_rows: int) -> list:
     """ranker.seeds boosters. Raises UserError when there are too few candidates."""
     import lightgbm
@@ -163,50 +151,21 @@ def train_boosters(config, data: TrainingData, n_rows: int) -> list:
     return boosters
 
 
-def gains(boosters) -> dict[str, float]:
-    """Each column's share of the boosters' gain, the largest first."""
-    gain = np.zeros(len(READS))
-    for booster in boosters:
-        gain += booster.feature_importance("gain")
-
-    total = max(gain.sum(), 1e-9)
-    share = pd.Series(gain / total, READS)
-    share = share.round(4)
-    share = share.sort_values(ascending=False, kind="stable")
-    return share.to_dict()
-
-
 def save_model(labels: Labels, boosters: list, file) -> None:
     """Write the labels that statistics are of, and LightGBM's texts of the boosters."""
     arrays = {
         "target": labels.target,
         "group": labels.group,
     }
-    for i, booster in enumerate(boosters):
-        text = booster.model_to_string()
-        characters = text.encode()
-        arrays[f"booster_{i}"] = np.frombuffer(characters, np.uint8)
-
+    arrays |= booster_arrays(boosters)
     save_arrays(arrays, file)
 
 
 def read_model(file) -> tuple[LabelStats, list]:
     """The label statistics and boosters of save_model. Raises UserError when it cannot."""
-    import lightgbm
-
-    arrays = read_arrays(file)
-
-    try:
-        target = arrays.pop("target")
-        group = arrays.pop("group")
-
-        # the others are the boosters'
-        texts = [array.tobytes().decode() for array in arrays.values()]
-        boosters = [lightgbm.Booster(model_str=text) for text in texts]
-    except (KeyError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
-        raise UserError(f"cannot read {file}: {error}; remove it and run make again") from None
-
-    return LabelStats(target, group), boosters
+    boosters, arrays = read_boosters(file, "target", "group")
+    label_stats = LabelStats(arrays["target"], arrays["group"])
+    return label_stats, boosters
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:

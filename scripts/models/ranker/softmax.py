@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from features.boosting import tree_parameters
 from models.ranker.candidates import Candidates
 from texts.value_codes import WIDTH
 
@@ -63,19 +64,7 @@ def parameters(settings, row: np.ndarray, seed: int) -> dict:
         hessian = probability * (1 - probability)
         return gradient, hessian.clip(1e-3)
 
-    return {
+    return tree_parameters(settings, seed) | {
         "objective": objective,
-        "learning_rate": settings.lr,
-        "num_leaves": settings.leaves,
-        "min_data_in_leaf": 20,
-        "lambda_l2": 1.0,
-        "feature_fraction": 0.4,
-        "bagging_fraction": 0.8,
-        "bagging_freq": 1,
-        "extra_trees": True,
-        "seed": seed,
-        "deterministic": True,
-        "force_col_wise": True,
-        "verbose": -1,
         "num_threads": 1 if len(row) < THREADS_FROM else 0,
     }

@@ -32,7 +32,7 @@ files what they need before anything runs.
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 from common.errors import UserError
 
@@ -44,7 +44,7 @@ DEFAULTS = {
     "NETWORK": False,  # it computes on a GPU where there is one (networks.device)
     "DISTRIBUTED": False,  # processes of torchrun can train one member together
     "PREDICT_SETTINGS": (),  # sections of the config, or section.key, that shape its predictions
-    "SOURCES": {},
+    "SOURCES": MappingProxyType({}),  # read-only, as all models share it
     "inputs": lambda config, paths, k: [],
     "weights": lambda config: [],
     "packages": lambda config: {},

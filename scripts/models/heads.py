@@ -68,20 +68,20 @@ def clean_up(job, k):
 class Features:
     """The features of every row: of all encoders side by side, or a net's maps.
 
-    row: (n,) each row's place in the files, -1 where it has none; views: of an image, the plain one
-    first.
+    position (n,): each row's place in the files, -1 where it has none. views: how many views of an
+    image there are; the plain one is the first.
     """
 
     def __init__(self, job, k: int, rows):
         files = [job.paths.features(source) for source in sources(job.config, k)]
-        self.arrays, self.row = read_features(files, rows.image)
+        self.arrays, self.position = read_features(files, rows.image)
         self.d = sum(array.shape[2] for array in self.arrays)
         self.views = self.arrays[0].shape[1]
 
     def take(self, idx: np.ndarray, view) -> np.ndarray:
         """float32 (b, d) or (b, d, h, w) of the rows idx (b,) in a view: a number, or (b,)."""
-        row = self.row[idx]
-        x = np.concatenate([array[row, view] for array in self.arrays], 1)
+        position = self.position[idx]
+        x = np.concatenate([array[position, view] for array in self.arrays], 1)
         return x.astype(np.float32)
 
     def moments(self, idx: np.ndarray):
@@ -89,7 +89,7 @@ class Features:
         import torch
 
         # the first in the files, in their order
-        order = np.argsort(self.row[idx], kind="stable")
+        order = np.argsort(self.position[idx], kind="stable")
         sample_idx = idx[order[:MOMENT_ROWS]]
         x = self.take(sample_idx, 0)
 
@@ -183,6 +183,10 @@ class HeadsLearner(Learner):
 
             loss = self.masked.attribute_loss(a, logits, head_target)
             losses.append(loss / counts[a])
+
+        if not losses:
+            # a leaf of its own: backward has something to start at, and no head gets a gradient
+            return torch.zeros(1, device=self.device, requires_grad=True)
 
         return torch.stack(losses)
 
@@ -313,7 +317,7 @@ def fit(job, k: int, rows, file) -> dict:
 
 def with_features(idx: np.ndarray, features: Features) -> np.ndarray:
     """The row numbers of idx (m,) whose image has features."""
-    return idx[features.row[idx] >= 0]
+    return idx[features.position[idx] >= 0]
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:

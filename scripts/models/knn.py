@@ -49,8 +49,8 @@ def predict(job, k: int, rows, idx) -> np.ndarray:
     # the rows that may vote
     is_known = rows.outside(k) & (row >= 0)
     known_idx = np.flatnonzero(is_known)
-    known = unit(arrays, row[known_idx], flip)
-    queries = unit(arrays, row[idx], flip)
+    known = unit_features(arrays, row[known_idx], flip)
+    queries = unit_features(arrays, row[idx], flip)
 
     pred = []
     with use_device(config.run) as device:
@@ -72,7 +72,7 @@ def predict(job, k: int, rows, idx) -> np.ndarray:
     return torch.cat(pred).numpy()
 
 
-def unit(arrays, row: np.ndarray, flip: bool) -> np.ndarray:
+def unit_features(arrays, row: np.ndarray, flip: bool) -> np.ndarray:
     """Features (m, d) of the rows, all encoders side by side, each encoder's standardised column by
     column, then of length 1. flip: the mean over the image and its mirror image."""
     views = 2 if flip else 1

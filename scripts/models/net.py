@@ -98,17 +98,18 @@ class Net(Learner):
         steps_before = epoch * len(row_batches)
 
         shares = []
-        for number, batch in enumerate(row_batches[first:], first):
-            shares.append(self.share(batch, steps_before + number))
+        for step, batch in enumerate(row_batches[first:], steps_before + first):
+            shares.append(self.share(batch, step))
 
         config = self.config
         seed = (config.data.seed, self.k, epoch)
         augment = augmenter(self.settings.augment, config.images.size, seed, first)
 
         # drawn by the place in the whole batch: the same on any number of processes
-        def augment_share(image, number: int, i: int):
-            place = shares[number].places[i]
-            return augment(image, number, place)
+        # g: the number of the batch, counted from `first`
+        def augment_share(image, g: int, i: int):
+            place = shares[g].places[i]
+            return augment(image, g, place)
 
         positions = [share.positions for share in shares]
         workers = self.run.workers or cores()

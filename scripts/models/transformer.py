@@ -56,14 +56,14 @@ class Transformer(NumberLearner):
         encoder, self.tokenizer, source = load_text_model(settings.model, run.weights, pretrained)
 
         n_rows = len(rows.id)
-        self.quantities = np.zeros((n_rows, 0), np.float32)
+        self.scaled = np.zeros((n_rows, 0), np.float32)
         if settings.quantities:
             values, _ = quantities(rows.text)
-            self.quantities = scaled(values)
+            self.scaled = scaled(values)
 
         self.tokenize(rows.text, idx, settings.max_length)
 
-        n_quantities = self.quantities.shape[1]
+        n_quantities = self.scaled.shape[1]
         net = TextNet(encoder, n_quantities, settings.dropout)
         net.to(device)
         super().__init__(net, settings, rows, run, device)
@@ -88,8 +88,8 @@ class Transformer(NumberLearner):
     def parameters(self):
         return self.net.groups(self.settings)
 
-    def batches(self, rows, seed, epoch):
-        return length_batches(rows, self.settings.batch, seed, epoch, self.length)
+    def batches(self, idx, seed, epoch):
+        return length_batches(idx, self.settings.batch, seed, epoch, self.length)
 
     def read(self, groups):
         for group in groups:
@@ -104,7 +104,7 @@ class Transformer(NumberLearner):
         ids = padded["input_ids"].to(self.device)
         mask = padded["attention_mask"].to(self.device)
 
-        values = self.quantities[idx]
+        values = self.scaled[idx]
         values = torch.as_tensor(values, device=self.device)
         return ids, mask, values
 

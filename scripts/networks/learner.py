@@ -43,9 +43,9 @@ class Learner:
         """AdamW groups with their peak lr and weight decay."""
         return decay_groups(self.net, self.settings.lr, self.settings.weight_decay)
 
-    def batches(self, rows: np.ndarray, seed: int, epoch: int) -> list[np.ndarray]:
-        """The batches of an epoch, of row numbers (n,)."""
-        return epoch_batches(rows, self.settings.batch, seed, epoch)
+    def batches(self, idx: np.ndarray, seed: int, epoch: int) -> list[np.ndarray]:
+        """The batches of an epoch, of the row numbers idx (n,)."""
+        return epoch_batches(idx, self.settings.batch, seed, epoch)
 
     def load(self, batches: list[np.ndarray], epoch: int, first: int):
         """Yield the data of each batch in batches[first:], of this process's share of its rows."""

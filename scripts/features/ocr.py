@@ -44,7 +44,7 @@ class Settings(Section):
     side: Annotated[int, Field(ge=32)] = 736
     # pixels: an image whose longer side is more is made smaller
     longest: Annotated[int, Field(ge=32)] = 2000
-    # that an image is read at, e.g. 2,1; of all but the first only lines whose text is new
+    # sizes that an image is read at, e.g. 2,1; of all but the first only lines with new text stay
     scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0,)
     min_score: Annotated[float, Field(ge=0, le=1)] = 0.5  # of a line; less sure ones are left out
 

@@ -30,7 +30,7 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> 
     return per_bin.reset_index(drop=True)
 
 
-def error(table: pd.DataFrame) -> float:
+def expected_error(table: pd.DataFrame) -> float:
     """Expected calibration error of a reliability table: the mean of |right - confidence| over its
     bins, weighted by their rows (Naeini et al. 2015; Guo et al. 2017, equation 3)."""
     gap = (table.right - table.confidence).abs()

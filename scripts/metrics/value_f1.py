@@ -3,7 +3,7 @@ replicates, and the threshold that makes it best."""
 
 import numpy as np
 
-from texts.value_codes import has_value, is_given, same
+from texts.value_codes import has_value, is_given, is_same_value
 
 
 def f1(answer: np.ndarray, target: np.ndarray) -> dict[str, float]:
@@ -55,7 +55,7 @@ def confusion_counts(answer: np.ndarray, target: np.ndarray) -> np.ndarray:
     of a row that is not labelled."""
     labelled = is_given(target)
     answered = is_given(answer)
-    right = same(answer, target)
+    right = is_same_value(answer, target)
     wrong = answered & ~right
     missed = ~answered & has_value(target)
 
@@ -79,7 +79,7 @@ def best_threshold(pred: np.ndarray, target: np.ndarray) -> tuple[float, float]:
 
     value = pred[order, :2]
     weight = pred[order, 2]
-    right = same(value, target[order])
+    right = is_same_value(value, target[order])
 
     # F1 = 2 TP / (2 TP + FP + FN) where the first 1, 2, … rows are answered
     tp = np.cumsum(right)

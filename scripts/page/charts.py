@@ -20,10 +20,18 @@ NARROW = 0.3  # inches; numbers are left out of smaller cells of a heat map
 ABOVE_AXES = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 3, "borderaxespad": 0}
 
 
-def bar_figure(caption: str, values: dict, form: str = "{:.4g}", **keywords) -> Figure:
-    """Bars of {label: value}, with the same numbers as alt text. keywords: of `bars`."""
-    svg = bars(list(values), list(values.values()), form=form, **keywords)
-    return Figure(caption, svg, describe(values, form))
+def bar_figure(
+    caption: str,
+    values: dict,
+    form: str = "{:.4g}",
+    alt: str | None = None,
+    spans=None,
+    reference: dict | None = None,
+    xlabel: str = "",
+) -> Figure:
+    """`bars` of {label: value}, with the same numbers as alt text where there is no other."""
+    svg = bars(list(values), list(values.values()), spans, reference, xlabel, form)
+    return Figure(caption, svg, describe(values, form) if alt is None else alt)
 
 
 def bars(

@@ -22,8 +22,8 @@ INTERRUPTED = 130  # exit code of Ctrl-C: whoever pressed it waits for no report
 KILLED = 137  # exit code of a process that the system ended, most often for want of memory
 FIRST_SIGNAL = 128  # exit codes above it are signals
 
-# {name: title}; the name is the section's anchor, and its file in report/, but for "pictures", which
-# the task's figures.py makes
+# {name: title}. The name is the section's anchor, and report/<name>.py makes it; "pictures" is made
+# by the task's figures.py.
 SECTIONS = {
     "scores": "Scores",
     "pictures": "What it gets wrong",

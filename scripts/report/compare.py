@@ -54,7 +54,7 @@ def runs_table(a: Run, b: Run) -> Table:
 def common_rows(a: Run, b: Run) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers (m,) in A and in B of the labelled rows that both have, in A's order."""
     row_in_b = pd.Index(b.rows.id).get_indexer(a.rows.id)
-    is_common = (row_in_b >= 0) & a.labelled & b.labelled[row_in_b]
+    is_common = (row_in_b >= 0) & a.is_labelled & b.is_labelled[row_in_b]
 
     return np.flatnonzero(is_common), row_in_b[is_common]
 
@@ -108,7 +108,7 @@ def difference_notes(a: Run, b: Run, a_idx: np.ndarray, b_idx: np.ndarray) -> li
     """In what the rows of the two differ; [] where they do not."""
     differences = []
     for run in (a, b):
-        n_others = run.labelled.sum() - len(a_idx)
+        n_others = run.is_labelled.sum() - len(a_idx)
         if n_others > 0:
             differences.append(f"{n_others:,} labelled rows are in {run.label} alone")
 
@@ -212,7 +212,7 @@ def pair_up(a_values: dict, b_values: dict) -> dict[str, tuple]:
 def total_scores(a: Run, b: Run) -> dict[str, tuple]:
     """{what: (of A, of B)}: the score as submitted, of the test's number of rows, of each fold."""
     scores = {
-        "out-of-fold, as submitted": (a.score(a.labelled), b.score(b.labelled)),
+        "out-of-fold, as submitted": (a.score(a.is_labelled), b.score(b.is_labelled)),
     }
     key = "score_at_test_size"
     if key in a.submission and key in b.submission:

@@ -9,11 +9,11 @@ import pandas as pd
 from models import pred_file, split_member
 from page.blocks import Figure, Section
 from page.canvas import drawing
-from page.charts import bar_figure, bars, draw_legend, draw_lines, lines
+from page.charts import bar_figure, draw_legend, draw_lines, lines
 from page.formats import describe
 from pipeline import graph
 
-MOST_COLUMNS = 15  # that trees split by are shown
+MOST_COLUMNS = 15  # shown of the columns that trees split by
 
 
 def section(view) -> Section:
@@ -85,23 +85,24 @@ def mean_score(entry: dict) -> float:
 
 
 def draw_learning(loss: dict, score: dict, score_name: str) -> str:
-    """The losses {fold: (epochs, values)}, and where there are scores these below."""
+    """SVG of the losses {fold: (epochs, losses)} by epoch; where there are scores {fold: (epochs,
+    scores)}, they stand below."""
     size = {"height": 4.6, "rows": 2} if score else {"height": 2.6}
     with drawing(**size) as canvas:
-        top = canvas.axes[0, 0]
-        draw_lines(top, loss)
-        top.set(ylabel="loss", ylim=(0, None))
-        draw_legend(top)
-
-        bottom = canvas.axes[-1, 0]
+        loss_axes = canvas.axes[0, 0]
+        draw_lines(loss_axes, loss)
+        loss_axes.set(ylabel="loss", ylim=(0, None))
+        draw_legend(loss_axes)
 
         if score:
-            draw_lines(bottom, score)
-            bottom.set(ylabel=f"{score_name} on the validation rows")
+            score_axes = canvas.axes[1, 0]
+            draw_lines(score_axes, score)
+            score_axes.set(ylabel=f"{score_name} on the validation rows")
 
-        bottom.set(xlabel="epoch")
+        lowest_axes = canvas.axes[-1, 0]
+        lowest_axes.set(xlabel="epoch")
         # no ticks between epochs
-        locator = bottom.xaxis.get_major_locator()
+        locator = lowest_axes.xaxis.get_major_locator()
         locator.set_params(integer=True)
 
     return canvas.svg
@@ -226,17 +227,20 @@ def time_figure(view) -> list[Figure]:
     longest = max(totals, key=totals.get)
 
     n_files = 0
-    labels = []
+    by_label = {}
     for kind, values in seconds.items():
         n_files += len(values)
-        labels.append(f"{kind} ({len(values)})" if len(values) > 1 else kind)
+        label = f"{kind} ({len(values)})" if len(values) > 1 else kind
+        by_label[label] = totals[kind]
 
-    figure = Figure(
+    figure = bar_figure(
         f"Where the time went: {total} of work in {n_files} files, the last making of each. In "
         "brackets, how many. Loading packages is not in it; files made side by side count each.",
-        bars(labels, list(totals.values()), xlabel="seconds", form="{:,.1f}"),
-        f"{total} in all; most of it {longest}: {format_duration(totals[longest])}. "
+        by_label,
+        "{:,.1f}",
+        alt=f"{total} in all; most of it {longest}: {format_duration(totals[longest])}. "
         f"{describe(totals, '{:.1f} s')}",
+        xlabel="seconds",
     )
     return [figure]
 

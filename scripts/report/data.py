@@ -1,5 +1,5 @@
-"""Section "The data": raw tables, what the task asks for, folds, images; before anything is made of
-them."""
+"""Section "The data": raw tables, what the task asks for, folds and images, as they are
+before any training."""
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,7 @@ def raw_blocks(view: View) -> list:
         general = overview(raw)
         tables = analysis.analyse(raw) if analysis else {}
     except UserError as error:
-        return [Note(f"The raw files are not to be had: {error}", "warning")]
+        return [Note(f"The raw files cannot be read: {error}", "warning")]
 
     blocks = [
         *file_blocks(raw, general["files"]),

@@ -96,7 +96,10 @@ def look_alikes(view: View, images: pd.DataFrame, file: Path) -> list:
         return [Note("No picture is the same as another, or nearly.")]
 
     splits = splits_of_images(view, images)
-    pairs["in"] = splits_of_pairs(pairs, splits)
+    pairs["in"] = [
+        name_splits(splits, one, other)
+        for one, other in zip(pairs["picture"], pairs["same as"], strict=True)
+    ]
     across = pairs[pairs["in"] == "train and test"]
     is_grouped = bool(view.config.data.group)
     table = pair_table(pairs, not across.empty, is_grouped)
@@ -125,17 +128,14 @@ def splits_of_images(view: View, images: pd.DataFrame) -> dict[str, set[str]]:
     return splits
 
 
-def splits_of_pairs(pairs: pd.DataFrame, splits: dict[str, set[str]]) -> list[str]:
-    """ "train", "test" or "train and test" of each pair."""
-    texts = []
-    for one, other in zip(pairs["picture"], pairs["same as"], strict=True):
-        both = set()
-        both |= splits.get(one, set())
-        both |= splits.get(other, set())
-        names = sorted(both, reverse=True)
-        texts.append(" and ".join(names))
+def name_splits(splits: dict[str, set[str]], *images: str) -> str:
+    """ "train", "test" or "train and test": the splits that show any of the images."""
+    shown_in = set()
+    for image in images:
+        shown_in |= splits.get(image, set())
 
-    return texts
+    names = sorted(shown_in, reverse=True)  # train first
+    return " and ".join(names)
 
 
 def pair_table(pairs: pd.DataFrame, is_across: bool, is_grouped: bool) -> Table:
@@ -171,7 +171,7 @@ def pair_cards(view: View, across: pd.DataFrame, splits: dict[str, set[str]]) ->
             f"{one} · {other}",
             {
                 "twins": kind,
-                "shown in": f"{join_splits(splits, one)}; {join_splits(splits, other)}",
+                "shown in": f"{name_splits(splits, one)}; {name_splits(splits, other)}",
             },
             thumbnails.jpeg_of_pair(one, other),
         )
@@ -182,7 +182,3 @@ def pair_cards(view: View, across: pd.DataFrame, splits: dict[str, set[str]]) ->
         "the other."
     )
     return Cards(caption, cards)
-
-
-def join_splits(splits: dict[str, set[str]], name: str) -> str:
-    return " and ".join(sorted(splits.get(name, set())))

@@ -46,7 +46,7 @@ class Run:
         return load_rows(SimpleNamespace(paths=paths, config=config))
 
     @property
-    def labelled(self) -> np.ndarray:
+    def is_labelled(self) -> np.ndarray:
         """(n,) bool: training rows with a label."""
         return (self.rows.fold >= 0) & self.rows.is_labelled
 
@@ -104,7 +104,7 @@ class Run:
     def output_scores(self) -> dict[str, float]:
         """{output: score} of the labelled rows."""
         task = self.rows.task
-        idx = self.labelled
+        idx = self.is_labelled
         table = task.table(
             self.answer[idx],
             self.rows.target[idx],

@@ -12,7 +12,7 @@ from common.files import read_record
 from common.paths import Paths
 from metrics import bootstrap
 from page.blocks import Figure, Note, Section, Table
-from page.charts import bars
+from page.charts import bar_figure
 from page.formats import describe, format_interval, format_score
 from report.stages import (
     DECODED,
@@ -39,7 +39,7 @@ def score_blocks(view: View) -> list:
     if view.rows is None:
         return [Note("No rows yet, so nothing to score: folds.csv comes first (make folds).")]
 
-    if not len(view.labelled):
+    if not len(view.labelled_idx):
         return [Note("No training row has a label: nothing can be scored.", "warning")]
 
     return [
@@ -134,8 +134,8 @@ def stage_table(view: View, stages: list[Stage], spans: list[tuple]) -> Table:
 
 
 def stage_caption(view: View) -> str:
-    n = len(view.labelled)
-    n_groups = len(np.unique(view.rows.group[view.labelled]))
+    n = len(view.labelled_idx)
+    n_groups = len(np.unique(view.rows.group[view.labelled_idx]))
     units = "rows" if n_groups == n else f"{n_groups:,} groups of rows"
     better = "higher" if view.task.MODE == "max" else "lower"
 
@@ -158,18 +158,14 @@ def told_from_chance(gain: Gain) -> str:
 def stage_bars(view: View, stages: list[Stage], spans: list[tuple]) -> Figure:
     """The stages' scores as bars, the baseline as a dashed line."""
     baseline, *others = stages
-    svg = bars(
-        [stage.name for stage in others],
-        [stage.score for stage in others],
-        spans[1:],
+    texts = {stage.name: format_score(stage.score) for stage in stages}
+    return bar_figure(
+        f"The same as bars, with the intervals; dashed: {baseline.name}.",
+        {stage.name: stage.score for stage in others},
+        alt=describe(texts, "{}"),
+        spans=spans[1:],
         reference={baseline.name: baseline.score},
         xlabel=score_name(view),
-    )
-    texts = {stage.name: format_score(stage.score) for stage in stages}
-    return Figure(
-        f"The same as bars, with the intervals; dashed: {baseline.name}.",
-        svg,
-        describe(texts, "{}"),
     )
 
 
@@ -214,7 +210,7 @@ def fold_table(view: View) -> Table:
         line["sd"] = known.std(ddof=1) if len(known) > 1 else np.nan
         lines.append(line)
 
-    sizes = np.bincount(fold[view.labelled])
+    sizes = np.bincount(fold[view.labelled_idx])
     caption = (
         f"{score_name(view)} fold by fold, each by the member that never saw that fold; sd: of "
         "the folds. A fold that is worse for every model holds harder rows; worse for one model "
@@ -229,9 +225,9 @@ def fold_score(view: View, name: str, k: int) -> float:
     answered them all."""
     rows = view.rows
     task = view.task
-    in_fold = rows.fold[view.labelled] == k
+    in_fold = rows.fold[view.labelled_idx] == k
 
-    idx = view.labelled[in_fold]
+    idx = view.labelled_idx[in_fold]
     if not len(idx):
         return np.nan
 
@@ -284,7 +280,7 @@ def output_table(view: View) -> Table:
     for output, measures in table.items():
         line = {
             "output": output,
-            "labelled rows": counts.get(output, len(view.labelled)),
+            "labelled rows": counts.get(output, len(view.labelled_idx)),
             **measures,
             f"{task.BASELINE}: {task.SCORE}": baseline[output][task.SCORE],
         }
@@ -309,7 +305,7 @@ def scores_by_output(view: View, name: str) -> dict[str, dict[str, float]]:
     """{output: {measure: value}} of a stage's answers to the labelled rows; of what is submitted
     also the measures that need its predictions."""
     rows = view.rows
-    idx = view.labelled
+    idx = view.labelled_idx
 
     pred = None
     if name == submitted_stage(view).name:
@@ -329,7 +325,7 @@ def label_counts(view: View) -> dict[str, int]:
     if figures is None:
         return {}
 
-    return figures.counts(view.rows.target[view.labelled], view.rows.outputs)
+    return figures.counts(view.rows.target[view.labelled_idx], view.rows.outputs)
 
 
 def score_name(view: View) -> str:

@@ -51,7 +51,7 @@ def gain_over(stage: Stage, other: Stage, mode: str) -> Gain:
 def stage_answers(view: View) -> dict[str, np.ndarray]:
     """{stage: answers (n, a)}; {} without labelled rows. The ensemble is left out where it is one
     of the models, decoding where it changes nothing."""
-    if view.rows is None or not len(view.labelled):
+    if view.rows is None or not len(view.labelled_idx):
         return {}
 
     preds = {view.task.BASELINE: baseline(view), **view.preds}
@@ -93,7 +93,7 @@ def load_stages(view: View) -> list[Stage]:
     if not answers:
         return []
 
-    idx = view.labelled
+    idx = view.labelled_idx
     rows = view.rows
     target = rows.target[idx]
     weights = bootstrap.draw_replicates(rows.group[idx])

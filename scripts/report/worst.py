@@ -23,7 +23,7 @@ def worst_blocks(view: View) -> list:
     if view.config.concat or view.rows is None or figures is None:
         return []
 
-    if not len(view.labelled):
+    if not len(view.labelled_idx):
         return [Note("No training row has a label: none is answered wrong.")]
 
     if view.answer is None:

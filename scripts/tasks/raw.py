@@ -3,6 +3,7 @@ data looks for what is wrong with them."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ READ_AS_UNKNOWN = {"na", "n/a", "nan", "null", "none", "unknown", "-", "?"}
 class Raw:
     """The raw rows of a category, cells as stripped text, with the config that names columns."""
 
-    config: object
+    config: Any  # a config.Config, which this room may not import
     folder: Path
     train: pd.DataFrame
     test: pd.DataFrame
@@ -48,7 +49,7 @@ class Raw:
         return names
 
 
-def read_raw(config: object, needs: dict[str, list[str]]) -> Raw:
+def read_raw(config: Any, needs: dict[str, list[str]]) -> Raw:
     """The rows of the config's categories.
 
     needs: {split: columns} of the analysis, where "" is left out. Raises UserError when a table
@@ -66,9 +67,9 @@ def read_raw(config: object, needs: dict[str, list[str]]) -> Raw:
     return Raw(config, folder, **tables)
 
 
-def read_split(data, file: Path, needs: list[str]) -> pd.DataFrame:
+def read_split(data, file: Path, needed: list[str]) -> pd.DataFrame:
     """The rows of one raw table."""
-    columns = [column for column in needs if column]
+    columns = [column for column in needed if column]
     if data.categories:
         columns.append(data.category_column)
 

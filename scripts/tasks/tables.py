@@ -21,7 +21,7 @@ QUANTILES = {
     "99 %": 0.99,
     "max": 1,
 }
-SHOWN = 30  # rows of a table that are printed; analysis.json has all
+SHOWN = 30  # printed rows of a table; analysis.json has all
 WIDE = 60  # characters of a text that are printed
 
 

@@ -14,7 +14,7 @@ from texts.units import TABLE, Unit
 PIECE = Unit("n", 1.0, "piece")
 # How English catalogue texts write a unit (units.SPELLINGS has what packs in many languages say);
 # the first that matches counts, so "fl oz" stands before "oz".
-SPELLINGS = {
+CATALOGUE_PATTERNS = {
     "fluid ounce": r"fl(?:uid)?\.?[ -]?(?:oz|ounces?)|fz",
     "gallon": r"gallons?|gal",
     "quart": r"quarts?|qt",
@@ -35,15 +35,17 @@ SPELLINGS = {
     r"|pods?|k-?cups?|capsules?|tablets?|sticks?|bars?|cans?|jars?|bottles?|boxes|servings?|cups",
 }
 # the units of UNIT's groups, in their order
-SIZES = [TABLE.get(name, PIECE) for name in SPELLINGS]
+SIZES = [TABLE.get(name, PIECE) for name in CATALOGUE_PATTERNS]
 DIMENSIONS = ("g", "ml", "n", "cm")  # what sizes are counted in; n: pieces
 NUMBER = r"(\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
-UNIT = "|".join(f"({spelling})" for spelling in SPELLINGS.values())
+UNIT = "|".join(f"({spelling})" for spelling in CATALOGUE_PATTERNS.values())
 # "8 x 10 inch" is no pack of 8
 PACKED = "|".join(
-    spelling for spelling, unit in zip(SPELLINGS.values(), SIZES, strict=True) if unit.base != "cm"
+    spelling
+    for spelling, unit in zip(CATALOGUE_PATTERNS.values(), SIZES, strict=True)
+    if unit.base != "cm"
 )
-PATTERNS = {
+EXPRESSIONS = {
     "name": r"\A\s*(?:Item Name:)?[ \t]*([^\n]*)",
     "value": r"^Value:\s*" + NUMBER,
     "unit": r"^Unit:[ \d.]*(?:" + UNIT + r")\b",
@@ -57,7 +59,8 @@ PATTERNS = {
     "description": r"^Product Description:",
 }
 PATTERNS = {
-    name: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for name, pattern in PATTERNS.items()
+    name: re.compile(expression, re.IGNORECASE | re.MULTILINE)
+    for name, expression in EXPRESSIONS.items()
 }
 UP_TO_PUNCTUATION = re.compile(r"[^\d,;:|()\[\]–—]*")
 WORD = re.compile(r"[^\W_][\w'&.-]*|&")

@@ -115,12 +115,12 @@ def combine(preds: np.ndarray, weights: np.ndarray) -> np.ndarray:
     number, code, weight = decode_predictions(side_by_side)  # (n, m TOP_K)
     weight = weight * np.repeat(weights, TOP_K)
     order = np.lexsort((number, code), axis=1)
-    number, code, weight = take(order, number, code, weight)
+    number, code, weight = take_columns(order, number, code, weight)
 
     total = sum_equal(number, code, weight)
     order = np.argsort(-total, axis=1, kind="stable")
     best = order[:, :TOP_K]
-    number, code, total = take(best, number, code, total)
+    number, code, total = take_columns(best, number, code, total)
 
     is_empty = total <= 0
     number[is_empty], code[is_empty] = NO_ANSWER
@@ -144,7 +144,7 @@ def sum_equal(number: np.ndarray, code: np.ndarray, weight: np.ndarray) -> np.nd
     return total
 
 
-def take(order: np.ndarray, *arrays) -> list[np.ndarray]:
+def take_columns(order: np.ndarray, *arrays) -> list[np.ndarray]:
     """Each of the arrays (n, s) with the columns order (n, t) of each row."""
     return [np.take_along_axis(array, order, axis=1) for array in arrays]
 
@@ -159,7 +159,7 @@ def has_value(target: np.ndarray) -> np.ndarray:
     return is_given(target) & (target[:, 1] % WIDTH != NONE)
 
 
-def same(answer: np.ndarray, target: np.ndarray) -> np.ndarray:
+def is_same_value(answer: np.ndarray, target: np.ndarray) -> np.ndarray:
     """(n,) bool: True where answers (n, 2) have the targets' number and unit."""
     same_number = answer[:, 0] == target[:, 0]
     same_unit = answer[:, 1] % WIDTH == target[:, 1] % WIDTH

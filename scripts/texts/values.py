@@ -9,6 +9,7 @@ and of the ends of "40-50 mm" it is the first (39 of 56).
 """
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise
@@ -170,6 +171,11 @@ def parse(answer: str) -> tuple[float, str] | None:
         return None
 
     return number, unit
+
+
+def parse_distinct(texts: Iterable[str]) -> dict[str, tuple[float, str] | None]:
+    """{text: `parse` of it}; texts repeat, and each is parsed once."""
+    return {text: parse(text) for text in set(texts)}
 
 
 # ---- all readings of a text ----

@@ -47,8 +47,8 @@ def test_what_a_stage_gains():
     gain = stages["median"].score - stages["ridge"].score
     assert table.loc["ridge", "by"] == pytest.approx(gain)
     assert table.loc["ridge", "told from chance"] == "yes"
-    truth = np.expm1(view.rows.target[view.labelled, 0])
-    price = view.answer[view.labelled, 0]
+    truth = np.expm1(view.rows.target[view.labelled_idx, 0])
+    price = view.answer[view.labelled_idx, 0]
     smape = (200 * np.abs(price - truth) / (price + truth)).mean()
     assert table.loc["ensemble", "score"] == pytest.approx(smape)
 
@@ -56,7 +56,7 @@ def test_what_a_stage_gains():
 def test_folds_are_scored_each_by_its_own_rows():
     view = view_of("entity")
     table = table_with("fold 0", scores.section(view).blocks)
-    idx = view.labelled[view.rows.fold[view.labelled] == 1]
+    idx = view.labelled_idx[view.rows.fold[view.labelled_idx] == 1]
     pred = view.preds["ranker"][idx]
     expected = load_task("entity").score(pred[:, :2], view.rows.target[idx], {})
     assert table.loc["ranker", "fold 1"] == expected

@@ -67,7 +67,7 @@ def test_before_there_is_anything_there_are_notes(folders):
     assert headline.headline(view) == []
     assert worst.section(view).blocks == []
     blocks = [*data.section(view).blocks, *scores.section(view).blocks]
-    assert "raw files are not to be had" in blocks[0].text
+    assert "raw files cannot be read" in blocks[0].text
     assert all(isinstance(block, Note) for block in blocks)
 
 

@@ -124,8 +124,8 @@ def weakest(answer: np.ndarray, target: np.ndarray, outputs) -> Table:
     """The classes of MIN_ROWS rows or more with the least F1, and what they are taken for."""
     lines = []
     for a, (name, classes) in enumerate(outputs.items()):
-        confusion = f1.confusion(answer[:, a], target[:, a], len(classes))
-        lines += class_scores(name, classes, confusion)
+        counts = f1.confusion(answer[:, a], target[:, a], len(classes))
+        lines += class_scores(name, classes, counts)
 
     columns = [
         "attribute",

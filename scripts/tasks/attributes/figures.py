@@ -103,10 +103,10 @@ def counts(target: np.ndarray, outputs) -> dict[str, int]:
 
 def figures(view) -> list:
     """The weakest classes, the calibration of all attributes, and a confusion of each."""
-    if view.answer is None or not len(view.labelled):
+    if view.answer is None or not len(view.labelled_idx):
         return []
 
-    idx = view.labelled
+    idx = view.labelled_idx
     outputs = view.rows.outputs
     answer = view.answer[idx]
     target = view.rows.target[idx]
@@ -146,7 +146,7 @@ def reliability(answer: np.ndarray, target: np.ndarray, pred: np.ndarray, output
         confidence[name] = prob.max(axis=1)
         right[name] = answer[labelled, a] == target[labelled, a]
         tables[name] = calibration.reliability(confidence[name], right[name])
-        errors[name] = calibration.error(tables[name])
+        errors[name] = calibration.expected_error(tables[name])
 
     confidence_of_all = np.concatenate(list(confidence.values()))
     right_of_all = np.concatenate(list(right.values()))
@@ -160,7 +160,7 @@ def reliability(answer: np.ndarray, target: np.ndarray, pred: np.ndarray, output
 
     pairs = zip(table.confidence, table.right, strict=True)
     bins = [f"confidence {mean:.2f}: {share:.2f} right" for mean, share in pairs]
-    error = calibration.error(table)
+    error = calibration.expected_error(table)
     return Figure(
         "Calibration of the merged probabilities: of answers given with a confidence, the share "
         "that is right; on the dashed line they are what they say. Expected calibration error "
@@ -186,7 +186,7 @@ def verdict(view) -> Verdict:
     loss: the sum of -log p of a row's labels that are answered wrong. suspicion: 1 - quality of the
     label that looks most wrong, among those that are not the answer.
     """
-    idx = view.labelled
+    idx = view.labelled_idx
     outputs = view.rows.outputs
     answer = view.answer[idx]
     target = view.rows.target[idx]

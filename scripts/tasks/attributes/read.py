@@ -11,6 +11,8 @@ from common.tables import FIXED, group_column, read_csv, require_distinct
 from images.names import image_names
 from tasks.raw import rows_of_categories
 
+MAX_ATTRIBUTES = 10  # attr_1 .. attr_10 in the organisers' table
+
 
 def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
     """The category's rows, train then test, and the names of the files read.

@@ -13,6 +13,7 @@ import pandas as pd
 from common.log import progress
 from sample.folder import ERROR_PAGE, cut_off, draw_files, replacing_folder
 from sample.garments import Garment, draw_file
+from tasks.attributes.read import MAX_ATTRIBUTES, official_columns
 
 FOLDER = "demo_taxonomy"  # in input_path
 ROWS = {"train": 900, "test": 240}  # per category
@@ -89,7 +90,6 @@ MISSING = {  # category -> attribute -> share of its training labels that is mis
     },
 }
 STRAY = 0.005  # share of the training labels with whitespace at their end, as such tables have
-MAX_ATTRIBUTES = 10  # attr_1 to attr_10
 
 
 def draw(folder: Path, seed: int = 0, rows: dict = ROWS) -> dict:
@@ -177,9 +177,7 @@ def deal_rows(n: int, is_train: bool, rng) -> tuple[pd.DataFrame, list[tuple[str
 
     table = pd.concat(tables)
     table["id"] = np.sort(ids)
-    columns = ["id", "Category", "len"]
-    for i in range(1, MAX_ATTRIBUTES + 1):
-        columns.append(f"attr_{i}")
+    columns = ["id", "Category", "len", *official_columns(MAX_ATTRIBUTES)]
     return table.reindex(columns=columns), looks
 
 

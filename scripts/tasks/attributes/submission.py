@@ -5,10 +5,9 @@ import pandas as pd
 
 from common.rows import row_id
 from common.tables import id_problems, name_cell
-from tasks.attributes.read import official_columns
+from tasks.attributes.read import MAX_ATTRIBUTES, official_columns
 
 Outputs = dict[str, list[str]]
-MOST_ATTRIBUTES = 10  # attr_1 .. attr_10 in the organisers' table
 
 
 def category_of(output: str) -> str:
@@ -21,21 +20,21 @@ def label_column(output: str) -> str:
     return output.rpartition("/")[2]
 
 
-def label_columns(data) -> list[str]:
+def submitted_label_columns(data) -> list[str]:
     """The label columns of a submission: data.labels, else attr_1 .. attr_10."""
-    return list(data.labels) or official_columns(MOST_ATTRIBUTES)
+    return list(data.labels) or official_columns(MAX_ATTRIBUTES)
 
 
 def truth_columns(data) -> list[str]:
     """The columns that a table of labels must have."""
     category = [data.category_column] if data.category_column else []
-    return [data.id, *category, *label_columns(data)]
+    return [data.id, *category, *submitted_label_columns(data)]
 
 
 def submission_columns(data) -> list[str]:
     """The columns of a submission, in their order."""
     category = [data.category_column, "len"] if data.category_column else []
-    return [data.id, *category, *label_columns(data)]
+    return [data.id, *category, *submitted_label_columns(data)]
 
 
 def encode(rows: pd.DataFrame, outputs: Outputs) -> np.ndarray:
@@ -105,7 +104,7 @@ def submission(test: pd.DataFrame, answers: pd.DataFrame, data, post) -> pd.Data
         table[data.category_column] = categories
         table["len"] = [len(record) for record in records]
 
-    for column in label_columns(data):
+    for column in submitted_label_columns(data):
         cells = [record.get(column, post.filler) for record in records]
         table[column] = cells
 

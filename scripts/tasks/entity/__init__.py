@@ -23,6 +23,7 @@ from metrics.value_f1 import best_threshold, f1, f1_replicates
 from tasks.entity.prompts import pattern, prompt, refine_prompt  # noqa: F401, verbs of this task
 from tasks.entity.read import read_rows  # noqa: F401, a verb
 from tasks.entity.submission import (  # noqa: F401, verbs
+    Outputs,
     format_answers,
     problems,
     read_answers,
@@ -40,9 +41,9 @@ from texts.value_codes import (
     entity_index,
     has_value,
     is_given,
-    same,
+    is_same_value,
 )
-from texts.values import parse, read_values
+from texts.values import parse_distinct, read_values
 
 ASKS = VALUE
 MODE = "max"
@@ -50,15 +51,14 @@ SCORE = "f1"
 RANGE = (0, 1)
 BASELINE = "nothing"
 SHARES = np.arange(11) / 10  # of one model in a vote, that fit_blend tries
-Outputs = dict[str, list[str]]
 
 
 def outputs(rows: pd.DataFrame) -> Outputs:
     """{entity: its units} of the entities asked for. Raises UserError when no training row has a
     value."""
     values = rows.value[rows.value != ""]
-    is_odd = [parse(text) is None for text in values]
-    odd = values[is_odd].tolist()
+    value_of = parse_distinct(values)
+    odd = [text for text in values if value_of[text] is None]
     first_odd = odd[0] if odd else None
 
     if len(odd) == len(values):
@@ -248,7 +248,7 @@ def mistakes(
     """Of the rows (n,) of folds.csv those that are labelled and whose answer is not the label: id,
     question, image, label, answer."""
     nothing_to_say = ~has_value(target) & ~is_given(answer)  # and nothing was said
-    is_right = same(answer, target) | nothing_to_say
+    is_right = is_same_value(answer, target) | nothing_to_say
     is_wrong = is_given(target) & ~is_right
     wrong = np.flatnonzero(is_wrong)
 

@@ -14,7 +14,7 @@ from tasks.entity.read import joined_texts, value_column
 from tasks.raw import Raw
 from tasks.tables import QUANTILES, Tables, count_values, list_facts, quantiles
 from texts.units import ENTITIES
-from texts.values import parse, readings
+from texts.values import parse_distinct, readings
 
 ONE = "one value"
 FOREIGN = "in a unit of another entity"
@@ -72,7 +72,8 @@ def training_rows(raw: Raw) -> pd.DataFrame:
     entity = raw.train[data.question]
     group = raw.train[data.category_column] if data.category_column else ""
 
-    values = [parse(text) for text in label]
+    value_of = parse_distinct(label)
+    values = [value_of[text] for text in label]
     pairs = [value or (np.nan, "") for value in values]
     number, unit = np.array(pairs, object).reshape(-1, 2).T
     kinds = map(kind_of, label, entity, values)

@@ -17,7 +17,7 @@ from texts.value_codes import (
     entity_index,
     has_value,
     is_given,
-    same,
+    is_same_value,
     unit_index,
 )
 from texts.values import format_value
@@ -102,7 +102,7 @@ def kinds(answer: np.ndarray, target: np.ndarray, pred: np.ndarray) -> np.ndarra
     first = np.argmax(masks, axis=0)
 
     nothing_to_say = ~has_label & ~answered  # and nothing was said
-    is_right = same(answer, target) | nothing_to_say
+    is_right = is_same_value(answer, target) | nothing_to_say
     is_wrong = is_given(target) & ~is_right
     return np.where(is_wrong, first, -1)
 

@@ -19,7 +19,7 @@ from tasks.entity.confusions import (
     nothing_weight,
     units,
 )
-from texts.value_codes import ENTITY_NAMES, entity_index, is_given, same
+from texts.value_codes import ENTITY_NAMES, entity_index, is_given, is_same_value
 
 SURE = 0.9  # weight of an answer from which on the caption counts it as sure
 
@@ -107,10 +107,10 @@ def counts(target: np.ndarray, outputs) -> dict[str, int]:
 
 def figures(view) -> list:
     """F1 per entity, kinds of mistakes and what each costs, confusions of units, calibration."""
-    if view.answer is None or not len(view.labelled):
+    if view.answer is None or not len(view.labelled_idx):
         return []
 
-    idx = view.labelled
+    idx = view.labelled_idx
     answer = view.answer[idx]
     target = view.rows.target[idx]
     pred = view.merged[idx]
@@ -177,7 +177,7 @@ def entity_interval(view, answer, target, name: str, score: float) -> tuple[floa
     answer = answer[of_entity]
     target = target[of_entity]
 
-    group = view.rows.group[view.labelled]
+    group = view.rows.group[view.labelled_idx]
     weights = bootstrap.draw_replicates(group[of_entity])
     replicates = task.score_replicates(answer, target, outputs, weights)
     return bootstrap.interval(score, replicates, task.RANGE)
@@ -190,9 +190,9 @@ def reliability(answer: np.ndarray, target: np.ndarray, pred: np.ndarray) -> Fig
         return Note("Nothing is answered: there is no weight to be calibrated.")
 
     weight = pred[answered, 2]
-    right = same(answer[answered], target[answered])
+    right = is_same_value(answer[answered], target[answered])
     table = calibration.reliability(weight, right)
-    error = calibration.error(table)
+    error = calibration.expected_error(table)
 
     is_sure = weight >= SURE
     n_sure = int(is_sure.sum())
@@ -225,7 +225,7 @@ def verdict(view) -> Verdict:
     loss: how much more weight a wrong answer has than the label. suspicion: the least weight that
     a model gives to the wrong answer, where all models give that answer; else 0.
     """
-    idx = view.labelled
+    idx = view.labelled_idx
     answer = view.answer[idx]
     target = view.rows.target[idx]
     pred = view.merged[idx]

@@ -116,7 +116,7 @@ def counts(target: np.ndarray, outputs) -> dict[str, int]:
 
 def figures(view) -> list:
     """Predicted against true, log ratios, SMAPE by true price, bias by predicted price."""
-    if view.answer is None or not len(view.labelled):
+    if view.answer is None or not len(view.labelled_idx):
         return []
 
     price, truth = prices(view)
@@ -212,7 +212,7 @@ def ratio_by_price(table: pd.DataFrame) -> Figure:
 
 def prices(view) -> tuple[np.ndarray, np.ndarray]:
     """Answers and true prices (m,) of the labelled rows."""
-    idx = view.labelled
+    idx = view.labelled_idx
     return view.answer[idx, 0], np.expm1(view.rows.target[idx, 0])
 
 
@@ -278,7 +278,7 @@ def verdict(view) -> Verdict:
     loss: the row's term of SMAPE. suspicion: how far off, in logs, the nearest of all models is,
     where all are on one side and off by more than a factor of two; else 0.
     """
-    idx = view.labelled
+    idx = view.labelled_idx
     outputs = view.rows.outputs
     price, truth = prices(view)
 

@@ -6,7 +6,7 @@ import pytest
 
 from common.vectors import unit_rows
 from features.neighbors import nearest
-from features.target_encoding import encode_out_of_fold, key_encoder, neighbor_encoder
+from features.target_encoding import encode_out_of_fold, inner_folds, key_encoder, neighbor_encoder
 
 
 @pytest.fixture
@@ -86,3 +86,23 @@ def test_too_few_that_may_be_looked_at_fall_back_to_the_mean():
         np.array([1]), np.array([0])
     )
     assert columns_of_row[0, :3] == pytest.approx([6, 6, 6])
+
+
+@pytest.mark.parametrize("n_folds", [1, 2])
+def test_few_inner_folds_are_halved_and_no_group_is_in_two_of_them(n_folds):
+    group = np.array([f"group {i // 3}" for i in range(60)])
+    fold_of_group = np.random.default_rng(0).integers(0, n_folds + 1, 20)
+    fold = np.repeat(fold_of_group, 3)
+    train_idx = np.flatnonzero(fold != n_folds)
+
+    inner = inner_folds(fold, group, train_idx)
+    assert len(np.unique(inner)) == 2 * n_folds
+    # an inner fold lies in one fold, a group in one inner fold
+    assert np.array_equal(inner // 2, fold[train_idx])
+    assert all(len(set(inner[group[train_idx] == name])) == 1 for name in set(group[train_idx]))
+
+
+def test_three_folds_are_the_inner_folds():
+    fold = np.arange(40) % 4
+    train_idx = np.flatnonzero(fold != 3)
+    assert np.array_equal(inner_folds(fold, fold.astype(str), train_idx), fold[train_idx])

@@ -17,7 +17,7 @@ from models.net import Settings as Net
 from networks.attributes import HeadSet
 from networks.batches import epoch_batches, length_batches
 from networks.checkpoint import TrainingState, load_checkpoint
-from networks.learner import Learner
+from networks.learner import Learner, copy_state
 from networks.losses import MaskedLoss
 from networks.training import Trainer
 from networks.weights import read_weights
@@ -271,6 +271,22 @@ def test_heads_together_equal_each_alone_on_its_labelled_rows(tmp_path):
         alone, _ = fit_heads(heads_trainer(alone_x, alone_target, tmp_path / f"alone{a}"))
         keys = [key for key in together if key.startswith(f"heads.{a}.")]
         assert keys and all(torch.equal(together[key], alone[key]) for key in keys)
+
+
+def test_a_batch_without_any_label_has_no_loss_and_moves_no_head(tmp_path):
+    x, target = heads_case()
+    target[16:32] = -1
+    trainer = heads_trainer(x, target, tmp_path / "heads")
+    trainer.resume(2)
+    labelled, unlabelled = np.arange(16), np.arange(16, 32)
+
+    # AdamW has momentum after a step: a gradient of 0 would move the heads
+    first, second = trainer.learner.load([labelled, unlabelled], 0, 0)
+    assert trainer.step(first, labelled, 0) > 0
+    before = copy_state(trainer.net)
+    assert trainer.step(second, unlabelled, 1) == 0
+    after = copy_state(trainer.net)
+    assert all(torch.equal(before[key], after[key]) for key in before)
 
 
 @pytest.mark.parametrize("stop_at", [0, 1, 9, 10, 25, 39])

@@ -55,6 +55,7 @@ def say_what_to_attach(job) -> None:
     """Print what the kernels must have attached, with where it was found here."""
     say_weights(job.config)
     say_packages(job)
+
     if not job.args.internet:
         say_what_needs_internet(job.config)
 
@@ -62,6 +63,7 @@ def say_what_to_attach(job) -> None:
 def say_weights(config) -> None:
     names = weights_of_members(config, graph.members(config))
     folders, description = search_folders(config)
+
     for name in names:
         log(weights=name, here=find_attached(name, folders) or f"not in {description}")
 
@@ -74,6 +76,7 @@ def say_packages(job) -> None:
     files = set(graph.upstream([paths.submission], config, paths))
     optional = optional_packages(config, files, paths)
     needs = requirements(config, files, paths)
+
     rare = [str(need) for need in needs if need.name in optional]
     if rare:
         print(
@@ -113,6 +116,7 @@ def main(argv=None):
     write_folders(planned, job, top.resolve())
     say_what_to_attach(job)
     push = f"kaggle kernels push -p {top}/<folder>"
+
     if len(planned) == 1:
         log(kernels=1, sessions=1, then=push)
     else:

@@ -19,9 +19,12 @@ Run     python scripts/03_extract_features.py c2 --source net_0
         python scripts/03_extract_features.py price_v2 --source text:google/embeddinggemma-300m
 """
 
+from common.errors import UserError
 from common.paths import safe_name
+from features.source import kind_of
+from pipeline import graph
 from pipeline.job import start
-from pipeline.sources import source_of
+from pipeline.sources import all_sources, source_of
 from pipeline.stops import run
 
 TARGET = "features/*"
@@ -40,10 +43,22 @@ def gpus(config, stem):
     return int(source_of(stem).network)
 
 
+def require_source(job, stem: str) -> None:
+    """Raises UserError where --source is a name that neither this category nor any other has."""
+    steps = graph.steps(job.config, job.paths)
+    names = sorted(file.stem for file in steps if file.parent.name == "features")
+    if stem not in names and kind_of(stem) not in all_sources():
+        raise UserError(
+            f"no source {job.args.source!r}; those of {job.paths.category} are: "
+            f"{', '.join(names) or 'none'}"
+        )
+
+
 def main(argv=None):
     help_ = "one of the above, e.g. ngrams, net_0, text:<encoder>"
     job = start(__doc__, argv, (OPTION, {"required": True, "help": help_}))
     stem = safe_name(job.args.source)
+    require_source(job, stem)
     source_of(stem).write(job, stem)
 
 

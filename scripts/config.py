@@ -57,6 +57,13 @@ def load_models() -> dict[str, ModuleType]:
     for name in NAMES:
         try:
             modules[name] = load_model(name)
+        except UserError:
+            raise
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f"scripts/models/{name} needs {error.name}, which {sys.executable} does not have; "
+                "use .venv/bin/python, which make setup fills"
+            ) from None
         except Exception as error:  # a model is Python: it may raise anything
             raise UserError(
                 f"scripts/models/{name} cannot be loaded: {type(error).__name__}: {error}; "
@@ -86,6 +93,9 @@ class Common(Section):
     def models_or_concat(self):
         if not self.models and not self.concat:
             raise ValueError("a category has models, or is made of others: set models or concat")
+
+        if self.models and self.concat:
+            raise ValueError("a category has models, or is made of others: not both")
 
         for name in self.models:
             load_model(name).check(self)
@@ -123,7 +133,7 @@ def load(category: str, overrides=()) -> Config:
         for override in overrides:
             set_value(settings, override)
 
-        return Config.model_validate(settings)
+        config = Config.model_validate(settings)
     except ValidationError as error:
         lines = [explain(problem, category) for problem in error.errors()]
         raise UserError("; ".join(lines)) from None
@@ -137,6 +147,20 @@ def load(category: str, overrides=()) -> Config:
         raise UserError(
             f"configs/{category}.py, line {line_of(error, file)}: {type(error).__name__}: {error}"
         ) from None
+
+    require_known(category, config.concat)
+    return config
+
+
+def require_known(category: str, others) -> None:
+    """Raises UserError where a category that config.concat names is none, or is `category`."""
+    known = [name for name in categories() if name != category]
+    for name in others:
+        if name not in known:
+            raise UserError(
+                f"configs/{category}.py, concat: no category {name!r}; there are: "
+                f"{', '.join(known)}"
+            )
 
 
 def line_of(error: Exception, file: Path) -> int | str:

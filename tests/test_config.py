@@ -11,6 +11,7 @@ from common.paths import ROOT, Paths, folder, input_folder, inside
 from config import Config, categories, explain, load
 from models import load_model
 from pipeline import graph
+from pipeline.job import start
 from tasks import load_task
 
 
@@ -144,3 +145,20 @@ def test_a_config_says_how_it_is_run_what_it_needs_how_long_it_takes_and_its_sco
     for key in re.findall(r'SET="(\w+\.\w+)=', docstring):
         section, setting = key.split(".")
         assert setting in Config.model_fields[section].annotation.model_fields
+
+
+@pytest.mark.parametrize(
+    "category, setting, says",
+    [
+        ("price", "models=ranker", "ranker cannot answer the task price, which asks for: number"),
+        ("c2", "models=ridge", "ridge cannot answer the task attributes"),
+        ("price", "data.text=", "ridge reads texts and data.text is empty"),
+        ("c2", "data.train_image=", "net needs pictures and data.train_image is empty"),
+        ("visual_taxonomy", "concat=c1,c9", "no category 'c9'; there are: c1, c2"),
+        ("visual_taxonomy", "concat=visual_taxonomy", "no category 'visual_taxonomy'"),
+        ("visual_taxonomy", "models=net", "not both"),
+    ],
+)
+def test_what_cannot_be_is_told_by_the_first_script_that_is_asked(category, setting, says):
+    with pytest.raises(UserError, match=says):
+        start("", [category, setting], joins=True)

@@ -60,8 +60,12 @@ def load_model(name: str) -> ModuleType:
         raise UserError(f"no model {name!r}; there are: {', '.join(NAMES)}")
 
     model = import_module(f"models.{name}")
-    defaults = {"FIT_SETTINGS": (name,)} | DEFAULTS
+    if not hasattr(model, "ANSWERS"):
+        raise UserError(
+            f"scripts/models/{name} has no ANSWERS; scripts/models/__init__.py lists what it needs"
+        )
 
+    defaults = {"FIT_SETTINGS": (name,)} | DEFAULTS
     for key, value in defaults.items():
         if not hasattr(model, key):
             setattr(model, key, value)

@@ -13,7 +13,11 @@ first process keeps the checkpoint, so a run may go on with another number of pr
 """
 
 import math
+import signal
+import sys
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +97,7 @@ class Trainer:
         self.forward = torch.compile(self.net) if run.compile else self.net
         self.optimizer = torch.optim.AdamW(learner.parameters(), fused=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
+        self.interrupts: list[int] = []  # signals that came while it trains
         # the scaler starts with what it scales, and a process's first share may be empty
         self.scaler.scale(torch.zeros((), device=device))
 
@@ -128,10 +133,11 @@ class Trainer:
         if self.learner.SCORED_BEFORE and is_untrained:
             self.score(state, val_idx)
 
-        while state.epoch < self.settings.epochs and not self.is_out_of_patience(state):
-            started = time.time()
-            self.train_epoch(state, train_idx, steps)
-            self.end_epoch(state, val_idx, steps, started)
+        with held_interrupts() as self.interrupts:
+            while state.epoch < self.settings.epochs and not self.is_out_of_patience(state):
+                started = time.time()
+                self.train_epoch(state, train_idx, steps)
+                self.end_epoch(state, val_idx, steps, started)
 
         return state.best, state.history
 
@@ -282,15 +288,18 @@ class Trainer:
         return time.time() - self.saved >= 60 * self.run.save_every
 
     def save_if_due(self, state: TrainingState) -> None:
-        """Checkpoint every run.save_every minutes; at the time limit, checkpoint and stop."""
+        """Checkpoint every run.save_every minutes; at the time limit, and where Ctrl-C or SIGTERM
+        came, checkpoint and stop."""
         is_late = all_reduce_sum(time.time() > deadline(self.run))
-        if is_late or self.is_save_due():
+        is_interrupted = all_reduce_sum(len(self.interrupts) > 0)
+        is_ending = is_late or is_interrupted
+        if is_ending or self.is_save_due():
             self.save(state)
 
-        if is_late:
+        if is_ending:
             # torchrun ends all as soon as one has gone: not before the first has saved
             all_reduce_sum(0)
-            raise time_is_up(self.run)
+            raise time_is_up(self.run) if is_late else KeyboardInterrupt
 
     def save(self, state: TrainingState) -> None:
         """Write the checkpoint, in the first process alone."""
@@ -307,6 +316,30 @@ class Trainer:
             )
 
         self.saved = time.time()
+
+
+@contextmanager
+def held_interrupts():
+    """Yield a list that gets an entry when Ctrl-C or SIGTERM comes, so that the step under way ends
+    and the run can be saved. A second one stops at once."""
+    interrupts: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupts
+        return
+
+    def hold(number, frame):
+        if interrupts:
+            raise KeyboardInterrupt
+        interrupts.append(number)
+        print("stopping after this step; once more stops at once", file=sys.stderr)
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, hold) for number in signals]
+    try:
+        yield interrupts
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
 
 
 def schedule(optimizer, settings, steps: int):

@@ -19,6 +19,7 @@ from config import Config, load
 from models import is_trained, load_model, pred_file, split_member, weights_of
 from pipeline import graph, staleness
 from pipeline.load import load_rows
+from pipeline.preflight import require_models
 from pipeline.stops import note_file
 
 
@@ -165,4 +166,5 @@ def start(
             f"run: make every COMPETITION={args.category}"
         )
 
+    require_models(config)
     return Job(config, Paths(args.category), args, args.overrides)

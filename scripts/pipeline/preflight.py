@@ -8,10 +8,8 @@ from tasks import load_task
 
 
 def preflight(config) -> None:
-    """Raises UserError when a model cannot answer what the task asks, the rows lack what it reads,
-    or weights are neither in run.weights nor on the hub."""
-    require_answers(config)
-    require_evidence(config)
+    """Raises UserError when the address of a server cannot be right, or weights are neither in
+    run.weights nor on the hub."""
     servers = check_endpoints(config)
 
     weights = weights_of(config.models, config)
@@ -19,6 +17,13 @@ def preflight(config) -> None:
         require_weights(name, config.run.weights, servers)
 
     log(weights=", ".join(weights) or "none needed")
+
+
+def require_models(config) -> None:
+    """Raises UserError when a model cannot answer what the task asks, or reads what the rows do not
+    have. Every script asks for this first."""
+    require_answers(config)
+    require_evidence(config)
 
 
 def require_answers(config) -> None:
@@ -29,7 +34,7 @@ def require_answers(config) -> None:
     for name in config.models:
         if name not in able:
             raise UserError(
-                f"model {name} cannot answer the task {config.task}, which asks for a {kind}; "
+                f"model {name} cannot answer the task {config.task}, which asks for: {kind}; "
                 f"these can: {', '.join(able)}"
             )
 

@@ -13,7 +13,7 @@ from common.files import replacing
 from common.paths import ROOT, Paths, safe_name
 from common.processes import limit_spinning
 
-NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
+NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 # what safetensors and torch.save make of a full disk
 DISK_FULL_MESSAGES = ("os error 28", "inline_container")

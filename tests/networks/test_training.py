@@ -1,6 +1,8 @@
 """Training survives: resumed equals uninterrupted bit for bit, time and memory limits, heads that
 never touch one another."""
 
+import os
+import signal
 import time
 from types import SimpleNamespace
 
@@ -14,6 +16,7 @@ from common.time_limit import deadline
 from conftest import CATALOGUE, kill, run_script, start_script, wait_until
 from models.heads import HeadsLearner, Settings as Heads
 from models.net import Settings as Net
+from networks import training
 from networks.attributes import HeadSet
 from networks.batches import epoch_batches, length_batches
 from networks.checkpoint import TrainingState, load_checkpoint
@@ -335,6 +338,40 @@ def test_each_head_keeps_its_own_best_epoch(tmp_path):
     for key, value in state.best.items():
         expected = states[1] if key.startswith("heads.0.") else states[2]
         assert torch.equal(value, expected[key])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_saves_after_the_step_and_goes_on_exactly(
+    number, catalogue, folders, script, monkeypatch
+):
+    """Ctrl-C, with the next checkpoint an hour away."""
+    settings = [*CATALOGUE, "run.save_every=60"]
+    for name in ("split_files", "download_images"):
+        script(name).main(["fashion", *settings])
+    model = folders / "working/fashion/model/net_0.safetensors"
+    checkpoint = folders / "working/fashion/checkpoints/net_0.pt"
+    train = ["fashion", "--member", "net_0", *settings]
+
+    script("train_fold").main(train)
+    whole = read_weights(model)
+    model.unlink()
+
+    step = training.Trainer.step
+
+    def interrupted(self, data, batch, step_number):
+        if step_number == 2:
+            os.kill(os.getpid(), number)
+        return step(self, data, batch, step_number)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training.Trainer, "step", interrupted)
+        script("train_fold").main(train)
+    assert checkpoint.exists()
+    assert not model.exists()
+
+    script("train_fold").main(train)
+    resumed = read_weights(model)
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ def settings(config, member):
 
 
 def gpus(config, member):
-    """None where a language model is behind an endpoint: it has no weights here."""
+    """1 for a network; 0 for a language model behind an endpoint, which has no weights here."""
     model = load_model(split_member(member)[0])
     return int(model.NETWORK and (model.PER != "part" or bool(model.weights(config))))
 

@@ -3,8 +3,9 @@ systems.
 
 The common sections stand in common/sections.py; the section of a model stands in the model's file,
 that of a feature source in the source's, and both are found by name. A file of configs/ holds one
-`config = Config(...)` with what differs, a dict per section. A file is stale when a section it was
-made with has changed: `run` and `download` say how, never what, and are not such.
+`config = Config(...)` with what differs, a dict per section. A file is stale when a section that it
+was made with has changed. No file is made "with" `run` and `download`: they say how things are
+computed and fetched, which changes no file.
 """
 
 import ast

@@ -13,9 +13,12 @@ from texts.ngrams import count_ngrams, save_ngrams
 class Settings(Section):
     """The n-grams of texts that ridge, mlp and lightgbm read."""
 
-    min_rows: Count = 2  # that a word of a name is in; of whole texts and characters one more
-    columns: Count = 100_000  # of each block, the most frequent
-    space: Count = 128  # singular directions of each, for neighbours
+    # an n-gram of names counts if so many rows have it; of whole texts and characters one more
+    min_rows: Count = 2
+    # the most frequent n-grams that are kept, each of names, whole texts and characters
+    columns: Count = 100_000
+    # singular directions of each of the three, in which neighbours are sought
+    space: Count = 128
 
 
 def ngrams_file(paths):
@@ -24,7 +27,7 @@ def ngrams_file(paths):
 
 def write(job, stem: str) -> None:
     """Write features/ngrams.npz: the n-grams of the texts, their singular directions, and the
-    quantities."""
+    quantities. stem: the file's name, always "ngrams"."""
     require_text(job)
     rows = job.rows
 

@@ -20,7 +20,8 @@ FORMS = {
 
 
 def check_names(option: str, text: str) -> list[str]:
-    """The names in an option's value. Raises UserError at the first that Kaggle cannot have."""
+    """The names in an option's value, which may hold several between blanks. Raises UserError at
+    the first that Kaggle cannot have."""
     form, example = FORMS[option]
     for name in text.split():
         if not re.fullmatch(form, name, re.ASCII):

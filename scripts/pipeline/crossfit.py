@@ -8,8 +8,8 @@ def cross_fitted(fit, apply, pred: np.ndarray, target: np.ndarray, fold: np.ndar
 
     A training row's result is apply(its predictions, parameters fitted on the other folds); a test
     row's, fold -1, comes from parameters fitted on all folds.
-    pred (..., n, k), target (n, a), fold (n,); fit(pred, target) gives parameters,
-    apply(pred, parameters) gives (rows, ...).
+    pred (n, K), or (models, n, K) where several are blended; target (n, outputs); fold (n,), -1 for
+    test rows. fit(pred, target) gives parameters, apply(pred, parameters) results (rows, ...).
     """
     is_train = fold >= 0
     for_test = fit(pred[..., is_train, :], target[is_train])

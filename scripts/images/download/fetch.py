@@ -34,7 +34,7 @@ class Downloader:
         self.hosts = Hosts(settings)
         # (link, result), or (None, exception) that ends it all
         self.results = SimpleQueue()
-        # for results that nobody has taken yet
+        # threads wait here while so many results have not been yielded yet
         self.room = Semaphore(settings.threads)
         self.turns: Turns | None = None
 

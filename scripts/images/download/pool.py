@@ -116,7 +116,7 @@ class Pool(PoolManager):
         to. Raises Failure."""
         coding = response.headers.get("Content-Encoding", "identity").strip().lower()
         if coding not in ("identity", "", "gzip", "x-gzip"):
-            raise Failure("compressed in a way that was not asked for", True)
+            raise Failure("compressed in a way that was not asked for", final=True)
 
         # Not `read`: it takes a chunk of length -1 for all that comes, and holds it in memory.
         read = response.read1

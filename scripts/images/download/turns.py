@@ -96,7 +96,7 @@ class Turns:
         return location or ""
 
     def check(self, response) -> None:
-        """Raise the Failure of an answer whose body is not to be read."""
+        """Raises Failure when the status or the headers say that the body is not worth reading."""
         status = response.status
         if status in TAKEN:
             length = response.length_remaining or 0

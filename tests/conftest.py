@@ -151,7 +151,10 @@ def catalogue(folders):
 @cache
 def warm_python() -> list:
     """The command of a Python that starts within a moment: see warm.py. Its server ends with this
-    process."""
+    process. Where there is no pidfd (not Linux), the plain Python."""
+    if not hasattr(os, "pidfd_open"):
+        return [sys.executable]
+
     socket = Path(tempfile.mkdtemp(prefix="warm-")) / "socket"
     command = [sys.executable, ROOT / "scripts/common/processes.py", str(os.getpid())]
     server = subprocess.Popen([*command, ROOT / "tests/warm.py", socket])

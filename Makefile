@@ -24,7 +24,7 @@ include scripts/pipeline/rules.mk
 # In the order of the data
 folds: $(W)/folds.csv  ## the rows of CATEGORY with their folds
 
-images: $(W)/images.csv  ## its pictures: downloaded where they are links, checked, cached
+images: $(W)/images.csv  ## its images: downloaded where they are links, checked, cached
 
 features: $(filter $(W)/features/%,$(FILES))  ## features of frozen networks, where its models need them
 

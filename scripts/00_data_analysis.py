@@ -2,15 +2,15 @@
 train and test share.
 
 Reads   <input_path>/<data.folder>/train.csv, test.csv, what the task needs beside them, and the
-        pictures where there are any, in archives and downloads too;
+        images where there are any, in archives and downloads too;
         needs no earlier step
 Prints  tables in three sections: the raw files; what the task asks for
-        (scripts/tasks/<task>/analysis.py); the pictures
+        (scripts/tasks/<task>/analysis.py); the images
 Writes  working/<category>/analysis.json: {section: {title: [row, ...]}}, the same tables, the long
         ones whole
 Run     python scripts/00_data_analysis.py c2
-        python scripts/00_data_analysis.py fashion --pictures 0
-            every picture is read, all duplicates are found
+        python scripts/00_data_analysis.py fashion --images 0
+            every image is read, all duplicates are found
         python scripts/00_data_analysis.py entity data.train=labels.csv.gz
             another table
 """
@@ -29,11 +29,11 @@ from tasks.image_analysis import analyse_images
 from tasks.raw import overview, read_raw
 from tasks.tables import as_records, show
 
-PICTURES = {
+IMAGES = {
     "type": int,
     "default": 2000,
     "metavar": "N",
-    "help": "pictures read at most, drawn by data.seed; 0 = all (default: 2000). "
+    "help": "images read at most, drawn by data.seed; 0 = all (default: 2000). "
     "A sample of a tenth has a hundredth of the pairs of duplicates",
 }
 
@@ -42,7 +42,7 @@ def analyse(job, raw):
     """(name of a section, its tables {title: table}), each as soon as it is counted."""
     yield "raw files", overview(raw)
     yield job.config.task, load_analysis(job.config.task).analyse(raw)
-    yield "pictures", analyse_images(raw, open_image_files(job), job.args.pictures)
+    yield "images", analyse_images(raw, open_image_files(job), job.args.images)
 
 
 def print_section(name: str, category: str, tables: dict) -> None:
@@ -54,7 +54,7 @@ def record_of(job, raw) -> dict:
     """How the tables were made."""
     data = job.config.data
     return {
-        "command": f"00_data_analysis {job.paths.category} --pictures {job.args.pictures}",
+        "command": f"00_data_analysis {job.paths.category} --images {job.args.images}",
         "overrides": job.overrides,
         "settings": values(job.config, ["task", "data", "images"]),
         "raw": {name: digest(raw.folder / name) for name in (data.train, data.test)},
@@ -62,10 +62,10 @@ def record_of(job, raw) -> dict:
 
 
 def main(argv=None):
-    job = start(__doc__, argv, ("--pictures", PICTURES))
-    if job.args.pictures < 0:
+    job = start(__doc__, argv, ("--images", IMAGES), models=False)
+    if job.args.images < 0:
         raise errors.UserError(
-            f"--pictures {job.args.pictures} is no number of pictures; give 0 for all, or e.g. 2000"
+            f"--images {job.args.images} is no number of images; give 0 for all, or e.g. 2000"
         )
 
     config = job.config

@@ -2,7 +2,7 @@
 or any csv → N files.
 
 Reads   <input_path>/<data.folder>/train.csv, test.csv and what the task needs beside them;
-        with data.group=image also working/<category>/images.csv: which rows show the same picture,
+        with data.group=image also working/<category>/images.csv: which rows show the same image,
         or nearly
 Writes  working/<category>/folds.csv: id (train:12, test:12), split, fold (-1 for test), validation
         (1: picks epochs, is never trained on), part, image, group, text where rows have one, then

@@ -2,7 +2,7 @@
 the size that the network needs.
 
 Reads   train.csv, test.csv and what the task needs beside them in <input_path>/<data.folder>/; the
-        pictures that data.train_image and data.test_image name: files there, members of .tar and
+        images that data.train_image and data.test_image name: files there, members of .tar and
         .zip archives there, or links
 Writes  working/downloads/<hash of the link>
             files of links, for all categories; none is fetched twice
@@ -10,13 +10,13 @@ Writes  working/downloads/<hash of the link>
             the cache, JPEGs of images.size one after the other, and rows.growing, by which a killed
             run goes on where it was
         working/<category>/failed.csv
-            the pictures that are not to be had or used: id, image, status, reason
+            the images that are not to be had or used: id, image, status, reason
         working/<category>/duplicates.csv
-            pairs of pictures that are the same, or nearly
+            pairs of images that are the same, or nearly
         working/<category>/images.csv, written last
             id of the first row that shows it, image, file, status (ok, bad, failed: may pass),
             reason, bytes, width, height, sha256, hash (average hash, 16 hex digits), shard, offset,
-            length (in the cache), group: the first picture that is the same or nearly
+            length (in the cache), group: the first image that is the same or nearly
 Run     python scripts/02_download_images.py c2
         python scripts/02_download_images.py entity --retry
             what failed is tried again, links that are not there (404) too
@@ -41,8 +41,8 @@ from pipeline.staleness import values
 from pipeline.stops import run
 
 TARGET = "images.csv"
-# settings that say which pictures there are
-WHICH_PICTURES = (
+# settings that say which images there are
+WHICH_IMAGES = (
     "data.folder",
     "data.train",
     "data.test",
@@ -64,18 +64,18 @@ def needs(config, paths, name):
 
 def settings(config, name):
     drawn = ["data.seed"] if config.data.max_train_rows else []
-    return ["task", "images", *WHICH_PICTURES, *drawn]
+    return ["task", "images", *WHICH_IMAGES, *drawn]
 
 
-def ingest(job, rows: pd.DataFrame, pictures, made_with: str) -> pd.DataFrame:
-    """Every picture of the rows into the cache; a line per picture, by name."""
+def ingest(job, rows: pd.DataFrame, image_files, made_with: str) -> pd.DataFrame:
+    """Every image of the rows into the cache; a line per image, by name."""
     # here, not above: make imports this script to ask what it needs, and not what downloads need
     from images.ingest import ImageIngester
 
     paths = job.paths
     key = sha256(made_with.encode()).hexdigest()
     with CacheWriter(paths.cache, key, paths.images) as cache:
-        ingester = ImageIngester(job.config, pictures, paths.downloads, cache)
+        ingester = ImageIngester(job.config, image_files, paths.downloads, cache)
         ingester.ingest(sorted(set(rows.image)), job.args.retry)
         first_ids = rows.drop_duplicates("image").set_index("image").id.sort_index()
         lines = [cache.ledger.done[image] for image in first_ids.index]
@@ -91,36 +91,36 @@ def write_beside(file, table: pd.DataFrame) -> None:
         table.to_csv(tmp, index=False)
 
 
-def require_some(rows: pd.DataFrame, bad: pd.DataFrame, pictures, job) -> None:
-    """Raises UserError when none of a split's pictures can be used."""
+def require_some(rows: pd.DataFrame, bad: pd.DataFrame, image_files, job) -> None:
+    """Raises UserError when none of a split's images can be used."""
     reasons = bad.set_index("image").reason
     for split, images in rows.groupby("split").image:
         if images.isin(reasons.index).all():
-            raise errors.UserError(none_usable(split, images, reasons, pictures, job))
+            raise errors.UserError(none_usable(split, images, reasons, image_files, job))
 
 
-def none_usable(split: str, images: pd.Series, reasons: pd.Series, pictures, job) -> str:
-    """Why none of a split's pictures can be used, and what to do."""
+def none_usable(split: str, images: pd.Series, reasons: pd.Series, image_files, job) -> str:
+    """Why none of a split's images can be used, and what to do."""
     name = images.iloc[-1]
-    none = f"none of {len(images)} {split} pictures can be"
+    none = f"none of {len(images)} {split} images can be"
     example = f"e.g. {name[:200]!r}: {reasons[name]}"
 
     if is_link(name):
         return (
             f"{none} had, {example}; is there a network (in a Kaggle kernel: Internet on)? "
             f"Then run: {job.make_command('retry')}. Without one, put the downloads/ of another "
-            f"session, or an archive of it, into {pictures.folder}"
+            f"session, or an archive of it, into {image_files.folder}"
         )
 
-    hint = pictures.hint()
+    hint = image_files.hint()
     if not hint:
-        hint = f"put the pictures or an archive of them there, or set data.{split}_image"
+        hint = f"put the images or an archive of them there, or set data.{split}_image"
 
-    return f"{none} read in {pictures.folder}, {example}; {hint}"
+    return f"{none} read in {image_files.folder}, {example}; {hint}"
 
 
 def find_groups(table: pd.DataFrame, rows: pd.DataFrame):
-    """Which pictures are the same: (counts for the log, pairs, each picture's group)."""
+    """Which images are the same: (counts for the log, pairs, each image's group)."""
     splits = {}
     for split in ("train", "test"):
         splits[split] = table.image.isin(rows.image[rows.split == split]).to_numpy()
@@ -137,12 +137,12 @@ def version(made_with: str, table: pd.DataFrame) -> str:
 
 def tell(job, table: pd.DataFrame, rows: pd.DataFrame, counts: pd.DataFrame) -> None:
     """What there is, what is double, what failed and how to try it again."""
-    for kind, of, within, pictures, *_ in counts[counts.pictures > 0].itertuples(index=False):
-        log(duplicates=kind, of=of, within=within, pictures=pictures)
+    for kind, of, within, n_images, *_ in counts[counts.images > 0].itertuples(index=False):
+        log(duplicates=kind, of=of, within=within, images=n_images)
 
     bad = table.image[table.status != "ok"]
     statuses = table.status.value_counts().to_dict()
-    log(pictures=len(table), **statuses, rows_without_picture=int(rows.image.isin(bad).sum()))
+    log(images=len(table), **statuses, rows_without_image=int(rows.image.isin(bad).sum()))
 
     if len(bad):
         has_links = bad.map(is_link).any()
@@ -154,7 +154,7 @@ def tell(job, table: pd.DataFrame, rows: pd.DataFrame, counts: pd.DataFrame) -> 
 def require_pattern(job) -> None:
     if not job.config.data.train_image:
         raise errors.UserError(
-            f"data.train_image is empty: {job.paths.category} has no pictures; write e.g. "
+            f"data.train_image is empty: {job.paths.category} has no images; write e.g. "
             f"data.train_image=images/{{id}}.jpg"
         )
 
@@ -169,10 +169,10 @@ def main(argv=None):
 
     with job.writing(paths.images) as (tmp, record):
         rows, files = kept_rows(config, folder)
-        pictures = open_image_files(job)
-        table = ingest(job, rows, pictures, made_with)
+        image_files = open_image_files(job)
+        table = ingest(job, rows, image_files, made_with)
         bad = table[table.status != "ok"]
-        require_some(rows, bad, pictures, job)
+        require_some(rows, bad, image_files, job)
         counts, pairs, table["group"] = find_groups(table, rows)
         table.drop(columns=["stamp", "colours"]).to_csv(tmp, index=False)
         write_beside(paths.dir / "failed.csv", bad[["id", "image", "status", "reason"]])

@@ -3,7 +3,7 @@ images, n-grams, neighbours.
 
 Reads   working/<category>/folds.csv, images.csv and the cache, model/net_<fold>.safetensors: what
         the source needs of them
-Writes  working/<category>/features/<source>.npy float16 and <source>.names.npy, the n pictures or
+Writes  working/<category>/features/<source>.npy float16 and <source>.names.npy, the n images or
         ids it holds:
           net_<fold>           (n, views, d, h, w) maps of its trunk
           <timm encoder>       (n, views, d) pooled

@@ -79,7 +79,7 @@ def main(argv=None):
         is_own = job.rows.fold[idx] == k
         record["score"] = job.rows.score(table["pred"][is_own], idx[is_own])
         record["rows"] = len(idx)
-        record["without_picture"] = int(table["missing_image"].sum())
+        record["without_image"] = int(table["missing_image"].sum())
         np.savez(tmp, **table)
 
     if hasattr(model, "clean_up"):
@@ -87,7 +87,7 @@ def main(argv=None):
 
     counts = {"rows": int(is_own.sum()), "test_rows": int((~is_own).sum())}
     if model.NEEDS_IMAGE or table["missing_image"].any():
-        counts["without_picture"] = record["without_picture"]
+        counts["without_image"] = record["without_image"]
 
     log(member=job.args.member, out_of_fold=record["score"], **counts)
 

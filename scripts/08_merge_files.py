@@ -69,7 +69,7 @@ def merge_model(model: str, tables: dict, rows) -> np.ndarray:
     return merge(its_tables, rows)
 
 
-def without_picture(job, tables: dict) -> list[str]:
+def without_image(job, tables: dict) -> list[str]:
     """Ids of the rows that a member had no image of. Raises UserError where these are all test
     rows."""
     missing_ids = set()
@@ -79,8 +79,8 @@ def without_picture(job, tables: dict) -> list[str]:
     test_ids = job.rows.id[job.rows.fold < 0]
     if len(test_ids) and missing_ids.issuperset(test_ids):
         raise errors.UserError(
-            f"none of the {len(test_ids)} test rows' pictures could be read; "
-            f"pred/{next(iter(tables))} and its like say why: put the pictures where "
+            f"none of the {len(test_ids)} test rows' images could be read; "
+            f"pred/{next(iter(tables))} and its like say why: put the images where "
             "data.test_image says, then run the same command again"
         )
 
@@ -135,7 +135,7 @@ def main(argv=None):
     with job.writing(job.paths.merged) as (tmp, record):
         rows, config = job.rows, job.config
         tables = {member: load_pred(job, rows, member) for member in graph.members(config)}
-        record["without_picture"] = without_picture(job, tables)
+        record["without_image"] = without_image(job, tables)
         preds = {model: merge_model(model, tables, rows) for model in config.models}
         last = graph.final_models(config, job.paths)
         ensemble, weights = blend({model: preds[model] for model in last}, rows)

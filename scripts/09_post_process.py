@@ -108,10 +108,10 @@ def tell(job, record: dict, n_test: int) -> None:
     log(category=category, out_of_fold=record["score"], gain_of_decoding=gain)
 
     if job.config.data.train_image:
-        missing_ids = read_record(job.paths.merged)["without_picture"]
+        missing_ids = read_record(job.paths.merged)["without_image"]
         test_ids = [row_id for row_id in missing_ids if split_of(row_id) == "test"]
         examples = ", ".join(test_ids[:5]) or "none"
-        log(category=category, test_rows_without_picture=len(test_ids), e_g=examples)
+        log(category=category, test_rows_without_image=len(test_ids), e_g=examples)
 
     log(category=category, expected_on_test=record["score_at_test_size"], test_rows=n_test)
 

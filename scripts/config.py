@@ -31,25 +31,20 @@ def sections(common) -> dict[str, type[Section]]:
     common: names of the sections that every config has. Raises UserError when a file cannot be
     loaded or a name is taken.
     """
+    for name in NAMES:
+        if name in common:
+            raise UserError(f"scripts/models/{name}: every config has this section; rename it")
+
     modules = load_models()
     for module in load_features():
         name = getattr(module, "SECTION", module.__name__.rpartition(".")[2])
-        if name in modules:
+        if name in modules or name in common:
             raise UserError(f"scripts/models/{name}: {module.__name__} has this name; take another")
 
         modules[name] = module
 
-    result = {}
-    for name in sorted(modules):
-        if name in common:
-            raise UserError(
-                f"scripts/models/{name}: every config has this section; take another name"
-            )
-
-        if hasattr(modules[name], "Settings"):
-            result[name] = modules[name].Settings
-
-    return result
+    with_settings = [name for name in sorted(modules) if hasattr(modules[name], "Settings")]
+    return {name: modules[name].Settings for name in with_settings}
 
 
 def load_models() -> dict[str, ModuleType]:

@@ -94,7 +94,7 @@ def say_what_needs_internet(config) -> None:
     links = [pattern for pattern in patterns if pattern.startswith(("{", "http"))]
     if links:
         print(
-            f"  attach pictures: {links[0]} is a link; working/downloads/ of a machine that has "
+            f"  attach images: {links[0]} is a link; working/downloads/ of a machine that has "
             f"them, as {config.data.folder}/downloads/ in a dataset; or write INTERNET=1"
         )
 

@@ -100,7 +100,7 @@ def sample(drawn, folders):
 
 
 def write_catalogue(folder: Path, n: int = 60, seed: int = 0) -> pd.DataFrame:
-    """A many-attribute table with pictures of one colour: `tone` can be seen in them, `coin`
+    """A many-attribute table with images of one colour: `tone` can be seen in them, `coin`
     cannot; a third of it unlabelled."""
     from PIL import Image
 
@@ -125,7 +125,7 @@ def write_catalogue(folder: Path, n: int = 60, seed: int = 0) -> pd.DataFrame:
 
 
 def reason_of(file: Path) -> str:
-    """Why a picture is bad, "" where it is good."""
+    """Why an image is bad, "" where it is good."""
     from images.settings import Images
     from images.validate import validate
 

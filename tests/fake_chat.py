@@ -25,7 +25,7 @@ class FakeChat:
         self.unclear = unclear
         self.lost = lost
         self.stops_after = stops_after
-        self.reason = "picture: broken"  # of those in `final`
+        self.reason = "image: broken"  # of those in `final`
         self.asked = []  # names of images, in order
 
     def ask(self, questions, answered=()):

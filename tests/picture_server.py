@@ -1,4 +1,4 @@
-"""A server of pictures that fails in every way that servers do: for tests, and to try out a
+"""A server of images that fails in every way that servers do: for tests, and to try out a
 download. It counts what it is asked.
 
     /ok/<i>.jpg        a JPEG, other bytes for each i           /faulty/<i>.jpg    with probability
@@ -10,7 +10,7 @@ download. It counts what it is asked.
     /hang /hang-before                                 silent after the headers, and before them
     /truncated /wrong-length /broken-chunks /reset     a body that ends early, says less than it is,
     is no chunks; a reset connection
-    /html.jpg /page.jpg /text /json /svg /empty        200 and no picture
+    /html.jpg /page.jpg /text /json /svg /empty        200 and no image
     /large /large-chunked /bomb.png                    200 MB with and without a length; 50,000 x
     50,000 pixels in a few bytes
     /gzip-encoded /gzip-cut /gzip-bomb                 compressed without being asked; the bomb is
@@ -117,7 +117,7 @@ class Handler(BaseHTTPRequestHandler):
             kind = dice.choice(FAULTS) if dice.random() < self.server.options.faults else "ok"
             self.attempt = 1  # whatever it is, it comes now
         if kind in ("404", "403") or kind == "503" and self.attempt <= 2:
-            self.send(b"no such picture", int(kind))
+            self.send(b"no such image", int(kind))
         elif kind == "429" and self.attempt == 1:
             self.send(b"", 429, **{"Retry-After": "1"})
         elif kind in ("ok", "429", "503"):
@@ -184,7 +184,7 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def do_html(self, data):
-        self.send(b"\n<!DOCTYPE html><html><body>The picture has moved.</body></html>")
+        self.send(b"\n<!DOCTYPE html><html><body>The image has moved.</body></html>")
 
     def do_page(self, data):
         self.send(b"\xef\xbb\xbf<html>")

@@ -38,7 +38,7 @@ QUICK = [
 REASONS = {  # what each kind of failure is called, and its status
     "/404/1.jpg": ("bad", "404"),
     "/403/1.jpg": ("bad", "403"),
-    "/html.jpg": ("bad", "HTML, not a picture"),
+    "/html.jpg": ("bad", "HTML, not an image"),
     "/bomb.png": ("bad", "over 64 megapixels"),
     "/loop": ("bad", "redirects"),
     "/large": ("failed", "over 2 MB"),
@@ -58,7 +58,7 @@ def server():
 
 
 def write_shop(folder, links) -> None:
-    """A shop of prices whose pictures are links, every fifth row of it a test row."""
+    """A shop of prices whose images are links, every fifth row of it a test row."""
     table = pd.DataFrame(
         {
             "sample_id": range(len(links)),

@@ -121,7 +121,7 @@ def server():
 def test_parts_killed_at_random_and_an_endpoint_that_fails_end_in_the_quiet_runs_submission(
     packs, server, folders, monkeypatch
 ):
-    """Ten parts, four at a time; a tenth of the calls fail, pictures are broken, and everything is
+    """Ten parts, four at a time; a tenth of the calls fail, images are broken, and everything is
     killed three times."""
     monkeypatch.setenv("input_path", str(packs))
 

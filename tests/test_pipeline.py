@@ -53,7 +53,7 @@ def test_the_sample_becomes_one_checked_submission(sample, folders):
     assert (
         table[["id", "Category"]].equals(test[["id", "Category"]]) and not (table == "").any().any()
     )
-    assert "without_picture 1" in done.stdout  # the broken test picture
+    assert "without_image 1" in done.stdout  # the broken test image
     assert "ensemble" in done.stdout and "majority" in done.stdout
     again = make("every", "COMPETITION=demo_taxonomy", f"SET={settings}")
     assert again.stdout.count(
@@ -125,7 +125,7 @@ def test_what_a_changed_setting_file_or_time_makes_again(finished, folders):
     ]
     assert len(planned("data.seed=1")) == 13 and "02" not in planned(
         "data.seed=1"
-    )  # the pictures are the same
+    )  # the images are the same
     for file in (work / "folds.csv", work / "merged.npz", folders / "input/fashion/train.csv"):
         os.utime(file)
     assert planned() == []
@@ -143,7 +143,7 @@ def test_what_a_changed_setting_file_or_time_makes_again(finished, folders):
 
 
 def test_out_of_fold_predictions_never_saw_their_rows(catalogue, folders):
-    """Labels that no picture shows are predicted no better than by chance, and those it shows are
+    """Labels that no image shows are predicted no better than by chance, and those it shows are
     learnt."""
     settings = [
         *CATALOGUE,

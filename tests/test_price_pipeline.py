@@ -62,19 +62,19 @@ def weights(tmp_path_factory):
     return top
 
 
-def run(script, category: str, members, sources=(), *settings, pictures: bool = False) -> dict:
+def run(script, category: str, members, sources=(), *settings, images: bool = False) -> dict:
     """Every step of a category in this process. Gives the record of the merged predictions."""
     here = [
         "data.train_image=images/{sample_id}.jpg",
         "data.test_image=images/{sample_id}.jpg",
     ]  # not downloaded
-    settings = ["data.folder=demo_price", *SMALL, *settings, *here * pictures]
+    settings = ["data.folder=demo_price", *SMALL, *settings, *here * images]
 
     def call(name, *options):
         return script(name).main([category, *options, *settings])
 
     call("split_files")
-    if pictures:
+    if images:
         call("download_images")
     for source in sources:
         call("extract_features", "--source", source)
@@ -159,10 +159,10 @@ NETWORKS = [
 
 
 @pytest.mark.parametrize(
-    "category, model, sources, settings, pictures", NETWORKS, ids=[n[0] for n in NETWORKS]
+    "category, model, sources, settings, images", NETWORKS, ids=[n[0] for n in NETWORKS]
 )
 def test_the_networks_run_from_raw_files_to_a_submission_and_shuffled_prices_teach_them_nothing(
-    script, input_of, weights, folders, category, model, sources, settings, pictures
+    script, input_of, weights, folders, category, model, sources, settings, images
 ):
     input_of("shuffled")
     found = scores(
@@ -173,7 +173,7 @@ def test_the_networks_run_from_raw_files_to_a_submission_and_shuffled_prices_tea
             sources,
             f"run.weights={weights}",
             *settings,
-            pictures=pictures,
+            images=images,
         )
     )
     assert found[model] > found["median"] - 3, found
@@ -281,7 +281,7 @@ def test_a_stack_over_tables_from_elsewhere_and_what_is_wrong_with_them(
 
 
 def test_embeddings_of_texts_and_pictures_join_the_table(script, input_of, weights, folders):
-    """A sentence encoder and a timm encoder, by setting; rows without a picture have a place
+    """A sentence encoder and a timm encoder, by setting; rows without an image have a place
     too."""
     input_of("true")
     tiny.minilm(weights / "minilm")
@@ -308,7 +308,7 @@ def test_embeddings_of_texts_and_pictures_join_the_table(script, input_of, weigh
             ["timm:test_resnet", "text:google/embeddinggemma-300m"],
         ),
     ],
-    ids=["text alone", "picture alone", "timm"],
+    ids=["text alone", "image alone", "timm"],
 )
 def test_fusion_with_one_side_or_a_timm_encoder(
     script, input_of, weights, settings, sources, request
@@ -325,7 +325,7 @@ def test_fusion_with_one_side_or_a_timm_encoder(
             timm.create_model("test_resnet", pretrained=False), weights / "test_resnet.safetensors"
         )
     settings = [f"run.weights={weights}", "fusion.epochs=3", "fusion.lr=1e-3", *settings]
-    found = scores(run(script, "price_v2", ("fusion",), sources, *settings, pictures=True))
+    found = scores(run(script, "price_v2", ("fusion",), sources, *settings, images=True))
     assert np.isfinite(found["fusion"])
 
 
@@ -345,7 +345,7 @@ def test_v1_with_another_loss_or_encoder(script, input_of, weights, settings):
         "clip.head_lr=1e-3",
         *settings,
     ]
-    found = scores(run(script, "price_v1", ("clip",), (), *settings, pictures=True))
+    found = scores(run(script, "price_v1", ("clip",), (), *settings, images=True))
     assert found["clip"] < 120
 
 

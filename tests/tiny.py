@@ -70,7 +70,7 @@ def tokens_of(tk) -> dict:
 
 
 def clip(folder) -> Path:
-    """CLIPModel, 24 text tokens, pictures of 32 pixels, joint space of 16."""
+    """CLIPModel, 24 text tokens, images of 32 pixels, joint space of 16."""
     import torch
     import transformers as T
 
@@ -90,7 +90,7 @@ def clip(folder) -> Path:
 
 
 def siglip(folder) -> Path:
-    """SiglipModel, 64 text tokens, pictures of 32 pixels, joint space of 32."""
+    """SiglipModel, 64 text tokens, images of 32 pixels, joint space of 32."""
     import torch
     import transformers as T
 
@@ -241,7 +241,7 @@ def deberta(folder) -> Path:
 
 
 def qwen_vl(folder, columns: int = 32) -> Path:
-    """Qwen2.5-VL: patches of 14 pixels merged 2 by 2, so a picture of 56 has 4 tokens; padded on
+    """Qwen2.5-VL: patches of 14 pixels merged 2 by 2, so an image of 56 has 4 tokens; padded on
     the left, as the real one's files say. columns: of its language model."""
     import torch
     import transformers as T
@@ -375,7 +375,7 @@ def qwen3_vl(folder) -> Path:
 
 
 def smolvlm(folder) -> Path:
-    """SmolVLM: every picture 64 pixels squared, 16 tokens. Its processor needs the package
+    """SmolVLM: every image 64 pixels squared, 16 tokens. Its processor needs the package
     num2words."""
     import torch
     import transformers as T
@@ -411,7 +411,7 @@ def smolvlm(folder) -> Path:
 
 
 def gemma3(folder) -> Path:
-    """Gemma 3 with pictures: 32 pixels squared, 4 tokens each; tied embeddings, a template that
+    """Gemma 3 with images: 32 pixels squared, 4 tokens each; tied embeddings, a template that
     writes <bos> itself."""
     import torch
     import transformers as T
@@ -458,7 +458,7 @@ def gemma3(folder) -> Path:
 
 
 def minicpm(folder) -> Path:
-    """MiniCPM-V 4.6, which transformers has from about 5.8 on: linear and full attention, pictures
+    """MiniCPM-V 4.6, which transformers has from about 5.8 on: linear and full attention, images
     cut into slices."""
     import torch
     import transformers as T

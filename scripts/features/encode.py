@@ -82,7 +82,7 @@ def open_stream(job, stem: str, device) -> Stream:
 
     items = find_items(job, side)
     if not len(items.names):
-        what, setting = ("text", "text") if side == TEXT else ("picture", "train_image")
+        what, setting = ("text", "text") if side == TEXT else ("image", "train_image")
         raise UserError(
             f"{job.paths.category} has no {what} for {side}:{name}; look at data.{setting}"
         )

@@ -113,7 +113,7 @@ def open_engine(settings):
         from rapidocr import RapidOCR
     except ImportError as error:
         raise UserError(
-            f"reading text on pictures needs rapidocr and onnxruntime ({error}); "
+            f"reading text on images needs rapidocr and onnxruntime ({error}); "
             f"{sys.executable} -m pip install rapidocr onnxruntime, or give the text in a "
             "column: data.text=<column>"
         ) from None
@@ -251,7 +251,7 @@ def write(job, stem: str) -> None:
 
     if not names:
         raise UserError(
-            f"{job.paths.category} has no pictures to read; name them in data.train_image "
+            f"{job.paths.category} has no images to read; name them in data.train_image "
             "and data.test_image"
         )
 
@@ -270,7 +270,7 @@ def write(job, stem: str) -> None:
         if len(reasons) == len(names):
             raise nothing_read(names, reasons, image_files)
 
-    log(source="ocr", pictures=len(names), lines=record["lines"], bad=len(reasons))
+    log(source="ocr", images=len(names), lines=record["lines"], bad=len(reasons))
 
 
 def nothing_read(names: list[str], reasons: dict[str, str], image_files: ImageFiles) -> UserError:
@@ -278,10 +278,10 @@ def nothing_read(names: list[str], reasons: dict[str, str], image_files: ImageFi
     first = names[0]
     reason = reasons[first]
     advice = image_files.hint() or (
-        "put the pictures or an archive of them there, or set data.train_image and data.test_image"
+        "put the images or an archive of them there, or set data.train_image and data.test_image"
     )
     return UserError(
-        f"none of {len(names)} pictures can be read in {image_files.folder}, e.g. "
+        f"none of {len(names)} images can be read in {image_files.folder}, e.g. "
         f"{first}: {reason}; {advice}"
     )
 

@@ -71,7 +71,7 @@ def read_features(files: list[Path], images: np.ndarray) -> tuple[list[np.ndarra
     is_same = [np.array_equal(first, names) for names in names_of]
     if not all(is_same):
         raise UserError(
-            f"{files[0].name} and {files[1].name} were made of different pictures; run make again"
+            f"{files[0].name} and {files[1].name} were made of different images; run make again"
         )
 
     position = align(first, images)

@@ -62,7 +62,7 @@ class Archive:
             why = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise UserError(
                 f"cannot read the archive {file}: {why}; copy it there anew, or, if it "
-                "holds no pictures, move it elsewhere"
+                "holds no images, move it elsewhere"
             ) from None
 
     def size(self, path: str) -> int:

@@ -103,7 +103,7 @@ def pil_errors_as_reasons(limit: float):
     except MemoryError:  # the machine's fault, not the file's
         raise
     except UnidentifiedImageError:  # its text names an address in memory
-        raise ValueError("broken: no picture") from None
+        raise ValueError("broken: no image") from None
     except Image.DecompressionBombError:
         raise ValueError(f"its header says it is over {limit:g} megapixels") from None
     except Exception as error:

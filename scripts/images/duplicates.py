@@ -31,8 +31,8 @@ def find_twins(
     splits: {name: (n,) bool}, the images that the split's rows show.
 
     counts: how many images of a split have a twin in it, and how many of test have one in train:
-    kind (exact, near), of, in, pictures, read (all of the split), share. pairs: each image that has
-    an earlier twin, with the earliest: kind, picture, same as. groups (n,): the first image that is
+    kind (exact, near), of, in, images, read (all of the split), share. pairs: each image that has
+    an earlier twin, with the earliest: kind, image, same as. groups (n,): the first image that is
     the same or nearly, also by way of others; an image that is not usable is its own group.
     """
     shown = np.stack(list(splits.values()), 1)  # (n, splits)
@@ -140,7 +140,7 @@ def count_twins(kind: str, twin_shown: np.ndarray, splits: dict[str, np.ndarray]
                 "kind": kind,
                 "of": split,
                 "in": twin_split,
-                "pictures": with_twin,
+                "images": with_twin,
                 "read": total,
                 "share": with_twin / max(total, 1),
             }
@@ -152,7 +152,7 @@ def count_twins(kind: str, twin_shown: np.ndarray, splits: dict[str, np.ndarray]
 def name_pairs(kind: str, twin: np.ndarray, names: np.ndarray) -> pd.DataFrame:
     """The images whose twin (n,) stands before them."""
     later = np.flatnonzero(twin < np.arange(len(twin)))
-    return pd.DataFrame({"kind": kind, "picture": names[later], "same as": names[twin[later]]})
+    return pd.DataFrame({"kind": kind, "image": names[later], "same as": names[twin[later]]})
 
 
 def name_groups(group: np.ndarray, names: np.ndarray) -> np.ndarray:

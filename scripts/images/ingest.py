@@ -74,14 +74,14 @@ class ImageIngester:
                 here.append(name)
 
         log(
-            pictures=len(names),
+            images=len(names),
             known=done,
             to_read=len(here),
             to_fetch=len(self.links),
         )
 
         failed = 0
-        bar = progress(what="pictures", total=len(names), done=done, unit="img")
+        bar = progress(what="images", total=len(names), done=done, unit="img")
 
         for name, jpeg, row in chain(self.read(here), self.fetch()):
             self.cache.add(name, jpeg, row)

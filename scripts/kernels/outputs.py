@@ -36,7 +36,7 @@ def take_over(kernel: Kernel, config, paths: Paths, folders: list[Path]) -> None
     images_differ = len(image_tables) > 1
     if images_differ:
         log(
-            note="pictures that one session had another had not: rows of a language model "
+            note="images that one session had another had not: rows of a language model "
             "that they change are asked again",
             see=" and ".join(map(str, image_tables)),
         )

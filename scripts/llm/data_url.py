@@ -27,7 +27,7 @@ def load_data_url(image_files, name: str, images, max_pixels: int) -> tuple[str,
         if is_upright_jpeg(data) and is_small:
             return to_url(data), ""
     except (ValueError, OSError) as error:
-        return "", f"picture: {error}"
+        return "", f"image: {error}"
 
     n_pixels = image.width * image.height
     scale = min(1, (max_pixels / n_pixels) ** 0.5)

@@ -49,7 +49,7 @@ class ChatModel:
         self.template = self.processor.chat_template
         if takes_images and not self.template:
             raise UserError(
-                f"{settings.model} has no chat template, so how it is shown a picture is "
+                f"{settings.model} has no chat template, so how it is shown an image is "
                 "not known; take an instruction-tuned model"
             )
 

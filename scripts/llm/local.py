@@ -95,7 +95,7 @@ class LocalChat:
                 self.image(question)
                 readable.append(question)
             except UnreadableImage as error:
-                replies.append(Reply(question.row, "", f"picture: {error}"))
+                replies.append(Reply(question.row, "", f"image: {error}"))
 
         replies += self.answer(readable)
         return replies

@@ -117,7 +117,7 @@ def bad_image_sizes(rows, reasons: dict[int, str], folder) -> dict[str, int | No
     sizes = {}
     for i, reason in reasons.items():
         name = rows.image[i]
-        is_bad = reason.startswith("picture: ")
+        is_bad = reason.startswith("image: ")
         if is_bad and name and not is_link(name):
             sizes[name] = size_of(folder, name)
 

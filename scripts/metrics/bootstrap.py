@@ -12,7 +12,7 @@ def draw_replicates(group: np.ndarray, replicates: int = REPLICATES, seed: int =
     """How often each row is drawn in each replicate, uint16 (replicates, n), for groups (n,).
 
     A replicate draws as many groups as there are, with replacement, each with all of its rows.
-    Rows of one group, e.g. the questions about one picture, are right or wrong together: drawn one
+    Rows of one group, e.g. the questions about one image, are right or wrong together: drawn one
     by one, they would count as more rows than they are worth (the cluster bootstrap; Davison and
     Hinkley 1997, 3.8). Where each row is a group of its own, these are plain draws of rows.
     """

@@ -17,7 +17,7 @@ and, where it needs them
   secrets(config)   names of environment variables that it reads
   check(config)     ValueError, in words, where the config cannot be right
   SOURCES           {name: features.source.Source}: features that 03 makes for it
-  missing_image(job, rows)  which rows (n,) it had no picture of, though it answers them
+  missing_image(job, rows)  which rows (n,) it had no image of, though it answers them
   clean_up(job, k)  after the predictions are written, clear away what only they needed
   questions(job, k, rows, idx)   of a language model, a member per part, instead of fit and predict:
                     replies that need no asking, and questions, for the row numbers idx of part k:
@@ -39,7 +39,7 @@ from common.errors import UserError
 NAMES = sorted(module.name for module in iter_modules(__path__))
 DEFAULTS = {
     "PER": "fold",  # what there is a member of: each "fold", each "part" of the rows, "all" of them
-    "NEEDS_IMAGE": False,  # it can say nothing of a row without a picture
+    "NEEDS_IMAGE": False,  # it can say nothing of a row without an image
     "NEEDS_TEXT": False,  # it reads the rows' texts
     "NETWORK": False,  # it computes on a GPU where there is one (networks.device)
     "DISTRIBUTED": False,  # processes of torchrun can train one member together

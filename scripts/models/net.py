@@ -210,7 +210,7 @@ def fit(job, k: int, rows, file) -> dict:
 
     if not len(train_idx):
         raise UserError(
-            f"net_{k} has no row to train on: none with a picture has {label}; "
+            f"net_{k} has no row to train on: none with an image has {label}; "
             f"look at {job.paths.images}"
         )
 

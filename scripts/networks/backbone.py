@@ -73,7 +73,7 @@ def create_backbone(name: str, pretrained: bool, weights_dir: str, size: int = 0
     own_size = config["input_size"][-1]
     if size and size != own_size and config.get("fixed_input_size"):
         raise UserError(
-            f"{name} takes pictures of {own_size} pixels, not {size}; set "
+            f"{name} takes images of {own_size} pixels, not {size}; set "
             "net.size or features.size to that"
         )
 

@@ -304,7 +304,7 @@ class VisionLanguage(Encoder):
     def description(self) -> dict:
         description = super().description()
         if self.side == JOINT:
-            description["chat"] = "one user message: picture, text; then the mark of the answer"
+            description["chat"] = "one user message: image, text; then the mark of the answer"
 
         return description
 

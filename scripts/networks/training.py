@@ -244,7 +244,7 @@ class Trainer:
                 if self.micro == 1:
                     raise UserError(
                         "out of memory with one row at a time; take a smaller network, "
-                        "smaller pictures (images.size) or shorter "
+                        "smaller images (images.size) or shorter "
                         "texts (max_length)"
                     ) from None
 

@@ -117,14 +117,14 @@ def group_by_image(images: np.ndarray, job) -> np.ndarray:
     largest = int(sizes.max(initial=0))
     log(
         rows=len(images),
-        pictures=len(set(images)),
+        images=len(set(images)),
         groups=len(set(groups)),
         rows_in_the_largest=largest,
     )
 
     if largest > LARGE * len(images):
         log(
-            warning=f"{largest} of {len(images)} training rows show what is taken for one picture, "
+            warning=f"{largest} of {len(images)} training rows show what is taken for one image, "
             "so they are in one fold, and folds may be uneven: look at those that folds.csv has in "
             "one group; data.group= leaves rows on their own"
         )

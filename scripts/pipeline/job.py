@@ -136,13 +136,19 @@ class Job:
 
 
 def start(
-    doc: str, argv=None, *options: tuple[str, dict], joins: bool = False, shares: bool = False
+    doc: str,
+    argv=None,
+    *options: tuple[str, dict],
+    joins: bool = False,
+    shares: bool = False,
+    models: bool = True,
 ) -> Job:
     """Parse a script's command line: category, settings, and the script's own options.
 
     doc: the script's docstring, printed by --help. options: (name, argparse keywords) each.
     joins: the script has something to do for a category that is made of others.
     shares: several processes of torchrun can do it together.
+    models: the config's models must be able to answer the task; False where none is asked.
     """
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -166,5 +172,6 @@ def start(
             f"run: make every COMPETITION={args.category}"
         )
 
-    require_models(config)
+    if models:
+        require_models(config)
     return Job(config, Paths(args.category), args, args.overrides)

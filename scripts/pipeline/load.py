@@ -79,7 +79,7 @@ def load_pred(job, rows: Rows, member: str) -> dict[str, np.ndarray]:
     return {
         "id": table.id.to_numpy(str),
         "pred": rows.task.read_replies(table.reply.tolist(), questions),
-        "missing_image": table.reason.str.startswith("picture: ").to_numpy(),
+        "missing_image": table.reason.str.startswith("image: ").to_numpy(),
     }
 
 

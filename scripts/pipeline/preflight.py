@@ -52,13 +52,13 @@ def require_evidence(config) -> None:
     for name in config.models:
         if load_model(name).NEEDS_IMAGE and not data.train_image:
             raise UserError(
-                f"model {name} needs pictures and data.train_image is empty; write e.g. "
+                f"model {name} needs images and data.train_image is empty; write e.g. "
                 "data.train_image=images/{id}.jpg"
             )
 
     if data.group == "image" and not data.train_image:
         raise UserError(
-            "data.group=image keeps rows of one picture together and data.train_image is empty; "
+            "data.group=image keeps rows of one image together and data.train_image is empty; "
             "write e.g. data.train_image=images/{id}.jpg, or name a column of train.csv in "
             "data.group"
         )

@@ -22,11 +22,11 @@ INTERRUPTED = 130  # exit code of Ctrl-C: whoever pressed it waits for no report
 KILLED = 137  # exit code of a process that the system ended, most often for want of memory
 FIRST_SIGNAL = 128  # exit codes above it are signals
 
-# {name: title}. The name is the section's anchor, and report/<name>.py makes it; "pictures" is made
+# {name: title}. The name is the section's anchor, and report/<name>.py makes it; "images" is made
 # by the task's figures.py.
 SECTIONS = {
     "scores": "Scores",
-    "pictures": "What it gets wrong",
+    "images": "What it gets wrong",
     "worst": "Rows to look at",
     "data": "The data",
     "curves": "Training",
@@ -35,10 +35,10 @@ SECTIONS = {
 
 
 def load_section(name: str, title: str, view) -> Section:
-    """The section that report/<name>.py makes ("pictures": the task's figures.py). One that breaks
+    """The section that report/<name>.py makes ("images": the task's figures.py). One that breaks
     becomes a note that says why: there is always a page."""
     try:
-        if name != "pictures":
+        if name != "images":
             return import_module(f"report.{name}").section(view)
 
         figures = load_module(view.config.task, "figures")

@@ -20,10 +20,10 @@ def image_blocks(view: View) -> list:
     """What became of the images, as 02 left it in images.csv and duplicates.csv."""
     paths = view.paths
     if not view.config.data.train_image:
-        return [Note("The config names no pictures.")]
+        return [Note("The config names no images.")]
 
     if not paths.images.exists():
-        return [Note("No images.csv: pictures have not been looked at (make images).")]
+        return [Note("No images.csv: images have not been looked at (make images).")]
 
     try:
         images = read_csv(paths.images, ["id", "image", "status", "reason", "width", "height"])
@@ -44,7 +44,7 @@ def status_table(images: pd.DataFrame) -> Table:
     counts = images.groupby("split")["status"].value_counts().unstack(fill_value=0).reset_index()
     counts.columns.name = None
     caption = (
-        "Distinct pictures by what became of them, of the split whose rows show them first."
+        "Distinct images by what became of them, of the split whose rows show them first."
         f"{size_sentence(images[images['status'] == 'ok'])}"
     )
 
@@ -74,12 +74,12 @@ def reason_table(images: pd.DataFrame) -> list[Table]:
     # "9x9 is under 10 pixels" and "8x9 is under 10 pixels" are one reason
     reason = bad["reason"].str.replace(r"^\d+x\d+ ", "", regex=True)
     reasons = bad.groupby(reason)["image"].agg(["size", "first"]).reset_index()
-    reasons.columns = ["reason", "pictures", "example"]
+    reasons.columns = ["reason", "images", "example"]
     caption = (
-        f"Why {len(bad):,} pictures are not used; failed.csv lists them. Their rows are answered "
-        "without a picture."
+        f"Why {len(bad):,} images are not used; failed.csv lists them. Their rows are answered "
+        "without an image."
     )
-    most = reasons.sort_values("pictures", ascending=False).head(MOST_REASONS)
+    most = reasons.sort_values("images", ascending=False).head(MOST_REASONS)
 
     return [Table(caption, most)]
 
@@ -88,17 +88,17 @@ def look_alikes(view: View, images: pd.DataFrame, file: Path) -> list:
     """How many images are the same as another, within splits and across, and pairs across to look
     at."""
     try:
-        pairs = read_csv(file, ["kind", "picture", "same as"])
+        pairs = read_csv(file, ["kind", "image", "same as"])
     except UserError:
         return [Note("No duplicates.csv: look-alikes were not sought (make images).")]
 
     if pairs.empty:
-        return [Note("No picture is the same as another, or nearly.")]
+        return [Note("No image is the same as another, or nearly.")]
 
     splits = splits_of_images(view, images)
     pairs["in"] = [
         name_splits(splits, one, other)
-        for one, other in zip(pairs["picture"], pairs["same as"], strict=True)
+        for one, other in zip(pairs["image"], pairs["same as"], strict=True)
     ]
     across = pairs[pairs["in"] == "train and test"]
     is_grouped = bool(view.config.data.group)
@@ -141,11 +141,11 @@ def name_splits(splits: dict[str, set[str]], *images: str) -> str:
 def pair_table(pairs: pd.DataFrame, is_across: bool, is_grouped: bool) -> Table:
     """Pairs by kind and splits, and what they do to a score."""
     caption = (
-        "Pictures that are the same as an earlier one: exact, the same bytes; near, the same to "
+        "Images that are the same as an earlier one: exact, the same bytes; near, the same to "
         "the eye at 8x8. "
     )
     if is_across:
-        caption += "Test pictures with a twin in train may have its labels. "
+        caption += "Test images with a twin in train may have its labels. "
 
     if not is_grouped:
         caption += (
@@ -166,7 +166,7 @@ def pair_cards(view: View, across: pd.DataFrame, splits: dict[str, set[str]]) ->
 
     shown = across.iloc[np.unique(even.astype(int))]
     cards = []
-    for kind, one, other in shown[["kind", "picture", "same as"]].to_numpy():
+    for kind, one, other in shown[["kind", "image", "same as"]].to_numpy():
         card = Card(
             f"{one} · {other}",
             {

@@ -81,7 +81,7 @@ def read_images(raw: Raw, files: ImageFiles, names: list[str]) -> pd.DataFrame:
 
     with ThreadPoolExecutor(workers) as pool:
         facts = pool.map(read, names)
-        facts = progress(facts, "pictures", len(names))
+        facts = progress(facts, "images", len(names))
         lines = list(facts)
 
     return pd.DataFrame(lines)
@@ -92,7 +92,7 @@ def usable_counts(table: pd.DataFrame, n_existing: int) -> pd.DataFrame:
     n_bad = int((table.reason != "").sum())
     return list_facts(
         {
-            "pictures that are there": n_existing,
+            "images that are there": n_existing,
             "read": len(table),
             "usable": len(table) - n_bad,
             "not usable": n_bad,
@@ -115,7 +115,7 @@ def names_per_split(raw: Raw, names: dict[str, set], existing: set) -> pd.DataFr
             {
                 "split": split,
                 "rows": len(raw.splits[split]),
-                "pictures": len(split_names - {""}),
+                "images": len(split_names - {""}),
                 "missing": len(absent) - n_links,
                 "not downloaded": n_links,
                 "in the other split": n_shared,
@@ -163,7 +163,7 @@ def header_facts(data: bytes) -> dict:
     try:
         header = Image.open(io.BytesIO(data))
     except Exception:  # broken bytes make PIL raise anything
-        raise ValueError("broken: no picture") from None
+        raise ValueError("broken: no image") from None
 
     return {
         "kind": f"{header.format} {header.mode}",
@@ -173,7 +173,7 @@ def header_facts(data: bytes) -> dict:
 
 
 def bad_reasons(table: pd.DataFrame) -> pd.DataFrame:
-    """Why images are not usable: reason, without the numbers of one file, pictures, an example."""
+    """Why images are not usable: reason, without the numbers of one file, images, an example."""
     bad = table[table.reason != ""]
     reason = bad.reason.str.replace(NUMBERS, "", regex=True)
 
@@ -183,14 +183,14 @@ def bad_reasons(table: pd.DataFrame) -> pd.DataFrame:
         lines.append(
             {
                 "reason": name,
-                "pictures": len(group),
+                "images": len(group),
                 "example": example,
             }
         )
 
-    reasons = pd.DataFrame(lines, columns=["reason", "pictures", "example"])
+    reasons = pd.DataFrame(lines, columns=["reason", "images", "example"])
     return reasons.sort_values(
-        ["pictures", "reason"],
+        ["images", "reason"],
         ascending=[False, True],
     )
 

@@ -111,7 +111,7 @@ def photographs(folder: Path, n: int) -> list[Path]:
 
 
 def pictures(folder: Path, race, n: int = 64):
-    """Reading pictures of 1.7 megapixels at 512 pixels, every epoch, with and without
+    """Reading images of 1.7 megapixels at 512 pixels, every epoch, with and without
     augmentation."""
     import pandas as pd
     import torch
@@ -167,7 +167,7 @@ def pictures(folder: Path, race, n: int = 64):
         )
         list(loader)  # the workers are there before the clock runs
         yield (
-            f"{name}, {n} pictures",
+            f"{name}, {n} images",
             "PIL, resize, normalise in a DataLoader, float32",
             "512-pixel cache in threads, uint8",
             *race(lambda: list(loader), lambda: ours(own)),
@@ -178,7 +178,7 @@ def pictures(folder: Path, race, n: int = 64):
         return [Image.open(f).convert("RGB").resize((512, 512), 3) for f in files]
 
     yield (
-        f"first decode to 512, {n} pictures",
+        f"first decode to 512, {n} images",
         "PIL, resize",
         f"{'simplejpeg' if fast_jpeg() else 'PIL draft'}, areas, JPEG, hashes",
         *race(first, lambda: [validate(f.read_bytes(), Images()) for f in files]),
@@ -187,7 +187,7 @@ def pictures(folder: Path, race, n: int = 64):
 
 
 def forward(folder: Path, race, n: int = 32, size: int = 224):
-    """A network's pass over pictures: one at a time in float32, as the notebooks predict, against
+    """A network's pass over images: one at a time in float32, as the notebooks predict, against
     batches in what the machine is fast in."""
     import timm
     import torch
@@ -207,7 +207,7 @@ def forward(folder: Path, race, n: int = 32, size: int = 224):
                 net(pictures[i : i + batch])
 
     yield (
-        f"ConvNeXt-Nano over {n} pictures at {size}",
+        f"ConvNeXt-Nano over {n} images at {size}",
         "one at a time, float32",
         f"batches of 16, {str(dtype or 'float32').removeprefix('torch.')}",
         *race(lambda: run(1, None), lambda: run(16, dtype)),

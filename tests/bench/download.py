@@ -1,4 +1,4 @@
-"""The bench's row of fetching pictures: from a server of our own that is 20 ms away, in a process
+"""The bench's row of fetching images: from a server of our own that is 20 ms away, in a process
 of its own.
 
 python tests/bench/download.py [tls] is that server alone; the first line printed is its port.
@@ -22,7 +22,7 @@ PEM, AWAY = TESTS / "picture_server.pem", 0.02
 
 
 class Quick(asyncio.Protocol):
-    """A server that costs little, since it shares the cores: a picture AWAY seconds after each
+    """A server that costs little, since it shares the cores: an image AWAY seconds after each
     request, and after each connection too, where TCP, and TLS once more, ask for an answer
     first."""
 
@@ -54,7 +54,7 @@ async def serve(tls: bool) -> None:
     sys.path.insert(0, str(TESTS))
     from picture_server import jpeg
 
-    context, body = None, jpeg("picture", 260)
+    context, body = None, jpeg("image", 260)
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(PEM)
@@ -143,7 +143,7 @@ def downloading(folder: Path, race, n: int = 400):
             slow, fast = race(counted(today, spent[0]), counted(ours, spent[1]))
             each = [1e3 * statistics.median(seconds) / n for seconds in spent]
             yield (
-                f"fetch {n} pictures of 60 kB, {scheme}, 20 ms away",
+                f"fetch {n} images of 60 kB, {scheme}, 20 ms away",
                 f"Pool(100), urlretrieve: {n / slow:.0f} files/s, {each[0]:.1f} ms of CPU each",
                 f"threads, connections kept, addresses checked: {n / fast:.0f} files/s, "
                 f"{each[1]:.1f} ms of CPU each",

@@ -143,7 +143,7 @@ def replies(n: int, distinct: bool) -> tuple[list[str], list[str]]:
         )
     ]
     said = [
-        f"Based on picture {i}, the {name} is {text}." if distinct else text
+        f"Based on image {i}, the {name} is {text}." if distinct else text
         for i, (name, text) in enumerate(zip(names, spelled, strict=True))
     ]
     return said, names.tolist()

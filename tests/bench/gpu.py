@@ -83,7 +83,7 @@ class Table:
         print(f"\n| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}", flush=True)
 
     def row(self, step: str, unit: str, ours: float, today: float = 0, cost: float = 0) -> None:
-        """today, ours: rates in `unit`. cost: floating point operations of one picture, text or
+        """today, ours: rates in `unit`. cost: floating point operations of one image, text or
         question; 0 = not what limits the step."""
         cells = [step, unit]
         cells.append(f"{today:,.1f}" if today else "")
@@ -118,7 +118,7 @@ def card_limits() -> float:
 
 
 def predict(table: Table) -> None:
-    """Prediction of T1 from the image cache, two views per picture; and the cache alone."""
+    """Prediction of T1 from the image cache, two views per image; and the cache alone."""
     import pandas as pd
     import timm
 
@@ -174,14 +174,14 @@ def predict(table: Table) -> None:
         use_default_precision()
         slow = n / seconds(today, warm=1, rounds=1)
         use_tf32()
-        table.row(f"predict, {name} at 512, two views", "pictures/s", fast, slow, cost)
+        table.row(f"predict, {name} at 512, two views", "images/s", fast, slow, cost)
         groups = [np.arange(n)[i : i + 64] for i in range(0, n, 64)]
         for what, change in (
             ("decode", None),
             ("decode and augment", augmenter(config.net.augment, 512, (0,))),
         ):
             rate = n / seconds(lambda: list(batches(cache, groups, 0, change)), warm=1)
-            table.row(f"image cache: {what}", "pictures/s", rate)
+            table.row(f"image cache: {what}", "images/s", rate)
 
 
 def fusion(table: Table) -> None:
@@ -315,7 +315,7 @@ def texts(table: Table) -> None:
 
 
 def replies(table: Table) -> None:
-    """A network of Qwen2.5-VL-7B's size with random weights: pictures of vlm.max_pixels in, 24
+    """A network of Qwen2.5-VL-7B's size with random weights: images of vlm.max_pixels in, 24
     tokens out, in batches against one by one; and its vision tower alone."""
     net, words = random_qwen(), 2 if DRY else 24
     height, width = (8, 8) if DRY else (72, 70)  # in patches of 14 pixels
@@ -355,7 +355,7 @@ def replies(table: Table) -> None:
         one, many = questions(1), questions(batch)
         ours = batch / seconds(lambda: look(many), warm=1, rounds=2)
         cost = operations(lambda: look(one))
-        table.row(f"its vision tower, batches of {batch}", "pictures/s", ours, 0, cost)
+        table.row(f"its vision tower, batches of {batch}", "images/s", ours, 0, cost)
 
 
 def random_qwen():
@@ -417,7 +417,7 @@ def random_qwen():
 
 
 def train(table: Table) -> None:
-    """A training step of T1, 32 pictures and 32 of test rows for MMD: fp32 as in the notebooks, as
+    """A training step of T1, 32 images and 32 of test rows for MMD: fp32 as in the notebooks, as
     it is here, and compiled."""
     size = TINY if DRY else PUBLISHED
     pictures = 2 * size.batch
@@ -447,7 +447,7 @@ def train(table: Table) -> None:
             today = rate
         else:
             label = f"T1 step, {size.backbone}, {name}, micro-batch {micro_batch}"
-            table.row(label, "pictures/s", rate, today, cost)
+            table.row(label, "images/s", rate, today, cost)
         del training, step
         clear()
 

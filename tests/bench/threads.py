@@ -22,9 +22,9 @@ else:
     import timm
     import torch
     net = timm.create_model("test_convnext", num_classes=10)
-    pictures, labels = torch.randn(16, 3, 64, 64), torch.randint(0, 10, (16,))
+    images, labels = torch.randn(16, 3, 64, 64), torch.randint(0, 10, (16,))
     for _ in range(int(sys.argv[2])):
-        torch.nn.functional.cross_entropy(net(pictures), labels).backward()
+        torch.nn.functional.cross_entropy(net(images), labels).backward()
 """
 
 

@@ -1,5 +1,5 @@
-"""Text on pictures: places in the picture's own pixels, passes at several scales, resumed, and a
-bad picture has its reason."""
+"""Text on images: places in the image's own pixels, passes at several scales, resumed, and a
+bad image has its reason."""
 
 from types import SimpleNamespace
 
@@ -16,7 +16,7 @@ from images.locate import ImageFiles
 
 
 class Engine:
-    """Reads a word where the picture is black; only in a picture enlarged twice also a small
+    """Reads a word where the image is black; only in an image enlarged twice also a small
     one."""
 
     def __call__(self, array):
@@ -95,7 +95,7 @@ def test_an_engine_that_fails_costs_its_picture_and_no_other(tmp_path, monkeypat
 
 
 def test_pictures_are_read_once_and_a_bad_one_is_a_row_with_its_reason(tmp_path, monkeypatch):
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     names = [f"{i}.png" for i in range(5)]
     for name in names:

@@ -50,7 +50,7 @@ def test_several_encoders_stand_side_by_side_only_for_the_same_pictures(tmp_path
         [tmp_path / "a.npy", tmp_path / "b.npy"], np.array(["2", "x", "1", "2"])
     )
     assert len(arrays) == 2 and row.tolist() == [1, -1, 0, 1]
-    with pytest.raises(UserError, match="a.npy and c.npy were made of different pictures"):
+    with pytest.raises(UserError, match="a.npy and c.npy were made of different images"):
         read_features([tmp_path / "a.npy", tmp_path / "c.npy"], np.array(["1"]))
 
 

@@ -18,7 +18,7 @@ def pictures(tmp_path):
 
     from images.locate import ImageFiles
 
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     rng = np.random.default_rng(0)
     for i, (height, width) in enumerate(IMAGE_SIZES):

@@ -1,4 +1,4 @@
-"""Pictures: what is bad is named, what is good is cached, the loader gives the same whatever the
+"""Images: what is bad is named, what is good is cached, the loader gives the same whatever the
 number of threads."""
 
 import hashlib
@@ -51,7 +51,7 @@ def noise(*shape):
 
 
 def smooth(width, height):
-    """A picture that JPEG keeps."""
+    """An image that JPEG keeps."""
     return Image.fromarray(noise(max(2, height // 10), max(2, width // 10), 3)).resize(
         (width, height), Image.Resampling.BICUBIC
     )
@@ -82,15 +82,15 @@ def huge_png(side: int) -> bytes:
 
 
 def bad_pictures() -> dict[str, tuple[bytes, str]]:
-    """{name: bytes of a bad picture, and what its reason says}."""
+    """{name: bytes of a bad image, and what its reason says}."""
     rgb = smooth(40, 50)
     return {
         "truncated.jpg": (stored(rgb, "JPEG")[:400], "broken"),
-        "html.jpg": (b"<html>404</html>", "broken: no picture"),
-        "empty.jpg": (b"", "broken: no picture"),
+        "html.jpg": (b"<html>404</html>", "broken: no image"),
+        "empty.jpg": (b"", "broken: no image"),
         "cut.png": (stored(rgb)[:-1000], "broken"),
         "cut.gif": (stored(rgb, "GIF")[:500], "broken"),
-        "program.eps": (stored(rgb, "EPS"), "broken: no picture"),
+        "program.eps": (stored(rgb, "EPS"), "broken: no image"),
         "dot.png": (stored(rgb.resize((1, 1))), "1x1 is under 8 pixels"),
         "large.png": (huge_png(10_000), "10000x10000 is over 64 megapixels"),
         "bomb.png": (huge_png(50_000), "over 64 megapixels"),
@@ -297,7 +297,7 @@ def cache_of(folder, pictures: list[bytes], images) -> Cache:
 @pytest.mark.parametrize("quality", [80, 95])
 def test_the_cache_gives_what_was_put_in(quality, tmp_path, decoder):
     images = Images(size=48, quality=quality)
-    pictures = [stored(smooth(96, 64 + i)) for i in range(4)] + [b"no picture"]
+    pictures = [stored(smooth(96, 64 + i)) for i in range(4)] + [b"no image"]
     cache = cache_of(tmp_path, pictures, images)
     assert cache.ok.tolist() == [True] * 4 + [False] and all(
         len(h) == 16 for h in cache.table.hash[:4]
@@ -348,7 +348,7 @@ def test_02_lists_the_bad_and_caches_the_good(catalogue, folders):
     (images / "3.jpg").unlink()
     assert run_script("split_files", "fashion", *CATALOGUE).returncode == 0
     done = run_script("download_images", "fashion", *CATALOGUE)
-    assert "pictures 60 ok 56 bad 4" in done.stdout, done.stderr
+    assert "images 60 ok 56 bad 4" in done.stdout, done.stderr
     cache = Cache(folders / "working/fashion/images.csv", folders / "working/fashion/images")
     bad = cache.table[~cache.ok].set_index("image").reason
     assert bad.index.tolist() == [f"images/{i}.jpg" for i in range(4)] and bad.iloc[3] == "missing"
@@ -365,7 +365,7 @@ def test_no_picture_at_all_stops_and_names_the_folder(catalogue, folders):
     done = run_script("download_images", "fashion", *CATALOGUE)
     assert (
         done.returncode == 1
-        and "none of 12 test pictures can be read in" in done.stderr
+        and "none of 12 test images can be read in" in done.stderr
         and "Traceback" not in done.stderr
     )
 

@@ -1,4 +1,4 @@
-"""Duplicates: what a comparison of all pairs finds is found, in well under its time; pictures that
+"""Duplicates: what a comparison of all pairs finds is found, in well under its time; images that
 are the same are one group, in one fold."""
 
 import io
@@ -41,7 +41,7 @@ def same_picture(table, means_of) -> np.ndarray:
 
 
 def draw(rng, n: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """n pictures of few hashes that differ in few bits and of few looks, a little apart; some are
+    """n images of few hashes that differ in few bits and of few looks, a little apart; some are
     copies, some not usable."""
     code = rng.integers(0, 2**63, 6, dtype=np.uint64)[rng.integers(0, rng.integers(1, 7), n)]
     for _ in range(rng.integers(0, 4)):
@@ -88,7 +88,7 @@ def test_all_that_a_comparison_of_all_pairs_finds_is_found(seed, monkeypatch):
     splits = dict(zip(("train", "test"), rng.random((2, len(table))) < 0.5, strict=True))
     counts, pairs, _ = find_twins(table, splits, lambda rows: means[rows])
     train, test = splits.values()
-    assert counts.pictures.tolist() == [
+    assert counts.images.tolist() == [
         int((own & (twins & other).any(1)).sum())
         for twins in (exact, near)
         for own, other in ((train, train), (test, test), (test, train))
@@ -152,7 +152,7 @@ def test_near_twins_are_alike_in_hash_and_in_every_colour():
         ("near", "c", "b"),
         ("near", "d", "a"),
     ]
-    assert counts.pictures.tolist() == [
+    assert counts.images.tolist() == [
         0,
         4,
     ]  # two of the same bytes that are not usable are not twins
@@ -195,14 +195,14 @@ def test_colours_are_asked_for_only_where_a_hash_has_a_like_one():
     )
     assert numbered(same_picture(table, lambda rows: pytest.fail("asked"))) == [0, 0, 1, 2]
     counts, pairs, _ = find_twins(table, {"train": np.ones(4, bool)}, None)
-    assert counts.pictures.tolist() == [2, 0] and pairs.values.tolist() == [["exact", "b", "a"]]
+    assert counts.images.tolist() == [2, 0] and pairs.values.tolist() == [["exact", "b", "a"]]
     assert same_picture(table[:0], None).tolist() == [] and find_twins(
         table[:0], {"train": np.ones(0, bool)}, None
-    )[0].pictures.tolist() == [0, 0]
+    )[0].images.tolist() == [0, 0]
 
 
 def test_rows_whose_pictures_are_the_same_are_one_group(script, folders, capsys):
-    """Six pictures, two of which are near twins, two the same, one broken; eight rows that show
+    """Six images, two of which are near twins, two the same, one broken; eight rows that show
     them, or none."""
 
     def noise(seed):
@@ -232,7 +232,7 @@ def test_rows_whose_pictures_are_the_same_are_one_group(script, folders, capsys)
     assert pairs.values.tolist() == [
         ["exact", "3.jpg", "1.jpg"],
         ["near", "2.jpg", "0.jpg"],
-    ] and counts.pictures.tolist() == [2, 0, 0, 2, 0, 0]
+    ] and counts.images.tolist() == [2, 0, 0, 2, 0, 0]
     job = Job(
         Config(
             task="price",
@@ -257,7 +257,7 @@ def test_rows_whose_pictures_are_the_same_are_one_group(script, folders, capsys)
         "5.jpg",
     ]
     assert (
-        "warning 2 of 8 training rows show what is taken for one picture" in capsys.readouterr().out
+        "warning 2 of 8 training rows show what is taken for one image" in capsys.readouterr().out
     )
 
 
@@ -288,7 +288,7 @@ def test_group_image_needs_pictures_and_no_column(script, folders):
     )
     with pytest.raises(
         UserError,
-        match="data.group=image keeps rows of one picture together and data.train_image is empty",
+        match="data.group=image keeps rows of one image together and data.train_image is empty",
     ):
         script("split_files").main(
             [

@@ -1,4 +1,4 @@
-"""Where pictures lie: files before archives, downloads by their link, and names that are not
+"""Where images lie: files before archives, downloads by their link, and names that are not
 trusted."""
 
 import os

@@ -69,5 +69,5 @@ def test_a_file_that_is_no_image_has_a_reason(tmp_path):
     files = ImageFiles(tmp_path, tmp_path)
     url, reason = load_data_url(files, "a.jpg", Images(), 10**6)
     assert url == ""
-    assert reason.startswith("picture: broken")
-    assert load_data_url(files, "b.jpg", Images(), 10**6) == ("", "picture: missing")
+    assert reason.startswith("image: broken")
+    assert load_data_url(files, "b.jpg", Images(), 10**6) == ("", "image: missing")

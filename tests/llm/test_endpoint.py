@@ -95,13 +95,13 @@ def test_images_are_sent_and_a_bad_one_harms_no_other(tmp_path, open_endpoint, w
     assert replies[1] == Reply(1, reply(texts[1], own))
     for broken in replies[2:4]:
         assert broken.text == ""
-        assert broken.reason.startswith("picture: broken")
+        assert broken.reason.startswith("image: broken")
         assert broken.final
     url, _ = load_data_url(image_files, "c.png", Images(), 10**6)
     sent = base64.b64decode(url.partition(",")[2])
     assert replies[4] == Reply(4, reply(texts[4], sent))
-    assert replies[5] == Reply(5, "", "picture: missing")
-    assert replies[6] == Reply(6, "", "picture: missing")
+    assert replies[5] == Reply(5, "", "image: missing")
+    assert replies[6] == Reply(6, "", "image: missing")
 
 
 def test_an_image_asked_about_much_is_read_once_for_neighbours(

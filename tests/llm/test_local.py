@@ -146,7 +146,7 @@ def test_the_models_processor_does_not_resize_it_once_more(open_local, model_fol
 def test_a_bad_image_has_its_reason_and_harms_no_other(
     open_local, model_folder, replies, image_questions, photos
 ):
-    (photos.folder / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a picture")
+    (photos.folder / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 not an image")
     expected = replies(open_local(model_folder("qwen_vl")), image_questions)
     bad = {2: "bad.jpg", 5: "absent.jpg", 7: ""}
     asked = []
@@ -156,11 +156,11 @@ def test_a_bad_image_has_its_reason_and_harms_no_other(
 
     found = replies(open_local(model_folder("qwen_vl")), asked)
     broken, absent, none = (found.pop(row) for row in bad)
-    assert broken.reason.startswith("picture: broken")
+    assert broken.reason.startswith("image: broken")
     assert broken.final
     assert broken.text == ""
-    assert absent == Reply(5, "", "picture: missing")
-    assert none == Reply(7, "", "picture: none")
+    assert absent == Reply(5, "", "image: missing")
+    assert none == Reply(7, "", "image: none")
 
     for row, reply in found.items():
         assert reply == expected[row]

@@ -100,7 +100,7 @@ def test_a_bad_image_is_a_row_with_its_reason_and_is_asked_again_when_it_is_mend
     whole = image.read_bytes()
     image.write_bytes(whole[:50])
     table = run(FakeChat(final=["p112"]), "vlm_1")
-    assert table.reason[table.reason != ""].to_dict() == {"test:16": "picture: broken"}
+    assert table.reason[table.reason != ""].to_dict() == {"test:16": "image: broken"}
 
     image.write_bytes(whole)
     chat = FakeChat()
@@ -153,12 +153,12 @@ def test_a_wrong_address_is_found_before_anything_is_made(run, script):
 def test_without_any_image_nothing_is_asked_and_nothing_submitted(run, script, folders):
     for file in (folders / "input/shelf/images").glob("p1??.jpg"):
         file.unlink()
-    with pytest.raises(UserError, match="none of 30 test pictures can be read in .*missing"):
+    with pytest.raises(UserError, match="none of 30 test images can be read in .*missing"):
         script("download_images").main(["entity", *SETTINGS])
 
     chat = FakeChat(final=[f"p{i + 101}" for i in range(N_TEST)])
-    chat.reason = "picture: missing"
-    with pytest.raises(UserError, match="none of the 30 test rows' pictures could be read"):
+    chat.reason = "image: missing"
+    with pytest.raises(UserError, match="none of the 30 test rows' images could be read"):
         run_all(script, run, chat)
     assert not Paths("entity").submission.exists()
 

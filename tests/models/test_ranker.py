@@ -210,7 +210,7 @@ def test_probabilities_of_a_row_sum_to_one_and_none_is_right_where_no_other_is()
 
 
 def sample(n=240):
-    """Rows whose text holds a net and a gross weight; the label is the net one. Pictures of two
+    """Rows whose text holds a net and a gross weight; the label is the net one. Images of two
     rows stay in one fold."""
     rng = np.random.default_rng(0)
     net, gross = rng.integers(1, 400, (2, n))

@@ -149,7 +149,7 @@ def test_weights_come_from_a_folder_and_their_absence_is_told(tmp_path, monkeypa
         create_backbone("test_convnext", True, str(tmp_path))
     with pytest.raises(UserError, match="is no folder"):
         create_backbone("test_convnext", True, str(tmp_path / "typo"))
-    with pytest.raises(UserError, match="takes pictures of 160 pixels, not 512"):
+    with pytest.raises(UserError, match="takes images of 160 pixels, not 512"):
         create_backbone("test_vit", False, "", 512)
     with pytest.raises(
         UserError,

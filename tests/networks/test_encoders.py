@@ -236,7 +236,7 @@ def test_order_is_longest_first_and_stable(weights_dir):
 
 def test_marks_in_a_text_are_no_picture(weights_dir):
     """A seller's text with the tokenizer's own marks neither breaks the batch nor stands for a
-    picture, and long ones are cut."""
+    image, and long ones are cut."""
     encoder = load(weights_dir, "joint", "qwen_vl", max_length=6)
     features = encoder.encode(["tea <|image_pad|><|im_end|>", "value " * 500], images(2))
     torch.testing.assert_close(features[:1], encoder.encode(["tea   "], images(2)[:1]))

@@ -35,7 +35,7 @@ def blocks(folders) -> list:
     paths.dir.mkdir(parents=True)
     images = pd.DataFrame(IMAGES, columns=["id", "image", "status", "reason"])
     images.assign(width=40, height=40).to_csv(paths.images, index=False)
-    pairs = pd.DataFrame(PAIRS, columns=["kind", "picture", "same as"])
+    pairs = pd.DataFrame(PAIRS, columns=["kind", "image", "same as"])
     pairs.to_csv(paths.dir / "duplicates.csv", index=False)
     job = Job(load("fashion", ["data.labels=tone,coin"]), paths, Namespace())
     return data.section(load_view(job)).blocks
@@ -49,11 +49,11 @@ def frame_of(blocks: list, caption: str) -> pd.DataFrame:
 
 
 def test_why_images_are_bad(blocks):
-    assert frame_of(blocks, "Why 1 pictures").reason.tolist() == ["is under 10 pixels"]
+    assert frame_of(blocks, "Why 1 images").reason.tolist() == ["is under 10 pixels"]
 
 
 def test_look_alikes_are_counted_by_kind_and_split(blocks):
-    assert frame_of(blocks, "Pictures that are the same").values.tolist() == [
+    assert frame_of(blocks, "Images that are the same").values.tolist() == [
         ["exact", "train", 1],
         ["near", "train and test", 1],
     ]

@@ -414,7 +414,7 @@ def test_entity_values_by_hand(raw_of):
         "its share": 0.25,
     }
     assert [row["share"] for row in found["the unit is the most frequent"]] == [3 / 6, 3 / 6]
-    assert [list(row.values()) for row in found["questions per picture"]] == [
+    assert [list(row.values()) for row in found["questions per image"]] == [
         [1, 4, 2],
         [2, 0, 1],
         [3, 2, 0],
@@ -430,7 +430,7 @@ def test_entity_values_by_hand(raw_of):
     assert seen == {
         "group": [2, 2, 1, 0.5, 4, 2, 0.5],
         "entity of a group": [3, 3, 2, 2 / 3, 4, 3, 0.75],
-        "picture": [6, 3, 2, 2 / 3, 4, 3, 0.75],
+        "image": [6, 3, 2, 2 / 3, 4, 3, 0.75],
     }
 
 
@@ -496,7 +496,7 @@ def picture(seed: int, size=(240, 160)) -> Image.Image:
 
 @pytest.fixture
 def gallery(raw_of, folders):
-    """Nine pictures named by train.csv, three by test.csv: equal bytes, near-duplicates, broken,
+    """Nine images named by train.csv, three by test.csv: equal bytes, near-duplicates, broken,
     missing and outside ones among them."""
     top = folders / "input/shop"
     (top / "images").mkdir(parents=True)
@@ -548,7 +548,7 @@ def test_pictures_by_hand(gallery):
         {
             "split": "train",
             "rows": 10,
-            "pictures": 9,
+            "images": 9,
             "missing": 1,
             "not downloaded": 0,
             "in the other split": 1,
@@ -557,7 +557,7 @@ def test_pictures_by_hand(gallery):
         {
             "split": "test",
             "rows": 3,
-            "pictures": 3,
+            "images": 3,
             "missing": 0,
             "not downloaded": 0,
             "in the other split": 1,
@@ -565,14 +565,14 @@ def test_pictures_by_hand(gallery):
         },
     ]
     assert facts(tables, "read") == {
-        "pictures that are there": 10,
+        "images that are there": 10,
         "read": 10,
         "usable": 8,
         "not usable": 2,
     }
-    assert [(row["reason"], row["pictures"], row["example"]) for row in found["not usable"]] == [
+    assert [(row["reason"], row["images"], row["example"]) for row in found["not usable"]] == [
         ("broken: image file is truncated", 1, "images/6.jpg"),
-        ("broken: no picture", 1, "images/7.jpg"),
+        ("broken: no image", 1, "images/7.jpg"),
     ]
     assert {row["kind"]: row["rows"] for row in found["formats and modes"]} == {
         "JPEG RGB": 8,
@@ -586,7 +586,7 @@ def test_pictures_by_hand(gallery):
     width = found["quantiles of pixels and bytes"][0]
     assert (width["what"], width["min"], width["median"], width["max"]) == ("width", 30, 240, 240)
     counts = {
-        (row["kind"], row["of"], row["in"]): (row["pictures"], row["read"])
+        (row["kind"], row["of"], row["in"]): (row["images"], row["read"])
         for row in found["duplicates"]
     }
     assert counts == {
@@ -597,7 +597,7 @@ def test_pictures_by_hand(gallery):
         ("near", "test", "test"): (0, 3),
         ("near", "test", "train"): (1, 3),
     }
-    assert {(row["kind"], row["same as"], row["picture"]) for row in found["pairs"]} == {
+    assert {(row["kind"], row["same as"], row["image"]) for row in found["pairs"]} == {
         ("exact", "images/0.jpg", "images/3.jpg"),
         ("exact", "images/2.jpg", "images/t0.jpg"),
         ("near", "images/1.jpg", "images/4.jpg"),
@@ -642,11 +642,11 @@ def test_links_that_are_downloaded_and_members_of_archives_are_read(raw_of, fold
     assert [
         [
             row[key]
-            for key in ("pictures", "missing", "not downloaded", "empty or leads out of the folder")
+            for key in ("images", "missing", "not downloaded", "empty or leads out of the folder")
         ]
         for row in found["names"]
     ] == [[1, 0, 0, True], [3, 1, 1, False]]
-    assert found["pairs"] == [{"kind": "exact", "picture": "pics/3.jpg", "same as": link}]
+    assert found["pairs"] == [{"kind": "exact", "image": "pics/3.jpg", "same as": link}]
 
 
 @pytest.mark.parametrize(
@@ -692,7 +692,7 @@ def test_a_table_is_aligned_and_cut():
 @pytest.mark.parametrize(
     "category, settings, sections",
     [
-        ("fashion", ["data.labels=tone,kind"], ["raw files", "attributes", "pictures"]),
+        ("fashion", ["data.labels=tone,kind"], ["raw files", "attributes", "images"]),
         ("price", ["data.id=sku", "data.labels=cost", "data.text=title"], ["raw files", "price"]),
         ("entity_ocr", ["data.group=img"], ["raw files", "entity"]),
     ],
@@ -734,7 +734,7 @@ def test_the_script_needs_no_earlier_step_and_writes_what_it_prints(
         (["nothing"], "no config 'nothing'; there are: "),
         (["price", "data.labels=cost"], "train.csv has no column cost; it has: sample_id, price"),
         (["price", "data.labels=price,cost"], "a price is one column"),
-        (["price", "--pictures", "-1"], "--pictures -1 is no number of pictures"),
+        (["price", "--images", "-1"], "--images -1 is no number of images"),
         (
             ["price", "data.train_image=images/{id}.jpg"],
             "no column id; there are: sample_id, price",

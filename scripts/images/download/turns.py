@@ -191,7 +191,7 @@ def require_image(file: Path) -> None:
 
     kind = kind_of_text(start)
     if kind:
-        raise Failure(f"{kind}, not a picture", True)
+        raise Failure(f"{kind}, not an image", True)
 
 
 def kind_of_text(start: bytes) -> str:

@@ -229,7 +229,7 @@ def verdict(view) -> Verdict:
         suspicion,
         facts,
         "By the sum of -log p of its labels that are answered wrong: a row wrong in many "
-        "attributes is often another product's picture.",
+        "attributes is often another product's image.",
         f"{label_quality.caption()} So {n_suspect:,} of {n_cells:,} labels "
         f"({suspect_share:.1%}) look wrong, and the weaker the models, the more of "
         "them are their own faults; the least likely come first.",

@@ -52,7 +52,7 @@ def analyse(raw: Raw) -> Tables:
 
     images = image_ids(raw)
     if images:
-        tables["questions per picture"] = questions_per_image(images)
+        tables["questions per image"] = questions_per_image(images)
         tables["questions asked twice"] = list_facts(asked_twice(images["train"], rows))
 
     tables["test rows that train has seen"] = seen_in_train(raw, images)
@@ -252,7 +252,7 @@ def questions_per_image(images: dict[str, np.ndarray]) -> pd.DataFrame:
     table = pd.DataFrame({"rows": sorted(n_rows)})
     for split, count in counts.items():
         n_images = [int(count.get(n, 0)) for n in table.rows]
-        table[f"pictures in {split}"] = n_images
+        table[f"images in {split}"] = n_images
 
     return table
 
@@ -302,7 +302,7 @@ def seen_in_train(raw: Raw, images: dict[str, np.ndarray]) -> pd.DataFrame:
         keys["entity of a group"] = pairs
 
     if images:
-        keys["picture"] = {split: names.tolist() for split, names in images.items()}
+        keys["image"] = {split: names.tolist() for split, names in images.items()}
 
     rows = []
     for name, of_split in keys.items():

@@ -87,7 +87,7 @@ def label_noise(facts: pd.DataFrame) -> Note:
     """The facts of tasks.entity.analysis.asked_twice in a sentence."""
     count = dict(zip(facts.what, facts.value, strict=True))
     return Note(
-        f"Label noise: of {count['questions']:,} questions about pictures "
+        f"Label noise: of {count['questions']:,} questions about images "
         f"{count['asked in several rows']:,} are asked in several rows, and "
         f"{count['with different answers']:,} of them have different answers "
         f"({count['rows with these']:,} rows)."

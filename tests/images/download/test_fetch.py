@@ -114,12 +114,12 @@ def test_take_may_move_the_part_away(tmp_path, server):
         ("/broken-chunks", "cut off", False, 2),
         ("/reset", "the connection was reset", False, 2),
         ("/gzip-cut", "cut off", False, 2),
-        ("/html.jpg", "HTML, not a picture", True, 1),
-        ("/page.jpg", "HTML, not a picture", True, 1),
-        ("/text", "text, not a picture", True, 1),
-        ("/json", "JSON, not a picture", True, 1),
-        ("/svg", "SVG, not a picture", True, 1),
-        ("/empty", "empty, not a picture", True, 1),
+        ("/html.jpg", "HTML, not an image", True, 1),
+        ("/page.jpg", "HTML, not an image", True, 1),
+        ("/text", "text, not an image", True, 1),
+        ("/json", "JSON, not an image", True, 1),
+        ("/svg", "SVG, not an image", True, 1),
+        ("/empty", "empty, not an image", True, 1),
         ("/large", "over 1 MB; download.max_megabytes can allow it", False, 1),
         ("/large-chunked", "over 1 MB; download.max_megabytes can allow it", False, 1),
         ("/gzip-bomb", "over 1 MB; download.max_megabytes can allow it", False, 1),
@@ -334,7 +334,7 @@ def test_a_name_that_leads_there_is_refused(tmp_path, monkeypatch, ip):
             for address in ("93.184.216.34", ip)
         ]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
-        link = "http://pictures.test/1.jpg"
+        link = "http://images.test/1.jpg"
         assert ip in fetch(tmp_path, [link], networks=())[link].reason and listener.seen == 0
 
 
@@ -370,10 +370,10 @@ def test_what_is_looked_at_is_what_is_connected_to(tmp_path, server, monkeypatch
         return real("127.0.0.1" if asked.count(host) == 1 else "127.0.0.9", *rest, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    link = f"http://pictures.test:{server.server_address[1]}/ok/1.jpg"
+    link = f"http://images.test:{server.server_address[1]}/ok/1.jpg"
     assert fetch(tmp_path, [link], networks=("127.0.0.1/32",)) == {
         link: jpeg("1.jpg")
-    } and asked == ["pictures.test"]
+    } and asked == ["images.test"]
 
 
 def test_proxies_and_passwords_of_the_environment_are_not_used(tmp_path, server, monkeypatch):

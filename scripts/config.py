@@ -76,7 +76,7 @@ class Common(Section):
     task: str
     # files of models/: what is trained, predicted and ensembled
     models: Names = ()
-    # categories whose submissions, one below the other, are this one's; then it has no models
+    # categories whose submissions, one below the other, are this one's; then models are theirs
     concat: Names = ()
     data: Data = Data()
     images: Images = Images()
@@ -89,9 +89,6 @@ class Common(Section):
     def models_or_concat(self):
         if not self.models and not self.concat:
             raise ValueError("a category has models, or is made of others: set models or concat")
-
-        if self.models and self.concat:
-            raise ValueError("a category has models, or is made of others: not both")
 
         for name in self.models:
             load_model(name).check(self)

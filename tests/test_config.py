@@ -156,7 +156,6 @@ def test_a_config_says_how_it_is_run_what_it_needs_how_long_it_takes_and_its_sco
         ("c2", "data.train_image=", "net needs images and data.train_image is empty"),
         ("visual_taxonomy", "concat=c1,c9", "no category 'c9'; there are: c1, c2"),
         ("visual_taxonomy", "concat=visual_taxonomy", "no category 'visual_taxonomy'"),
-        ("visual_taxonomy", "models=net", "not both"),
     ],
 )
 def test_what_cannot_be_is_told_by_the_first_script_that_is_asked(category, setting, says):

@@ -172,6 +172,6 @@ def start(
             f"run: make every COMPETITION={args.category}"
         )
 
-    if models:
+    if models and not config.concat:
         require_models(config)
     return Job(config, Paths(args.category), args, args.overrides)

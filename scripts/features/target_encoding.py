@@ -93,6 +93,7 @@ def key_encoder(key: np.ndarray, target: np.ndarray, smoothing: float = 5.0) -> 
     n_keys = code.max() + 1
 
     def encode(source_idx, idx):
+        """The two columns (m, 2) of the rows idx (m,), from the targets of source_idx alone."""
         source_target = target[source_idx]
         difference = source_target - source_target.mean()
 
@@ -126,6 +127,7 @@ def neighbor_encoder(
     """
 
     def encode(source_idx, idx):
+        """The columns (m, 6) of the rows idx (m,), from the targets of source_idx alone."""
         row_neighbors = neighbors[idx]  # (m, top)
         row_cosine = cosine[idx]
 

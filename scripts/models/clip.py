@@ -157,6 +157,8 @@ class Clip(NumberLearner):
         return self.net.scale.tolist()
 
     def error(self, output, log1p_price):
+        """The loss summed over rows (b,): (1 - alpha) Huber on the scaled log1p price + alpha SMAPE
+        of the prices / 200."""
         import torch
 
         from networks.losses import smape_loss

@@ -302,16 +302,10 @@ def fit(job, k: int, rows, file) -> dict:
         )
 
     record = fit_network(job, "heads", k, make_learner, train_idx, val_idx, file)
-    history = []
-    for entry in record["history"]:
-        history.append(
-            {
-                "epoch": entry["epoch"],
-                "loss": entry["loss"],
-                "hm": entry["score"],
-            }
-        )
-
+    history = [
+        {"epoch": entry["epoch"], "loss": entry["loss"], "hm": entry["score"]}
+        for entry in record["history"]
+    ]
     return {"history": history, "outputs": rows.outputs}
 
 

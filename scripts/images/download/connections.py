@@ -26,6 +26,7 @@ class TimedReads:
     pool = None
 
     def recv_into(self, *args) -> int:
+        """The number of bytes read, as socket.recv_into. Raises Failure as above."""
         patience = self.pool.settings.timeout
         start = time.monotonic()
         before = self.gettimeout()  # for what is written next: a slow uplink takes longer than POLL

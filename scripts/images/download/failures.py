@@ -60,6 +60,7 @@ def failure_of(error: Exception, answered: bool) -> Failure:
 
 
 def reason_of(error: Exception, answered: bool) -> str:
+    """A few words on an error of the network, of TLS, of HTTP or of a compressed body."""
     if isinstance(error, ssl.SSLError):
         what = error.reason or "cut off"
         words = what.replace("_", " ").lower()

@@ -104,6 +104,34 @@ def rows_of_categories(table: pd.DataFrame, column: str, categories, file: Path)
     raise UserError(f"{file} has no row of category {wanted}; there are: {existing}")
 
 
+def row_texts(table: pd.DataFrame, columns, file: Path) -> pd.Series:
+    """The `paragraphs` of each row. Raises UserError when every row's is empty, though columns are
+    named."""
+    texts = paragraphs(table, columns)
+    if columns and (texts == "").all():
+        names = ", ".join(columns)
+        raise UserError(
+            f"{file}: {names} is empty in every row; name the columns of text in data.text"
+        )
+
+    return texts
+
+
+def paragraphs(table: pd.DataFrame, columns) -> pd.Series:
+    """The texts of each row, one below the other.
+
+    Empty cells are left out, so that a text begins with the product's name and has no empty lines.
+    (The entity task joins its text columns with the empty cells among them.)
+    """
+    texts = []
+    for cells in table[list(columns)].itertuples(index=False):
+        full_cells = [cell for cell in cells if cell]
+        text = "\n".join(full_cells)
+        texts.append(text)
+
+    return pd.Series(texts, table.index, dtype=object)
+
+
 def overview(raw: Raw) -> Tables:
     """What the files hold, a row each, and what their columns hold, a row each."""
     files = [file_facts(raw, split) for split in raw.splits]

@@ -107,6 +107,40 @@ def test_strata_are_the_rarest_labels():
     assert attributes.strata(target).tolist() == [2, 3, 3, 1, -1]
 
 
+def write_titles(folder, titles):
+    """A training table with names of products, and a test table with `titles`."""
+    train = table(id=["1", "2"], tone=["red", "blue"], name=["Red shoe", ""], about=["old", ""])
+    train.to_csv(folder / "train.csv", index=False)
+    test = table(id=["1", "3"], name=titles, about=["", ""])
+    test.to_csv(folder / "test.csv", index=False)
+
+
+TITLES = Data(
+    category_column="",
+    labels=("tone",),
+    text=("name", "about"),
+    train_image="",
+    test_image="",
+)
+
+
+def test_rows_have_texts_where_columns_are_named_and_no_image_where_none_is(tmp_path):
+    write_titles(tmp_path, ["Blue hat", "Red hat"])
+    rows, _ = attributes.read_rows(TITLES, tmp_path)
+    assert rows.text.tolist() == ["Red shoe\nold", "", "Blue hat", "Red hat"]
+    assert rows.image.tolist() == [""] * 4
+    assert list(attributes.outputs(rows)) == ["tone"]
+
+    without = TITLES.model_copy(update={"text": ()})
+    assert "text" not in attributes.read_rows(without, tmp_path)[0]
+
+
+def test_texts_that_are_empty_in_every_row_are_refused(tmp_path):
+    write_titles(tmp_path, ["", ""])
+    with pytest.raises(UserError, match="test.csv: name, about is empty in every row"):
+        attributes.read_rows(TITLES, tmp_path)
+
+
 def write_official(folder, labels=("a ", "b\n", ""), categories=("Sarees", "Sarees", "Kurtis")):
     folder.mkdir(parents=True, exist_ok=True)
     train = table(

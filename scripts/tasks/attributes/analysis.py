@@ -17,10 +17,8 @@ from tasks.tables import Tables
 
 def needs(data) -> dict[str, list[str]]:
     """The columns that train and test must have; "" stands for one that the config leaves out."""
-    return {
-        "train": [data.id, data.category_column, *data.labels],
-        "test": [data.id, data.category_column],
-    }
+    columns = [data.id, data.category_column, *data.text]
+    return {"train": [*columns, *data.labels], "test": columns}
 
 
 def analyse(raw: Raw) -> Tables:

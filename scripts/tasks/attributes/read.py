@@ -9,7 +9,7 @@ from common.errors import UserError
 from common.rows import row_id
 from common.tables import FIXED, group_column, read_csv, require_distinct
 from images.names import image_names
-from tasks.raw import rows_of_categories
+from tasks.raw import row_texts, rows_of_categories
 
 MAX_ATTRIBUTES = 10  # attr_1 .. attr_10 in the organisers' table
 
@@ -17,11 +17,11 @@ MAX_ATTRIBUTES = 10  # attr_1 .. attr_10 in the organisers' table
 def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
     """The category's rows, train then test, and the names of the files read.
 
-    Columns: id "train:12", split, image, group, then the labels of each attribute, "" where a row
-    is not labelled. An attribute's column has its own name, or "<category>/<name>" where rows have
-    categories.
+    Columns: id "train:12", split, image, group, text where data.text names columns, then the labels
+    of each attribute, "" where a row is not labelled. An attribute's column has its own name, or
+    "<category>/<name>" where rows have categories.
     """
-    shared = [data.id]
+    shared = [data.id, *data.text]
     if data.category_column:
         shared.append(data.category_column)
 
@@ -142,9 +142,12 @@ def rows_of_split(
     rows = {
         "id": row_id(split, table[data.id]),
         "split": split,
-        "image": image_names(table, pattern, folder),
+        "image": image_names(table, pattern, folder) if pattern else "",
         "group": table[data.group] if is_train and group_column(data) else "",
     }
+
+    if data.text:
+        rows["text"] = row_texts(table, data.text, file)
 
     for category, names in columns.items():
         for name in names:

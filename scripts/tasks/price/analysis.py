@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from metrics.smape import smape
-from tasks.price.read import paragraphs, price_column
-from tasks.raw import Raw
+from tasks.price.read import price_column
+from tasks.raw import Raw, paragraphs
 from tasks.tables import Tables, count_values, list_facts, quantiles
 from texts.quantities import PATTERNS, item_names, number
 

@@ -8,7 +8,8 @@ from metrics.smape import smape, terms
 from page import charts
 from page.blocks import Figure, Note, Table, Verdict
 from tasks.price.analysis import SAME_TEXTS
-from tasks.price.read import paragraphs, price_column
+from tasks.price.read import price_column
+from tasks.raw import paragraphs
 
 TENTHS = 10
 HEAD = 6  # most frequent prices that are shown

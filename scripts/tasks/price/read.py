@@ -9,6 +9,7 @@ from common.errors import UserError
 from common.rows import row_id
 from common.tables import group_column, name_cell, read_csv, require_distinct
 from images.names import image_names
+from tasks.raw import row_texts
 
 SPLITS = ("train", "test")
 
@@ -52,23 +53,16 @@ def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:
         require_prices(table, price[0], data.id, file)
 
     pattern = getattr(data, f"{split}_image")
-    rows = pd.DataFrame(
+    return pd.DataFrame(
         {
             "id": row_id(split, table[data.id]),
             "split": split,
             "image": image_names(table, pattern, folder) if pattern else "",
             "group": table[data.group] if group else "",
-            "text": paragraphs(table, data.text),
+            "text": row_texts(table, data.text, file),
             "price": table[price[0]] if price else "",
         }
     )
-    if data.text and (rows.text == "").all():
-        names = ", ".join(data.text)
-        raise UserError(
-            f"{file}: {names} is empty in every row; name the columns of text in data.text"
-        )
-
-    return rows
 
 
 def require_prices(table: pd.DataFrame, column: str, id_column: str, file: Path) -> None:
@@ -88,18 +82,3 @@ def is_price(cells: pd.Series) -> pd.Series:
     """Whether each cell (n,), a text, is a finite number above 0."""
     number = pd.to_numeric(cells, errors="coerce")
     return (number > 0) & np.isfinite(number)
-
-
-def paragraphs(table: pd.DataFrame, columns) -> pd.Series:
-    """The texts of each row, one below the other.
-
-    Empty cells are left out, so that a text begins with the product's name and has no empty lines.
-    (The entity task joins its text columns with the empty cells among them.)
-    """
-    texts = []
-    for cells in table[list(columns)].itertuples(index=False):
-        full_cells = [cell for cell in cells if cell]
-        text = "\n".join(full_cells)
-        texts.append(text)
-
-    return pd.Series(texts, table.index, dtype=object)

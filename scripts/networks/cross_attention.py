@@ -1,7 +1,8 @@
 """Networks that read an image and a text together: cross-attention both ways, then residual MLPs.
 
 They are V2 (FusionNet) and V1 (ClipFusion) of the published price systems.
-in: features of an image and of "Basmati rice 5 kg" → out: one number (b, 1), log1p price 3.1
+in: features of an image and of "Basmati rice 5 kg"
+out: one number (b, 1), log1p price 3.1; or the logits (b, k) of all attributes
 """
 
 import torch
@@ -80,13 +81,13 @@ def residual_blocks(count: int, d: int, hidden: int, dropout: float) -> list[nn.
 
 
 class FusionNet(nn.Module):
-    """V2: tokens of an image (b, t, d_image) and of a text (b, u, d_text) → one number (b, 1).
+    """V2: tokens of an image (b, t, d_image) and of a text (b, u, d_text) → (b, k).
 
-    Tokens that are all zero are padding. With 768 and 768 features, width 512, 8 heads, hidden 2048
-    and 2 blocks it has 11,292,673 parameters, as the published system.
+    Tokens that are all zero are padding. With 768 and 768 features, width 512, 8 heads, hidden
+    2048, 2 blocks and k = 1 it has 11,292,673 parameters, as the published system.
     """
 
-    def __init__(self, d_image: int, d_text: int, settings):
+    def __init__(self, d_image: int, d_text: int, settings, k: int = 1):
         super().__init__()
         width = settings.width
         self.image = nn.Linear(d_image, width)
@@ -97,7 +98,7 @@ class FusionNet(nn.Module):
         self.norm = nn.LayerNorm(d)
         blocks = residual_blocks(settings.blocks, d, settings.hidden, settings.dropout)
         self.blocks = nn.Sequential(*blocks)
-        self.head = nn.Linear(d, 1)
+        self.head = nn.Linear(d, k)
 
     def forward(self, image, text):
         image_mask = token_mask(image)
@@ -118,7 +119,7 @@ class ClipFusion(nn.Module):
     of either encoder, their final norms and the projections.
     """
 
-    def __init__(self, clip, settings):
+    def __init__(self, clip, settings, k: int = 1):
         super().__init__()
         self.clip = clip
         self.layers = settings.layers
@@ -141,7 +142,7 @@ class ClipFusion(nn.Module):
             nn.GELU(),
             nn.Dropout(dropout),
         )
-        self.head = nn.Linear(5 * width, 1)
+        self.head = nn.Linear(5 * width, k)
 
         clip.requires_grad_(False)
 
@@ -189,7 +190,7 @@ class ClipFusion(nn.Module):
         return image, self.clip.text_projection(text)
 
     def forward(self, pixels, has_image, ids, mask, has_text):
-        """pixels (b, 3, s, s), ids and mask (b, u), has_image and has_text (b,) bool → (b, 1)."""
+        """pixels (b, 3, s, s), ids and mask (b, u), has_image and has_text (b,) bool → (b, k)."""
         image, text = self.encode(pixels, ids, mask)
         image_mask = has_image[:, None].expand(image.shape[:2])
         text_mask = mask.bool() & has_text[:, None]

@@ -1,6 +1,7 @@
-"""The fine-tuned text network: a transformers encoder with one number at its head.
+"""The fine-tuned text network: a transformers encoder with one linear head for the question.
 
-in: token ids (b, t) of "Basmati rice 5 kg", parsed quantities (b, q) → out: log1p price 3.1 (b, 1)
+in: token ids (b, t) of "Basmati rice 5 kg", parsed quantities (b, q)
+out: log1p price 3.1 (b, 1); or of "Nike Men Blue Shirt" the logits (b, k) of all attributes
 """
 
 import re
@@ -12,11 +13,11 @@ from networks.pooling import masked_mean
 
 
 class TextNet(nn.Module):
-    """Encoder, mean over the text's tokens, beside it q numbers through a small MLP → (b, 1)."""
+    """Encoder, mean over the text's tokens, beside it q numbers through a small MLP → (b, k)."""
 
     NUMBERS_WIDTH = 64
 
-    def __init__(self, encoder: nn.Module, q: int, dropout: float):
+    def __init__(self, encoder: nn.Module, q: int, dropout: float, k: int = 1):
         super().__init__()
         self.encoder = encoder
         self.numbers = None
@@ -27,10 +28,10 @@ class TextNet(nn.Module):
             d += self.NUMBERS_WIDTH
 
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(d, 1)
+        self.head = nn.Linear(d, k)
 
     def forward(self, ids, mask, numbers):
-        """ids and mask (b, t), numbers (b, q) → (b, 1)."""
+        """ids and mask (b, t), numbers (b, q) → (b, k)."""
         hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
         features = masked_mean(hidden, mask)
 

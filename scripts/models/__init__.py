@@ -16,6 +16,7 @@ and, where it needs them
   packages(config)  {package of requirements.txt that only some models take: whether this one does}
   secrets(config)   names of environment variables that it reads
   check(config)     ValueError, in words, where the config cannot be right
+  evidence(config)  in place of EVIDENCE, where the config says what it looks at
   SOURCES           {name: features.source.Source}: features that 03 makes for it
   missing_image(job, rows)  which rows (n,) it had no image of, though it answers them
   clean_up(job, k)  after the predictions are written, clear away what only they needed
@@ -37,10 +38,13 @@ from types import MappingProxyType, ModuleType
 from common.errors import UserError
 
 NAMES = sorted(module.name for module in iter_modules(__path__))
+EVIDENCE_KINDS = ("image", "text", "columns")
 DEFAULTS = {
     "PER": "fold",  # what there is a member of: each "fold", each "part" of the rows, "all" of them
     "NEEDS_IMAGE": False,  # it can say nothing of a row without an image
     "NEEDS_TEXT": False,  # it reads the rows' texts
+    # what it looks at, of "image", "text", "columns"; () = what the other models look at
+    "EVIDENCE": (),
     "NETWORK": False,  # it computes on a GPU where there is one (networks.device)
     "DISTRIBUTED": False,  # processes of torchrun can train one member together
     "PREDICT_SETTINGS": (),  # sections of the config, or section.key, that shape its predictions
@@ -76,6 +80,22 @@ def load_model(name: str) -> ModuleType:
 def is_trained(name: str) -> bool:
     """Whether the model has something to fit."""
     return hasattr(load_model(name), "fit")
+
+
+def evidence_of(name: str, config) -> tuple[str, ...]:
+    """What a model of the config looks at, of EVIDENCE_KINDS and in their order."""
+    evidence = own_evidence(name, config)
+    if not evidence:
+        for other in config.models:
+            evidence |= own_evidence(other, config)
+
+    return tuple(kind for kind in EVIDENCE_KINDS if kind in evidence)
+
+
+def own_evidence(name: str, config) -> set[str]:
+    """What a model's file says that it looks at; empty where that is what the others look at."""
+    model = load_model(name)
+    return set(model.evidence(config) if hasattr(model, "evidence") else model.EVIDENCE)
 
 
 def weights_of(models, config) -> list[str]:

@@ -14,6 +14,7 @@ from features.store import read_features
 from networks.device import use_device
 
 ANSWERS = (CLASSES,)
+EVIDENCE = ("image",)
 NEEDS_IMAGE = True
 NETWORK = True
 PREDICT_SETTINGS = ("knn", "infer")

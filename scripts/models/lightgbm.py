@@ -48,6 +48,10 @@ class Settings(Section):
     seeds: Count = 3  # models per fold, averaged
 
 
+def evidence(config):
+    return ("image", "text", "columns") if config.lightgbm.image else ("text", "columns")
+
+
 def inputs(config, paths, k):
     return [paths.features(f"lightgbm_{k}")]
 

@@ -9,6 +9,7 @@ from common.tables import read_csv
 from llm.messages import Language
 
 ANSWERS = (VALUE,)
+EVIDENCE = ("image",)
 PER = "part"
 NETWORK = True
 PREDICT_SETTINGS = tuple(

@@ -12,6 +12,7 @@ from networks.weights import read_arrays, save_arrays
 from texts.ngrams import binned, read_ngrams
 
 ANSWERS = (NUMBER,)
+EVIDENCE = ("text",)
 NEEDS_TEXT = True
 NUMBERS = 0.09  # weight of binned quantities beside n-grams; .3 is .46 SMAPE worse, .6 a whole one
 

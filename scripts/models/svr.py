@@ -16,6 +16,7 @@ from networks.batches import cut
 from networks.weights import read_arrays, save_arrays
 
 ANSWERS = (NUMBER,)
+EVIDENCE = ("text",)
 NEEDS_TEXT = True
 EPSILON = 0.1  # log1p prices this near cost nothing
 WORDS = 0.7  # weight of the words' space beside embeddings

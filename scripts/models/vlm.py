@@ -9,6 +9,7 @@ from common.sections import Count
 from llm.messages import Language
 
 ANSWERS = (VALUE,)
+EVIDENCE = ("image",)
 PER = "part"
 NEEDS_IMAGE = True
 NETWORK = True

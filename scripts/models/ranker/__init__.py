@@ -44,6 +44,10 @@ class Settings(Section):
     seeds: Count = 3  # models per fold, averaged
 
 
+def evidence(config):
+    return ("text",) if config.data.text else ("image",)  # what OCR reads in it
+
+
 def inputs(config, paths, k):
     return [] if config.data.text else [ocr_file(paths)]
 

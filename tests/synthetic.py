@@ -9,6 +9,7 @@ import numpy as np
 
 from config import Config
 from models.net import Net
+from tasks import attributes
 
 STEPS = 6  # training steps per epoch
 CLASSES = 4  # classes per attribute
@@ -61,7 +62,6 @@ class SyntheticTraining:
         import torch
 
         from networks.attributes import AttributeNet
-        from networks.losses import MaskedLoss
         from networks.training import Trainer
 
         torch.manual_seed(0)
@@ -91,12 +91,12 @@ class SyntheticTraining:
             sizes=classes,
             fold=np.repeat([0, -1], train_rows),  # as many test rows as training rows
             target=labels,
-            task=SimpleNamespace(MODE="max"),
+            outputs={str(a): list("abcd") for a in range(size.attributes)},
+            task=attributes,
         )
-        prior = np.full(CLASSES * size.attributes, 1 / CLASSES)
-        masked = MaskedLoss(classes, prior, config.net)
         position = np.arange(2 * train_rows)
-        self.learner = SyntheticNet(self.net, config, 0, table, None, position, device, masked)
+        learner = SyntheticNet(self.net, config, 0, table, None, position, device, self.rows)
+        self.learner = learner
         self.learner.images = images
         self.trainer = Trainer(self.learner, 1, checkpoint, "key")
 

@@ -1,6 +1,8 @@
 """clip (V1): CLIP or SigLIP trained in its last layers on image and text together; one a fold.
 
-in: the image, and "Basmati rice 5 kg" → out: log1p price 3.1
+number    in: the image, and "Basmati rice 5 kg" → out: log1p price 3.1
+classes   in: the image, and "Nike Men Blue Shirt"
+          out: probabilities of its classes, e.g. gender: men .9, women .1; colour: ...
 """
 
 from functools import cached_property
@@ -10,18 +12,20 @@ import numpy as np
 from pydantic import Field
 
 from common.processes import cores
-from common.questions import NUMBER
+from common.questions import CLASSES, NUMBER
 from common.sections import Count, NonNegative, Positive, Share
 from images.cache import batches, open_cache
-from networks.learner import NumberLearner, decay_groups
-from networks.settings import Training
+from networks.learner import Learner, decay_groups
+from networks.objectives import Number
+from networks.settings import Loss, Training
 
-ANSWERS = (NUMBER,)
+ANSWERS = (CLASSES, NUMBER)
+EVIDENCE = ("image", "text")
 NETWORK = True
 DISTRIBUTED = True
 
 
-class Settings(Training):
+class Settings(Loss, Training):
     """V1: CLIP trained in its last layers, tokens of either side attending to the other's, wide and
     deep head."""
 
@@ -30,7 +34,7 @@ class Settings(Training):
     width: Count = 512  # of the wide layer and of the deep blocks
     blocks: Count = 2  # of the deep side
     dropout: Share = 0.1
-    # loss = (1 - alpha) Huber on log1p prices + alpha SMAPE / 200 on prices
+    # of a number: loss = (1 - alpha) Huber on log1p prices + alpha SMAPE / 200 on prices
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
     epochs: Count = 10
     batch: Count = 64
@@ -46,40 +50,102 @@ def weights(config):
     return [f"image:{config.clip.model}"]
 
 
-class Clip(NumberLearner):
-    """A ClipFusion, and the images and token ids of every row. It gives log1p prices in standard
-    deviations from the mean.
+class ScaledNumber(Number):
+    """log1p prices, which the network gives in standard deviations from the mean of the training
+    rows'. This scale is saved and loaded with the weights, as the network's buffer."""
 
-    moments: mean and standard deviation of the training rows' log1p prices; None: they are loaded
-    with the weights, which are then random at first.
-    """
-
-    def __init__(self, job, rows, device, moments: tuple[float, float] | None):
+    def __init__(self, net, rows, settings, device, train_idx: np.ndarray | None):
         import torch
 
+        super().__init__(rows, settings, device, train_idx, self.huber_and_smape)
+        self.net = net
+        scale = torch.tensor((0.0, 1.0), dtype=torch.float64, device=device)
+        net.register_buffer("scale", scale)
+
+        self.train_log1p_price = None
+        if train_idx is not None:
+            self.train_log1p_price = rows.target[train_idx, 0]
+
+    def start(self, head):
+        """Set the scale, so that an untrained network, whose outputs are near 0, gives the mean."""
+        import torch
+
+        mean = float(self.train_log1p_price.mean())
+        std = float(self.train_log1p_price.std()) or 1.0
+        self.net.scale.copy_(torch.tensor((mean, std), dtype=torch.float64))
+
+    @cached_property
+    def mean_and_std(self) -> list[float]:
+        """The scale, read once, for it waits for the GPU."""
+        return self.net.scale.tolist()
+
+    def huber_and_smape(self, output, log1p_price):
+        """The loss summed over rows (b,): (1 - alpha) Huber on the scaled log1p price + alpha SMAPE
+        of the prices / 200."""
+        import torch
+
+        from networks.losses import smape_loss
+
+        mean, std = self.mean_and_std
+        expected = (log1p_price - mean) / std
+        huber = torch.nn.functional.huber_loss(output, expected, reduction="sum")
+
+        price = torch.expm1(log1p_price)
+        smape = smape_loss(self.price(output), price)
+
+        alpha = self.settings.alpha
+        return (1 - alpha) * huber + alpha * smape
+
+    def price(self, output):
+        """The prices of the network's outputs."""
+        import torch
+
+        mean, std = self.mean_and_std
+        log1p_price = output * std + mean
+        return torch.expm1(log1p_price.clamp(max=15))
+
+    def answer(self, output):
+        import torch
+
+        price = self.price(output.float())
+        return torch.log1p(price.clamp(min=0))
+
+
+class Clip(Learner):
+    """A ClipFusion, and the images and token ids of every row.
+
+    train_idx: row numbers (m,) that it is trained on; None: its weights are random, and to be
+    loaded.
+    """
+
+    def __init__(self, job, rows, device, train_idx: np.ndarray | None = None):
         from networks.cross_attention import ClipFusion
         from networks.finetune import load_clip
 
         settings = job.config.clip
         run = job.config.run
-        is_pretrained = moments is not None
+        is_pretrained = train_idx is not None
         loaded = load_clip(settings.model, run.weights, is_pretrained)
         clip, self.processor, tokenizer, source = loaded
 
-        # the scale is saved and loaded with the weights
-        net = ClipFusion(clip, settings)
-        scale = torch.tensor(moments or (0.0, 1.0), dtype=torch.float64)
-        net.register_buffer("scale", scale)
+        net = ClipFusion(clip, settings, sum(rows.sizes))
         net.to(device)
-        super().__init__(net, settings, rows, run, device)
+        super().__init__(net, settings, rows, run, device, train_idx)
         self.record = {"weights": source}
+
+        if rows.task.ASKS == NUMBER:
+            self.objective = ScaledNumber(net, rows, settings, device, train_idx)
 
         self.cache, self.position = open_cache(job, rows)
         self.workers = run.workers or cores()
 
+        texts = rows.text
+        if texts is None:
+            texts = np.full(len(rows.id), "")
+
         max_length = clip.config.text_config.max_position_embeddings
-        self.ids, self.mask = tokenize(tokenizer, rows.text, max_length)
-        self.has_text = np.array([bool(text) for text in rows.text])
+        self.ids, self.mask = tokenize(tokenizer, texts, max_length)
+        self.has_text = np.array([bool(text) for text in texts])
 
     def parameters(self):
         settings = self.settings
@@ -150,43 +216,6 @@ class Clip(NumberLearner):
         )
         return processed["pixel_values"].to(self.device)
 
-    @cached_property
-    def mean_and_std(self) -> list[float]:
-        """Of log1p of the training rows' prices: the network's outputs are so scaled. Read once,
-        for it waits for the GPU."""
-        return self.net.scale.tolist()
-
-    def error(self, output, log1p_price):
-        """The loss summed over rows (b,): (1 - alpha) Huber on the scaled log1p price + alpha SMAPE
-        of the prices / 200."""
-        import torch
-
-        from networks.losses import smape_loss
-
-        mean, std = self.mean_and_std
-        expected = (log1p_price - mean) / std
-        huber = torch.nn.functional.huber_loss(output, expected, reduction="sum")
-
-        price = torch.expm1(log1p_price)
-        smape = smape_loss(self.price(output), price)
-
-        alpha = self.settings.alpha
-        return (1 - alpha) * huber + alpha * smape
-
-    def price(self, output):
-        """The prices of the network's outputs."""
-        import torch
-
-        mean, std = self.mean_and_std
-        log1p_price = output * std + mean
-        return torch.expm1(log1p_price.clamp(max=15))
-
-    def answer(self, net, data):
-        import torch
-
-        price = self.price(super().answer(net, data))
-        return torch.log1p(price.clamp(min=0))
-
 
 def tokenize(tokenizer, texts, max_length: int) -> tuple[np.ndarray, np.ndarray]:
     """Token ids and attention mask (n, max_length) of n texts."""
@@ -207,14 +236,11 @@ def fit(job, k: int, rows, file) -> dict:
     from networks.training import fit_network
 
     train_idx = rows.training(k)
-    val_idx = rows.validating(k)
-
-    log1p_price = rows.target[train_idx, 0]
-    mean = float(log1p_price.mean())
-    std = float(log1p_price.std()) or 1.0
 
     def make_learner(device):
-        learner = Clip(job, rows, device, (mean, std))
+        learner = Clip(job, rows, device, train_idx)
+        learner.objective.start(learner.net.head)
+
         n_trained = 0
         for parameter in learner.net.parameters():
             if parameter.requires_grad:
@@ -223,14 +249,14 @@ def fit(job, k: int, rows, file) -> dict:
         learner.facts = {"trained": n_trained}
         return learner
 
-    return fit_network(job, "clip", k, make_learner, train_idx, val_idx, file)
+    return fit_network(job, "clip", k, make_learner, train_idx, rows.validating(k), file)
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
-    """log1p prices (m, 1) of the rows idx (m,)."""
+    """Probabilities (m, K), or log1p of the number (m, 1), of the rows idx (m,)."""
     from networks.training import predict_network
 
     def make_learner(device):
-        return Clip(job, rows, device, moments=None)
+        return Clip(job, rows, device)
 
     return predict_network(job, "clip", k, make_learner, idx)

@@ -1,7 +1,10 @@
 """fusion (V2): image and text features of frozen encoders attend to each other; one network a fold.
 
-in: SigLIP features (t, 768) of the image, EmbeddingGemma features (u, 768) of "Basmati rice 5 kg"
-out: log1p price 3.1
+number    in: SigLIP features (t, 768) of the image, EmbeddingGemma features (u, 768) of
+              "Basmati rice 5 kg"
+          out: log1p price 3.1
+classes   in: the same of an image and of "Nike Men Blue Shirt"
+          out: probabilities of its classes, e.g. gender: men .9, women .1; colour: ...
 """
 
 from typing import Literal
@@ -9,19 +12,19 @@ from typing import Literal
 import numpy as np
 from pydantic import model_validator
 
-from common.questions import NUMBER
+from common.questions import CLASSES, NUMBER
 from common.sections import Count, NonNegative, Positive, Share
 from features.store import FeatureTable, row_names, source_name
-from networks.learner import NumberLearner
-from networks.settings import Training
+from networks.learner import Learner
+from networks.settings import Loss, Training
 
-ANSWERS = (NUMBER,)
+ANSWERS = (CLASSES, NUMBER)
 NETWORK = True
 
 
-class Settings(Training):
-    """V2: image and text attend to each other over cached features, residual MLPs, one number. Its
-    defaults are the published notebook's."""
+class Settings(Loss, Training):
+    """V2: image and text attend to each other over cached features, residual MLPs. Its defaults are
+    the published notebook's."""
 
     # directory or hub name; timm:<name>; joint:<name> = after text and image
     image: str = "google/siglip-base-patch16-224"
@@ -32,7 +35,7 @@ class Settings(Training):
     blocks: Count = 2
     dropout: Share = 0.1
     attention_dropout: Share = 0.05
-    beta: Positive = 0.1  # of SmoothL1 on log1p prices
+    beta: Positive = 0.1  # of a number's SmoothL1, on its log1p
     epochs: Count = 60  # 20 + 40: two cycles
     batch: Count = 150
     lr: Positive = 4e-5
@@ -55,6 +58,10 @@ def sources(settings) -> dict[str, str]:
     return {side: source_name(side, name) for side, name in names.items() if name}
 
 
+def evidence(config):
+    return tuple(sources(config.fusion))
+
+
 def inputs(config, paths, k):
     return [paths.features(source) for source in sources(config.fusion).values()]
 
@@ -63,12 +70,12 @@ def weights(config):
     return list(sources(config.fusion).values())
 
 
-class Fusion(NumberLearner):
+class Fusion(Learner):
     """A FusionNet over the features of every row."""
 
     predict_batch = 1024
 
-    def __init__(self, job, rows, device):
+    def __init__(self, job, rows, device, train_idx: np.ndarray | None = None):
         from networks.cross_attention import FusionNet
 
         settings = job.config.fusion
@@ -77,9 +84,9 @@ class Fusion(NumberLearner):
         text = feature_table(job, rows, source_of.get("text", ""), device)
         self.tables = [image, text]
 
-        net = FusionNet(image.d, text.d, settings)
+        net = FusionNet(image.d, text.d, settings, sum(rows.sizes))
         net.to(device)
-        super().__init__(net, settings, rows, job.config.run, device)
+        super().__init__(net, settings, rows, job.config.run, device, train_idx)
         self.facts = {
             "without_image": image.missing,
             "without_text": text.missing,
@@ -104,15 +111,15 @@ def fit(job, k: int, rows, file) -> dict:
     train_idx = rows.training(k)
 
     def make_learner(device):
-        learner = Fusion(job, rows, device)
-        learner.start_at_median(train_idx)
+        learner = Fusion(job, rows, device, train_idx)
+        learner.objective.start(learner.net.head)
         return learner
 
     return fit_network(job, "fusion", k, make_learner, train_idx, rows.validating(k), file)
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
-    """log1p prices (m, 1) of the rows idx (m,)."""
+    """Probabilities (m, K), or log1p of the number (m, 1), of the rows idx (m,)."""
     from networks.training import predict_network
 
     def make_learner(device):

@@ -20,9 +20,11 @@ from common.questions import CLASSES
 from common.sections import Count, CountOrZero, NonNegative, Positive, Share
 from features.store import names_file, read_features
 from networks.learner import Learner, copy_state
+from networks.objectives import objective_of
 from networks.settings import Loss, Training
 
 ANSWERS = (CLASSES,)
+EVIDENCE = ("image",)
 NEEDS_IMAGE = True
 NETWORK = True
 PREDICT_SETTINGS = ("infer",)
@@ -102,7 +104,7 @@ class HeadsLearner(Learner):
     """A HeadSet on features. It saves one network, whose heads are each of its own best epoch.
 
     features: has take(idx, view) and views, as Features; seed: of the drawn views and the dropout;
-    masked: the MaskedLoss; None where nothing is trained; views: over which predict averages.
+    train_idx: as Learner's; views: over which predict averages.
     """
 
     predict_batch = 512
@@ -111,7 +113,7 @@ class HeadsLearner(Learner):
     SCORED_BEFORE = True  # heads of T1 may be better than what a few epochs make of them
 
     def __init__(
-        self, net, features, settings, rows, run, device, seed=0, masked=None, views: int = 1
+        self, net, features, settings, rows, run, device, seed=0, train_idx=None, views: int = 1
     ):
         training = Training(
             epochs=settings.epochs,
@@ -122,10 +124,10 @@ class HeadsLearner(Learner):
             clip=0,
         )
         super().__init__(net.to(device), training, rows, run, device)
+        self.objective = objective_of(rows, settings, device, train_idx)
         self.features = features
         self.seed = seed
         self.views = views
-        self.masked = masked and masked.to(device)
 
     def parameters(self):
         group = {
@@ -163,7 +165,7 @@ class HeadsLearner(Learner):
         gradient, and AdamW does not move them."""
         import torch
 
-        batch_target = torch.as_tensor(self.rows.target[batch], device=self.device)
+        batch_target = self.objective.target[batch].to(self.device)
         counts = (batch_target >= 0).sum(0)
         with_labels = torch.nonzero(counts)[:, 0]
 
@@ -181,7 +183,7 @@ class HeadsLearner(Learner):
             torch.manual_seed(seed)
             logits = self.net.attribute_logits(a, head_x)
 
-            loss = self.masked.attribute_loss(a, logits, head_target)
+            loss = self.objective.output_loss(a, logits, head_target)
             losses.append(loss / counts[a])
 
         if not losses:
@@ -194,15 +196,11 @@ class HeadsLearner(Learner):
         """Probabilities (b, K), the mean over the views."""
         import torch
 
-        from networks.losses import probabilities
-
-        sizes = self.rows.sizes
-
         by_view = []
         for x in data:
-            logits = [net.attribute_logits(a, x) for a in range(len(sizes))]
-            logits = torch.cat(logits, 1)
-            by_view.append(probabilities(logits, sizes))
+            logits = [net.attribute_logits(a, x) for a in range(len(self.rows.sizes))]
+            output = torch.cat(logits, 1)
+            by_view.append(self.objective.answer(output))
 
         return torch.stack(by_view).mean(0)
 
@@ -267,7 +265,6 @@ def build(job, k: int, rows, features: Features):
 def fit(job, k: int, rows, file) -> dict:
     """Train heads_<k> outside fold k and write each head's best weights. Returns the history: the
     loss, and HM of each attribute, by epoch."""
-    from networks.losses import MaskedLoss
     from networks.training import fit_network
 
     config, settings = job.config, job.config.heads
@@ -280,7 +277,6 @@ def fit(job, k: int, rows, file) -> dict:
         )
 
     val_idx = with_features(rows.validating(k), features)
-    prior = rows.task.baseline(rows.target[train_idx], rows.outputs)
 
     def make_learner(device):
         heads = build(job, k, rows, features)
@@ -298,7 +294,7 @@ def fit(job, k: int, rows, file) -> dict:
             config.run,
             device,
             seed=config.data.seed * 1000 + k,
-            masked=MaskedLoss(rows.sizes, prior, settings),
+            train_idx=train_idx,
         )
 
     record = fit_network(job, "heads", k, make_learner, train_idx, val_idx, file)

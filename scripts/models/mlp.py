@@ -11,11 +11,12 @@ from common.sections import Count, NonNegative, Positive
 from features.ngrams import ngrams_file
 from networks.batches import cut
 from networks.distributed import shard
-from networks.learner import NumberLearner
+from networks.learner import Learner
 from networks.settings import Training
 from texts.ngrams import binned, read_ngrams
 
 ANSWERS = (NUMBER,)
+EVIDENCE = ("text",)
 NEEDS_TEXT = True
 NETWORK = True
 NUMBERS = 0.3  # weight of binned quantities beside n-grams
@@ -97,7 +98,7 @@ def word_net(v: int, settings):
     return nn.ModuleList([words, tail])
 
 
-class WordLearner(NumberLearner):
+class WordLearner(Learner):
     """WordNets, which give log1p prices in standard deviations from the median, and the columns of
     every row."""
 

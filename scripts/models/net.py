@@ -25,6 +25,7 @@ from networks.learner import Learner
 from networks.settings import FineTuning, Loss
 
 ANSWERS = (CLASSES,)
+EVIDENCE = ("image",)
 NEEDS_IMAGE = True
 NETWORK = True
 DISTRIBUTED = True
@@ -65,21 +66,19 @@ class Share:
 class Net(Learner):
     """An AttributeNet and the image cache.
 
-    position (n,): each row's image in the cache, -1 where it has none; masked: the MaskedLoss, None
-    where nothing is trained.
+    position (n,): each row's image in the cache, -1 where it has none.
     """
 
-    def __init__(self, net, config, k: int, rows, cache, position, device, masked=None):
+    def __init__(self, net, config, k: int, rows, cache, position, device, train_idx=None):
         import torch
 
         net.to(device, memory_format=torch.channels_last)
-        super().__init__(net, config.net, rows, config.run, device)
+        super().__init__(net, config.net, rows, config.run, device, train_idx)
         self.config = config
         self.k = k
         self.cache = cache
         self.position = position
         self.size = side(config)
-        self.masked = masked and masked.to(device)
 
         # images of test rows, for MMD
         self.unlabelled = position[:0]
@@ -143,13 +142,7 @@ class Net(Learner):
         return normalize_images(images, self.net.backbone, self.device, self.size)
 
     def loss(self, forward, images, part, batch, step):
-        import torch
-
         from networks.losses import mmd
-
-        # labels of each attribute in the whole batch: what its loss is divided by
-        batch_target = torch.as_tensor(self.rows.target[batch], device=self.device)
-        counts = (batch_target >= 0).sum(0)
 
         # this process's images: of labelled rows first, then as many of test rows
         n = len(shard(batch))
@@ -159,10 +152,10 @@ class Net(Learner):
 
         both = np.concatenate([labelled, unlabelled])
         x = self.normalize(both)
-        logits, features = forward(x)
+        output, features = forward(x)
 
-        target = shard(batch_target)[part]
-        loss = self.masked(logits[:b], target, counts)
+        idx = shard(batch)[part]
+        loss = self.objective.loss(output[:b], idx, batch)
         if not len(unlabelled):
             return loss
 
@@ -171,26 +164,22 @@ class Net(Learner):
         return loss + weighted * b / len(batch)
 
     def answer(self, net, data):
-        """Probabilities (b, K), with infer.flip the mean over the image and its mirror image."""
-        from networks.losses import probabilities
-
-        sizes = self.rows.sizes
+        """The predictions (b, K), with infer.flip the mean over the image and its mirror image."""
         x = self.normalize(data)
-        logits, _ = net(x)
-        pred = probabilities(logits, sizes)
+        output, _ = net(x)
+        pred = self.objective.answer(output)
 
         if not self.config.infer.flip:
             return pred
 
-        logits, _ = net(x.flip(3))
-        mirrored = probabilities(logits, sizes)
+        output, _ = net(x.flip(3))
+        mirrored = self.objective.answer(output)
         return (pred + mirrored) / 2
 
 
 def fit(job, k: int, rows, file) -> dict:
     """Train net_<k> outside fold k and write its best weights. Returns the history, the classes'
     frequencies, and the weights that it started from."""
-    from networks.losses import MaskedLoss
     from networks.training import fit_network
 
     config = job.config
@@ -214,14 +203,11 @@ def fit(job, k: int, rows, file) -> dict:
             f"look at {job.paths.images}"
         )
 
-    prior = rows.task.baseline(rows.target[train_idx], rows.outputs)
-
     def make_learner(device):
         net, source = build(config, rows.sizes, config.net.pretrained)
-        masked = MaskedLoss(rows.sizes, prior, config.net)
-        learner = Net(net, config, k, rows, cache, position, device, masked)
+        learner = Net(net, config, k, rows, cache, position, device, train_idx)
         learner.record = {
-            "prior": prior.tolist(),
+            "prior": learner.objective.baseline.tolist(),
             "weights": source,
             "outputs": rows.outputs,
         }

@@ -1,7 +1,9 @@
-"""transformer: a text encoder fine-tuned end to end on log1p prices; one a fold. Quantities parsed
-from the text stand beside it at the head.
+"""transformer: a text encoder fine-tuned end to end; one a fold. Quantities parsed from the text
+stand beside it at the head.
 
-in: "Basmati rice 5 kg" → out: log1p price 3.1
+number    in: "Basmati rice 5 kg" → out: log1p price 3.1
+classes   in: "Nike Men Blue Shirt" → out: probabilities of its classes, e.g. gender: men .9,
+          women .1; colour: ...
 """
 
 from typing import Annotated
@@ -9,27 +11,28 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from common.questions import NUMBER
+from common.questions import CLASSES, NUMBER
 from common.sections import Count, NonNegative, Positive, Share
 from networks.batches import length_batches
-from networks.learner import NumberLearner
-from networks.settings import FineTuning
+from networks.learner import Learner
+from networks.settings import FineTuning, Loss
 from texts.quantities import quantities, scaled
 
-ANSWERS = (NUMBER,)
+ANSWERS = (CLASSES, NUMBER)
+EVIDENCE = ("text",)
 NEEDS_TEXT = True
 NETWORK = True
 DISTRIBUTED = True
 
 
-class Settings(FineTuning):
-    """A text encoder fine-tuned end to end on log1p of the price."""
+class Settings(Loss, FineTuning):
+    """A text encoder fine-tuned end to end."""
 
     model: str = "microsoft/deberta-v3-base"
     max_length: Count = 192  # tokens
     quantities: bool = True  # parsed quantities beside the text, at the head
     dropout: Share = 0.0
-    beta: Positive = 0.1  # of SmoothL1 on log1p prices
+    beta: Positive = 0.1  # of a number's SmoothL1, on its log1p
     epochs: Count = 4
     lr: Positive = 2e-5
     head_lr: NonNegative = 1e-3
@@ -41,19 +44,22 @@ def weights(config):
     return [f"text:{config.transformer.model}"]
 
 
-class Transformer(NumberLearner):
+class Transformer(Learner):
     """A TextNet, and the token ids and quantities of the rows idx (m,).
 
-    pretrained False: its weights are random, and to be loaded.
+    train_idx: the rows among them that it is trained on; None: its weights are random, and to be
+    loaded.
     """
 
-    def __init__(self, job, rows, device, idx: np.ndarray, pretrained: bool):
+    def __init__(self, job, rows, device, idx: np.ndarray, train_idx: np.ndarray | None = None):
         from networks.finetune import load_text_model
         from networks.transformer import TextNet
 
         settings = job.config.transformer
         run = job.config.run
-        encoder, self.tokenizer, source = load_text_model(settings.model, run.weights, pretrained)
+        is_pretrained = train_idx is not None
+        loaded = load_text_model(settings.model, run.weights, is_pretrained)
+        encoder, self.tokenizer, source = loaded
 
         n_rows = len(rows.id)
         self.scaled = np.zeros((n_rows, 0), np.float32)
@@ -64,9 +70,9 @@ class Transformer(NumberLearner):
         self.tokenize(rows.text, idx, settings.max_length)
 
         n_quantities = self.scaled.shape[1]
-        net = TextNet(encoder, n_quantities, settings.dropout)
+        net = TextNet(encoder, n_quantities, settings.dropout, sum(rows.sizes))
         net.to(device)
-        super().__init__(net, settings, rows, run, device)
+        super().__init__(net, settings, rows, run, device, train_idx)
         self.record = {"weights": source}
 
     def tokenize(self, texts, idx: np.ndarray, max_length: int) -> None:
@@ -109,15 +115,15 @@ class Transformer(NumberLearner):
         return ids, mask, values
 
     def predict(self, net, idx):
-        """log1p prices (m, 1) of the rows idx (m,), the longest texts first."""
+        """Predictions (m, K) of the rows idx (m,), made for the longest texts first."""
         length = self.length[idx]
         order = np.argsort(-length, kind="stable")
         ordered = super().predict(net, idx[order])
 
         # back in the order of idx
-        log1p_price = np.empty((len(idx), 1), np.float32)
-        log1p_price[order] = ordered
-        return log1p_price
+        pred = np.empty_like(ordered)
+        pred[order] = ordered
+        return pred
 
 
 def fit(job, k: int, rows, file) -> dict:
@@ -130,8 +136,8 @@ def fit(job, k: int, rows, file) -> dict:
     idx = np.concatenate([train_idx, val_idx])
 
     def make_learner(device):
-        learner = Transformer(job, rows, device, idx, pretrained=True)
-        learner.start_at_median(train_idx)
+        learner = Transformer(job, rows, device, idx, train_idx)
+        learner.objective.start(learner.net.head)
 
         length = learner.length[train_idx]  # tokens
         learner.facts = {"tokens": float(length.mean())}
@@ -141,10 +147,10 @@ def fit(job, k: int, rows, file) -> dict:
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
-    """log1p prices (m, 1) of the rows idx (m,)."""
+    """Probabilities (m, K), or log1p of the number (m, 1), of the rows idx (m,)."""
     from networks.training import predict_network
 
     def make_learner(device):
-        return Transformer(job, rows, device, idx, pretrained=False)
+        return Transformer(job, rows, device, idx)
 
     return predict_network(job, "transformer", k, make_learner, idx)

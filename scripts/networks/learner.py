@@ -12,25 +12,30 @@ from common.processes import is_first
 from networks.batches import cut, epoch_batches
 from networks.device import autocast, precision
 from networks.distributed import all_gather_rows, shard
+from networks.objectives import objective_of
 
 
 class Learner:
     """A network on its device, and what it is trained and asked with.
 
     net: the torch module, whose state dict is what a member saves; settings: how it is trained, a
-    networks.settings.Training; rows: all rows (common.rows); run: the config's section.
+    networks.settings.Training; rows: all rows (common.rows); run: the config's section; train_idx:
+    row numbers (m,) that it is trained on, None where it only predicts.
 
-    A subclass defines `read` and `loss`; NumberLearner has the loss of one number a row.
+    A subclass defines `read`. The loss, and what the outputs mean, are networks.objectives' for the
+    rows' task; a subclass may have an `error` of its own for a number.
     """
 
     predict_batch = 64  # rows per forward pass of predict
     MIXED_PRECISION = True  # run.amp applies; False = always fp32
     STEP_OFFSET = 0.5  # a step's lr is the schedule's at its middle: neither end of it is at 0
     SCORED_BEFORE = False  # the network as it is before training counts as epoch 0
+    error = None  # of a number: see networks.objectives.Number
 
-    def __init__(self, net, settings, rows, run, device):
+    def __init__(self, net, settings, rows, run, device, train_idx: np.ndarray | None = None):
         self.net, self.settings = net, settings
         self.rows, self.run, self.device = rows, run, device
+        self.objective = objective_of(rows, settings, device, train_idx, self.error)
         self.facts = {}  # what the log says of the member beside the numbers of its rows
         self.record = {}  # what the member's record has beside the history
 
@@ -66,7 +71,9 @@ class Learner:
         A tensor (), or (heads,) where heads share no weights: their gradients are added, their mean
         is shown. forward: the network, perhaps compiled; step: counted over all epochs.
         """
-        raise NotImplementedError
+        output = forward(*self.inputs(data, part))
+        idx = shard(batch)[part]
+        return self.objective.loss(output, idx, batch)
 
     def predict(self, net, idx: np.ndarray) -> np.ndarray:
         """Predictions (m, K) of `net`, which is this learner's or an average of it, for row numbers
@@ -76,8 +83,7 @@ class Learner:
         net.eval()
         dtype = precision(self.run, self.device) if self.MIXED_PRECISION else None
         groups = cut(idx, self.predict_batch)
-        columns = sum(self.rows.sizes)
-        pred = [np.zeros((0, columns), np.float32)]
+        pred = [np.zeros((0, self.objective.columns), np.float32)]
 
         with torch.inference_mode(), autocast(self.device, dtype):
             for data in progress(self.read(groups), "rows", len(groups)):
@@ -88,7 +94,8 @@ class Learner:
 
     def answer(self, net, data):
         """The predictions (b, K) float32 of a group's data."""
-        return net(*self.inputs(data, slice(None))).float()
+        output = net(*self.inputs(data, slice(None)))
+        return self.objective.answer(output)
 
     def evaluate(self, net, val_idx: np.ndarray) -> float | list[float] | None:
         """The score of `net` on the validation rows val_idx (m,); None where there are none. Every
@@ -115,38 +122,6 @@ class Learner:
     def shown(self, score) -> float | str | None:
         """A score as the log shows it."""
         return score
-
-
-class NumberLearner(Learner):
-    """A network that gives one number a row: log1p of it, by SmoothL1 of `settings.beta` unless a
-    subclass has another `error`."""
-
-    def __init__(self, net, settings, rows, run, device):
-        import torch
-
-        super().__init__(net, settings, rows, run, device)
-        # (n,) log1p of the number; -1 where not labelled
-        self.target = torch.as_tensor(rows.target[:, 0], dtype=torch.float32)
-
-    def start_at_median(self, train_idx: np.ndarray) -> None:
-        """Let the bias of the network's head be the median of the training rows: hundreds of steps
-        fewer."""
-        from torch import nn
-
-        median = float(np.median(self.rows.target[train_idx]))
-        nn.init.constant_(self.net.head.bias, median)
-
-    def error(self, output, target):
-        """The loss summed over rows: of the network's outputs (b,) and the rows' targets (b,)."""
-        from torch.nn.functional import smooth_l1_loss
-
-        return smooth_l1_loss(output, target, beta=self.settings.beta, reduction="sum")
-
-    def loss(self, forward, data, part, batch, step):
-        output = forward(*self.inputs(data, part))[:, 0].float()
-        idx = shard(batch)[part]
-        target = self.target[idx].to(self.device)
-        return self.error(output, target) / len(batch)
 
 
 def decay_groups(module, lr: float, weight_decay: float) -> list[dict]:

@@ -1,70 +1,8 @@
-"""Losses: masked cross-entropy of many attributes, SMAPE, and the discrepancy of two samples."""
+"""Losses that are no objective of their own: SMAPE, and the discrepancy of two samples."""
 
 import torch
-import torch.nn.functional as F
-from torch import nn
 
-MIN_PRIOR = 1e-6
 BANDWIDTHS = (0.125, 0.25, 0.5, 1, 2, 4)  # of mmd's kernels, times the median distance
-
-
-class MaskedLoss(nn.Module):
-    """Cross-entropy of the labelled cells: the mean over rows of each attribute, then the mean over
-    attributes.
-
-    sizes: classes of each attribute; prior (k,): class frequencies of the training rows, all
-    attributes side by side; settings: networks.settings.Loss.
-    """
-
-    def __init__(self, sizes: list[int], prior, settings):
-        super().__init__()
-        self.sizes = sizes
-        prior = torch.as_tensor(prior, dtype=torch.float32)
-        prior = prior.clamp(min=MIN_PRIOR)
-
-        weight = torch.ones_like(prior)
-
-        if settings.class_weight:
-            per_attribute = prior.split(sizes)
-            weights = [class_weights(p, settings.class_weight) for p in per_attribute]
-            weight = torch.cat(weights)
-
-        self.register_buffer("weight", weight)
-
-    def attribute_loss(self, a: int, logits, target):
-        """The loss of attribute a, summed over rows: logits (b, classes), target (b,), -1 where not
-        labelled."""
-        start = sum(self.sizes[:a])
-        stop = start + self.sizes[a]
-        weight = self.weight[start:stop]
-        return F.cross_entropy(logits.float(), target, weight, ignore_index=-1, reduction="sum")
-
-    def forward(self, logits, target, counts):
-        """The loss of a micro-batch: logits (b, k), target (b, a), -1 where not labelled.
-
-        counts (a,): labelled rows of the whole batch, so that the losses of its micro-batches add
-        up to the batch's. 0, with a gradient of 0, where nothing is labelled.
-        """
-        losses = []
-        per_attribute = logits.split(self.sizes, 1)
-
-        for a, count in enumerate(counts.tolist()):
-            if count:
-                loss = self.attribute_loss(a, per_attribute[a], target[:, a])
-                losses.append(loss / count)
-
-        if not losses:
-            return logits.sum() * 0
-
-        return sum(losses) / len(losses)
-
-
-def class_weights(prior, exponent: float):
-    """Weights (classes,) = frequency^-exponent of one attribute, scaled so that the mean weight of
-    a training row is 1; 0 for a class without rows."""
-    has_rows = (prior > MIN_PRIOR).float()
-    mean = (has_rows * prior.pow(1 - exponent)).sum()
-    return has_rows * prior.pow(-exponent) / mean
 
 
 def mmd(x, y):

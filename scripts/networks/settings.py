@@ -33,7 +33,7 @@ class FineTuning(Training):
 
 
 class Loss(Section):
-    """Cross-entropy over the labelled cells of a batch, mean over attributes; against imbalance."""
+    """Of classes: cross-entropy over the labelled cells of a batch, mean over attributes."""
 
     # weight of a class = frequency^-this: 0 none, .5 root, 1 balanced
     class_weight: NonNegative = 0.0

@@ -49,7 +49,6 @@ def heads(folder: Path, race, n: int = 64, attributes: int = 10, epochs: int = 5
     from common.sections import Run
     from models.heads import HeadsLearner, Settings
     from networks.attributes import AttributeNet, HeadSet
-    from networks.losses import MaskedLoss
     from networks.training import Trainer
     from tasks import attributes as task
 
@@ -83,10 +82,9 @@ def heads(folder: Path, race, n: int = 64, attributes: int = 10, epochs: int = 5
         )
         features = SimpleNamespace(views=1, take=lambda idx, view: maps[idx].astype(np.float32))
         settings = Settings(epochs=epochs, batch=64)
-        masked = MaskedLoss(sizes, task.baseline(target, names), settings)
         heads = HeadSet(maps.shape[1], sizes, "attention", 128)
         cpu = torch.device("cpu")
-        learner = HeadsLearner(heads, features, settings, rows, Run(), cpu, masked=masked)
+        learner = HeadsLearner(heads, features, settings, rows, Run(), cpu, train_idx=np.arange(n))
         Trainer(learner, 0, folder / f"{time.time()}.pt", "").fit(np.arange(n), np.arange(0))
 
     yield (

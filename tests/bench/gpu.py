@@ -30,6 +30,7 @@ from config import Config
 from images.settings import Images
 from networks.device import autocast, precision
 from synthetic import PUBLISHED, TINY, SyntheticTraining
+from tasks import attributes, price
 
 DRY = bool(os.environ.get("GPU_DRY"))
 DEVICE = torch.device("cpu" if DRY else "cuda:0")
@@ -132,7 +133,9 @@ def predict(table: Table) -> None:
     classes = [4] * 10
     config = Config(task="attributes", models=("net",))
     net = AttributeNet(timm.create_model(name, num_classes=0), classes).eval()
-    table_rows = SimpleNamespace(sizes=classes, fold=np.zeros(n, int))
+    table_rows = SimpleNamespace(
+        sizes=classes, fold=np.zeros(n, int), target=np.zeros((n, 10), int), task=attributes
+    )
     with TemporaryDirectory() as folder:
         folder = Path(folder)
         data, about = validate(photographs(folder, 1)[0].read_bytes(), Images())
@@ -190,17 +193,17 @@ def fusion(table: Table) -> None:
     them."""
     from features.store import FeatureTable, names_file
     from networks.cross_attention import FusionNet
-    from networks.learner import NumberLearner
+    from networks.learner import Learner
     from networks.training import Trainer
 
-    class Fusion(NumberLearner):
+    class Fusion(Learner):
         def read(self, groups):
             for group in groups:
                 yield [side.take(group) for side in sides]
 
     n, d = 600 if DRY else 30_000, 768
     settings = Config(task="price", models=("fusion",)).fusion
-    rows = SimpleNamespace(target=torch.randn(n, 1).numpy(), sizes=[1])
+    rows = SimpleNamespace(target=torch.randn(n, 1).numpy(), sizes=[1], task=price)
 
     with TemporaryDirectory() as folder:
         folder, names, sides = Path(folder), np.arange(n).astype(str), []

@@ -5,14 +5,12 @@ import numpy as np
 import pytest
 import timm
 import torch
-import torch.nn.functional as F
 
 from common.errors import UserError
-from models.heads import Settings as Heads
 from models.net import Settings as Net
 from networks.attributes import AttributeNet
 from networks.backbone import create_backbone, normalize_images
-from networks.losses import MaskedLoss, mmd
+from networks.losses import mmd
 from networks.weights import load_strict, read_weights, save_weights
 
 
@@ -46,33 +44,6 @@ def test_the_channel_gate_commutes_with_the_mean():
     s = head.spatial(x)
     gated = s * head.channel(s.mean((2, 3)))[:, :, None, None]
     assert torch.allclose(head(x), head.mlp(gated.mean((2, 3))), atol=1e-6)
-
-
-def test_masked_loss_is_the_mean_of_the_labelled_means():
-    torch.manual_seed(0)
-    logits, target = (
-        torch.randn(6, 5),
-        torch.tensor([[0, -1], [1, -1], [-1, -1], [2, 1], [0, 0], [-1, 1]]),
-    )
-    loss = MaskedLoss([3, 2], np.array([0.2, 0.3, 0.5, 0.4, 0.6]), Heads())
-    want = (
-        F.cross_entropy(logits[[0, 1, 3, 4], :3], target[[0, 1, 3, 4], 0])
-        + F.cross_entropy(logits[[3, 4, 5], 3:], target[[3, 4, 5], 1])
-    ) / 2
-    assert torch.allclose(loss(logits, target, (target >= 0).sum(0)), want)
-    micro = sum(loss(logits[i : i + 2], target[i : i + 2], (target >= 0).sum(0)) for i in (0, 2, 4))
-    assert torch.allclose(micro, want)
-    nothing = loss(logits.requires_grad_(), torch.full_like(target, -1), torch.zeros(2))
-    nothing.backward()
-    assert nothing == 0 and (logits.grad == 0).all()
-
-
-def test_class_weights_have_a_mean_of_one_over_the_rows():
-    balanced = Heads(class_weight=1.0)
-    loss = MaskedLoss([2], np.array([0.8, 0.2]), balanced)
-    assert torch.allclose(loss.weight, torch.tensor([0.625, 2.5]))  # .8 * .625 + .2 * 2.5 = 1
-    absent = MaskedLoss([3], np.array([0.8, 0.2, 0.0]), balanced)
-    assert torch.allclose(absent.weight, torch.tensor([0.625, 2.5, 0.0]))
 
 
 def test_mmd_is_zero_for_equal_samples_grows_with_a_shift_and_has_a_gradient():

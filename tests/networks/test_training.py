@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from common.errors import UserError
+from common.questions import NUMBER
 from common.sections import Run
 from common.time_limit import deadline
 from conftest import CATALOGUE, kill, run_script, start_script, wait_until
@@ -21,7 +22,6 @@ from networks.attributes import HeadSet
 from networks.batches import epoch_batches, length_batches
 from networks.checkpoint import TrainingState, load_checkpoint
 from networks.learner import Learner, copy_state
-from networks.losses import MaskedLoss
 from networks.training import Trainer
 from networks.weights import read_weights
 from tasks import attributes
@@ -40,7 +40,8 @@ class TinyLearner(Learner):
         net = torch.nn.Sequential(
             torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1)
         )
-        rows = SimpleNamespace(task=SimpleNamespace(MODE=mode))
+        task = SimpleNamespace(MODE=mode, ASKS=NUMBER)
+        rows = SimpleNamespace(task=task, sizes=[1], target=np.zeros((30, 1)))
         super().__init__(net, settings, rows, run, CPU)
         x = np.random.default_rng(0).normal(size=(30, 4))
         self.x = torch.as_tensor(x, dtype=torch.float32)
@@ -249,12 +250,11 @@ def heads_trainer(x, target, checkpoint, micro_batch: int = 0, **settings):
     )
     features = SimpleNamespace(views=1, take=lambda idx, view: x[idx])
     settings = Heads(**{"epochs": 4, "batch": 16, "lr": 0.01} | settings)
-    prior = attributes.baseline(target[:150], OUTPUTS)
-    masked = MaskedLoss([3, 2], prior, settings)
     torch.manual_seed(0)
     heads = HeadSet(12, [3, 2], "mlp", 32, dropout=0.3)
     run = Run(save_every=0, micro_batch=micro_batch)
-    learner = HeadsLearner(heads, features, settings, rows, run, CPU, masked=masked)
+    train_idx = np.arange(150)
+    learner = HeadsLearner(heads, features, settings, rows, run, CPU, train_idx=train_idx)
     return Trainer(learner, 0, checkpoint, "key")
 
 

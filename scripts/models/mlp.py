@@ -1,21 +1,24 @@
 """mlp: small networks on the words of a text, after the winners of Mercari's price challenge;
 several seeds side by side, one such set a fold.
 
-in: "Basmati rice 5 kg" as n-grams and binned quantities → out: log1p price 3.1
+number    in: "Basmati rice 5 kg" as n-grams and binned quantities → out: log1p price 3.1
+classes   in: "Nike Men Blue Shirt", likewise
+          out: probabilities of its classes, e.g. gender: men .9, women .1; colour: ...
 """
 
 import numpy as np
 
-from common.questions import NUMBER
+from common.questions import CLASSES, NUMBER
 from common.sections import Count, NonNegative, Positive
 from features.ngrams import ngrams_file
-from networks.batches import cut
+from networks.device import autocast
 from networks.distributed import shard
 from networks.learner import Learner
-from networks.settings import Training
+from networks.objectives import Number
+from networks.settings import Loss, Training
 from texts.ngrams import binned, read_ngrams
 
-ANSWERS = (NUMBER,)
+ANSWERS = (CLASSES, NUMBER)
 EVIDENCE = ("text",)
 NEEDS_TEXT = True
 NETWORK = True
@@ -24,7 +27,7 @@ NUMBERS = 0.3  # weight of binned quantities beside n-grams
 PRESENCE = 0.15
 
 
-class Settings(Training):
+class Settings(Loss, Training):
     """A small network on n-grams and binned quantities."""
 
     width: Count = 128  # of the words' embeddings
@@ -55,17 +58,15 @@ def columns(job, rows):
     return sparse.hstack(blocks).tocsr()
 
 
-def build(v: int, settings):
-    """`seeds` networks side by side: a text as a bag of v columns → hidden layers → (b, seeds)."""
+def build(v: int, k: int, settings):
+    """`seeds` networks side by side: bags of v columns → hidden layers → (b, seeds, k)."""
     import torch
 
     class WordNets(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            nets = [word_net(v, settings) for _ in range(settings.seeds)]
+            nets = [word_net(v, k, settings) for _ in range(settings.seeds)]
             self.nets = torch.nn.ModuleList(nets)
-            # median and standard deviation of the training rows' log1p prices
-            self.register_buffer("scale", torch.tensor([0.0, 1.0]))
 
         def forward(self, column, offset, weight):
             outputs = []
@@ -73,12 +74,12 @@ def build(v: int, settings):
                 embedding = words(column, offset, per_sample_weights=weight)
                 outputs.append(tail(embedding + tail.bias))
 
-            return torch.cat(outputs, 1)
+            return torch.stack(outputs, 1)
 
     return WordNets()
 
 
-def word_net(v: int, settings):
+def word_net(v: int, k: int, settings):
     """One network's embedding of the columns, and the layers after it."""
     from torch import nn, zeros
 
@@ -90,7 +91,7 @@ def word_net(v: int, settings):
         nn.ReLU(),
         nn.Linear(width, settings.hidden),
         nn.ReLU(),
-        nn.Linear(settings.hidden, 1),
+        nn.Linear(settings.hidden, k),
     )
     bias = nn.Parameter(zeros(width))  # of the embedding, before the first ReLU
     tail.register_parameter("bias", bias)
@@ -98,35 +99,73 @@ def word_net(v: int, settings):
     return nn.ModuleList([words, tail])
 
 
+class ScaledNumber(Number):
+    """log1p prices, which the networks give in standard deviations from the median of the training
+    rows'; the loss is the absolute error. This scale is saved with the weights, as the buffer
+    `scale`."""
+
+    def __init__(self, net, rows, settings, device, train_idx: np.ndarray | None):
+        import torch
+
+        super().__init__(rows, settings, device, train_idx)
+        scale = torch.tensor([0.0, 1.0], device=device)
+        net.register_buffer("scale", scale)
+        self.net = net
+
+        self.log1p_price = rows.target[:, 0]
+        self.train_idx = train_idx
+
+    def start(self, head):
+        """Set the scale, and what the networks should give for every row."""
+        import torch
+
+        train_price = self.log1p_price[self.train_idx]
+        median = float(np.median(train_price))
+        std = float(train_price.std()) or 1.0
+        self.net.scale.copy_(torch.tensor([median, std]))
+
+        scaled = (self.log1p_price - median) / std
+        self.scaled = torch.as_tensor(scaled, dtype=torch.float32)
+
+    def loss(self, output, idx, batch):
+        target = self.scaled[idx].to(self.device)
+        error = (output[:, 0] - target).abs()
+        return error.sum() / len(batch)
+
+    def answer(self, output):
+        """log1p prices (b, 1) float64 of the outputs (b, 1)."""
+        median, std = self.net.scale.tolist()
+        return output.double() * std + median
+
+
 class WordLearner(Learner):
-    """WordNets, which give log1p prices in standard deviations from the median, and the columns of
-    every row."""
+    """WordNets, and the columns of every row.
+
+    train_idx: row numbers (m,) that they are trained on; None: their weights are to be loaded.
+    """
 
     predict_batch = 1024
 
-    def __init__(self, job, rows, device):
+    def __init__(self, job, rows, device, train_idx: np.ndarray | None = None):
         config = job.config
+        settings = config.mlp
         self.columns = columns(job, rows)
         v = self.columns.shape[1]
 
-        net = build(v, config.mlp)
+        net = build(v, sum(rows.sizes), settings)
         net.to(device)
-        super().__init__(net, config.mlp, rows, config.run, device)
+        super().__init__(net, settings, rows, config.run, device, train_idx)
         self.facts = {"columns": v}
 
-    def standardise(self, log1p_price: np.ndarray) -> None:
-        """Set the scale by the training rows' log1p prices (m,), and what the networks should give
-        for every row."""
-        import torch
+        self.is_number = rows.task.ASKS == NUMBER
+        if self.is_number:
+            self.objective = ScaledNumber(net, rows, settings, device, train_idx)
 
-        median = float(np.median(log1p_price))
-        std = float(log1p_price.std()) or 1.0
-        scale = torch.tensor([median, std])
-        self.net.scale.copy_(scale)
-
-        all_prices = self.rows.target[:, 0]
-        standardised = (all_prices - median) / std
-        self.target = torch.as_tensor(standardised, dtype=torch.float32)
+    def start(self) -> None:
+        """Let each network begin at the training rows' median or frequencies."""
+        for _, tail in self.net.nets:
+            head = tail[-1]
+            self.objective.start(head)
 
     def read(self, groups):
         return groups
@@ -148,35 +187,27 @@ class WordLearner(Learner):
         return inputs
 
     def loss(self, forward, data, part, batch, step):
+        """The loss summed over the networks: they share no weights."""
         inputs = self.inputs(data, part)
-        output = forward(*inputs)  # (b, seeds)
+        output = forward(*inputs)  # (b, seeds, K)
         output = output.float()
 
+        # a row for each network's output
         idx = shard(batch)[part]
-        target = self.target[idx]
-        target = target.to(self.device)
+        idx = np.repeat(idx, self.settings.seeds)
+        return self.objective.loss(output.flatten(0, 1), idx, batch)
 
-        difference = output - target[:, None]
-        error = difference.abs()
-        return error.sum() / len(batch)
+    def answer(self, net, data):
+        """The mean over the networks (b, K), of their probabilities or their numbers, in fp32."""
+        inputs = self.inputs(data, slice(None))
+        with autocast(self.device, None):
+            output = net(*inputs)  # (b, seeds, K)
 
-    def predict(self, net, idx):
-        """log1p prices (m, 1) of the rows idx (m,): the mean over the networks, in fp32."""
-        import torch
+        if self.is_number:
+            return self.objective.answer(output.mean(1))
 
-        all_rows = slice(None)
-
-        outputs = [np.zeros((0, 1))]  # so that no row at all is (0, 1)
-        with torch.inference_mode():
-            for group in cut(idx, self.predict_batch):
-                inputs = self.inputs(group, all_rows)
-                output = net(*inputs)
-                mean = output.mean(1, keepdim=True)
-                outputs.append(mean.cpu().numpy())
-
-        standardised = np.concatenate(outputs)
-        median, std = net.scale.tolist()
-        return standardised * std + median
+        pred = self.objective.answer(output.flatten(0, 1))
+        return pred.view(output.shape).mean(1)
 
 
 def fit(job, k: int, rows, file) -> dict:
@@ -187,8 +218,8 @@ def fit(job, k: int, rows, file) -> dict:
     train_idx = rows.labelled(k)
 
     def make_learner(device):
-        learner = WordLearner(job, rows, device)
-        learner.standardise(rows.target[train_idx, 0])
+        learner = WordLearner(job, rows, device, train_idx)
+        learner.start()
         return learner
 
     no_rows = train_idx[:0]
@@ -196,7 +227,8 @@ def fit(job, k: int, rows, file) -> dict:
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
-    """log1p prices (m, 1) of the rows idx (m,): the mean over the networks."""
+    """Probabilities (m, K), or log1p of the number (m, 1), of the rows idx (m,): the mean over the
+    networks."""
     from networks.training import predict_network
 
     def make_learner(device):

@@ -1,8 +1,9 @@
-"""heads (T2): all attribute heads of a fold trained together on cached features of a frozen
-network.
+"""heads (T2): all attribute heads of a fold, or the one of a number, trained together on cached
+features of a frozen network.
 
 in: features (d,) or a map (d, h, w) of a saree's image
 out: probabilities of its classes, e.g. color: blue .7, red .2, green .1; pattern: ...
+in: those of the image of a bag of rice → out: log1p price 3.1
 
 Each head sees the labelled rows of every batch, has its own dropout draws, loss and best epoch, and
 shares no parameter with the others: the result is exactly that of training it alone on its labelled
@@ -16,14 +17,14 @@ import numpy as np
 
 from common.errors import UserError
 from common.files import evict
-from common.questions import CLASSES
+from common.questions import CLASSES, NUMBER
 from common.sections import Count, CountOrZero, NonNegative, Positive, Share
 from features.store import names_file, read_features
 from networks.learner import Learner, copy_state
 from networks.objectives import objective_of
-from networks.settings import Loss, Training
+from networks.settings import Loss, SmoothL1, Training
 
-ANSWERS = (CLASSES,)
+ANSWERS = (CLASSES, NUMBER)
 EVIDENCE = ("image",)
 NEEDS_IMAGE = True
 NETWORK = True
@@ -31,7 +32,7 @@ PREDICT_SETTINGS = ("infer",)
 MOMENT_ROWS = 20_000  # enough for a mean and a standard deviation
 
 
-class Settings(Loss):
+class Settings(Loss, SmoothL1):
     """T2: all attribute heads together on cached features, each keeping its own best epoch."""
 
     # trunk of net_<fold> with its heads to go on from, or the encoders' features
@@ -193,7 +194,7 @@ class HeadsLearner(Learner):
         return torch.stack(losses)
 
     def answer(self, net, data):
-        """Probabilities (b, K), the mean over the views."""
+        """The predictions (b, K), the mean over the views."""
         import torch
 
         by_view = []
@@ -205,7 +206,8 @@ class HeadsLearner(Learner):
         return torch.stack(by_view).mean(0)
 
     def evaluate(self, net, val_idx):
-        """HM of each attribute on the validation rows; nan where none of them is labelled."""
+        """The task's score of each head on the validation rows; nan where none of them is
+        labelled."""
         rows = self.rows
         if not len(val_idx):
             return [math.nan] * len(rows.sizes)
@@ -215,12 +217,13 @@ class HeadsLearner(Learner):
 
         target = rows.target[val_idx]
         table = rows.task.table(answer, target, rows.outputs)
-        return [scores["hm"] for scores in table.values()]
+        return [scores[rows.task.SCORE] for scores in table.values()]
 
     def keep_best(self, state, net, score):
         """Keep each head where its own score is the best so far; without a score, the newest."""
         if state.best_score is None:
-            state.best_score = [-1.0] * len(score)
+            worst = -math.inf if self.mode == "max" else math.inf
+            state.best_score = [worst] * len(score)
 
         weights = copy_state(net)
         for a, new in enumerate(score):
@@ -230,7 +233,7 @@ class HeadsLearner(Learner):
             if math.isnan(new):
                 state.best.update(head)
 
-            if new > state.best_score[a]:
+            if self.is_better(new, state.best_score[a]):
                 state.best.update(head)
                 state.best_score[a] = new
 
@@ -264,7 +267,8 @@ def build(job, k: int, rows, features: Features):
 
 def fit(job, k: int, rows, file) -> dict:
     """Train heads_<k> outside fold k and write each head's best weights. Returns the history: the
-    loss, and HM of each attribute, by epoch."""
+    loss, and HM of each attribute or the score of the number, by epoch."""
+    from networks.attributes import last_linear
     from networks.training import fit_network
 
     config, settings = job.config, job.config.heads
@@ -286,7 +290,7 @@ def fit(job, k: int, rows, file) -> dict:
                 head.mean.copy_(mean)
                 head.std.copy_(std)
 
-        return HeadsLearner(
+        learner = HeadsLearner(
             heads,
             features,
             settings,
@@ -296,12 +300,19 @@ def fit(job, k: int, rows, file) -> dict:
             seed=config.data.seed * 1000 + k,
             train_idx=train_idx,
         )
+        # the head of a net goes on from where the net left it
+        if rows.task.ASKS == NUMBER and settings.source == "encoders":
+            learner.objective.start(last_linear(heads.heads[0]))
+
+        return learner
 
     record = fit_network(job, "heads", k, make_learner, train_idx, val_idx, file)
-    history = [
-        {"epoch": entry["epoch"], "loss": entry["loss"], "hm": entry["score"]}
-        for entry in record["history"]
-    ]
+    history = []
+    for entry in record["history"]:
+        scores = entry["score"]
+        kept = {"score": scores[0]} if rows.task.ASKS == NUMBER else {"hm": scores}
+        history.append({"epoch": entry["epoch"], "loss": entry["loss"], **kept})
+
     return {"history": history, "outputs": rows.outputs}
 
 
@@ -311,8 +322,8 @@ def with_features(idx: np.ndarray, features: Features) -> np.ndarray:
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
-    """Probabilities (m, K) for the rows idx (m,), the mean over the image and, with infer.flip, its
-    mirror image."""
+    """Probabilities or log1p of the number (m, K) for the rows idx (m,), the mean over the image
+    and, with infer.flip, its mirror image."""
     from networks.training import predict_network
 
     config = job.config

@@ -2,6 +2,7 @@
 
 in: the image of a saree → out: probabilities of its classes, e.g. color: blue .7, red .2, green .1;
 pattern: ...
+in: the image of a bag of rice → out: log1p price 3.1
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pydantic import Field
 
 from common.errors import UserError
 from common.processes import cores
-from common.questions import CLASSES
+from common.questions import CLASSES, NUMBER
 from common.sections import Augment, CountOrZero, NonNegative
 from features.source import Source
 from features.stream import write_stream
@@ -21,10 +22,11 @@ from images.augment import augmenter
 from images.cache import batches, open_cache
 from models import split_member
 from networks.distributed import shard
-from networks.learner import Learner
-from networks.settings import FineTuning, Loss
+from networks.learner import Learner, decay_groups
+from networks.prefetch import concatenate, prefetch
+from networks.settings import FineTuning, Loss, SmoothL1
 
-ANSWERS = (CLASSES,)
+ANSWERS = (CLASSES, NUMBER)
 EVIDENCE = ("image",)
 NEEDS_IMAGE = True
 NETWORK = True
@@ -32,12 +34,13 @@ DISTRIBUTED = True
 PREDICT_SETTINGS = ("infer",)
 
 
-class Settings(Loss, FineTuning):
-    """T1: a backbone trained end to end with a head per attribute."""
+class Settings(Loss, SmoothL1, FineTuning):
+    """T1: a backbone trained end to end with a head per attribute, or one for a number."""
 
     backbone: str = "convnext_base.fb_in22k_ft_in1k_384"  # any timm name
     pretrained: bool = True
-    # the published one, or AvgPool-Linear-LayerNorm-ReLU-Dropout-Linear
+    # the published one on the backbone's map, or Linear-LayerNorm-ReLU-Dropout-Linear on its own
+    # pooled embedding
     head: Literal["attention", "mlp"] = "attention"
     width: Annotated[int, Field(ge=32, multiple_of=32)] = 512  # of the head
     size: CountOrZero = 0  # pixels, square; 0 = images.size
@@ -68,6 +71,8 @@ class Net(Learner):
 
     position (n,): each row's image in the cache, -1 where it has none.
     """
+
+    ONE_SHAPE = True
 
     def __init__(self, net, config, k: int, rows, cache, position, device, train_idx=None):
         import torch
@@ -113,7 +118,8 @@ class Net(Learner):
         positions = [share.positions for share in shares]
         workers = self.run.workers or cores()
         change = augment_share if augment else None
-        return batches(self.cache, positions, workers, change)
+        images = batches(self.cache, positions, workers, change)
+        return prefetch(images, self.device)
 
     def share(self, batch: np.ndarray, step: int) -> Share:
         """The images of a batch of row numbers; the test rows beside them are drawn by the step."""
@@ -133,10 +139,12 @@ class Net(Learner):
 
     def read(self, groups):
         positions = [self.position[group] for group in groups]
-        return batches(self.cache, positions, self.run.workers)
+        images = batches(self.cache, positions, self.run.workers)
+        return prefetch(images, self.device)
 
-    def normalize(self, images: np.ndarray):
-        """float (b, 3, size, size) on the device of uint8 images (b, s, s, 3)."""
+    def normalize(self, images):
+        """float (b, 3, size, size) on the device of uint8 images (b, s, s, 3), an array or a
+        tensor."""
         from networks.backbone import normalize_images
 
         return normalize_images(images, self.net.backbone, self.device, self.size)
@@ -150,7 +158,8 @@ class Net(Learner):
         unlabelled = images[n:][part]
         b = len(labelled)
 
-        both = np.concatenate([labelled, unlabelled])
+        # the rows of a micro-batch stand apart; those of a whole batch are in this order already
+        both = images if b == n else concatenate(labelled, unlabelled)
         x = self.normalize(both)
         output, features = forward(x)
 
@@ -178,8 +187,9 @@ class Net(Learner):
 
 
 def fit(job, k: int, rows, file) -> dict:
-    """Train net_<k> outside fold k and write its best weights. Returns the history, the classes'
-    frequencies, and the weights that it started from."""
+    """Train net_<k> outside fold k and write its best weights. Returns the history, the baseline,
+    e.g. the classes' frequencies, and the weights that it started from."""
+    from networks.attributes import last_linear
     from networks.training import fit_network
 
     config = job.config
@@ -206,6 +216,9 @@ def fit(job, k: int, rows, file) -> dict:
     def make_learner(device):
         net, source = build(config, rows.sizes, config.net.pretrained)
         learner = Net(net, config, k, rows, cache, position, device, train_idx)
+        if rows.task.ASKS == NUMBER:
+            learner.objective.start(last_linear(net.heads[0]))
+
         learner.record = {
             "prior": learner.objective.baseline.tolist(),
             "weights": source,
@@ -217,7 +230,7 @@ def fit(job, k: int, rows, file) -> dict:
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:
-    """Probabilities (m, K) for the rows idx (m,), all with images."""
+    """Probabilities or log1p of the number (m, K) for the rows idx (m,), all with images."""
     from networks.training import predict_network
 
     cache, position = open_cache(job, rows)
@@ -260,7 +273,7 @@ def side(config) -> int:
 def parameter_groups(net, settings) -> list[dict]:
     """AdamW groups: the backbone's layers with lr falling by layer_decay, conv and heads at
     head_lr; no decay on biases and norms."""
-    from timm.optim import param_groups_layer_decay, param_groups_weight_decay
+    from timm.optim import param_groups_layer_decay
 
     decay = settings.weight_decay
     groups = []
@@ -273,15 +286,16 @@ def parameter_groups(net, settings) -> list[dict]:
             }
         )
 
+    head_lr = settings.head_lr or settings.lr
     for module in (net.reduce, net.heads):
-        for group in param_groups_weight_decay(module, decay):
-            groups.append(group | {"lr": settings.head_lr or settings.lr})
+        groups += decay_groups(module, head_lr, decay)
 
     return groups
 
 
 def open_maps(job, stem: str, device):
-    """The trunk's maps (d, h, w) of every good image: features/net_<k>.npy."""
+    """What the heads of net_<k> read of every good image, maps (d, h, w) or embeddings (d,):
+    features/net_<k>.npy."""
     _, k = split_member(stem)
     net = load(job, k, job.rows)
     return stream_images(

@@ -1,5 +1,5 @@
-"""The network of the attributes: a timm backbone, and per attribute the published attention head
-or a plain MLP.
+"""The image network: a timm backbone, and per attribute the published attention head or a plain
+MLP. A number has one head, of one output.
 
 in: images (b, 3, 512, 512) → out: logits (b, 5), for attributes of 3 and of 2 classes
 """
@@ -9,7 +9,7 @@ import math
 import torch
 from torch import nn
 
-from networks.backbone import feature_map, pool
+from networks.backbone import embed, feature_map
 
 
 class AttentionHead(nn.Module):
@@ -55,7 +55,7 @@ class AttentionHead(nn.Module):
 class MlpHead(nn.Module):
     """Linear, LayerNorm, ReLU, Dropout, Linear on features (b, d) → logits (b, classes).
 
-    A feature map (b, d, h, w) is averaged first. hidden=0 leaves one linear layer.
+    hidden=0 leaves one linear layer.
     """
 
     def __init__(self, d: int, classes: int, hidden: int = 512, dropout: float = 0.1):
@@ -77,10 +77,13 @@ class MlpHead(nn.Module):
         )
 
     def forward(self, x):
-        if x.ndim == 4:
-            x = x.mean((2, 3))
-
         return self.mlp((x - self.mean) / self.std)
+
+
+def last_linear(head: nn.Module) -> nn.Linear:
+    """The layer that gives a head's outputs."""
+    layers = [module for module in head.modules() if isinstance(module, nn.Linear)]
+    return layers[-1]
 
 
 def create_heads(
@@ -96,31 +99,47 @@ def create_heads(
 
 
 class AttributeNet(nn.Module):
-    """Backbone, then Conv1x1, GELU and Dropout, then one head per attribute."""
+    """A timm backbone, then one head per attribute: attention heads on its map after Conv1x1, GELU
+    and Dropout, or MLPs on its own pooled embedding."""
 
     def __init__(
         self, backbone: nn.Module, sizes: list[int], head: str = "attention", width: int = 512
     ):
         super().__init__()
-        d = backbone.num_features
         self.backbone = backbone
-        self.reduce = nn.Sequential(
-            nn.Conv2d(d, d, 1),
-            nn.GELU(),
-            nn.Dropout(0.1),
-        )
+        self.reads_map = head == "attention"
+
+        d = backbone.head_hidden_size
+        self.reduce = nn.Sequential()
+        if self.reads_map:
+            d = backbone.num_features
+            self.reduce = nn.Sequential(
+                nn.Conv2d(d, d, 1),
+                nn.GELU(),
+                nn.Dropout(0.1),
+            )
+
         self.heads = create_heads(d, sizes, head, width)
 
+    def head_inputs(self, x):
+        """What the heads read, a map (b, d, h, w) or an embedding (b, d), of what the backbone's
+        forward_features gives, x."""
+        if self.reads_map:
+            return self.reduce(feature_map(self.backbone, x))
+
+        return embed(self.backbone, x)
+
     def trunk(self, images):
-        """The map (b, d, h, w) that the heads read: T2 freezes it and 03 keeps it."""
-        return self.reduce(feature_map(self.backbone, images))
+        """What the heads read of images (b, 3, s, s): T2 freezes it and 03 keeps it."""
+        return self.head_inputs(self.backbone.forward_features(images))
 
     def forward(self, images):
-        """images (b, 3, s, s) → logits (b, k) of all attributes, pooled features (b, d)."""
-        features = feature_map(self.backbone, images)
-        maps = self.reduce(features)
-        logits = torch.cat([head(maps) for head in self.heads], 1)
-        return logits, pool(self.backbone, features)
+        """images (b, 3, s, s) → outputs (b, K) of all heads, pooled embedding (b, d)."""
+        x = self.backbone.forward_features(images)
+        inputs = self.head_inputs(x)
+        outputs = torch.cat([head(inputs) for head in self.heads], 1)
+        embedding = embed(self.backbone, x) if self.reads_map else inputs
+        return outputs, embedding
 
 
 class HeadSet(nn.Module):

@@ -1,6 +1,8 @@
-"""timm backbones: created with their pretrained weights, and the features of their stages."""
+"""timm backbones: created with their pretrained weights, and what they tell of an image: a map, one
+embedding, the means of their stages."""
 
 import math
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -12,12 +14,12 @@ from common.files import digest
 from networks.weights import load_strict, read_weights, weights_file
 
 
-def feature_map(backbone: nn.Module, images):
-    """The last feature map (b, d, h, w) of a timm backbone.
+def feature_map(backbone: nn.Module, x):
+    """The map (b, d, h, w) of what a timm backbone's forward_features gives, x.
 
-    A transformer's tokens (b, n, d) and channels-last maps (b, h, w, d) are brought to this shape.
+    A transformer's tokens (b, n, d), without its class token, and channels-last maps (b, h, w, d)
+    are brought to this shape.
     """
-    x = backbone.forward_features(images)
     if x.ndim == 3:
         prefix_tokens = getattr(backbone, "num_prefix_tokens", 0)
         patches = x[:, prefix_tokens:]
@@ -39,17 +41,10 @@ def stage_means(backbone: nn.Module, images):
     return torch.cat([pooled, *means], 1)
 
 
-def pool(backbone: nn.Module, features):
-    """Spatial mean (b, d) of a map (b, d, h, w), then the norm of the backbone's own head, if it
-    has one."""
-    head = getattr(backbone, "head", None)
-    norm = getattr(head, "norm", None)
-    pooled = features.mean((2, 3), keepdim=True)
-
-    if norm is not None:
-        pooled = norm(pooled)
-
-    return pooled.flatten(1)
+def embed(backbone: nn.Module, x):
+    """The backbone's own pooled embedding (b, head_hidden_size) of what its forward_features gives,
+    x: a ConvNeXt's mean and norm, a CLIP's class token, a SigLIP's attention pool."""
+    return backbone.forward_head(x, pre_logits=True)
 
 
 def create_backbone(name: str, pretrained: bool, weights_dir: str, size: int = 0):
@@ -136,11 +131,12 @@ def normalize_images(images, backbone: nn.Module, device, size: int):
         x = F.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
 
     config = backbone.pretrained_cfg
-    mean = channel_values(config["mean"], device)
-    std = channel_values(config["std"], device)
+    mean = channel_values(tuple(config["mean"]), device)
+    std = channel_values(tuple(config["std"]), device)
     return (x - mean) / std
 
 
-def channel_values(values, device):
+@lru_cache
+def channel_values(values: tuple[float, ...], device):
     """One value per channel, given for levels 0 to 1, as a tensor (1, 3, 1, 1) for 0 to 255."""
     return 255 * torch.tensor(values, device=device).view(1, 3, 1, 1)

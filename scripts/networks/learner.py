@@ -10,8 +10,10 @@ import numpy as np
 from common.log import progress
 from common.processes import is_first
 from networks.batches import cut, epoch_batches
+from networks.compile import LAYERS, WhenToCompile, compile_layers
 from networks.device import autocast, precision
 from networks.distributed import all_gather_rows, shard
+from networks.memory import batches_that_fit
 from networks.objectives import objective_of
 
 
@@ -30,6 +32,10 @@ class Learner:
     MIXED_PRECISION = True  # run.amp applies; False = always fp32
     STEP_OFFSET = 0.5  # a step's lr is the schedule's at its middle: neither end of it is at 0
     SCORED_BEFORE = False  # the network as it is before training counts as epoch 0
+    ONE_SHAPE = False  # its inputs are always of the same shape, so that they can be compiled for
+    COMPILES_PREDICTIONS = False  # run.compile applies to `predict`
+    # the data are row numbers, and all that `inputs` looks up by them is on the GPU
+    on_device = False
     error = None  # of a number: see networks.objectives.Number
 
     def __init__(self, net, settings, rows, run, device, train_idx: np.ndarray | None = None):
@@ -82,12 +88,22 @@ class Learner:
 
         net.eval()
         dtype = precision(self.run, self.device) if self.MIXED_PRECISION else None
-        groups = cut(idx, self.predict_batch)
+        steps = len(cut(idx, self.predict_batch))
+        when = WhenToCompile(self.run, self.device, steps, LAYERS, self.COMPILES_PREDICTIONS)
+
+        def answers(done: int, size: int):
+            groups = cut(idx[done:], size)
+            for data in self.read(groups):
+                if self.COMPILES_PREDICTIONS and when.now():
+                    compile_layers(net)
+
+                yield self.answer(net, data)
+
         pred = [np.zeros((0, self.objective.columns), np.float32)]
+        batches = batches_that_fit(answers, 0, self.predict_batch)
 
         with torch.inference_mode(), autocast(self.device, dtype):
-            for data in progress(self.read(groups), "rows", len(groups)):
-                answer = self.answer(net, data)
+            for answer in progress(batches, "rows", steps):
                 pred.append(answer.cpu().numpy())
 
         return np.concatenate(pred)
@@ -106,14 +122,16 @@ class Learner:
         pred = all_gather_rows(self.predict(net, shard(val_idx)))
         return self.rows.score(pred, val_idx)
 
+    def is_better(self, score: float, other: float) -> bool:
+        """Whether a score is better than another one; nan never is."""
+        return score > other if self.mode == "max" else score < other
+
     def keep_best(self, state, net, score) -> None:
         """Keep the weights of `net` in a networks.checkpoint.TrainingState where its score is the
         best so far, or where no score can say."""
         best = state.best_score
-        if score is not None and best is not None:
-            is_better = score > best if self.mode == "max" else score < best
-            if not is_better:
-                return
+        if score is not None and best is not None and not self.is_better(score, best):
+            return
 
         state.best_score = score
         state.best_epoch = state.epoch

@@ -37,3 +37,9 @@ class Loss(Section):
 
     # weight of a class = frequency^-this: 0 none, .5 root, 1 balanced
     class_weight: NonNegative = 0.0
+
+
+class SmoothL1(Section):
+    """Of a number: SmoothL1 on its log1p."""
+
+    beta: Positive = 0.1  # errors below it count by their square

@@ -29,9 +29,65 @@ def test_any_timm_backbone_serves(name, head):
     net = AttributeNet(timm.create_model(name, num_classes=0), [3, 2], head, 32).eval()
     side = net.backbone.pretrained_cfg["input_size"][-1]
     logits, features = net(torch.randn(2, 3, side, side))
-    assert logits.shape == (2, 5) and features.shape == (2, net.backbone.num_features)
+    assert logits.shape == (2, 5) and features.shape == (2, net.backbone.head_hidden_size)
     sum(logits.flatten()).backward()
     assert all(p.grad is not None for p in net.heads.parameters())
+
+
+# no class token, a class token, attention pools, channels last, a layer after the pool
+TINY = dict(embed_dim=32, depth=2, num_heads=2, img_size=32, patch_size=8)
+POOLS = [
+    ("test_convnext", {}),
+    ("test_efficientnet", {}),
+    ("test_vit", {}),
+    ("test_vit2", {}),
+    ("test_vit3", {}),
+    ("vit_base_patch16_siglip_224", TINY),
+    ("vit_base_patch16_clip_224", TINY),
+    ("test_mambaout", {}),
+    ("mobilenetv3_small_050", {}),
+    ("hgnetv2_b0", {}),
+]
+
+
+@pytest.mark.parametrize("name, settings", POOLS)
+def test_mlp_heads_and_mmd_see_the_backbones_own_embedding(name, settings):
+    torch.manual_seed(0)
+    backbone = timm.create_model(name, num_classes=0, **settings)
+    side = settings.get("img_size", 32 if "test_vit" not in name else 160)
+    images = torch.randn(4, 3, side, side)
+    net = AttributeNet(backbone, [3, 2], "mlp", 32)
+
+    net.eval()
+    with torch.no_grad():
+        own = backbone.forward_head(backbone.forward_features(images), pre_logits=True)
+        logits, features = net(images)
+        assert torch.equal(features, own) and torch.equal(net.trunk(images), own)
+        assert torch.equal(logits, torch.cat([head(own) for head in net.heads], 1))
+
+        # the published heads read a map, and MMD the same embedding
+        published = AttributeNet(backbone, [3, 2], "attention", 32).eval()
+        assert published.trunk(images).ndim == 4
+        assert torch.equal(published(images)[1], own)
+
+    net.train()
+    net(images)[0].square().sum().backward()
+    without = [key for key, p in backbone.named_parameters() if p.grad is None]
+    assert not without
+
+
+@pytest.mark.parametrize("mmd_weight, n_unreached", [(0, 13), (1, 0)])
+def test_attention_heads_reach_a_siglips_pool_by_mmd_alone(mmd_weight, n_unreached):
+    backbone = timm.create_model("vit_base_patch16_siglip_224", num_classes=0, **TINY)
+    net = AttributeNet(backbone, [3, 2], "attention", 32)
+    logits, features = net(torch.randn(4, 3, 32, 32))
+    loss = logits.square().sum()
+    if mmd_weight:
+        loss = loss + mmd_weight * mmd(features[:2], features[2:])
+    loss.backward()
+    without = [key for key, p in net.named_parameters() if p.grad is None]
+    assert len(without) == n_unreached
+    assert all(key.startswith("backbone.attn_pool.") for key in without)
 
 
 def test_the_channel_gate_commutes_with_the_mean():

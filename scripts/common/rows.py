@@ -90,6 +90,16 @@ class Rows:
         the median."""
         return self.task.baseline(self.target[self.outside(k)], self.outputs)
 
+    def baselines(self, idx: np.ndarray) -> np.ndarray:
+        """The baseline predictions (m, K) of the row numbers idx (m,): each row's is fitted on the
+        other folds, a test row's on all."""
+        fold = self.fold[idx]
+        pred = np.empty((len(fold), sum(self.sizes)))
+        for k in np.unique(fold):
+            pred[fold == k] = self.baseline(k)
+
+        return pred
+
     def score(self, pred: np.ndarray, idx: np.ndarray) -> float:
         """The competition's score of predictions (m, K) for the row numbers idx (m,)."""
         answer = self.task.answer(pred, self.outputs)

@@ -4,10 +4,10 @@ Each thread takes the questions of one image, asks again what may pass, and give
 question. A server that answers nothing for long stops the run in one line.
 """
 
+import json
 import random
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
-from operator import attrgetter
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 
@@ -73,7 +73,10 @@ class EndpointChat:
 
     def groups(self, questions: Iterable[Question]) -> Iterator[list[Question]]:
         """Neighbouring questions of one image, at most GROUP together; without images, of a row."""
-        key = attrgetter("image" if self.image_files else "row")
+
+        def key(question: Question):
+            return self.image_files and question.image or question.row
+
         for _, same in groupby(questions, key):
             while group := list(islice(same, GROUP)):
                 yield group
@@ -122,7 +125,7 @@ class EndpointChat:
     def answer(self, group: list[Question], stop: Event) -> Iterator[Reply]:
         """Yield the replies to questions of one image, which is loaded once."""
         image_url, reason = "", ""
-        if self.image_files:
+        if self.image_files and group[0].image:
             image_url, reason = load_data_url(
                 self.image_files,
                 group[0].image,
@@ -168,7 +171,7 @@ class EndpointChat:
         text = self.client.complete(body).strip()
 
         if self.settings.constrained:
-            text = text.strip('"')  # llama.cpp replies in quotes
+            text = unquoted(text)
 
         return text
 
@@ -222,3 +225,14 @@ class EndpointChat:
             f"{section}.key_variable={settings.key_variable}, {section}.model={settings.model} "
             f"(there are: {names}); then the same command goes on from here"
         )
+
+
+def unquoted(text: str) -> str:
+    """The text of a JSON string, which llama.cpp replies where it is constrained; else the text
+    without quotes around it."""
+    try:
+        value = json.loads(text, strict=False)
+    except ValueError:
+        return text.strip('"')
+
+    return value if isinstance(value, str) else text

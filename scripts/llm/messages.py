@@ -31,9 +31,10 @@ class Language(Section):
 
     # directory or hub name; with an endpoint, the name that the server has for it
     model: str
-    max_new_tokens: Count = 24  # of a reply
+    max_new_tokens: Count = 24  # of a reply, for each attribute that it is asked
     bits: Literal[0, 4, 8] = 0  # of its weights, by bitsandbytes; 0 = as they are
-    # only replies of the form "number unit" (needs xgrammar; a server uses its own grammar)
+    # only replies that can be right, e.g. "number unit" (needs xgrammar; a server uses its own
+    # grammar)
     constrained: bool = False
     # http://host:port/v1 of an OpenAI-compatible server: vLLM, SGLang, llama.cpp; "" = load it here
     endpoint: str = ""

@@ -49,7 +49,7 @@ def write_replies(job, model, name: str, k: int) -> None:
         image_files = open_image_files(job)
         known, questions = model.questions(job, k, rows, idx)
 
-        asking = Asking(job, model, member, questions, image_files, ledger)
+        asking = Asking(job, member, questions, image_files, ledger)
         unanswered = asking.run()
         ledger.add([(rows.id[reply.row], reply.text, reply.reason, "") for reply in known])
         ledger.finish(tmp, rows.id[idx])
@@ -108,7 +108,7 @@ def training_score(rows, idx: np.ndarray, ledger: Ledger) -> float | None:
         _, reply, _, _ = ledger.done[row_id]
         replies.append(reply)
 
-    pred = rows.task.read_replies(replies, rows.question[train_idx])
+    pred = rows.task.read_replies(replies, rows, train_idx)
     return rows.score(pred, train_idx)
 
 
@@ -137,18 +137,25 @@ def question_hash(question: Question, image_files) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def with_room(settings, rows):
+    """A language model's section of the config whose max_new_tokens are those of a whole reply."""
+    max_new_tokens = settings.max_new_tokens * len(rows.sizes)
+    return settings.model_copy(update={"max_new_tokens": max_new_tokens})
+
+
 class Asking:
     """Asks a member's questions that have no reply yet; each reply goes to the ledger at once.
 
-    model: its module, e.g. models.vlm; member: e.g. "vlm_0".
+    member: e.g. "vlm_0".
     """
 
-    def __init__(self, job, model, member: str, questions: list[Question], image_files, ledger):
+    def __init__(self, job, member: str, questions: list[Question], image_files, ledger):
         self.job = job
         self.member = member
         self.ledger = ledger
-        self.settings = getattr(job.config, member.rpartition("_")[0])
-        self.image_files = image_files if model.NEEDS_IMAGE else None
+        self.settings = with_room(getattr(job.config, member.rpartition("_")[0]), job.rows)
+        shows_images = any(question.image for question in questions)
+        self.image_files = image_files if shows_images else None
         self.questions = questions
         self.hashes: dict[int, str] = {}  # these three by row number
         self.waiting: dict[int, Question] = {}  # those without a reply

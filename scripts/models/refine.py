@@ -1,15 +1,16 @@
-"""refine: a language model is told a reply of vlm, the entity and its units, where the reply cannot
-be read as it is.
+"""refine: a language model is told a reply of vlm, and what was asked, where the reply cannot be
+read as it is.
 
 in: "item_weight", "it weighs half a kilo" → out: the reply "0.5 kilogram"
+    attribute colour, "a kind of scarlet" → out: the reply "colour: red"
 """
 
-from common.questions import VALUE
+from common.questions import CLASSES, NUMBER, VALUE
 from common.tables import read_csv
 from llm.messages import Language
+from models.vlm import evidence  # noqa: F401, it looks at what vlm does
 
-ANSWERS = (VALUE,)
-EVIDENCE = ("image",)
+ANSWERS = (CLASSES, NUMBER, VALUE)
 PER = "part"
 NETWORK = True
 PREDICT_SETTINGS = tuple(
@@ -18,8 +19,7 @@ PREDICT_SETTINGS = tuple(
 
 
 class Settings(Language):
-    """A language model that is told a reply, the entity and its units, where the normaliser could
-    not read the reply."""
+    """A language model that is told a reply that could not be read, and what was asked."""
 
     model: str = "google/gemma-2-2b-it"
 
@@ -55,20 +55,17 @@ def questions(job, k: int, rows, idx):
     table = read_csv(file, ["id", "reply", "reason"])
     table = table.set_index("id")
     table = table.loc[rows.id[idx]]
-
-    entities = rows.question[idx]
-    is_clear = task.is_clear(table.reply.tolist(), entities)
+    is_clear = task.is_clear(table.reply.tolist(), rows, idx)
 
     replies = []
     questions = []
-    columns = zip(idx, entities, table.reply, table.reason, is_clear, strict=True)
-    for i, entity, reply, reason, clear in columns:
+    columns = zip(idx.tolist(), table.reply, table.reason, is_clear, strict=True)
+    for i, reply, reason, clear in columns:
         if clear:
-            replies.append(Reply(int(i), reply, reason))
+            replies.append(Reply(i, reply, reason))
             continue
 
-        prompt = task.refine_prompt(entity, reply)
-        pattern = task.pattern(entity)
-        questions.append(Question(int(i), prompt, pattern=pattern))
+        prompt = task.refine_prompt(rows, i, reply)
+        questions.append(Question(i, prompt, pattern=task.refine_pattern(rows, i)))
 
     return replies, questions

@@ -1,17 +1,18 @@
-"""vlm: a vision-language model is shown each row's image and asked what the row asks; a member a
-part, nothing is trained.
+"""vlm: a vision-language model is shown each row's image, or its text, and asked what the row asks;
+a member a part, nothing is trained.
 
 in: the image of a pack, "item_weight" → out: the reply "500 gram"
+    the image of a shirt, its attributes → out: the reply "colour: red\\nneck: round"
+    "Basmati rice 5 kg" and its image → out: the reply "21.20", its price
 """
 
-from common.questions import VALUE
+from common.questions import CLASSES, NUMBER, VALUE
 from common.sections import Count
+from common.tables import read_csv
 from llm.messages import Language
 
-ANSWERS = (VALUE,)
-EVIDENCE = ("image",)
+ANSWERS = (CLASSES, NUMBER, VALUE)
 PER = "part"
-NEEDS_IMAGE = True
 NETWORK = True
 PREDICT_SETTINGS = (
     "images.max_megapixels",
@@ -21,14 +22,28 @@ PREDICT_SETTINGS = (
 
 
 class Settings(Language):
-    """A vision-language model that is shown the image and asked for the value."""
+    """A vision-language model that is shown the image, where a row has one, and asked."""
 
     model: str = "Qwen/Qwen2.5-VL-7B-Instruct"
     max_pixels: Count = 1003520  # of an image, 1280 x 28 x 28; a larger one is made smaller
 
 
+def check(config):
+    if not config.data.train_image and not config.data.text:
+        raise ValueError(
+            "vlm looks at images or reads texts, and data.train_image and data.text are empty; "
+            "write e.g. data.train_image=images/{id}.jpg or data.text=title"
+        )
+
+
+def evidence(config):
+    data = config.data
+    kinds = {"image": bool(data.train_image), "text": bool(data.text)}
+    return tuple(kind for kind, is_there in kinds.items() if is_there)
+
+
 def inputs(config, paths, k):
-    return [paths.images]
+    return [paths.images] if config.data.train_image else []
 
 
 def weights(config):
@@ -44,19 +59,40 @@ def packages(config):
 
 
 def questions(job, k: int, rows, idx):
-    """No replies, and a question for each of the row numbers idx (m,)."""
-    from llm.messages import Question
+    """A question for each of the row numbers idx (m,) that has an image or a text, and for the
+    others replies that say nothing."""
+    from llm.messages import Question, Reply
 
     task = rows.task
-    entities = set(rows.question[idx])
-    prompt = {entity: task.prompt(entity) for entity in entities}
-    pattern = {entity: task.pattern(entity) for entity in entities}
-
+    replies = []
     questions = []
-    for i in idx:
-        entity = rows.question[i]
-        image = rows.image[i]
-        question = Question(int(i), prompt[entity], image, pattern[entity])
-        questions.append(question)
+    for i, image in zip(idx.tolist(), images_to_show(job, rows, idx), strict=True):
+        if not image and not has_text(rows, i):
+            replies.append(Reply(i, "", "image: missing"))
+            continue
 
-    return [], questions
+        prompt = task.prompt(rows, i, bool(image))
+        questions.append(Question(i, prompt, image, task.pattern(rows, i)))
+
+    return replies, questions
+
+
+def has_text(rows, i: int) -> bool:
+    return rows.text is not None and bool(rows.text[i].strip())
+
+
+def images_to_show(job, rows, idx) -> list[str]:
+    """Names of the images of the row numbers idx (m,), "" where a row has none. One that cannot be
+    used is "" where there is a text to ask about; else the reply gives the reason."""
+    images = rows.image[idx].tolist()
+    if rows.text is None or not job.config.data.train_image:
+        return images
+
+    table = read_csv(job.paths.images, ["image", "status"])
+    usable = set(table.image[table.status == "ok"])
+    shown = []
+    for i, image in zip(idx, images, strict=True):
+        is_shown = image in usable or not has_text(rows, i)
+        shown.append(image if is_shown else "")
+
+    return shown

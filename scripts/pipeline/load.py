@@ -75,10 +75,10 @@ def load_pred(job, rows: Rows, member: str) -> dict[str, np.ndarray]:
         return load_npz(file)
 
     table = read_csv(file, ["id", "reply", "reason"])
-    questions = rows.question[align(rows.id, table.id)]
+    idx = align(rows.id, table.id)
     return {
         "id": table.id.to_numpy(str),
-        "pred": rows.task.read_replies(table.reply.tolist(), questions),
+        "pred": rows.task.read_replies(table.reply.tolist(), rows, idx),
         "missing_image": table.reason.str.startswith("image: ").to_numpy(),
     }
 

@@ -45,11 +45,20 @@ prediction, b bootstrap replicates. `outputs` says what is predicted: {attribute
 and may define
 
   SCORES_MEAN                         a sentence for the report on the further scores of `table`
+  draw_targets(pred, spread, outputs, rng)  targets drawn as predictions say, the less surely the
+                                      greater `spread` is
   mistakes(answer, target, outputs, rows)  the labelled rows that are answered wrong
-  prompt(question), refine_prompt(question, reply), pattern(question)
-                                      what a language model is asked, and what it may reply
-  read_replies(replies, questions)    replies → predictions (n, k)
-  is_clear(replies, questions)        (n,) bool: which replies leave nothing to be refined
+
+and, so that a language model can answer, where i is a row number and idx (m,) are several of `rows`
+(a common.rows.Rows)
+
+  prompt(rows, i, has_image)          what it is asked, with the row's image or without
+  refine_prompt(rows, i, reply)       what another is asked to make of a reply that cannot be read
+  pattern(rows, i)                    the regular expression of the replies that can be right
+  refine_pattern(rows, i)             that of what can be made of a reply
+  read_replies(replies, rows, idx)    replies (m,) → predictions (m, k), the baseline where nothing
+                                      can be read
+  is_clear(replies, rows, idx)        (m,) bool: which replies leave nothing to be refined
 
 The folder may also have
 

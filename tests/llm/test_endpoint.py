@@ -19,6 +19,7 @@ from images.locate import ImageFiles
 from images.settings import Images
 from llm.client import CallError
 from llm.data_url import load_data_url
+from llm.endpoint import unquoted
 from llm.messages import Question, Reply
 
 
@@ -88,7 +89,7 @@ def test_images_are_sent_and_a_bad_one_harms_no_other(tmp_path, open_endpoint, w
     with serving() as address:
         chat = open_endpoint(address, image_files, at_once=3)
         replies = by_row(chat.ask(questions))
-        assert stats(address)["calls"] == 3
+        assert stats(address)["calls"] == 4
 
     own = (tmp_path / "a.jpg").read_bytes()
     assert replies[0] == Reply(0, reply(texts[0], own))
@@ -101,7 +102,8 @@ def test_images_are_sent_and_a_bad_one_harms_no_other(tmp_path, open_endpoint, w
     sent = base64.b64decode(url.partition(",")[2])
     assert replies[4] == Reply(4, reply(texts[4], sent))
     assert replies[5] == Reply(5, "", "image: missing")
-    assert replies[6] == Reply(6, "", "image: missing")
+    # one that names no image is asked without
+    assert replies[6] == Reply(6, reply(texts[6], b""))
 
 
 def test_an_image_asked_about_much_is_read_once_for_neighbours(
@@ -285,3 +287,17 @@ def test_the_server_answers_in_the_units_that_are_asked_for(texts):
     assert units == {"gram", "kilogram", "ounce"}
     assert reply(texts[0], b"a") == reply(texts[0], b"a")
     assert reply(texts[0], b"a") != reply(texts[0], b"b")
+
+
+def test_a_constrained_reply_is_taken_out_of_the_quotes_of_llama_cpp():
+    replies = {
+        '"500 gram"': "500 gram",
+        '"colour: red\\nneck: v"': "colour: red\nneck: v",
+        '"colour: red\nneck: v"': "colour: red\nneck: v",
+        r'"a \"b\""': 'a "b"',
+        '"not whole': "not whole",
+        "500 gram": "500 gram",
+        "12.99": "12.99",
+    }
+    for reply_text, text in replies.items():
+        assert unquoted(reply_text) == text

@@ -1,6 +1,8 @@
 """The entity task: what is read, the five cases of its F1, votes, the threshold, and what the
 organisers would refuse."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -104,7 +106,7 @@ def test_of_no_rows_there_are_no_predictions():
         0,
         24,
     )
-    assert entity.read_replies([], []).shape == (0, 24)
+    assert entity.read_replies([], asking(), []).shape == (0, 24)
 
 
 def test_more_values_than_slots_keep_the_likeliest():
@@ -368,21 +370,39 @@ def test_labels_that_are_no_values_stop_at_once(tmp_path):
         entity.outputs(entity.read_rows(DATA, tmp_path)[0])
 
 
+def asking(*questions) -> SimpleNamespace:
+    """Rows that ask for these entities, of what the verbs for language models look at."""
+    return SimpleNamespace(question=np.array(questions, object), text=None)
+
+
 def test_prompts_name_the_entity_and_its_units_and_replies_are_read():
     for question, units in ENTITIES.items():
-        assert question.replace("_", " ") in entity.prompt(question)
-        assert all(u in entity.refine_prompt(question, "x") for u in units)
-    pred = entity.read_replies(["It weighs 5 kg.", "none", ""], ["item_weight"] * 3).reshape(
-        3, -1, 3
-    )
+        rows = asking(question)
+        assert question.replace("_", " ") in entity.prompt(rows, 0, True)
+        assert all(u in entity.refine_prompt(rows, 0, "x") for u in units)
+    rows = asking(*["item_weight"] * 4)
+    pred = entity.read_replies(["It weighs 5 kg.", "none", ""], rows, np.arange(3))
+    pred = pred.reshape(3, -1, 3)
     assert pred[0, 0].tolist()[::2] == [5.0, 1.0]
     assert (pred[1:, :, 2] == 0).all()
-    assert entity.is_clear(["5 kg", "none", "", "about 5 stone"], ["item_weight"] * 4).tolist() == [
-        True,
-        True,
-        True,
-        False,
-    ]
+    replies = ["5 kg", "none", "", "about 5 stone"]
+    assert entity.is_clear(replies, rows, np.arange(4)).tolist() == [True, True, True, False]
+
+
+def test_what_was_asked_about_an_image_is_asked_in_the_same_words():
+    rows = asking("height", "voltage")
+    assert entity.prompt(rows, 0, True) == (
+        "What is the height of the product in the picture? Reply with a number and one of these "
+        "units, in full: centimetre, foot, inch, metre, millimetre, yard. If the picture does not "
+        "tell, reply: none."
+    )
+    assert entity.refine_prompt(rows, 1, "12 </s>v") == (
+        'A model was asked for the voltage of a product and replied: "12  v"\n'
+        "Write that value as a number and one of these units, in full: kilovolt, millivolt, volt. "
+        "Write nothing else. If the reply has no such value, write: none."
+    )
+    for pattern in (entity.pattern, entity.refine_pattern):
+        assert pattern(rows, 1) == (r"([0-9]{1,6}(\.[0-9]{1,4})? (kilovolt|millivolt|volt)|none)")
 
 
 def test_parts_are_equal_and_a_picture_is_in_one():

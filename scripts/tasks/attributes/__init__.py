@@ -23,7 +23,14 @@ from common.tables import FIXED
 from metrics import f1
 from metrics.label_quality import label_probability
 from tasks.attributes import offsets
+from tasks.attributes.prompts import (  # noqa: F401, verbs of this task
+    pattern,
+    prompt,
+    refine_pattern,
+    refine_prompt,
+)
 from tasks.attributes.read import read_rows  # noqa: F401, verb of this task
+from tasks.attributes.replies import is_clear, read_replies  # noqa: F401, verbs of this task
 from tasks.attributes.submission import (  # noqa: F401, verbs of this task
     Outputs,
     category_of,
@@ -49,7 +56,7 @@ def outputs(rows: pd.DataFrame) -> Outputs:
 
     Raises UserError when an attribute has no label in any row.
     """
-    names = [column for column in rows if column not in FIXED]
+    names = label_names(rows)
     classes = {name: sorted(set(rows[name]) - {""}) for name in names}
 
     for name in names:
@@ -60,6 +67,16 @@ def outputs(rows: pd.DataFrame) -> Outputs:
             )
 
     return classes
+
+
+def label_names(rows: pd.DataFrame) -> list[str]:
+    """The columns of `rows` that hold labels. Where these are "<category>/<name>", `category` is
+    the rows' category; else it may be a label itself."""
+    names = [column for column in rows if column not in FIXED]
+    if any(category_of(name) for name in names):
+        return [name for name in names if name != "category"]
+
+    return names
 
 
 def sizes(outputs: Outputs) -> list[int]:
@@ -194,6 +211,17 @@ def fit_decode(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.nda
 def apply_decode(pred: np.ndarray, fitted: np.ndarray, outputs: Outputs) -> np.ndarray:
     """The answer (n, a) with the offsets (k,) of fit_decode."""
     return answer(offsets.log_prob(pred) + fitted, outputs)
+
+
+def draw_targets(pred: np.ndarray, spread: float, outputs: Outputs, rng) -> np.ndarray:
+    """Targets (n, a) drawn from probabilities (n, k), each to the power of 1 / spread."""
+    target = np.zeros((len(pred), len(outputs)), int)
+    for a, columns in enumerate(slices(outputs)):
+        logits = offsets.log_prob(pred[:, columns]) / spread
+        noise = rng.gumbel(size=logits.shape)  # the arg max of logits with it is such a draw
+        target[:, a] = (logits + noise).argmax(axis=1)
+
+    return target
 
 
 def score(answer: np.ndarray, target: np.ndarray, outputs: Outputs) -> float:

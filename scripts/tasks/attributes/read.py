@@ -17,9 +17,9 @@ MAX_ATTRIBUTES = 10  # attr_1 .. attr_10 in the organisers' table
 def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
     """The category's rows, train then test, and the names of the files read.
 
-    Columns: id "train:12", split, image, group, text where data.text names columns, then the labels
-    of each attribute, "" where a row is not labelled. An attribute's column has its own name, or
-    "<category>/<name>" where rows have categories.
+    Columns: id "train:12", split, image, group, text where data.text names columns, category where
+    there are several, then the labels of each attribute, "" where a row is not labelled. An
+    attribute's column has its own name, or "<category>/<name>" where rows have categories.
     """
     shared = [data.id, *data.text]
     if data.category_column:
@@ -148,6 +148,10 @@ def rows_of_split(
 
     if data.text:
         rows["text"] = row_texts(table, data.text, file)
+
+    # of a test row nothing else says which attributes it has
+    if len(columns) > 1:
+        rows["category"] = table[data.category_column]
 
     for category, names in columns.items():
         for name in names:

@@ -20,7 +20,12 @@ from common.errors import UserError
 from common.log import log
 from common.questions import VALUE
 from metrics.value_f1 import best_threshold, f1, f1_replicates
-from tasks.entity.prompts import pattern, prompt, refine_prompt  # noqa: F401, verbs of this task
+from tasks.entity.prompts import (  # noqa: F401, verbs of this task
+    pattern,
+    prompt,
+    refine_pattern,
+    refine_prompt,
+)
 from tasks.entity.read import read_rows  # noqa: F401, a verb
 from tasks.entity.submission import (  # noqa: F401, verbs
     Outputs,
@@ -107,9 +112,10 @@ def baseline(target: np.ndarray, outputs: Outputs) -> np.ndarray:
     return encode_predictions([[]], ENTITY_NAMES[:1])[0]
 
 
-def read_replies(replies, questions) -> np.ndarray:
-    """Predictions (n, 3 TOP_K) of a language model's replies (n,): the value that is read in each,
-    with weight 1."""
+def read_replies(replies, rows, idx) -> np.ndarray:
+    """Predictions (m, 3 TOP_K) of a language model's replies (m,) to the row numbers idx (m,): the
+    value that is read in each, with weight 1."""
+    questions = rows.question[idx]
     predictions = []
     for value in read_values(replies, questions):
         candidates = []
@@ -121,10 +127,10 @@ def read_replies(replies, questions) -> np.ndarray:
     return encode_predictions(predictions, questions)
 
 
-def is_clear(replies, questions) -> np.ndarray:
-    """(n,) bool: True where nothing is left to be refined, because a reply has a value that can be
+def is_clear(replies, rows, idx) -> np.ndarray:
+    """(m,) bool: True where nothing is left to be refined, because a reply has a value that can be
     read, or no digit."""
-    values = read_values(replies, questions)
+    values = read_values(replies, rows.question[idx])
     is_read = np.array([value is not None for value in values], bool)
 
     matches = [re.search(r"\d", reply) for reply in replies]

@@ -1,26 +1,34 @@
-"""What language models are asked about an entity of a product, and what they may reply."""
+"""What language models are asked about an entity of a product, and what they may reply.
 
-import re
+in: a row that asks for "voltage" → out: "What is the voltage of the product in the picture? ..."
+"""
 
+from texts.prompts import paragraph_of, without_control_tokens
 from texts.units import ENTITIES
 
-# tokens that a chat template would obey: <|im_end|>, <end_of_turn>, </s>
-CONTROL_TOKENS = re.compile(r"<\|[^|<>]*\|>|</?(?:start|end)_of_\w+>|</?s>")
 
-
-def prompt(question: str) -> str:
-    """What a vision-language model is asked about an image."""
+def prompt(rows, i: int, has_image: bool) -> str:
+    """What a vision-language model is asked about row number i: about its image, else its text."""
+    question = rows.question[i]
     entity = question.replace("_", " ")
     units = ", ".join(ENTITIES[question])
+
+    if not has_image:
+        return (
+            f"{paragraph_of(rows, i)}What is the {entity} of the product? Reply with a number and "
+            f"one of these units, in full: {units}. If the text does not tell, reply: none."
+        )
+
     return (
         f"What is the {entity} of the product in the picture? Reply with a number and one of these "
         f"units, in full: {units}. If the picture does not tell, reply: none."
     )
 
 
-def refine_prompt(question: str, reply: str) -> str:
+def refine_prompt(rows, i: int, reply: str) -> str:
     """What a language model is asked about another's reply, whose control tokens are left out."""
-    reply = CONTROL_TOKENS.sub(" ", reply)
+    question = rows.question[i]
+    reply = without_control_tokens(reply)
     entity = question.replace("_", " ")
     units = ", ".join(ENTITIES[question])
     return (
@@ -30,7 +38,10 @@ def refine_prompt(question: str, reply: str) -> str:
     )
 
 
-def pattern(question: str) -> str:
+def pattern(rows, i: int) -> str:
     """The regular expression of the replies that can be right."""
-    units = "|".join(ENTITIES[question])
+    units = "|".join(ENTITIES[rows.question[i]])
     return rf"([0-9]{{1,6}}(\.[0-9]{{1,4}})? ({units})|none)"
+
+
+refine_pattern = pattern

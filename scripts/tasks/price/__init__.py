@@ -18,7 +18,14 @@ from common.questions import NUMBER
 from common.rows import row_id
 from common.tables import id_problems, name_cell
 from metrics.smape import shift_if_worth, smape, terms
+from tasks.price.prompts import (  # noqa: F401, verbs
+    pattern,
+    prompt,
+    refine_pattern,
+    refine_prompt,
+)
 from tasks.price.read import is_price, price_column, read_rows  # noqa: F401, read_rows is a verb
+from tasks.price.replies import is_clear, read_replies  # noqa: F401, verbs
 
 ASKS = NUMBER
 MODE = "min"
@@ -201,6 +208,13 @@ def fit_decode(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.nda
 def apply_decode(pred: np.ndarray, fitted: np.ndarray, outputs: Outputs) -> np.ndarray:
     """Prices (n, 1) with the shift (1,) of fit_decode."""
     return answer(pred + fitted, outputs)
+
+
+def draw_targets(pred: np.ndarray, spread: float, outputs: Outputs, rng) -> np.ndarray:
+    """Targets (n, 1) drawn around predicted log1p prices (n, 1), their error Laplace's of scale
+    `spread`; none beyond the least and the highest training price."""
+    low, high = np.log1p(outputs["price"])
+    return (pred + spread * rng.laplace(size=pred.shape)).clip(low, high)
 
 
 def score(answer: np.ndarray, target: np.ndarray, outputs: Outputs) -> float:

@@ -1,5 +1,5 @@
 """Training T1 on random images and labels, with the network, loss and trainer of models/net.py but
-without an image cache. For the GPU tests and the GPU benchmark."""
+without an image cache; and V2 on random features. For the GPU tests and the GPU benchmark."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +7,14 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from common.sections import Run
 from config import Config
+from features.store import FeatureTable, names_file
+from models.fusion import Fusion
 from models.net import Net
-from tasks import attributes
+from networks.learner import Learner
+from networks.prefetch import prefetch
+from tasks import attributes, price
 
 STEPS = 6  # training steps per epoch
 CLASSES = 4  # classes per attribute
@@ -36,7 +41,10 @@ class SyntheticNet(Net):
     of as many test rows."""
 
     def load(self, row_batches, epoch, first):
-        for batch in row_batches[first:]:
+        return prefetch(self.arrays(row_batches[first:]), self.device)
+
+    def arrays(self, row_batches):
+        for batch in row_batches:
             positions = batch
             if len(self.unlabelled):
                 positions = np.concatenate([batch, len(self.images) // 2 + batch])
@@ -107,4 +115,36 @@ class SyntheticTraining:
         losses = []
         for step, images in enumerate(self.learner.load(batches, 0, 0)):
             losses.append(self.trainer.step(images, batches[step], step))
-        return np.array(losses)
+        return np.array([float(loss) for loss in losses])
+
+
+class SyntheticFusion(Fusion):
+    """V2 on random features of `rows` rows, which are on the device. folder: for its files.
+
+    is_on_device: what it says of itself, to be trained in the other way.
+    """
+
+    def __init__(self, device, folder: Path, rows: int, d: int = 768, width: int = 512, **run):
+        import torch
+
+        from networks.cross_attention import FusionNet
+
+        torch.manual_seed(0)
+        names = np.arange(rows).astype(str)
+        self.tables = []
+        for side in ("image", "text"):
+            file = folder / f"{side}.npy"
+            np.save(file, torch.randn(rows, d).half().numpy())
+            np.save(names_file(file), names)
+            self.tables.append(FeatureTable(file, names, device))
+
+        settings = Config(task="price", models=("fusion",), fusion={"width": width}).fusion
+        target = torch.rand(rows, 1).numpy()
+        table = SimpleNamespace(target=target, sizes=[1], outputs={"price": []}, task=price)
+        net = FusionNet(d, d, settings, 1).to(device)
+        Learner.__init__(self, net, settings, table, Run(**run), device, np.arange(rows))
+        self.is_on_device = all(table.is_on_gpu for table in self.tables)
+
+    @property
+    def on_device(self) -> bool:
+        return self.is_on_device

@@ -14,6 +14,7 @@ from common.sections import Count, Section
 from features.source import Source
 from features.stream import Stream, write_stream
 from images.cache import Cache, batches, open_cache
+from networks.compile import LAYERS, WhenToCompile, compile_layers
 from networks.device import autocast, precision
 from networks.weights import IMAGE, JOINT, TEXT, split_weights
 
@@ -94,10 +95,16 @@ def open_stream(job, stem: str, device) -> Stream:
         order = encoder.texts.longest_first(texts)
         items = items.take(order)
 
-    def encode_batches(done: int):
-        groups = items.groups(done, run.infer_batch)
+    steps = len(items.names) // run.infer_batch
+    when = WhenToCompile(run, device, steps, LAYERS)
+
+    def encode_batches(done: int, size: int):
+        groups = items.groups(done, size)
         images_of_groups = items.read_images(groups, run.workers)
         for group, images in zip(groups, images_of_groups, strict=True):
+            if when.now():
+                compile_layers(encoder.model)
+
             texts = items.read_texts(group)
             with torch.inference_mode(), autocast(device, dtype):
                 features = encoder.encode(texts, images)

@@ -142,8 +142,18 @@ class FeatureTable:
         is_missing = self.position < 0
         self.missing = int(is_missing.sum())
 
-    def take(self, idx: np.ndarray):
-        """Tokens (b, t, d) float32 of the row numbers idx (b,), all zero where a row has none."""
+        has_any = self.missing < len(names)
+        looked_up_on = self.array.device if has_any else device
+        self.position = torch.as_tensor(self.position, device=looked_up_on)
+
+    @property
+    def is_on_gpu(self) -> bool:
+        """Whether `take` needs nothing that is not on the GPU."""
+        return self.device.type == "cuda" and self.position.device.type == "cuda"
+
+    def take(self, idx):
+        """Tokens (b, t, d) float32 of the row numbers idx (b,), an array or a tensor; all zero
+        where a row has none."""
         import torch
 
         n = len(idx)
@@ -151,11 +161,11 @@ class FeatureTable:
         if self.missing == len(self.position):
             return torch.zeros(n, 1, self.d, device=device)
 
-        position = torch.as_tensor(self.position[idx])
+        idx = torch.as_tensor(idx, device=self.position.device)
+        position = self.position[idx]
 
         # a row without features takes the first ones, which are then set to 0
         in_array = position.clamp(min=0)
-        in_array = in_array.to(self.array.device)
         features = self.array[in_array]
         features = features.to(device)
         features = features.float()

@@ -11,6 +11,7 @@ from common.time_limit import check_time_limit, deadline
 from features.store import remove_old_and_write_names
 from features.writer import FeatureWriter
 from networks.device import use_device
+from networks.memory import batches_that_fit
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Stream:
 
     names: np.ndarray  # (n,) of images, or ids of rows
     shape: tuple[int, ...]  # of one name's features
-    batches: Callable  # batches(done): tensors (b, *shape) from the done-th name on
+    # batches(done, size): tensors (size, *shape) from the done-th name on; the last may be shorter
+    batches: Callable
     record: dict = field(default_factory=dict)  # how they are made
 
 
@@ -55,7 +57,7 @@ def write_batches(stream: Stream, writer: FeatureWriter, stem: str, run) -> None
     bar = progress(what=stem, total=total, done=writer.done, unit="row")
     end = deadline(run)
 
-    for batch in stream.batches(writer.done):
+    for batch in batches_that_fit(stream.batches, writer.done, run.infer_batch):
         features = batch.half().cpu()
         writer.add(features.numpy())
         bar.update(len(batch))

@@ -13,7 +13,9 @@ from features.stream import Stream, write_stream
 from images.augment import augmenter
 from images.cache import Cache, batches
 from networks.batches import cut
+from networks.compile import LAYERS, WhenToCompile, compile_layers
 from networks.device import autocast, precision
+from networks.prefetch import prefetch
 from networks.weights import TIMM
 
 SECTION = "features"  # of the config
@@ -99,7 +101,9 @@ def stream_images(
     module.to(device, memory_format=torch.channels_last)
 
     def features(images):
-        images = np.ascontiguousarray(images)
+        if isinstance(images, np.ndarray):
+            images = np.ascontiguousarray(images)
+
         with torch.inference_mode(), autocast(device, dtype):
             x = normalize_images(images, backbone, device, size)
             return network(x)
@@ -111,9 +115,18 @@ def stream_images(
     cache = Cache(job.paths.images, job.paths.cache)
     good = np.flatnonzero(cache.ok)
 
-    def feature_batches(done: int):
-        groups = cut(good[done:], config.run.infer_batch)
-        for images in batches(cache, groups, config.run.workers):
+    run = config.run
+    steps = len(good) // run.infer_batch
+    when = WhenToCompile(run, device, steps, LAYERS)
+
+    def feature_batches(done: int, size: int):
+        groups = cut(good[done:], size)
+        arrays = batches(cache, groups, run.workers)
+        # augmented views are made of arrays
+        for images in prefetch(arrays, device) if change is None else arrays:
+            if when.now():
+                compile_layers(module)
+
             views = []
             for v in range(settings.views):
                 changed = view(images, v, change, done)
@@ -131,11 +144,14 @@ def stream_images(
     return Stream(names, shape, feature_batches, {"weights": weights})
 
 
-def view(images: np.ndarray, v: int, change, first: int) -> np.ndarray:
-    """View v of images (b, s, s, 3): 0 as they are, 1 mirrored, 2 and up augmented. first: the
-    number of the first image, which the draws depend on."""
+def view(images, v: int, change, first: int):
+    """View v of images (b, s, s, 3), an array or a tensor: 0 as they are, 1 mirrored, 2 and up
+    augmented. first: the number of the first image, which the draws depend on."""
     if v == 0:
         return images
+
+    if v == 1 and not isinstance(images, np.ndarray):
+        return images.flip(2)
 
     if v == 1:
         return images[:, :, ::-1]

@@ -41,8 +41,9 @@ class ChatModel:
         from transformers import AutoProcessor, AutoTokenizer
 
         require_packages(settings)
-        self.device, self.takes_images = device, takes_images
         folder, is_local = find_weights(settings.model, run.weights)
+        takes_images = takes_images or is_vision_language(folder)
+        self.device, self.takes_images = device, takes_images
 
         self.model, self.dtype = load(folder, settings.bits, run, device, takes_images)
         self.processor = load_auto(AutoProcessor if takes_images else AutoTokenizer, folder)
@@ -92,15 +93,16 @@ class ChatModel:
     def generate(self, texts: list[str], images: list, patterns: list[str]) -> list[str]:
         """The model's reply to each text.
 
-        images: a uint8 tensor (3, h, w) for each text, None where the model takes none. patterns: a
-        regular expression for each text, which its reply matches where decoding is constrained and
+        images: a uint8 tensor (3, h, w) for each text, or None for each. patterns: a regular
+        expression for each text, which its reply matches where decoding is constrained and
         max_new_tokens suffice. Raises what the model raises, ValueError when fp16 overflows.
         """
         import torch
         from transformers import LogitsProcessorList
 
-        prompts = [self.prompt(text) for text in texts]
-        inputs = self.encode(prompts, images)
+        shows_images = self.takes_images and images[0] is not None
+        prompts = [self.prompt(text, shows_images) for text in texts]
+        inputs = self.encode(prompts, images if shows_images else [])
         processors = LogitsProcessorList([check_finite])
 
         if self.constraints:
@@ -117,9 +119,10 @@ class ChatModel:
         return [reply.strip() for reply in replies]
 
     def encode(self, prompts: list[str], images: list) -> dict:
-        """What the model's forward takes, {name: tensor on the device}, padded on the left."""
+        """What the model's forward takes, {name: tensor on the device}, padded on the left. images:
+        one for each prompt, or none."""
         kwargs = {}
-        if self.takes_images:
+        if images:
             kwargs["images"] = [[image.to(self.device)] for image in images]
 
         encoded = self.processor(
@@ -150,7 +153,7 @@ class ChatModel:
         start = self.tokenizer.bos_token
         return bool(start) and prompt.startswith(start)
 
-    def apply_template(self, text: str) -> str:
+    def apply_template(self, text: str, has_image: bool) -> str:
         """The text as the model's template puts it in a chat; without a template as it is.
 
         What looks like a special token in it becomes a space.
@@ -161,7 +164,10 @@ class ChatModel:
 
         content: str | list = text
         if self.takes_images:
-            content = [{"type": "image"}, {"type": "text", "text": text}]
+            content = [{"type": "text", "text": text}]
+
+            if has_image:
+                content.insert(0, {"type": "image"})
 
         kwargs = {}
         if "enable_thinking" in str(self.template):
@@ -173,6 +179,18 @@ class ChatModel:
             add_generation_prompt=True,
             **kwargs,
         )
+
+
+def is_vision_language(folder: Path) -> bool:
+    """Whether transformers reads a model as a vision-language model alone, so that this is done
+    though it is shown no image."""
+    from transformers import AutoConfig
+    from transformers.models.auto import modeling_auto
+
+    model_type = load_auto(AutoConfig, folder).model_type
+    is_language = model_type in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    has_vision = model_type in modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    return has_vision and not is_language
 
 
 def require_packages(settings) -> None:
@@ -197,6 +215,8 @@ def load(folder: Path, bits: int, run, device, takes_images: bool):
     import torch
     import transformers
 
+    from networks.windows import group_windows
+
     auto = transformers.AutoModelForCausalLM
 
     if takes_images:
@@ -210,10 +230,12 @@ def load(folder: Path, bits: int, run, device, takes_images: bool):
 
     if bits:
         auto = quantized(auto, bits, dtype, device)
-        return read_model(auto, folder, dtype), dtype
+        model = read_model(auto, folder, dtype)
+    else:
+        model = read_model(auto, folder, dtype).to(device)
 
-    model = read_model(auto, folder, dtype)
-    return model.to(device), dtype
+    group_windows(model)
+    return model, dtype
 
 
 def quantized(auto, bits: int, dtype, device) -> SimpleNamespace:

@@ -15,13 +15,14 @@ from common.log import log
 from images.decode import load_image
 from llm.generate import ChatModel
 from llm.messages import Question, Reply
+from networks.memory import free_memory, is_out_of_memory
 from networks.pretrained import one_line
 
 # questions that fail one after another; then a plain one is asked, to see whether the model works
 MAX_FAILED = 8
+# batches that are answered at one size; then twice the size is tried
+GROW_AFTER = 16
 OUT_OF_MEMORY = "out of memory"
-# what torch says in a plain RuntimeError
-MEMORY_ERRORS = ("not enough memory", "can't allocate memory", "ALLOC_FAILED")
 
 
 class UnreadableImage(Exception):
@@ -45,6 +46,7 @@ class LocalChat:
         self.about = self.model.about
         self.workers = run.workers or os.cpu_count()
         self.batch = settings.batch
+        self.good_batches = 0  # batches since self.batch was halved
         self.failed = 0  # questions since the last reply
         self.loading = {}  # {name: future image} of this batch and the next
 
@@ -60,7 +62,7 @@ class LocalChat:
 
         try:
             while todo:
-                batch = todo[: self.batch]
+                batch = self.next_batch(todo)
                 if not all(question.row in answered for question in batch):
                     self.load_ahead(todo[: 2 * self.batch], pool)
                     for reply in self.answer_batch(batch):
@@ -72,6 +74,12 @@ class LocalChat:
             pool.shutdown(cancel_futures=True)
             self.loading = {}
 
+    def next_batch(self, todo: list[Question]) -> list[Question]:
+        """The first questions of todo, which is in order: all with an image, or all without."""
+        batch = todo[: self.batch]
+        with_image = [question for question in batch if question.image]
+        return with_image or batch
+
     def load_ahead(self, questions: list[Question], pool: ThreadPoolExecutor) -> None:
         """Start to load the questions' images, and forget all others."""
         if not self.image_files:
@@ -82,7 +90,7 @@ class LocalChat:
             name = question.image
             if name in self.loading:
                 loading[name] = self.loading[name]
-            elif name not in loading:
+            elif name and name not in loading:
                 loading[name] = pool.submit(self.load, name)
 
         self.loading = loading
@@ -102,7 +110,10 @@ class LocalChat:
 
     def image(self, question: Question):
         """The question's image as `load` gives it; None where the model is shown none."""
-        return self.loading[question.image].result() if self.image_files else None
+        if not self.image_files or not question.image:
+            return None
+
+        return self.loading[question.image].result()
 
     def load(self, name: str):
         """An image as a uint8 tensor (3, h, w) of at most max_pixels.
@@ -112,9 +123,6 @@ class LocalChat:
         """
         import torch
         from PIL import Image
-
-        if not name:
-            raise UnreadableImage("none")
 
         # images.size is a network's square; no JPEG may be decoded at less than max_pixels here
         size = math.isqrt(self.max_pixels) + 1
@@ -138,8 +146,9 @@ class LocalChat:
     def answer(self, batch: list[Question]) -> Iterator[Reply]:
         """Yield replies to questions whose images are loaded.
 
-        When memory ends the batch is halved, for those after it too. When anything else goes wrong
-        its questions are asked one by one, so that only those fail that must.
+        When memory ends the batch is halved, also for the next GROW_AFTER batches; later ones have
+        smaller images. When anything else goes wrong its questions are asked one by one, so that
+        only those fail that must.
         """
         if not batch:
             return
@@ -155,6 +164,7 @@ class LocalChat:
         # the exception is gone here, and with it the memory that its frames held
         if not failure:
             self.failed = 0
+            self.grow()
             yield from map(self.reply, batch, texts)
         elif len(batch) > 1:
             yield from self.answer_in_pieces(batch, failure == OUT_OF_MEMORY)
@@ -167,17 +177,23 @@ class LocalChat:
 
     def answer_in_pieces(self, batch: list[Question], halve: bool) -> Iterator[Reply]:
         """Yield replies to halves of a batch for which memory did not suffice; else one by one."""
-        import torch
-
         if halve:
             self.batch = len(batch) // 2
-            torch.cuda.empty_cache()
+            self.good_batches = 0
+            free_memory()
             log(out_of_memory="yes", batch=self.batch)
 
         while batch:
             size = self.batch if halve else 1
             yield from self.answer(batch[:size])
             batch = batch[size:]
+
+    def grow(self) -> None:
+        """Take twice the batch again, once GROW_AFTER batches have been answered since it was
+        halved."""
+        self.good_batches += 1
+        if self.good_batches % GROW_AFTER == 0:
+            self.batch = min(2 * self.batch, self.settings.batch)
 
     def generate(self, batch: list[Question]) -> list[str]:
         """The model's text for each question. Raises what the model raises."""
@@ -217,7 +233,7 @@ class LocalChat:
 
 def in_order(questions: Iterable[Question], image_files, max_pixels: int) -> list[Question]:
     """The questions of large images first, those of one image together, then long texts first: a
-    batch has little padding, and memory ends at once or never.
+    batch has little padding, and memory ends at once or never. Those without an image come last.
 
     image_files: an ImageFiles, None = no images are shown; max_pixels: that are shown of an image.
     """
@@ -228,6 +244,9 @@ def in_order(questions: Iterable[Question], image_files, max_pixels: int) -> lis
             return -len(question.text), question.row
 
         image = question.image
+        if not image:
+            return 1, "", -len(question.text), question.row
+
         if image not in areas:
             areas[image] = min(max_pixels, area(image_files, image))
 
@@ -245,14 +264,3 @@ def area(image_files, name: str) -> int:
             return image.width * image.height
     except Exception:  # whatever is wrong with it, `load` gives the reason
         return 0
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory ended, of the GPU or of this machine."""
-    import torch
-
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-
-    is_allocation = any(words in str(error) for words in MEMORY_ERRORS)
-    return isinstance(error, RuntimeError) and is_allocation

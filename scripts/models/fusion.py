@@ -92,9 +92,15 @@ class Fusion(Learner):
             "without_text": text.missing,
         }
 
+    @property
+    def on_device(self) -> bool:
+        return all(table.is_on_gpu for table in self.tables)
+
     def read(self, groups):
-        for group in groups:
-            yield [table.take(group) for table in self.tables]
+        return iter(groups)
+
+    def inputs(self, data, part):
+        return [table.take(data[part]) for table in self.tables]
 
 
 def feature_table(job, rows, source: str, device) -> FeatureTable:

@@ -21,6 +21,7 @@ from networks.pooling import SentencePooling, read_sentence_modules
 from networks.pretrained import digest_files, find_weights, load_auto, read_model, weight_files
 from networks.tokens import TextTokenizer
 from networks.weights import IMAGE, JOINT, TEXT
+from networks.windows import group_windows
 
 # model types with a text tower, an image tower and a space that both share
 TWO_TOWERS = ("clip", "siglip", "siglip2")
@@ -215,6 +216,8 @@ class TextEncoder(Encoder):
         folder = request.folder / sentence.path
         self.pooling_name = " ".join([sentence.mode, *sentence.kinds])
         self.model = read_model(AutoModel, folder, unused=("pooler.",)).to(self.device)
+        # keys and values are kept for tokens that follow; here none do
+        self.model.config.use_cache = False
         max_positions = getattr(request.config, "max_position_embeddings", 0)
         self.texts = TextTokenizer(
             load_auto(AutoTokenizer, folder),
@@ -252,6 +255,7 @@ class VisionLanguage(Encoder):
             self.model.visual = None
 
         self.model.to(self.device)
+        group_windows(self.model)
 
         settings = request.settings
 

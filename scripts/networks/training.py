@@ -25,9 +25,10 @@ import torch
 
 from common.errors import UserError
 from common.log import log, progress
-from common.processes import is_first, rank
+from common.processes import is_first, rank, world_size
 from common.time_limit import deadline, time_is_up
 from networks.checkpoint import TrainingState, load_checkpoint, save_checkpoint
+from networks.compile import WHOLE_NETWORK, WhenToCompile
 from networks.device import autocast, precision, use_device
 from networks.distributed import (
     all_reduce_sum,
@@ -36,7 +37,11 @@ from networks.distributed import (
     require_same,
     shard,
 )
+from networks.graph import GraphedStep
+from networks.memory import free_memory
 from networks.weights import load_strict, read_weights, save_weights
+
+CHECK_EVERY = 20  # steps on a GPU between looks at the loss: to read it is to wait for the GPU
 
 
 def fit_network(
@@ -71,6 +76,7 @@ def predict_network(job, name: str, k: int, make_learner, idx: np.ndarray) -> np
     file = job.paths.model(f"{name}_{k}")
     with use_device(job.config.run) as device:
         learner = make_learner(device)
+        learner.COMPILES_PREDICTIONS = True
         load_strict(learner.net, read_weights(file), file)
         return learner.predict(learner.net, idx)
 
@@ -90,11 +96,17 @@ class Trainer:
         self.checkpoint, self.key = checkpoint, key
         broadcast_parameters(self.net)
 
+        self.micro = run.micro_batch or self.settings.batch
+        is_whole = self.micro >= self.settings.batch
+        can_graph = is_whole and world_size() == 1
+
         self.dtype = None
-        if learner.MIXED_PRECISION:
+        # such a network waits for its kernels to start, and casts would be more of them
+        use_graph = learner.on_device and can_graph
+        if learner.MIXED_PRECISION and not use_graph:
             self.dtype = precision(run, device, training=True)
 
-        self.forward = torch.compile(self.net) if run.compile else self.net
+        self.forward = torch.compile(self.net) if run.compile == "on" else self.net
         self.optimizer = torch.optim.AdamW(learner.parameters(), fused=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
         self.interrupts: list[int] = []  # signals that came while it trains
@@ -105,7 +117,8 @@ class Trainer:
         if self.settings.ema:
             self.ema = ModelEmaV3(self.net, decay=self.settings.ema, use_warmup=True)
 
-        self.micro = run.micro_batch or self.settings.batch
+        # its first steps are made without it; None: all of them
+        self.graphed = GraphedStep(self) if use_graph else None
         self.saved = time.time()
 
     @property
@@ -133,6 +146,9 @@ class Trainer:
         if self.learner.SCORED_BEFORE and is_untrained:
             self.score(state, val_idx)
 
+        steps_left = self.settings.epochs * steps - state.epoch * steps - state.step
+        self.when_to_compile = self.compile_after(steps_left)
+
         with held_interrupts() as self.interrupts:
             while state.epoch < self.settings.epochs and not self.is_out_of_patience(state):
                 started = time.time()
@@ -140,6 +156,11 @@ class Trainer:
                 self.end_epoch(state, val_idx, steps, started)
 
         return state.best, state.history
+
+    def compile_after(self, steps: int) -> WhenToCompile:
+        """When it pays to compile the network's training, where `steps` steps are left."""
+        is_worth_it = self.learner.ONE_SHAPE and not self.graphed
+        return WhenToCompile(self.run, self.device, steps, WHOLE_NETWORK, is_worth_it)
 
     def is_out_of_patience(self, state: TrainingState) -> bool:
         """Whether settings.patience epochs have brought no better score."""
@@ -158,6 +179,9 @@ class Trainer:
 
         with progress(what=what, total=steps, done=state.step) as bar:
             for data in self.learner.load(batches, state.epoch, state.step):
+                if self.forward is self.net and self.when_to_compile.now():
+                    self.forward = torch.compile(self.net)
+
                 number = state.epoch * steps + state.step
                 batch = batches[state.step]
                 state.loss += self.step(data, batch, number)
@@ -168,11 +192,12 @@ class Trainer:
     def end_epoch(self, state: TrainingState, val_idx, steps: int, started: float) -> None:
         """Score the network, keep it where it is the best so far, and write the epoch down."""
         broadcast_parameters(self.net, self.averaged)
+        self.require_finite(state.loss, state.epoch * steps + state.step)
         state.epoch += 1
         score = self.score(state, val_idx)
         entry = {
             "epoch": state.epoch,
-            "loss": state.loss / steps,
+            "loss": float(state.loss) / steps,
             "score": score,
             "lr": max(group["lr"] for group in self.optimizer.param_groups),
             "seconds": round(time.time() - started, 1),
@@ -191,23 +216,48 @@ class Trainer:
         self.learner.keep_best(state, self.averaged, score)
         return score
 
-    def step(self, data, batch: np.ndarray, number: int) -> float:
-        """One optimizer step. Returns the batch's loss."""
-        loss = all_reduce_sum(self.add_gradients(data, batch, number))
-        reduce_gradients(self.net.parameters())
+    def step(self, data, batch: np.ndarray, number: int):
+        """One optimizer step. Returns the batch's loss, a tensor (): on a GPU it is read only now
+        and then, since whoever reads it waits for the GPU."""
+        if self.graphed and self.graphed.is_ready(batch):
+            self.set_rates(number)
+            loss = self.graphed.run(batch, self.step_seed(number))
+            self.check_now_and_then(loss, number)
+        else:
+            loss = all_reduce_sum(self.add_gradients(data, batch, number))
+            reduce_gradients(self.net.parameters())
+            self.check_now_and_then(loss, number)
+            self.set_rates(number)
+            self.update_weights(number)
 
-        # with a scaler, an overflow only skips the step
-        if not np.isfinite(loss) and not self.scaler.is_enabled():
+        if self.ema:
+            self.ema.update(self.net, step=number)
+
+        return loss
+
+    def check_now_and_then(self, loss, number: int) -> None:
+        """Raises UserError when the loss of a step is no number: on a GPU, where all later ones are
+        none either, within CHECK_EVERY steps."""
+        if self.device.type != "cuda" or number % CHECK_EVERY == 0:
+            self.require_finite(loss, number)
+
+    def require_finite(self, loss, number: int) -> None:
+        """Raises UserError when a loss, or a sum of them, is no number. With a scaler an overflow
+        only skips the step."""
+        if not math.isfinite(loss) and not self.scaler.is_enabled():
             raise UserError(
-                f"the loss is {loss} at step {number}; lower the learning rate, or set run.amp=fp32"
+                f"the loss is {float(loss)} at step {number}; lower the learning rate, or set "
+                "run.amp=fp32"
             )
 
+    def set_rates(self, number: int) -> None:
+        """Set the learning rates of a step, which is counted over all epochs."""
         self.scheduler.step_update(number + self.learner.STEP_OFFSET)
+
+    def update_weights(self, number: int) -> None:
+        """Clip the gradients and let the optimizer make its step."""
         self.scaler.unscale_(self.optimizer)
-
-        if self.settings.clip:
-            torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip)
-
+        self.clip_gradients()
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
@@ -217,12 +267,16 @@ class Trainer:
                 "or set run.amp=fp32"
             )
 
-        if self.ema:
-            self.ema.update(self.net, step=number)
+    def clip_gradients(self) -> None:
+        """Shorten the gradient to a norm of settings.clip."""
+        if self.settings.clip:
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip)
 
-        return loss
+    def step_seed(self, number: int) -> int:
+        """The seed of a step's dropout: no two processes drop out the same."""
+        return self.seed * 1_000_003 + number + (rank() << 40)
 
-    def add_gradients(self, data, batch: np.ndarray, number: int) -> float:
+    def add_gradients(self, data, batch: np.ndarray, number: int):
         """Compute the gradient of this process's share of a batch. Returns the share's loss.
 
         It is the same whatever the micro-batch, which is halved when memory runs out.
@@ -231,13 +285,12 @@ class Trainer:
         while True:
             try:
                 self.optimizer.zero_grad(set_to_none=True)
-                # no two processes drop out the same
-                torch.manual_seed(self.seed * 1_000_003 + number + (rank() << 40))
+                torch.manual_seed(self.step_seed(number))
 
                 loss = 0.0
                 for start in range(0, size, self.micro):
                     part = slice(start, start + self.micro)
-                    loss += self.backward(data, part, batch, number)
+                    loss = loss + self.backward(data, part, batch, number)
 
                 return loss
             except torch.OutOfMemoryError:
@@ -250,16 +303,20 @@ class Trainer:
 
                 self.micro = min(self.micro, size) // 2 or 1
 
-            torch.cuda.empty_cache()  # here the error, and what it held, is gone
+            free_memory()  # here the error, and what it held, is gone
             log(out_of_memory="yes", micro_batch=self.micro)
 
-    def backward(self, data, part: slice, batch: np.ndarray, number: int) -> float:
-        """Add the gradient of a micro-batch. Returns its loss."""
+    def backward(self, data, part: slice, batch: np.ndarray, number: int):
+        """Add the gradient of a micro-batch. Returns its loss, a tensor () of float64."""
+        # an epoch's last batch is shorter: another shape, which is not worth compiling for
+        is_whole = part.stop <= len(shard(batch))
+        forward = self.forward if is_whole else self.net
+
         with autocast(self.device, self.dtype):
-            loss = self.learner.loss(self.forward, data, part, batch, number)
+            loss = self.learner.loss(forward, data, part, batch, number)
 
         self.scaler.scale(loss.sum()).backward()
-        return float(loss.detach().mean())
+        return loss.detach().mean().double()
 
     def resume(self, steps: int) -> TrainingState:
         """Where the run stands: what the checkpoint says, or the start."""
@@ -303,6 +360,9 @@ class Trainer:
 
     def save(self, state: TrainingState) -> None:
         """Write the checkpoint, in the first process alone."""
+        state.loss = float(state.loss)
+        self.require_finite(state.loss, state.step)
+
         if is_first():
             save_checkpoint(
                 self.checkpoint,

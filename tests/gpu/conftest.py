@@ -12,6 +12,8 @@ import pytest
 from synthetic import SMALL, TINY
 
 DRY = bool(os.environ.get("GPU_DRY"))
+# what is cheap and matters most comes first; what is marked `compiles`, then `late`, comes last
+FILES = ("test_training.py", "test_device.py", "test_replies.py", "test_encoders.py")
 ALLOWED_LEAK = 128 * 2**20  # bytes; cuBLAS keeps about 32 MB once it has run
 
 
@@ -30,6 +32,26 @@ def has_gpu() -> bool:
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "gpu_only: not part of the dry run on the CPU")
+    config.addinivalue_line("markers", "compiles: waits for torch.compile")
+    config.addinivalue_line("markers", "late: starts processes that take a minute")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    def rank(item) -> tuple:
+        late = item.get_closest_marker("late") is not None
+        compiles = item.get_closest_marker("compiles") is not None
+        number = FILES.index(item.path.name) if item.path.name in FILES else len(FILES)
+        return late, compiles, number
+
+    items.sort(key=rank)
+
+
+def pytest_report_teststatus(report):
+    """With -v the seconds of each test stand in the log as it ends, so that a log that is cut off
+    still tells them."""
+    if report.when == "call" and report.passed:
+        return "passed", ".", f"PASSED {report.duration:.1f} s"
 
 
 def pytest_runtest_setup(item):

@@ -48,3 +48,29 @@ def test_features_equal_those_of_the_cpu(device, tmp_path, family, side):
     to_another_row = torch.nn.functional.cosine_similarity(actual, expected.roll(1, 0))
     assert actual.shape == expected.shape
     assert similarity.min() > 0.999 > to_another_row.max()
+
+
+@pytest.mark.gpu_only
+@pytest.mark.compiles
+@pytest.mark.parametrize("family", ["embedding_gemma"])
+def test_compiled_layers_give_the_same_features(device, tmp_path, family):
+    import torch
+
+    from common.sections import Run
+    from config import Config
+    from networks.compile import compile_layers
+    from networks.device import autocast, precision
+    from networks.encoders import load_encoder
+
+    folder = getattr(tiny, family)(tmp_path / family)
+    settings = Config(task="price", models=("fusion",), encode={"max_length": 64}).encode
+    dtype = precision(Run(), device)
+    encoder = load_encoder("text", str(folder), "", settings, device, dtype)
+    with autocast(device, dtype):
+        expected = encoder.encode(TEXTS, None)
+        assert compile_layers(encoder.model) > 1
+        actual = encoder.encode(TEXTS, None)
+        fewer = encoder.encode(TEXTS[1:], None)
+    similarity = torch.nn.functional.cosine_similarity(actual, expected)
+    assert similarity.min() > 0.999
+    assert torch.nn.functional.cosine_similarity(fewer, expected[1:]).min() > 0.999

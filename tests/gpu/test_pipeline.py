@@ -15,6 +15,7 @@ TRAINING_TESTS = {
 
 
 @pytest.mark.gpu_only
+@pytest.mark.late
 @pytest.mark.parametrize("file", TRAINING_TESTS)
 def test_the_scripts_train_on_the_gpu(file):
     selected = [f"tests/{file}", "-k", TRAINING_TESTS[file]]

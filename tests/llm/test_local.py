@@ -67,6 +67,26 @@ def test_a_reply_depends_on_its_image(open_local, model_folder, replies, image_q
     assert sum(found[row] != others[row] for row in found) > 2
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_questions_without_an_image_are_answered_among_others(
+    open_local, model_folder, replies, image_questions, family
+):
+    asked = []
+    for question in image_questions:
+        image = "" if question.row % 3 == 0 else question.image
+        asked.append(Question(question.row, question.text, image))
+
+    folder = model_folder(family)
+    found = replies(open_local(folder), asked)
+    assert {reply.reason for reply in found.values()} == {""}
+
+    # as by a chat that is shown no image at all, and as with their images
+    with_image = replies(open_local(folder), image_questions)
+    alone = replies(open_local(folder, image_files=None), asked[::3])
+    for row, reply in found.items():
+        assert reply == (alone if row % 3 == 0 else with_image)[row]
+
+
 def test_what_is_answered_keeps_its_place_in_a_batch_that_others_need(
     open_local, model_folder, image_questions, monkeypatch
 ):
@@ -148,19 +168,18 @@ def test_a_bad_image_has_its_reason_and_harms_no_other(
 ):
     (photos.folder / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 not an image")
     expected = replies(open_local(model_folder("qwen_vl")), image_questions)
-    bad = {2: "bad.jpg", 5: "absent.jpg", 7: ""}
+    bad = {2: "bad.jpg", 5: "absent.jpg"}
     asked = []
     for question in image_questions:
         image = bad.get(question.row, question.image)
         asked.append(Question(question.row, question.text, image))
 
     found = replies(open_local(model_folder("qwen_vl")), asked)
-    broken, absent, none = (found.pop(row) for row in bad)
+    broken, absent = (found.pop(row) for row in bad)
     assert broken.reason.startswith("image: broken")
     assert broken.final
     assert broken.text == ""
     assert absent == Reply(5, "", "image: missing")
-    assert none == Reply(7, "", "image: none")
 
     for row, reply in found.items():
         assert reply == expected[row]
@@ -185,7 +204,7 @@ def test_a_fault_of_resizing_is_not_taken_for_a_bad_image(
         RuntimeError("DefaultCPUAllocator: can't allocate memory"),
     ],
 )
-def test_memory_that_ends_halves_the_batch_for_good(
+def test_memory_that_ends_halves_the_batch(
     open_local, model_folder, replies, image_questions, make_fail, error
 ):
     expected = replies(open_local(model_folder("qwen_vl")), image_questions)
@@ -193,6 +212,19 @@ def test_memory_that_ends_halves_the_batch_for_good(
     sizes = make_fail(chat, lambda inputs: len(inputs["input_ids"]) > 2, error)
     assert replies(chat, image_questions) == expected
     assert sizes == [8, 4, 2, 2, 2, 2, 2, 2]
+
+
+def test_a_halved_batch_grows_back(
+    open_local, model_folder, image_questions, make_fail, monkeypatch
+):
+    """The images of later questions are smaller."""
+    monkeypatch.setattr("llm.local.GROW_AFTER", 3)
+    chat = open_local(model_folder("qwen_vl"), batch=4)
+    sizes = make_fail(
+        chat, lambda inputs: len(sizes) == 1, torch.OutOfMemoryError("CUDA out of memory")
+    )
+    assert len(list(chat.ask(image_questions))) == 12
+    assert sizes == [4, 2, 2, 2, 4, 2]
 
 
 def test_one_question_that_is_too_large_is_told_so(
@@ -216,8 +248,8 @@ def test_only_the_row_that_fails_fails(
     chat = open_local(model_folder("qwen_vl"))
     prompt = chat.model.prompt
 
-    def failing_prompt(text: str) -> str:
-        return 1 / 0 if text == image_questions[4].text else prompt(text)
+    def failing_prompt(text: str, has_image: bool) -> str:
+        return 1 / 0 if text == image_questions[4].text else prompt(text, has_image)
 
     monkeypatch.setattr(chat.model, "prompt", failing_prompt)
     found = replies(chat, image_questions)

@@ -42,6 +42,7 @@ SMALL = [
     "net.augment=none",
     "heads.epochs=2",
     "data.n_folds=2",
+    "data.group=",
     "run.workers=2",
     "run.save_every=0",
 ]  # settings that train in a second

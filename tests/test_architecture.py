@@ -28,7 +28,8 @@ ARROWS = {
     "tasks": {"common", "texts", "images", "page", "sample", "metrics"},
     "models": {"common", "texts", "images", "networks", "features", "llm"},
     "config": {"common", "images", "features", "models"},
-    "pipeline": {"common", "images", "networks", "features", "llm", "tasks", "models", "config"},
+    "pipeline": {"common", "texts", "images", "networks", "features", "llm", "metrics", "tasks"}
+    | {"models", "config"},
     "report": {"common", "page", "metrics", "tasks", "models", "config", "pipeline"},
     "kernels": {"common", "networks", "models", "config", "pipeline"},
     "scripts": {"common", "images", "networks", "features", "llm", "page", "tasks", "models"}

@@ -45,6 +45,8 @@ class Data(Section):
     labels: Names = ()
     # columns of text, read one below the other; () = rows have no text
     text: Names = ()
+    # table (id, column, value; an empty value = no label) laid over the labels of train; "" = none
+    corrections: str = ""
     # table of each category's attributes (Category, Attribute_list)
     attributes: str = "category_attributes.parquet"
     # name of a row's image, {column} or {column:06d} of the row, or a link; "" = rows have none
@@ -52,9 +54,10 @@ class Data(Section):
     test_image: str = "test_images/{id:06d}.jpg"
     # column of what is asked of a row: the entity
     question: str = ""
-    # column of train.csv whose equal values stay in one fold; "image" = rows whose images are the
-    # same or nearly; "" = every row is alone
-    group: str = ""
+    # rows that stay in one fold: column of train.csv with equal values; "twins" = rows whose images
+    # or texts are the same or nearly, "image" = images alone; "auto" = twins, unless test rows have
+    # theirs in train as often; "" = every row is alone
+    group: str = "auto"
     n_folds: Annotated[int, Field(ge=2)] = 5
     # shards of the rows for language models: each is one command, on any machine
     parts: Count = 100
@@ -99,7 +102,8 @@ class Run(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     # auto: bf16 where it is fast, else fp16, else fp32
     amp: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
-    compile: bool = False  # torch.compile
+    # torch.compile; auto: on a GPU, where the work is long enough to gain by it
+    compile: Literal["auto", "on", "off"] = "auto"
     # rows per forward and backward pass; 0 = the whole batch, halved when memory ends
     micro_batch: CountOrZero = 0
     # torchrun processes that train one member together, a GPU each: net, clip and transformer

@@ -19,6 +19,7 @@ HINTS = {
     "codec can't decode": "; it must be UTF-8: save it as that, or get it again",
     "saw": "; it must have commas between cells",
 }
+NO_COLUMN = ("", "auto", "twins", "image")  # what data.group may be, other than a column's name
 # columns of folds.csv; its other columns are the task's targets
 FIXED = ("id", "split", "fold", "validation", "part", "image", "group", "text")
 
@@ -52,34 +53,14 @@ def clean_column(column: pd.Series) -> pd.Series:
 
 
 def group_column(data) -> list[str]:
-    """[the column of the training file whose equal values stay in one fold], or []: data.group may
-    be empty, or "image", which is no column."""
-    return [data.group] if data.group not in ("", "image") else []
-
-
-def require_distinct(table: pd.DataFrame, column: str, file: Path) -> None:
-    """Raises UserError when two rows have the same value in the column, or one is empty."""
-    values = table[column]
-    if (values == "").any():
-        problem = "an empty cell"
-    elif values.duplicated().any():
-        value = values[values.duplicated()].iloc[0]
-        problem = f"{value!r} {(values == value).sum()} times"
-    else:
-        return
-
-    raise UserError(f"{file}, column {column}: ids must be distinct, there is {problem}")
+    """[the column of the training file whose equal values stay in one fold], or [] where data.group
+    is one of NO_COLUMN."""
+    return [] if data.group in NO_COLUMN else [data.group]
 
 
 def and_more(rows) -> str:
     """ " and 3 more rows" where there are more rows than the one that a message names."""
     return f" and {len(rows) - 1} more rows" if len(rows) > 1 else ""
-
-
-def name_cell(rows: pd.DataFrame, column: str, id_column: str) -> str:
-    """ "price is '-1' at id 7 and 3 more rows", of the rows whose cell in the column is wrong."""
-    first = rows.iloc[0]
-    return f"{column} is {first[column]!r} at {id_column} {first[id_column]}{and_more(rows)}"
 
 
 def id_problems(ids: pd.Series, expected: pd.Series, column: str) -> list[str]:

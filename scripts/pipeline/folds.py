@@ -6,12 +6,16 @@ import pandas as pd
 from common.errors import UserError
 from common.log import log
 from common.tables import read_csv
+from pipeline.twins import Twins, keeps_twins_together
+from pipeline.validation_rows import near_share
 from tasks import load_task
 
 LARGE = 0.05  # share of the training rows in one group that is warned of
 
 
-def split_rows(job, rows: pd.DataFrame, outputs: dict) -> tuple[pd.DataFrame, np.ndarray]:
+def split_rows(
+    job, rows: pd.DataFrame, outputs: dict, twins: Twins
+) -> tuple[pd.DataFrame, np.ndarray]:
     """The rows with their fold (-1 for test rows), validation (1: picks epochs, is never trained
     on) and part, and the training rows' targets (n, a)."""
     data = job.config.data
@@ -20,6 +24,8 @@ def split_rows(job, rows: pd.DataFrame, outputs: dict) -> tuple[pd.DataFrame, np
 
     if data.group == "image":
         rows.loc[is_train, "group"] = group_by_image(rows.image[is_train].to_numpy(), job)
+    elif keeps_twins_together(data, twins):
+        rows.loc[is_train, "group"] = twins.names(rows.id.to_numpy())[is_train]
 
     train = rows[is_train]
     target = task.encode(train, outputs)
@@ -31,17 +37,41 @@ def split_rows(job, rows: pd.DataFrame, outputs: dict) -> tuple[pd.DataFrame, np
 
     rows.loc[is_train, "fold"] = assign_folds(strata, groups, data.n_folds, data.seed)
 
-    # validation rows are one share of 1 / data.validation, drawn apart from the folds
     if data.validation:
-        n_shares = round(1 / data.validation)
-        share = assign_folds(strata, groups, n_shares, data.seed + 1, "data.validation")
-        rows.loc[is_train, "validation"] = (share == 0).astype(int)
+        is_labelled = (target >= 0).any(axis=1)
+        fold = rows.fold[is_train].to_numpy()
+        chosen = validation_rows(strata, groups, fold, is_labelled, data)
+        rows.loc[is_train, "validation"] = chosen.astype(int)
 
     for mask in (is_train, ~is_train):
         images = rows.image[mask].to_numpy(object)
         rows.loc[mask, "part"] = assign_parts(images, data.parts)
 
     return rows, target
+
+
+def validation_rows(
+    strata: np.ndarray, groups: np.ndarray, fold: np.ndarray, is_labelled: np.ndarray, data
+) -> np.ndarray:
+    """Which of the training rows (n,) are validation rows: one share of 1 / data.validation, drawn
+    apart from the folds; in groups others where that is not near what every member needs.
+
+    strata, groups, fold (n,) as in `assign_folds`, is_labelled (n,) bool. Raises UserError when
+    there is no such choice.
+    """
+    n_shares = round(1 / data.validation)
+    n_groups = len(set(groups))
+    has_groups = n_groups < len(groups)
+
+    drawn = None
+    if not has_groups or n_groups >= n_shares:
+        share = assign_folds(strata, groups, n_shares, data.seed + 1, "data.validation")
+        drawn = share == 0
+
+    if not has_groups:
+        return drawn
+
+    return near_share(drawn, groups, fold, is_labelled, data)
 
 
 def assign_folds(

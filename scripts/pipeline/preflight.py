@@ -63,6 +63,12 @@ def require_evidence(config) -> None:
             "data.group"
         )
 
+    if data.group == "twins" and not (data.train_image or data.text):
+        raise UserError(
+            "data.group=twins keeps rows of one image or text together, and data.train_image and "
+            "data.text are empty; set one, or name a column of train.csv in data.group"
+        )
+
 
 def check_endpoints(config) -> str:
     """The settings by which a server could answer instead of weights here, for a message. Raises

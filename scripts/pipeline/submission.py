@@ -7,9 +7,10 @@ from common.errors import UserError
 from common.files import read_record
 from common.log import log
 from common.paths import Paths, input_folder
-from common.tables import read_csv, require_distinct
+from common.tables import read_csv
 from config import load
 from tasks import load_task
+from tasks.raw import require_distinct
 
 
 def concatenated(job) -> pd.DataFrame:

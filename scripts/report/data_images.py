@@ -101,7 +101,7 @@ def look_alikes(view: View, images: pd.DataFrame, file: Path) -> list:
         for one, other in zip(pairs["image"], pairs["same as"], strict=True)
     ]
     across = pairs[pairs["in"] == "train and test"]
-    is_grouped = bool(view.config.data.group)
+    is_grouped = view.config.data.group != ""
     table = pair_table(pairs, not across.empty, is_grouped)
 
     if across.empty:

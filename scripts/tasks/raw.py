@@ -10,7 +10,7 @@ import pandas as pd
 
 from common.errors import UserError
 from common.paths import input_folder
-from common.tables import read_csv
+from common.tables import and_more, read_csv
 from images.names import image_names
 from tasks.tables import Tables
 
@@ -130,6 +130,26 @@ def paragraphs(table: pd.DataFrame, columns) -> pd.Series:
         texts.append(text)
 
     return pd.Series(texts, table.index, dtype=object)
+
+
+def require_distinct(table: pd.DataFrame, column: str, file: Path) -> None:
+    """Raises UserError when two rows have the same value in the column, or one is empty."""
+    values = table[column]
+    if (values == "").any():
+        problem = "an empty cell"
+    elif values.duplicated().any():
+        value = values[values.duplicated()].iloc[0]
+        problem = f"{value!r} {(values == value).sum()} times"
+    else:
+        return
+
+    raise UserError(f"{file}, column {column}: ids must be distinct, there is {problem}")
+
+
+def name_cell(rows: pd.DataFrame, column: str, id_column: str) -> str:
+    """ "price is '-1' at id 7 and 3 more rows", of the rows whose cell in the column is wrong."""
+    first = rows.iloc[0]
+    return f"{column} is {first[column]!r} at {id_column} {first[id_column]}{and_more(rows)}"
 
 
 def overview(raw: Raw) -> Tables:

@@ -6,7 +6,7 @@ from common.errors import UserError
 from common.files import digest
 from common.log import log
 from common.paths import input_folder
-from common.tables import read_csv
+from common.tables import group_column, read_csv
 from models.ranker.label_stats import Labels, group_numbers
 from texts.value_codes import ENTITY_NAMES, encode_values
 
@@ -27,7 +27,8 @@ def further_labels(config) -> Labels:
         log(left_out=name, because=f"{folder} has no such file")
         return NO_LABELS
 
-    if not data.group:
+    groups = group_column(data)
+    if not groups:
         raise UserError(
             f"ranker.labels={name} needs data.group, the column by which it is kept apart "
             f"from {data.train} and {data.test}"
@@ -35,7 +36,7 @@ def further_labels(config) -> Labels:
 
     label = data.labels[0]
     category = data.category_column
-    columns = [data.group, data.question, label]
+    columns = [*groups, data.question, label]
     if category:
         columns.append(category)
 
@@ -43,7 +44,7 @@ def further_labels(config) -> Labels:
 
     known_groups = set()
     for known in (data.train, data.test):
-        known_table = read_csv(folder / known, [data.group])
+        known_table = read_csv(folder / known, groups)
         known_groups.update(known_table[data.group])
 
     is_new = ~table[data.group].isin(known_groups)

@@ -7,9 +7,9 @@ import pandas as pd
 
 from common.errors import UserError
 from common.rows import row_id
-from common.tables import FIXED, group_column, read_csv, require_distinct
+from common.tables import FIXED, group_column, read_csv
 from images.names import image_names
-from tasks.raw import row_texts, rows_of_categories
+from tasks.raw import require_distinct, row_texts, rows_of_categories
 
 MAX_ATTRIBUTES = 10  # attr_1 .. attr_10 in the organisers' table
 

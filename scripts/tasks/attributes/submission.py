@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from common.rows import row_id
-from common.tables import id_problems, name_cell
+from common.tables import id_problems
 from tasks.attributes.read import MAX_ATTRIBUTES, official_columns
+from tasks.raw import name_cell
 
 Outputs = dict[str, list[str]]
 

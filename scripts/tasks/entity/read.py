@@ -7,8 +7,9 @@ import pandas as pd
 
 from common.errors import UserError
 from common.rows import row_id
-from common.tables import group_column, name_cell, read_csv, require_distinct
+from common.tables import group_column, read_csv
 from images.names import image_names
+from tasks.raw import name_cell, require_distinct
 from texts.value_codes import ENTITY_NAMES
 
 SPLITS = ("train", "test")

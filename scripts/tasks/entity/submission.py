@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from common.rows import row_id
-from common.tables import id_problems, name_cell
+from common.tables import id_problems
+from tasks.raw import name_cell
 from texts.units import ENTITIES, UNITS
 from texts.value_codes import (
     ENTITY_NAMES,

@@ -16,7 +16,7 @@ import pandas as pd
 from common.errors import UserError
 from common.questions import NUMBER
 from common.rows import row_id
-from common.tables import id_problems, name_cell
+from common.tables import id_problems
 from metrics.smape import shift_if_worth, smape, terms
 from tasks.price.prompts import (  # noqa: F401, verbs
     pattern,
@@ -26,6 +26,7 @@ from tasks.price.prompts import (  # noqa: F401, verbs
 )
 from tasks.price.read import is_price, price_column, read_rows  # noqa: F401, read_rows is a verb
 from tasks.price.replies import is_clear, read_replies  # noqa: F401, verbs
+from tasks.raw import name_cell
 
 ASKS = NUMBER
 MODE = "min"

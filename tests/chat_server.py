@@ -5,8 +5,8 @@ An answer depends on the question and the image's bytes alone, so two runs can b
 /stats returns counts of calls and faults, and what the last good call held.
 
 Run     python tests/chat_server.py --port 8000 --fail 0.1 [--seed 0] [--delay 0.5] [--model NAME]
-        [--key SECRET] [--refuse WORD] and then make with vlm.endpoint=http://localhost:8000/v1
-        vlm.model=made-up
+        [--key SECRET] [--refuse WORD] [--known FILE] and then make with
+        vlm.endpoint=http://localhost:8000/v1 vlm.model=made-up
         --port 0 takes a free port; the first line printed is the port
 """
 
@@ -24,6 +24,7 @@ import urllib.request
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
+from pathlib import Path
 
 FAULTS = ("500", "drop", "429", "truncated", "garbage", "no choices", "huge")
 
@@ -58,6 +59,16 @@ def reply(text: str, image: bytes) -> str:
     if dice.random() < 1 / 8:
         return "none"
     return f"{value} {dice.choice(units)}"
+
+
+def known_reply(known: dict[str, str], text: str, image: bytes) -> str | None:
+    """The reply of the first key that stands in the question, or is its image's sha256; None where
+    there is none."""
+    digest = hashlib.sha256(image).hexdigest()
+    for key, answer in known.items():
+        if key in text or key == digest:
+            return answer
+    return None
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -111,7 +122,13 @@ class Handler(BaseHTTPRequestHandler):
         elif options.refuse and options.refuse in text:
             self.refuse(400, f"this server takes no {options.refuse}")
         else:
-            message = {"role": "assistant", "content": reply(text, b"".join(images))}
+            image = b"".join(images)
+            content = known_reply(self.server.known, text, image)
+            if content is None:
+                content = reply(text, image)
+            elif not re.fullmatch(body.get("regex", "(?s:.*)"), content):
+                return self.refuse(400, f"{content!r} is no {body['regex']}")
+            message = {"role": "assistant", "content": content}
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
             self.send(200, {"object": "chat.completion", "choices": [choice]})
 
@@ -174,6 +191,9 @@ class Server(ThreadingHTTPServer):
     def __init__(self, options):
         super().__init__(("127.0.0.1", options.port), Handler)
         self.options = options
+        self.known = {}
+        if options.known:
+            self.known = json.loads(Path(options.known).read_text())
         self.lock = threading.Lock()
         self.dice = random.Random(options.seed)
         self.faults = cycle(FAULTS)
@@ -226,6 +246,12 @@ def main(argv=None):
     parser.add_argument("--model", default="made-up")
     parser.add_argument("--key", default="", help="calls without it get 401")
     parser.add_argument("--refuse", default="", help="questions with this word get 400")
+    parser.add_argument(
+        "--known",
+        default="",
+        help="JSON of replies by words of their questions, or by sha256 of their images; one that "
+        "is not what the question's regex allows gets 400",
+    )
     server = Server(parser.parse_args(argv))
     print(server.server_address[1], flush=True)
     server.serve_forever()

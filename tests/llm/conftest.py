@@ -139,15 +139,18 @@ def text_questions() -> list[Question]:
 
 @pytest.fixture(scope="module")
 def open_local(photos):
-    """open_local(folder of a model, **settings) opens it; a Vlm is shown the photos."""
+    """open_local(folder of a model, **settings) opens it; a Vlm is shown the photos, unless
+    image_files is None."""
     import torch
 
     from llm.open import open_chat
 
-    def open_it(folder: Path, section=Vlm, amp: str = "fp32", **settings):
+    def open_it(folder: Path, section=Vlm, amp: str = "fp32", image_files=photos, **settings):
         settings = {"model": str(folder), "max_new_tokens": 6, "batch": 4} | settings
         run = Run(device="cpu", amp=amp, workers=2)
-        image_files = photos if section is Vlm else None
+        if section is not Vlm:
+            image_files = None
+
         return open_chat(section(**settings), run, torch.device("cpu"), Images(), image_files)
 
     return open_it

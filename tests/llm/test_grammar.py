@@ -1,12 +1,15 @@
 """Constrained decoding: a reply has the form of its own question's pattern, or there is none."""
 
 import re
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from common.errors import UserError
 from llm.messages import Question, Reply
 from models.refine import Settings as Refine
+from tasks import attributes, price
 
 pytest.importorskip("xgrammar")
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -52,3 +55,28 @@ def test_a_reply_that_is_cut_is_none(refiner, replies):
 def test_a_pattern_that_cannot_be_read_stops(refiner):
     with pytest.raises(UserError, match=r"cannot read the pattern \(a: .*write it simpler"):
         list(refiner.ask([Question(0, "a", pattern="(a")]))
+
+
+def test_an_attribute_gets_one_of_its_classes_and_a_price_is_a_number(
+    open_local, model_folder, replies, image_questions
+):
+    """Classes with what regular expressions obey, as people write them in a table."""
+    outputs = {
+        "Sleeve (length)": ["3/4", "a-b", "half & half", "1.5", "[x] | y", "50% off", "à la mode"],
+        "tone": ["light grey", "dark, very"],
+    }
+    classes = SimpleNamespace(outputs=outputs, sizes=[7, 2])
+    prices = SimpleNamespace(outputs={"price": [0.5, 980.0]})
+    asked = []
+    for question in image_questions:
+        task, rows = (attributes, classes) if question.row % 2 else (price, prices)
+        pattern = task.pattern(rows, 0)
+        asked.append(Question(question.row, question.text, question.image, pattern))
+
+    chat = open_local(model_folder("qwen_vl"), constrained=True, max_new_tokens=80)
+    found = replies(chat, asked)
+    for question in asked:
+        assert re.fullmatch(question.pattern, found[question.row].text)
+
+    odd = [found[question.row].text for question in asked if question.row % 2]
+    assert attributes.is_clear(odd, classes, np.zeros(len(odd), int)).all()

@@ -287,8 +287,8 @@ def test_failures_between_successes_are_no_streak(
     chat = open_local(model_folder("qwen_vl"), batch=1)
     prompt = chat.model.prompt
 
-    def failing_prompt(text: str) -> str:
-        return 1 / 0 if text == "?" else prompt(text)
+    def failing_prompt(text: str, has_image: bool) -> str:
+        return 1 / 0 if text == "?" else prompt(text, has_image)
 
     sizes = make_fail(chat, lambda inputs: False)
     monkeypatch.setattr(chat.model, "prompt", failing_prompt)

@@ -5,9 +5,11 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies
 
 from common.rows import Rows
 from tasks import attributes, entity, price
+from tasks.attributes.replies import read_classes
 from texts.prompts import MAX_LETTERS
 
 CLASSES = {
@@ -100,6 +102,27 @@ def test_classes_are_read_out_of_replies(reply):
     assert read_names(reply) == REPLIES[reply]
 
 
+LABELS = strategies.text("aB1é -/()&.,:'%|[]*+?\\\\$^{}", min_size=1, max_size=6).map(str.strip)
+
+
+@given(
+    strategies.dictionaries(LABELS.filter(bool), strategies.sets(LABELS.filter(bool), min_size=1))
+)
+def test_what_the_pattern_allows_is_read_as_these_very_classes(outputs):
+    outputs = {name: sorted(classes) for name, classes in outputs.items() if "/" not in name}
+    if not outputs:
+        return
+
+    rows = rows_of(attributes, outputs)
+    pattern = re.compile(attributes.pattern(rows, 0))
+    for j in range(max(len(classes) for classes in outputs.values())):
+        numbers = [j % len(classes) for classes in outputs.values()]
+        pairs = zip(outputs.items(), numbers, strict=True)
+        reply = "\n".join(f"{name}: {classes[number]}" for (name, classes), number in pairs)
+        assert pattern.fullmatch(reply)
+        assert read_classes([reply], rows, [0])[0].tolist() == numbers
+
+
 def test_one_attribute_is_read_without_its_name_and_numbers_are_not_taken_for_their_neighbours():
     rows = rows_of(attributes, {"size": ["100", "1000", "12", "xl"]})
 
@@ -155,6 +178,9 @@ def test_a_pattern_has_these_lines_and_nothing_else():
     pattern = attributes.pattern(rows, 0)
     for size in outputs["size (EU)"]:
         assert re.fullmatch(pattern, f"size (EU): {size}\ntone: a b")
+    pred = attributes.read_replies(["size (EU): 5-6\ntone: a b"], rows, np.array([0]))
+    assert pred[0].round(2).tolist()[3:6] == [0.03, 0.03, 0.83]
+
     for reply in ("size (EU): 1x5\ntone: a b", "size (EU): 1.5", "size (EU): none\ntone: a b"):
         assert not re.fullmatch(pattern, reply)
 

@@ -20,8 +20,9 @@ SAID = 0.8
 ALIKE = 0.8  # of two spellings, by difflib's ratio: "whit" and "white" have .89
 LIST_MARK = re.compile(r"\s*(?:[-*•]|\d+[.)])\s+")
 WORDS = re.compile(r"[^\W_]+")
-# after an attribute's name: "colour: ", "**Colour:** ", "colour = ", "colour is ", "| colour | "
-SEPARATOR = r"[\"'*`\s]*(?:[:=|→]|\s[-–—]\s|\bis\b)"
+# after the words of an attribute's name: "colour: ", "**Colour:** ", "colour = ", "colour is ",
+# "| colour | ", "length (cm): "
+SEPARATOR = r"[\"'*`\s)\]%]*(?:[:=|→]|\s[-–—]\s|\bis\b)"
 
 
 def read_replies(replies, rows, idx) -> np.ndarray:
@@ -72,18 +73,38 @@ def read_classes(replies, rows, idx) -> np.ndarray:
 def read_lines(reply: str, names: tuple[str, ...]) -> dict[str, str]:
     """{name: what the reply says of it} for lines "name: value", JSON, or sentences; in a reply
     without any name, its lines in the order of the names."""
+    values = asked_lines(reply, names)
+    if values:
+        return values
+
     reply = reply.replace("\\n", "\n")
     by_key = {squashed(name): name for name in names}
     headings = list(heading(names).finditer(reply))
     if not headings:
         return lines_in_order(reply, names)
 
-    values: dict[str, str] = {}
     ends = [match.start() for match in headings[1:]]
     for match, end in zip(headings, [*ends, len(reply)], strict=True):
-        name = by_key[squashed(match["name"])]
+        name = by_key.get(squashed(match["name"]))
         value = reply[match.end() : end].strip()
-        values.setdefault(name, value.partition("\n")[0])
+        if name is not None:  # a Turkish "ı" matches "i" and is none
+            values.setdefault(name, value.partition("\n")[0])
+
+    return values
+
+
+def asked_lines(reply: str, names: tuple[str, ...]) -> dict[str, str]:
+    """{name: value} of a reply that has the lines that it was asked for, to the letter; else {}."""
+    lines = reply.strip().split("\n")
+    if len(lines) != len(names):
+        return {}
+
+    values = {}
+    for line, name in zip(lines, names, strict=True):
+        if not line.startswith(f"{name}: "):
+            return {}
+
+        values[name] = line.removeprefix(f"{name}: ")
 
     return values
 

@@ -38,7 +38,7 @@ class WhenToCompile:
 
     def now(self) -> bool:
         """Ask before every step. True at most once: where it is to be compiled now."""
-        if self.mode == "off":
+        if self.mode not in ("auto", "on"):
             return False
 
         if self.mode == "on":

@@ -26,8 +26,9 @@ def prefetch(batches: Iterable[np.ndarray], device) -> Iterator:
         if array is END:
             return END, None
 
-        pinned = torch.from_numpy(np.ascontiguousarray(array)).pin_memory()
+        # in the block this thread's GPU is the stream's; elsewhere it would be the first
         with torch.cuda.stream(stream):
+            pinned = torch.from_numpy(np.ascontiguousarray(array)).pin_memory()
             tensor = pinned.to(device, non_blocking=True)
             return tensor, stream.record_event()
 

@@ -12,6 +12,7 @@ Writes  working/<category>/features/<source>.npy float16 and <source>.names.npy,
           lightgbm_<fold>      (n, c) the columns that lightgbm_<fold> reads
         features/ocr.csv       lines of text on the images: image, line (-1: none), text, score,
                                corners, size of the image
+        features/vocabulary.npz   n-grams and quantities of the training rows' texts, as learnt
         features/ngrams.npz    the texts' n-grams
         features/neighbors.npz each row's nearest training rows
         A network's features and ocr go on where a killed run was

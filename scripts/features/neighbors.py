@@ -15,7 +15,6 @@ from features.ngrams import ngrams_file
 from features.store import read_features, row_names, source_name
 from networks.weights import IMAGE, TEXT, TIMM
 from texts.ngrams import read_ngrams
-from texts.quantities import scaled
 
 # weight of scaled quantities beside a space of unit rows: two products alike in words and not in
 # size are not alike in price
@@ -36,10 +35,9 @@ def spaces(job, rows) -> dict[str, np.ndarray]:
     embeddings as unit rows, 0 where a row has none; and "numbers", scaled quantities at the weight
     that they have beside one space."""
     ngrams = read_ngrams(ngrams_file(job.paths), rows.id)
-    numbers = scaled(ngrams["numbers"])
     by_name = {
         "words": ngrams["space"],
-        "numbers": NUMBERS * numbers,
+        "numbers": NUMBERS * ngrams["scaled"],
     }
 
     for source in embedding_sources(job.config):

@@ -1,13 +1,17 @@
-"""ngrams: the n-grams and quantities of every row's text, made once for all models that read them.
+"""ngrams: the n-grams and quantities of every row's text, made once for all models that read them;
+vocabulary: what the training rows' texts taught about n-grams and quantities.
 
 in: "Basmati rice 5 kg" → out: TF-IDF of "basmati", "basmati rice", ..., and 5000 grams
 """
 
+import numpy as np
+
+from common.files import load_npz
 from common.log import log
 from common.sections import Count, Section
 from features.source import Source
 from features.store import require_text
-from texts.ngrams import count_ngrams, save_ngrams
+from texts.ngrams import BLOCKS, fit_ngrams, save_ngrams, transform
 
 
 class Settings(Section):
@@ -17,23 +21,48 @@ class Settings(Section):
     min_rows: Count = 2
     # the most frequent n-grams that are kept, each of names, whole texts and characters
     columns: Count = 100_000
-    # singular directions of each of the three, in which neighbours are sought
+    # singular directions of texts, and of characters, in which neighbours are sought
     space: Count = 128
+
+
+def vocabulary_file(paths):
+    return paths.features("vocabulary", ".npz")
 
 
 def ngrams_file(paths):
     return paths.features("ngrams", ".npz")
 
 
+def write_vocabulary(job, stem: str) -> None:
+    """Write features/vocabulary.npz, which texts.ngrams.transform takes: what is learnt from the
+    texts of the training rows alone. stem: the file's name, always "vocabulary"."""
+    require_text(job)
+    rows = job.rows
+    train_texts = rows.text[rows.fold >= 0]
+
+    with job.writing(vocabulary_file(job.paths)) as (tmp, record):
+        fitted = fit_ngrams(train_texts, job.config.ngrams)
+        np.savez(tmp, **fitted)
+
+        n_ngrams = {block: len(fitted[f"{block}.idf"]) for block in BLOCKS}
+        record["ngrams"] = n_ngrams
+
+    log(source="vocabulary", rows=len(train_texts), **n_ngrams)
+
+
+def vocabulary_needs(config, paths, stem: str) -> list:
+    return [paths.folds]
+
+
 def write(job, stem: str) -> None:
-    """Write features/ngrams.npz: the n-grams of the texts, their singular directions, and the
+    """Write features/ngrams.npz: the n-grams of the rows' texts, their singular directions, and the
     quantities. stem: the file's name, always "ngrams"."""
     require_text(job)
     rows = job.rows
 
-    file = ngrams_file(job.paths)
-    with job.writing(file) as (tmp, record):
-        ngrams = count_ngrams(rows.text, job.config.ngrams)
+    with job.writing(ngrams_file(job.paths)) as (tmp, record):
+        fitted = load_npz(vocabulary_file(job.paths))
+        ngrams = transform(fitted, rows.text)
         save_ngrams(ngrams, rows.id, tmp)
 
         shapes = {block: matrix.shape for block, matrix in ngrams.items()}
@@ -44,7 +73,10 @@ def write(job, stem: str) -> None:
 
 
 def needs(config, paths, stem: str) -> list:
-    return [paths.folds]
+    return [paths.folds, vocabulary_file(paths)]
 
 
-SOURCES = {"ngrams": Source(write, needs, ("ngrams",))}
+SOURCES = {
+    "vocabulary": Source(write_vocabulary, vocabulary_needs, ("ngrams",)),
+    "ngrams": Source(write, needs),
+}

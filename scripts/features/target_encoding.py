@@ -72,15 +72,20 @@ def inner_folds(fold: np.ndarray, group: np.ndarray, train_idx: np.ndarray) -> n
     them; fold and group (n,) are those of all rows.
 
     Where these rows have two folds or one, each fold is halved, or too few rows would be left to
-    learn from. All rows of a group are in the same half.
+    learn from. All rows of a group are in the same half, and every second group of a fold is.
     """
     train_fold = fold[train_idx]
     if len(np.unique(train_fold)) > 2:
         return train_fold
 
-    _, group_number = np.unique(group, return_inverse=True)  # (n,)
-    half = group_number[train_idx] % 2
-    return 2 * train_fold + half
+    train_group = group[train_idx]
+    inner = 2 * train_fold
+    for f in np.unique(train_fold):
+        in_fold = train_fold == f
+        _, group_number = np.unique(train_group[in_fold], return_inverse=True)
+        inner[in_fold] += group_number % 2
+
+    return inner
 
 
 def key_encoder(key: np.ndarray, target: np.ndarray, smoothing: float = 5.0) -> Callable:

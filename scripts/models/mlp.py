@@ -16,7 +16,7 @@ from networks.distributed import shard
 from networks.learner import Learner
 from networks.objectives import Number
 from networks.settings import Loss, Training
-from texts.ngrams import binned, read_ngrams
+from texts.ngrams import read_ngrams
 
 ANSWERS = (CLASSES, NUMBER)
 EVIDENCE = ("text",)
@@ -53,7 +53,7 @@ def columns(job, rows):
         ngrams["name"],
         ngrams["text"],
         ngrams["name"].sign() * PRESENCE,
-        binned(ngrams["numbers"], NUMBERS),
+        ngrams["binned"] * NUMBERS,
     ]
     return sparse.hstack(blocks).tocsr()
 

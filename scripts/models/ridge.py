@@ -9,7 +9,7 @@ from common.questions import NUMBER
 from common.sections import Positive, Section
 from features.ngrams import ngrams_file
 from networks.weights import read_arrays, save_arrays
-from texts.ngrams import binned, read_ngrams
+from texts.ngrams import read_ngrams
 
 ANSWERS = (NUMBER,)
 EVIDENCE = ("text",)
@@ -37,7 +37,7 @@ def columns(job, rows):
         ngrams["name"],
         ngrams["text"],
         ngrams["chars"],
-        binned(ngrams["numbers"], NUMBERS),
+        ngrams["binned"] * NUMBERS,
     ]
     return sparse.hstack(blocks).tocsr()
 

@@ -16,7 +16,7 @@ from common.sections import Count, NonNegative, Positive, Share
 from networks.batches import length_batches
 from networks.learner import Learner
 from networks.settings import FineTuning, Loss
-from texts.quantities import quantities, scaled
+from texts.quantities import moments, quantities, scaled
 
 ANSWERS = (CLASSES, NUMBER)
 EVIDENCE = ("text",)
@@ -65,7 +65,8 @@ class Transformer(Learner):
         self.scaled = np.zeros((n_rows, 0), np.float32)
         if settings.quantities:
             values, _ = quantities(rows.text)
-            self.scaled = scaled(values)
+            train_moments = moments(values[rows.fold >= 0])
+            self.scaled = scaled(values, train_moments)
 
         self.tokenize(rows.text, idx, settings.max_length)
 

@@ -253,28 +253,40 @@ def first_known(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(x), y, x)
 
 
-def scaled(values: np.ndarray) -> np.ndarray:
-    """Quantities (n, q), NaN where missing, for distances and networks: (n, 2 q) float32.
-
-    The first q columns are logs, standardised and clipped at ±4, 0 where missing; the others are 1
-    where a quantity is there. Mean and deviation are those of all rows: no label is in them.
-    """
+def signed_logs(values: np.ndarray) -> np.ndarray:
+    """log1p of the sizes of the numbers, with their signs."""
     size = np.abs(values)
-    logs = np.sign(values) * np.log1p(size)
+    return np.sign(values) * np.log1p(size)
+
+
+def moments(values: np.ndarray) -> np.ndarray:
+    """Mean and standard deviation (2, q) of the logs of quantities (n, q), NaN where missing."""
+    logs = signed_logs(values)
     known = np.isfinite(logs)
     count = known.sum(0)
     count = np.maximum(count, 1)  # (q,)
 
     known_logs = np.where(known, logs, 0)
     mean = known_logs.sum(0) / count
-    away = logs - mean
 
-    squares = np.where(known, away**2, 0)
+    squares = np.where(known, (logs - mean) ** 2, 0)
     variance = squares.sum(0) / count
     deviation = np.sqrt(variance)
     deviation = np.maximum(deviation, 1e-3)
+    return np.stack([mean, deviation])
 
-    z = away / deviation
+
+def scaled(values: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """Quantities (n, q), NaN where missing, for distances and networks: (n, 2 q) float32.
+
+    The first q columns are logs, standardised by the moments (2, q) of the training rows and
+    clipped at ±4, 0 where missing; the others are 1 where a quantity is there.
+    """
+    logs = signed_logs(values)
+    known = np.isfinite(logs)
+    mean, deviation = moments
+
+    z = (logs - mean) / deviation
     z = np.where(known, z, 0)
     z = z.clip(-4, 4)
     out = np.concatenate([z, known], 1)

@@ -102,6 +102,14 @@ def test_few_inner_folds_are_halved_and_no_group_is_in_two_of_them(n_folds):
     assert all(len(set(inner[group[train_idx] == name])) == 1 for name in set(group[train_idx]))
 
 
+def test_no_half_of_a_fold_is_empty_whatever_its_groups_are_called():
+    fold = np.array([0, 1] * 10 + [2] * 20)
+    group = np.array([f"{i:02d}" for i in range(40)])  # every second of all is of one fold
+    train_idx = np.flatnonzero(fold != 2)
+    inner = inner_folds(fold, group, train_idx)
+    assert np.bincount(inner).tolist() == [5, 5, 5, 5]
+
+
 def test_three_folds_are_the_inner_folds():
     fold = np.arange(40) % 4
     train_idx = np.flatnonzero(fold != 3)

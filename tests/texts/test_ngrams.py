@@ -5,8 +5,17 @@ import pytest
 
 from common.errors import UserError
 from features.ngrams import Settings as Words
-from texts.ngrams import BLOCKS, binned, count_ngrams, read_ngrams, save_ngrams
-from texts.quantities import quantities, scaled
+from texts.ngrams import (
+    BLOCKS,
+    SPARSE,
+    bin_edges,
+    binned,
+    fit_ngrams,
+    read_ngrams,
+    save_ngrams,
+    transform,
+)
+from texts.quantities import moments, quantities, scaled
 
 TEXTS = [
     f"Item Name: {kind} tea, {size} Ounce (Pack of {size % 3 + 1})\nBullet Point 1: good "
@@ -18,7 +27,7 @@ TEXTS = [
 
 @pytest.fixture
 def words():
-    return count_ngrams(TEXTS, Words(space=4))
+    return transform(fit_ngrams(TEXTS, Words(space=4)), TEXTS)
 
 
 def test_rows_of_words_have_length_1_and_an_empty_text_has_none(words):
@@ -40,7 +49,7 @@ def test_words_come_back_as_they_were_and_only_for_their_own_rows(words, tmp_pat
     ids = np.array([f"train:{i}" for i in range(17)])
     save_ngrams(words, ids, tmp_path / "words.npz")
     again = read_ngrams(tmp_path / "words.npz", ids)
-    assert all((again[block] != words[block]).nnz == 0 for block in BLOCKS)
+    assert all((again[block] != words[block]).nnz == 0 for block in SPARSE)
     np.testing.assert_array_equal(again["numbers"], words["numbers"])
     with pytest.raises(UserError, match="other rows"):
         read_ngrams(tmp_path / "words.npz", ids[::-1])
@@ -48,22 +57,43 @@ def test_words_come_back_as_they_were_and_only_for_their_own_rows(words, tmp_pat
 
 def test_binned_puts_each_number_in_one_bin_and_what_is_missing_in_its_own():
     values = np.column_stack([np.arange(200.0), np.where(np.arange(200) < 100, np.nan, 5.0)])
-    x = binned(values, weight=1.0, bins=4).toarray()
-    dense = scaled(values).shape[1]
+    numbers = scaled(values, moments(values))
+    x = binned(values, numbers, bin_edges(values, bins=4)).toarray()
+    dense = numbers.shape[1]
     first, second = x[:, dense : dense + 5], x[:, dense + 5 :]
     assert first.sum(1).tolist() == [1] * 200
     assert first[:, :4].sum(0).tolist() == [50] * 4
     assert not first[:, 4].any()
     assert second[:100].argmax(1).tolist() == [second.shape[1] - 1] * 100
     assert len(set(second[100:].argmax(1))) == 1
-    np.testing.assert_allclose(binned(values, weight=0.5, bins=4).toarray(), x / 2)
 
 
 def test_scaled_quantities_are_standardised_cut_and_flagged():
     values, _ = quantities(TEXTS)
-    x = scaled(values)
+    x = scaled(values, moments(values))
     q = values.shape[1]
     assert np.isfinite(x).all()
     assert np.abs(x[:, :q]).max() <= 4
     np.testing.assert_array_equal(x[:, q:] > 0, np.isfinite(values))
     assert not x[:, :q][~np.isfinite(values)].any()
+
+
+def test_new_texts_alone_are_what_they_are_beside_others_and_teach_nothing(tmp_path):
+    new = ["Item Name: Red tea, 900 Ounce (Pack of 50)", "", TEXTS[0]]
+    np.savez(tmp_path / "vocabulary.npz", **fit_ngrams(TEXTS, Words(space=4)))
+    with np.load(tmp_path / "vocabulary.npz") as file:  # nothing in it is an object
+        fitted = dict(file)
+
+    together = transform(fitted, TEXTS + new)
+    alone = transform(fitted, new)
+    trained = transform(fitted, TEXTS)
+    for name in ("space", "numbers", "scaled"):
+        np.testing.assert_array_equal(together[name][17:], alone[name])
+        np.testing.assert_array_equal(together[name][:17], trained[name])
+
+    for name in SPARSE:
+        assert (together[name][17:] != alone[name]).nnz == 0
+        assert (alone[name][2] != trained[name][0]).nnz == 0
+
+    assert "red" not in bytes(fitted["name.ngrams"]).decode()
+    assert alone["scaled"].max() <= 4  # a quantity that no training row is near

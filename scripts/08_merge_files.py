@@ -1,10 +1,13 @@
-"""Members → one prediction per row: folds are averaged, models weighted by what they are worth on
-rows they never saw; or stacked, or refined. Or the files of a folder → one csv, checked.
+"""Members → one prediction and one answer per row. Folds are averaged; then the best model or blend
+of models is chosen, plain or decoded, by what it is worth on rows that it was not fitted on. Or the
+files of a folder → one csv, checked.
 
 Reads   working/<category>/folds.csv, pred/<member>.npz or .csv of every member
-Writes  working/<category>/merged.npz: id (n,), pred (n, k) of the ensemble; out-of-fold rows with
-        weights fitted on the other folds, test rows with weights fitted on all; with a stack, the
-        stack's. Its record holds every model's out-of-fold scores
+Writes  working/<category>/merged.npz: id (n,), pred (n, k), answer (n, a); a training row's by what
+        was chosen and fitted on the other folds, a test row's by what was on all. Its record holds
+        the choice with all that was fitted on labels, so that it can be applied to any rows
+        (pipeline.choice), why it was chosen, every candidate's and model's out-of-fold score, and
+        the score to expect on the test rows
 Run     python scripts/08_merge_files.py c2
         python scripts/08_merge_files.py --merge parts --to answers.csv
             what 01_split_files.py --split made, with answers added
@@ -13,21 +16,21 @@ Run     python scripts/08_merge_files.py c2
 import argparse
 import json
 import sys
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from common import errors
 from common.files import read_record
-from common.log import log
+from common.log import log, log_table
 from models import pred_file, split_member
-from pipeline import graph
-from pipeline.crossfit import cross_fitted
+from pipeline import choice, graph
+from pipeline.expected import Expected, expect, gain_of_folds, label_pattern
 from pipeline.job import start
 from pipeline.load import load_pred
-from pipeline.merging import merge
-from pipeline.scores import Scores
+from pipeline.merging import fold_members, merge
+from pipeline.reasons import candidate_scores, why
+from pipeline.scores import SUBMITTED, Scores
 from pipeline.stops import run
 
 TARGET = "merged.npz"
@@ -38,7 +41,7 @@ def needs(config, paths, name):
 
 
 def settings(config, name):
-    return ["models"]
+    return ["models", "post.decode"]
 
 
 def merge_folder(argv) -> None:
@@ -116,14 +119,58 @@ def tell_mixed(job) -> None:
             )
 
 
-def blend(preds: dict[str, np.ndarray], rows) -> tuple[np.ndarray, np.ndarray]:
-    """The ensemble (n, k) of {model: (n, k)}, and the weights (models, k) that test rows get.
+def choose(job, preds: dict[str, np.ndarray], record: dict) -> choice.Fitted:
+    """What to submit, of the models' predictions {model: (n, k)}; what was chosen and why goes to
+    the record."""
+    rows = job.rows
+    train = rows.fold >= 0
+    labelled = choice.labelled_rows(rows)
+    out_of_fold = {model: pred[train] for model, pred in preds.items()}
+    final = graph.final_models(job.config, job.paths)
+    fitted = choice.fit(out_of_fold, final, labelled, job.config.post.decode == "fitted")
 
-    A training row's weights are fitted on the other folds, a test row's on all folds.
-    """
-    fit = partial(rows.task.fit_blend, outputs=rows.outputs)
-    apply = partial(rows.task.apply_blend, outputs=rows.outputs)
-    return cross_fitted(fit, apply, np.stack(list(preds.values())), rows.target, rows.fold)
+    record["choice"] = fitted.choice.record()
+    record["chosen"] = fitted.choice.label
+    record["why"] = why(fitted, labelled)
+    record["chosen_without_fold"] = fitted.chosen_without
+    record["candidates"] = candidate_scores(fitted, labelled)
+    return fitted
+
+
+def apply_to_all(rows, fitted: choice.Fitted, preds: dict) -> tuple[np.ndarray, np.ndarray]:
+    """(predictions (n, k), answers (n, a)) of all rows."""
+    train = rows.fold >= 0
+    pred, answer = choice.apply(fitted.choice, preds, rows.task, rows.outputs)
+    pred = pred.astype(fitted.pred.dtype)
+    pred[train] = fitted.pred
+    answer[train] = fitted.answer
+    return pred, answer
+
+
+def expected_score(rows, fitted: choice.Fitted, tables: dict) -> Expected:
+    """The score to expect on the test rows."""
+    test_idx = np.flatnonzero(rows.fold < 0)
+    labelled = choice.labelled_rows(rows)
+    members = {model: fold_members(model, tables, rows) for model in fitted.choice.models}
+    plain = expect(labelled, fitted.answer, len(test_idx))
+    pattern = label_pattern(rows, test_idx)
+    gain = gain_of_folds(fitted.choice, members, labelled, plain.score, pattern)
+    return expect(labelled, fitted.answer, len(test_idx), gain) if gain else plain
+
+
+def tell_choice(record: dict, score_name: str) -> None:
+    """Print every candidate's score, what is chosen and why, and what to expect."""
+    lines = {label: list(values.values()) for label, values in record["candidates"].items()}
+    log_table("to choose from", [score_name, "better than the chosen", "standard error"], lines)
+    log(submitted=record["why"])
+
+    low, high = record["expected"]["interval"]
+    log(
+        out_of_fold=record["score"],
+        expected_on_test=record["expected"]["score"],
+        interval=f"{low:.4f} to {high:.4f}",
+        gain_of_the_mean_of_folds=record["expected"]["gain_of_folds"],
+    )
 
 
 def main(argv=None):
@@ -137,18 +184,18 @@ def main(argv=None):
         tables = {member: load_pred(job, rows, member) for member in graph.members(config)}
         record["without_image"] = without_image(job, tables)
         preds = {model: merge_model(model, tables, rows) for model in config.models}
-        last = graph.final_models(config, job.paths)
-        ensemble, weights = blend({model: preds[model] for model in last}, rows)
-        scores = Scores(rows, {**preds, "ensemble": ensemble}, config.data.n_folds)
+        fitted = choose(job, preds, record)
+        pred, answer = apply_to_all(rows, fitted, preds)
+        scores = Scores(rows, preds, config.data.n_folds)
+        scores.add_submitted(pred, answer)
+        record["score"] = scores.official[SUBMITTED]
         record["scores"] = scores.tables
         record["at_test_size"] = scores.at_test_size
-        record["weights_of_models"] = dict(zip(last, weights.tolist(), strict=True))
-        np.savez(tmp, id=rows.id, pred=ensemble)
+        record["expected"] = expected_score(rows, fitted, tables).record()
+        np.savez(tmp, id=rows.id, pred=pred, answer=answer)
 
     scores.show()
-    for model, weight in zip(last, weights, strict=True):
-        log(model=model, mean_weight=float(weight.mean()))
-
+    tell_choice(record, rows.task.SCORE)
     tell_worse(job, scores)
     tell_mixed(job)
 

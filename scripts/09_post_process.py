@@ -1,12 +1,9 @@
-"""Merged predictions → the submission as the organisers want it, checked by their rules.
+"""The answers of 08 → the submission as the organisers want it, checked by their rules.
 
 Reads   working/<category>/folds.csv, merged.npz; the raw test.csv for its order; with config concat
         those categories' submissions
 Writes  <submissions_path>/<category>.csv
-            its record has the honest gain of the decoding
-        working/<category>/answers.npz
-            id (n,), answer (n, a) of every row, each training row's decoded as the other folds'
-            labels say
+            its record has the out-of-fold scores, and the one to expect on the test rows
         working/<category>/mistakes.csv, where the task lists them
             the labelled rows that were answered wrong
 Run     python scripts/09_post_process.py c2
@@ -27,7 +24,6 @@ from common.log import log, log_table
 from common.paths import Paths
 from common.rows import split_of
 from common.tables import read_csv
-from pipeline.decoding import decode
 from pipeline.job import start
 from pipeline.load import read_folds
 from pipeline.stops import run
@@ -45,56 +41,34 @@ def needs(config, paths, name):
 
 
 def settings(config, name):
-    return ["concat", "post"]
+    return ["concat", "post.filler"]
 
 
 def answers(job, record: dict) -> pd.DataFrame:
-    """The test rows' answers: a column per output, ids as index.
-
-    Out-of-fold scores, and what the decoding gained on them, go to the record.
-    """
+    """The test rows' answers: a column per output, ids as index. Scores go to the record."""
     rows = job.rows
     task = rows.task
     outputs = rows.outputs
-    pred = load_npz(job.paths.merged)["pred"]
-    answer = decoded_answers(job, pred, record)
+    arrays = load_npz(job.paths.merged)
+    merged = read_record(job.paths.merged)
+    answer = arrays["answer"]
     train = rows.fold >= 0
-    n_test = int((~train).sum())
-    labelled = (answer[train], rows.target[train], outputs)
-    record["scores"] = task.table(*labelled, pred[train])
-    record["score_at_test_size"] = task.score_at_size(*labelled, n_test)
 
-    # for people and the report: decoding a hundred classes once more takes a minute
-    with replacing(job.paths.answers) as tmp:
-        np.savez(tmp, id=rows.id, answer=answer, of=read_record(job.paths.merged)["version"])
+    record["chosen"] = merged["chosen"]
+    record["score"] = merged["score"]
+    record["scores"] = task.table(answer[train], rows.target[train], outputs, arrays["pred"][train])
+    record["score_at_test_size"] = merged["expected"]["score"]
+    record["interval_at_test_size"] = merged["expected"]["interval"]
 
-    tell(job, record, n_test)
+    tell(job, record, merged)
     if hasattr(task, "mistakes"):
         list_mistakes(job, rows, answer)
 
     return task.format_answers(answer[~train], outputs).set_index(rows.id[~train])
 
 
-def decoded_answers(job, pred: np.ndarray, record: dict) -> np.ndarray:
-    """Answers (n, a) of predictions (n, K), decoded where config post.decode asks for it and the
-    out-of-fold score gains; both scores go to the record."""
-    rows = job.rows
-    train = rows.fold >= 0
-    answer = rows.task.answer(pred, rows.outputs)
-    score = rows.task.score(answer[train], rows.target[train], rows.outputs)
-    record["score"] = record["plain"] = score
-
-    if job.config.post.decode == "fitted":
-        answer, fitted = decode(rows, pred)
-        if fitted is not None:
-            record["score"] = rows.task.score(answer[train], rows.target[train], rows.outputs)
-            record["fitted"] = fitted.tolist()
-
-    return answer
-
-
-def tell(job, record: dict, n_test: int) -> None:
-    """Print the scores, and which test rows had no image."""
+def tell(job, record: dict, merged: dict) -> None:
+    """Print the scores, and which test rows had no image. merged: the record of merged.npz."""
     category = job.paths.category
     scores = record["scores"]
 
@@ -104,16 +78,21 @@ def tell(job, record: dict, n_test: int) -> None:
 
     names = list(next(iter(scores.values())))
     log_table("out-of-fold", names, lines)
-    gain = abs(record["score"] - record["plain"])
-    log(category=category, out_of_fold=record["score"], gain_of_decoding=gain)
+    log(category=category, submitted=record["chosen"], out_of_fold=record["score"])
 
     if job.config.data.train_image:
-        missing_ids = read_record(job.paths.merged)["without_image"]
-        test_ids = [row_id for row_id in missing_ids if split_of(row_id) == "test"]
+        test_ids = [row_id for row_id in merged["without_image"] if split_of(row_id) == "test"]
         examples = ", ".join(test_ids[:5]) or "none"
         log(category=category, test_rows_without_image=len(test_ids), e_g=examples)
 
-    log(category=category, expected_on_test=record["score_at_test_size"], test_rows=n_test)
+    n_test = int((job.rows.fold < 0).sum())
+    low, high = record["interval_at_test_size"]
+    log(
+        category=category,
+        expected_on_test=record["score_at_test_size"],
+        interval=f"{low:.4f} to {high:.4f}",
+        test_rows=n_test,
+    )
 
 
 def list_mistakes(job, rows, answer: np.ndarray) -> None:

@@ -127,9 +127,7 @@ def test_the_shuffled_prices_would_show_a_member_that_saw_its_own_rows(
         "labelled",
         lambda self, k: np.flatnonzero((self.fold >= 0) & (self.target[:, 0] >= 0)),
     )
-    found = scores(
-        run(script, "price", ("ridge", "mlp", "svr"), TABLE[:2], "models=ridge,mlp,svr")
-    )
+    found = scores(run(script, "price", ("ridge", "mlp", "svr"), TABLE[:2], "models=ridge,mlp,svr"))
     assert all(found[model] < found["median"] - 10 for model in ("ridge", "mlp", "svr")), found
 
 

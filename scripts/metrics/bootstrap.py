@@ -8,21 +8,25 @@ ENDS = (0.025, 0.975)  # quantiles at the ends of a 95 % interval
 NO_BOUNDS = (-np.inf, np.inf)
 
 
-def draw_replicates(group: np.ndarray, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:
+def draw_replicates(
+    group: np.ndarray, replicates: int = REPLICATES, seed: int = 0, size: int | None = None
+) -> np.ndarray:
     """How often each row is drawn in each replicate, uint16 (replicates, n), for groups (n,).
 
-    A replicate draws as many groups as there are, with replacement, each with all of its rows.
+    A replicate draws `size` groups, None: as many as there are, with replacement, each with all of
+    its rows.
     Rows of one group, e.g. the questions about one image, are right or wrong together: drawn one
     by one, they would count as more rows than they are worth (the cluster bootstrap; Davison and
     Hinkley 1997, 3.8). Where each row is a group of its own, these are plain draws of rows.
     """
     names, group_of_row = np.unique(group, return_inverse=True)
     n_groups = len(names)
+    n_drawn = n_groups if size is None else size
     rng = np.random.default_rng(seed)
 
     weights = []
     for _ in range(replicates):
-        drawn_groups = rng.integers(0, n_groups, n_groups)
+        drawn_groups = rng.integers(0, n_groups, n_drawn)
         times_drawn = np.bincount(drawn_groups, minlength=n_groups)
         times_drawn = times_drawn.astype(np.uint16)
 

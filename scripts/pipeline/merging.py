@@ -41,6 +41,22 @@ def merge(tables: dict[str, dict], rows: Rows) -> np.ndarray:
     return merged
 
 
+def fold_members(model: str, tables: dict[str, dict], rows: Rows) -> np.ndarray:
+    """Predictions (m, n_test, K) of the test rows by each member of a model; one where the model
+    has no members of folds."""
+    test_idx = np.flatnonzero(rows.fold < 0)
+    its_tables = {name: table for name, table in tables.items() if split_member(name)[0] == model}
+    if load_model(model).PER != "fold":
+        return merge(its_tables, rows)[None, test_idx]
+
+    preds = []
+    for member, table in its_tables.items():
+        idx = positions(member, table, rows)
+        preds.append(table["pred"][align(idx, test_idx)])
+
+    return np.stack(preds)
+
+
 def positions(member: str, table: dict, rows: Rows) -> np.ndarray:
     """Row numbers (m,) of a member's predictions. Raises UserError with the command to run again
     where they are not its own rows, each once, with finite numbers."""

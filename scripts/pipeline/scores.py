@@ -1,13 +1,15 @@
-"""Out-of-fold scores of every model, of the ensemble and of the baseline."""
+"""Out-of-fold scores of the baseline, of every model and of what is submitted."""
 
 import numpy as np
 
 from common.log import log_table
 from common.rows import Rows
 
+SUBMITTED = "submitted"
+
 
 class Scores:
-    """Scores by name of the model; "ensemble" and the task's BASELINE are among them.
+    """Scores by name of the model; SUBMITTED and the task's BASELINE are among them.
 
     tables        {name: {output: {score: value}}}
     official      {name: the competition's score}
@@ -22,23 +24,29 @@ class Scores:
         self.official = {}
         self.at_test_size = {}
 
-        train = rows.fold >= 0
-        target = rows.target[train]
-        self.n_test = len(rows.id) - len(target)
+        self.train = rows.fold >= 0
+        self.target = rows.target[self.train]
+        self.n_test = len(rows.id) - len(self.target)
 
         # each row's baseline is fitted on the other folds, as its models are
         baselines = np.stack([rows.baseline(k) for k in range(n_folds)])
-        fold = rows.fold[train]
-        self.add(self.task.BASELINE, baselines[fold], target)
+        fold = rows.fold[self.train]
+        self.add(self.task.BASELINE, baselines[fold])
 
         for name, pred in preds.items():
-            self.add(name, pred[train], target)
+            self.add(name, pred[self.train])
 
-    def add(self, name: str, pred: np.ndarray, target: np.ndarray) -> None:
-        """Score the predictions (m, K) of labelled rows against their targets (m, a)."""
+    def add_submitted(self, pred: np.ndarray, answer: np.ndarray) -> None:
+        """Score what is submitted: predictions (n, K) and answers (n, a) of all rows."""
+        self.add(SUBMITTED, pred[self.train], answer[self.train])
+
+    def add(self, name: str, pred: np.ndarray, answer: np.ndarray | None = None) -> None:
+        """Score the predictions (m, K) of the training rows, or their answers (m, a) where these
+        are others than the predictions say."""
         task = self.task
         outputs = self.outputs
-        answer = task.answer(pred, outputs)
+        target = self.target
+        answer = task.answer(pred, outputs) if answer is None else answer
 
         self.tables[name] = task.table(answer, target, outputs, pred)
         self.official[name] = task.score(answer, target, outputs)

@@ -37,25 +37,49 @@ def headline(view: View) -> list:
     better = "higher" if task.MODE == "max" else "lower"
     detail = (
         f"95 % interval {format_interval(interval)}; {baseline.name}: "
-        f"{format_score(baseline.score)}; {better} is better.{expected_score(view)}"
+        f"{format_score(baseline.score)}; {better} is better."
     )
 
     return [
         Number(format_score(submitted.score), label, detail),
+        *choice_notes(view),
         *warnings(stages, submitted, task),
     ]
 
 
+def choice_notes(view: View) -> list[Note]:
+    """What is submitted and why, and what to expect of the test rows; [] before there is an
+    answer."""
+    reason = view.merged_record.get("why")
+    if view.answer is None or not reason:
+        return []
+
+    return [Note(f"Submitted is {reason}.{expected_score(view)}")]
+
+
 def expected_score(view: View) -> str:
-    """What to expect of the test rows, a sentence; "" before there is a submission."""
-    score = view.submission_record.get("score_at_test_size")
-    if score is None:
+    """What to expect of the test rows, in sentences; "" without test rows."""
+    n_test = int((view.rows.fold < 0).sum())
+    expected = view.merged_record.get("expected")
+    if not n_test or not expected:
         return ""
 
-    is_test = view.rows.fold < 0
-    n_test = int(is_test.sum())
+    interval = format_interval(expected["interval"])
+    text = (
+        f" Expected on the {n_test:,} test rows: {format_score(expected['score'])}, 95 % interval "
+        f"{interval}"
+    )
+    gain = expected["gain_of_folds"]
+    if gain is None:
+        return (
+            f"{text}, where they are like the training rows. The members of all folds answer a "
+            "test row together, which is usually better: it is a careful number."
+        )
 
-    return f" Expected on the {n_test:,} test rows: {format_score(score)}."
+    return (
+        f"{text}, where they are like the training rows. {format_score(abs(gain))} of it are what "
+        "the mean of all folds' members gains over one of them."
+    )
 
 
 def warnings(stages: list[Stage], submitted: Stage, task) -> list[Note]:

@@ -16,7 +16,6 @@ from common.files import load_npz, read_record
 from common.paths import folder
 from common.rows import Rows
 from config import categories
-from pipeline.decoding import decode, kept_answers
 from pipeline.load import load_rows
 from report.making import flatten
 
@@ -52,8 +51,8 @@ class Run:
 
     @cached_property
     def answer(self) -> np.ndarray:
-        """Answers (n, a), out-of-fold, as 09 left them; where it left none, decoded as it does.
-        Raises UserError when merged.npz is of other rows."""
+        """Answers (n, a), out-of-fold; of a run that was merged before answers were kept there,
+        plain ones. Raises UserError when merged.npz is of other rows."""
         file = self.dir / "merged.npz"
         arrays = load_npz(file)
         if not np.array_equal(arrays["id"], self.rows.id):
@@ -61,9 +60,10 @@ class Run:
                 f"{file} is of other rows than folds.csv beside it; run make all there again"
             )
 
-        answer = kept_answers(self.dir / "answers.npz", self.rows, self.merged.get("version"))
+        if "answer" in arrays:
+            return arrays["answer"]
 
-        return decode(self.rows, arrays["pred"])[0] if answer is None else answer
+        return self.rows.task.answer(arrays["pred"], self.rows.outputs)
 
     @property
     def settings(self) -> dict:

@@ -14,8 +14,9 @@ from metrics import bootstrap
 from page.blocks import Figure, Note, Section, Table
 from page.charts import bar_figure
 from page.formats import describe, format_interval, format_score
+from pipeline.scores import SUBMITTED
+from report.evidence import evidence_blocks
 from report.stages import (
-    DECODED,
     Gain,
     Stage,
     gain_over,
@@ -44,6 +45,8 @@ def score_blocks(view: View) -> list:
 
     return [
         *stage_blocks(view),
+        *candidate_table(view),
+        *evidence_blocks(view),
         fold_table(view),
         *weight_table(view),
         output_table(view),
@@ -63,7 +66,6 @@ def joined_scores(view: View) -> list:
             {
                 "category": name,
                 "out-of-fold score": record.get("score", np.nan),
-                "before decoding": record.get("plain", np.nan),
                 "expected on test": record.get("score_at_test_size", np.nan),
             }
         )
@@ -111,7 +113,7 @@ def stage_table(view: View, stages: list[Stage], spans: list[tuple]) -> Table:
             "95 % interval": format_interval(span),
         }
         if is_other:
-            line["expected on test"] = expected.get(stage.name, np.nan)
+            line["at the test's size"] = expected.get(stage.name, np.nan)
 
         rival = by_name.get(stage.rival)
         if rival:
@@ -170,13 +172,10 @@ def stage_bars(view: View, stages: list[Stage], spans: list[tuple]) -> Figure:
 
 
 def expected_scores(view: View) -> dict[str, float]:
-    """{stage: score to expect on as many rows as the test has}, as 08 and 09 recorded it."""
-    expected = dict(view.merged_record.get("at_test_size", {}))
-    decoded = view.submission_record.get("score_at_test_size")
-    if view.decoded and decoded is not None:
-        expected[DECODED] = decoded
-
-    return expected
+    """{stage: its score on as many rows as the test has}, as 08 recorded it."""
+    at_size = dict(view.merged_record.get("at_test_size", {}))
+    submitted = at_size.pop(SUBMITTED, np.nan)
+    return {submitted_stage(view).name: submitted} | at_size
 
 
 def is_expected_elsewhere(expected: dict[str, float], by_name: dict[str, Stage]) -> bool:
@@ -242,15 +241,44 @@ def fold_score(view: View, name: str, k: int) -> float:
     return rows.score(pred, idx)
 
 
+def candidate_table(view: View) -> list[Table]:
+    """What there was to choose from; [] where there was one."""
+    candidates = view.merged_record.get("candidates", {})
+    if view.answer is None or len(candidates) < 2:
+        return []
+
+    chosen = view.merged_record["chosen"]
+    lines = []
+    for label, values in candidates.items():
+        line = {
+            "answers by": label,
+            "score": values["score"],
+            "better than what is submitted by": values["gain"],
+            "standard error of it": values["error"],
+            "submitted": "yes" if label == chosen else "",
+        }
+        lines.append(line)
+
+    caption = (
+        "What there was to submit, out-of-fold; weights and decoding of a fold's rows are fitted "
+        "on the other folds. The simplest is submitted that the best one does not beat by more "
+        "than one standard error, taken over draws of rows: one model before a mean, a mean "
+        "before fitted weights, plain answers before decoded ones."
+    )
+    frame = pd.DataFrame(lines)
+    return [Table(caption, frame, {"score": view.task.MODE})]
+
+
 def weight_table(view: View) -> list[Table]:
-    """Each model's share of the ensemble; [] where one model is all of it."""
-    weights = view.merged_record.get("weights_of_models", {})
-    if view.merged is None or len(weights) < 2:
+    """Each model's share of what is submitted; [] where one model is all of it."""
+    choice = view.merged_record.get("choice", {})
+    models = choice.get("models", [])
+    if view.answer is None or len(models) < 2:
         return []
 
     outputs = list(view.rows.outputs)
     lines = []
-    for name, row in weights.items():
+    for name, row in zip(models, choice["weights"], strict=True):
         line = {
             "model": name,
             "mean": float(np.mean(row)),
@@ -261,8 +289,8 @@ def weight_table(view: View) -> list[Table]:
         lines.append(line)
 
     caption = (
-        "Each model's weight in the ensemble of the test rows. One near 0 everywhere can be left "
-        "out of config models."
+        "Each model's weight in what is submitted. One near 0 everywhere can be left out of config "
+        "models."
     )
     return [Table(caption, pd.DataFrame(lines))]
 
@@ -309,7 +337,7 @@ def scores_by_output(view: View, name: str) -> dict[str, dict[str, float]]:
 
     pred = None
     if name == submitted_stage(view).name:
-        pred = view.preds.get(name) if view.merged is None else view.merged
+        pred = view.preds.get(name) if view.answer is None else view.merged
 
     return view.task.table(
         stage_answers(view)[name][idx],

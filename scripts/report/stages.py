@@ -1,5 +1,5 @@
-"""The stages of a category's answers, from the baseline over each model and the ensemble to what is
-submitted, each with its out-of-fold score and what it gains."""
+"""The stages of a category's answers, from the baseline over each model to what is submitted, each
+with its out-of-fold score and what it gains."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -9,8 +9,6 @@ import numpy as np
 from metrics import bootstrap
 from pipeline import graph
 from report.view import View
-
-DECODED, ENSEMBLE = "decoded", "ensemble"
 
 
 @dataclass(frozen=True)
@@ -49,22 +47,18 @@ def gain_over(stage: Stage, other: Stage, mode: str) -> Gain:
 
 @cache
 def stage_answers(view: View) -> dict[str, np.ndarray]:
-    """{stage: answers (n, a)}; {} without labelled rows. The ensemble is left out where it is one
-    of the models, decoding where it changes nothing."""
+    """{stage: answers (n, a)}; {} without labelled rows. What is submitted is left out where it is
+    one of the models."""
     if view.rows is None or not len(view.labelled_idx):
         return {}
 
-    preds = {view.task.BASELINE: baseline(view), **view.preds}
-    is_ensemble = view.merged is not None and not merged_model(view)
-    if is_ensemble:
-        preds[ENSEMBLE] = view.merged
-
     answers = {}
+    preds = {view.task.BASELINE: baseline(view), **view.preds}
     for name, pred in preds.items():
         answers[name] = view.task.answer(pred, view.rows.outputs)
 
-    if view.decoded:
-        answers[DECODED] = view.answer
+    if view.answer is not None and not submitted_model(view):
+        answers[submitted_name(view)] = view.answer
 
     return answers
 
@@ -77,13 +71,20 @@ def baseline(view: View) -> np.ndarray:
     return np.stack(per_fold)[rows.fold]
 
 
-def merged_model(view: View) -> str:
-    """The model whose predictions merged.npz holds; "" where it holds others, an ensemble's."""
+@cache
+def submitted_model(view: View) -> str:
+    """The model whose answers are submitted as they are; "" where there is none."""
     for name, pred in view.preds.items():
-        if np.array_equal(view.merged, pred):
+        if np.array_equal(view.answer, view.task.answer(pred, view.rows.outputs)):
             return name
 
     return ""
+
+
+def submitted_name(view: View) -> str:
+    """What is submitted, e.g. "heads, decoded"."""
+    chosen = view.merged_record.get("chosen", "submitted")
+    return f"{chosen}, submitted" if chosen in view.preds else chosen
 
 
 @cache
@@ -118,20 +119,17 @@ def load_stages(view: View) -> list[Stage]:
 def rival_of(view: View, name: str, scores: dict[str, float]) -> str:
     """The stage that another should be better than.
 
-    Of decoding, what is decoded; of an ensemble or a second-level model, the best of those that it
-    is made of; of any other model the baseline; of the baseline "".
+    Of what is submitted the best model; of a second-level model the best of those that it is made
+    of; of any other model the baseline; of the baseline "".
     """
     task = view.task
     if name == task.BASELINE:
         return ""
 
-    if name == DECODED:
-        return merged_model(view) or ENSEMBLE
-
     final = graph.final_models(view.config, view.paths)
     rivals = []
-    if name == ENSEMBLE:
-        rivals = [model for model in final if model in scores]
+    if name not in view.preds:
+        rivals = list(view.preds)
     elif name in final:
         rivals = [model for model in view.preds if model not in final]
 
@@ -150,12 +148,9 @@ def best_of(names, scores: dict[str, float], mode: str) -> str:
 def submitted_stage(view: View) -> Stage:
     """The stage that is submitted; while the models are not merged, the best so far."""
     by_name = {stage.name: stage for stage in load_stages(view)}
-    if view.merged is None:
+    if view.answer is None:
         scores = {name: stage.score for name, stage in by_name.items()}
         best = best_of(by_name, scores, view.task.MODE)
         return by_name[best]
 
-    if DECODED in by_name:
-        return by_name[DECODED]
-
-    return by_name[merged_model(view) or ENSEMBLE]
+    return by_name[submitted_model(view) or submitted_name(view)]

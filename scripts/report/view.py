@@ -13,7 +13,6 @@ from models import pred_file, split_member
 from page.blocks import Note
 from page.formats import list_names
 from pipeline import graph, staleness
-from pipeline.decoding import decode, kept_answers
 from pipeline.job import Job
 from pipeline.load import load_pred, load_rows
 from pipeline.merging import merge, positions
@@ -36,7 +35,6 @@ class View:
     partial: dict[str, np.ndarray] = field(default_factory=dict)
     merged: np.ndarray | None = None  # (n, K) of merged.npz
     answer: np.ndarray | None = None  # (n, a) of it, out-of-fold, as it is submitted
-    decoded: bool = False  # whether decoding changed the answers
     notes: list[Note] = field(default_factory=list)
 
     @property
@@ -56,11 +54,6 @@ class View:
     def merged_record(self) -> dict:
         """The record of merged.npz; {} before there is one."""
         return read_record(self.paths.merged) or {}
-
-    @cached_property
-    def submission_record(self) -> dict:
-        """The record of the submission; {} before there is one."""
-        return read_record(self.paths.submission) or {}
 
     @cached_property
     def records(self) -> dict[Path, dict]:
@@ -117,16 +110,9 @@ def load_view(job: Job) -> View:
     preds, partial = load_preds(job, rows, attempts)
     merged = None
     answer = None
-    decoded = False
 
     if paths.merged.exists():
-        merged = attempts.call(load_merged, job, rows)
-
-    if merged is not None:
-        answer = attempts.call(load_answers, job, rows, merged)
-
-    if answer is not None:
-        decoded = is_decoded(rows, merged, answer)
+        merged, answer = attempts.call(load_merged, job, rows, default=(None, None))
 
     return replace(
         view,
@@ -135,7 +121,6 @@ def load_view(job: Job) -> View:
         partial=partial,
         merged=merged,
         answer=answer,
-        decoded=decoded,
     )
 
 
@@ -227,8 +212,9 @@ def merge_some(tables: dict[str, dict], rows: Rows) -> np.ndarray:
     return pred
 
 
-def load_merged(job: Job, rows: Rows) -> np.ndarray:
-    """Predictions (n, K) of merged.npz. Raises UserError when they are of other rows."""
+def load_merged(job: Job, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """(predictions (n, K), answers (n, a)) of merged.npz. Raises UserError when they are of other
+    rows."""
     file = job.paths.merged
     arrays = load_npz(file)
     shape = (len(rows.id), sum(rows.sizes))
@@ -236,27 +222,7 @@ def load_merged(job: Job, rows: Rows) -> np.ndarray:
     if not has_rows or arrays["pred"].shape != shape:
         raise UserError(f"{file} is of other rows or classes than folds.csv; run make again")
 
-    return arrays["pred"]
+    if "answer" not in arrays:
+        raise UserError(f"{file} has no answers: it is of older code; run make again")
 
-
-def load_answers(job: Job, rows: Rows, merged: np.ndarray) -> np.ndarray:
-    """Answers (n, a) of merged predictions (n, K) as 09 left them; where it has not seen these
-    predictions yet, as it would."""
-    version = read_record(job.paths.merged)["version"]
-    answer = kept_answers(job.paths.answers, rows, version)
-    if answer is not None:
-        return answer
-
-    submission = read_record(job.paths.submission) or {}
-    if submission.get("fitted"):  # its answers were decoded
-        return decode(rows, merged)[0]
-
-    return rows.task.answer(merged, rows.outputs)
-
-
-def is_decoded(rows: Rows, merged: np.ndarray, answer: np.ndarray) -> bool:
-    """Whether training rows are answered otherwise than predictions say without decoding."""
-    train = rows.fold >= 0
-    plain = rows.task.answer(merged, rows.outputs)
-
-    return not np.array_equal(answer[train], plain[train])
+    return arrays["pred"], arrays["answer"]

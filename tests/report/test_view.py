@@ -1,4 +1,4 @@
-"""Categories on disk: half way, broken, decoded, joined."""
+"""Categories on disk: half way, broken, merged, joined."""
 
 import json
 from argparse import Namespace
@@ -119,44 +119,68 @@ def test_broken_files_are_notes(shop):
 
 
 @pytest.fixture
-def merged_shop(shop) -> Job:
-    """The shop with all members, of which merged.npz holds ridge's."""
+def merge_shop(shop):
+    """Writes all members, and a merged.npz that answers as ridge does, times a factor."""
     for member in MEMBERS:
         write_member(shop, member, 0.25 if member.startswith("ridge") else 0.5)
-    view = load_view(shop)
-    np.savez(shop.paths.merged, id=view.rows.id, pred=view.preds["ridge"])
-    write_record(shop.paths.merged, version="now")
-    return shop
+
+    def merge(factor: float, **record) -> Job:
+        rows = load_rows(shop)
+        pred = load_view(shop).preds["ridge"]
+        answer = factor * rows.task.answer(pred, rows.outputs)
+        np.savez(shop.paths.merged, id=rows.id, pred=pred, answer=answer)
+        write_record(shop.paths.merged, **record)
+        return shop
+
+    return merge
 
 
-def test_an_ensemble_of_one_model_is_that_model(merged_shop):
-    view = load_view(merged_shop)
-    assert not view.decoded
+def test_a_model_that_is_submitted_as_it_is_is_no_stage_of_its_own(merge_shop):
+    view = load_view(merge_shop(1.0, chosen="ridge"))
     assert submitted_stage(view).name == "ridge"
+    assert [stage.name for stage in load_stages(view)] == ["median", "ridge", "mlp"]
 
 
-def test_decoded_answers_are_a_stage_of_their_own(merged_shop):
-    submission = merged_shop.paths.submission
-    submission.parent.mkdir(exist_ok=True)
-    submission.write_text("x")
-    write_record(submission, fitted=[-0.25], score_at_test_size=1.5)
-    view = load_view(merged_shop)
-    assert view.decoded
+def test_what_is_submitted_is_a_stage_and_the_top_says_why(merge_shop):
+    expected = {"score": 1.5, "interval": [1.25, 1.75], "gain_of_folds": -0.25}
+    why = "ridge, decoded: 3.0000 better out-of-fold than ridge alone"
+    view = load_view(merge_shop(0.8, chosen="ridge, decoded", why=why, expected=expected))
     stages = load_stages(view)
-    assert [stage.name for stage in stages] == ["median", "ridge", "mlp", "decoded"]
-    assert stages[-1].score < 1
+    assert [stage.name for stage in stages] == ["median", "ridge", "mlp", "ridge, decoded"]
     assert stages[-1].rival == "ridge"
-    number = headline.headline(view)[0]
-    assert "decoded" in number.label
-    assert "Expected on the 12 test rows: 1.5000" in number.detail
+
+    number, note, *_ = headline.headline(view)
+    assert "ridge, decoded" in number.label
+    assert f"Submitted is {why}." in note.text
+    assert "Expected on the 12 test rows: 1.5000, 95 % interval" in note.text
+    assert "0.2500 of it are what the mean of all folds' members gains" in note.text
 
 
-@pytest.mark.parametrize("version, is_taken", [("now", True), ("before", False)])
-def test_kept_answers_are_taken_when_they_are_of_these_predictions(merged_shop, version, is_taken):
-    ids = load_rows(merged_shop).id
-    np.savez(merged_shop.paths.answers, id=ids, answer=np.full((len(ids), 1), 77.0), of=version)
-    answer = load_view(merged_shop).answer
-    assert (answer == 77).all() == is_taken
+def test_a_gain_of_folds_that_is_not_known_is_told(merge_shop):
+    expected = {"score": 1.5, "interval": [1.25, 1.75], "gain_of_folds": None}
+    view = load_view(merge_shop(0.8, chosen="x", why="x", expected=expected))
+    assert "it is a careful number" in headline.headline(view)[1].text
+
+
+def test_candidates_are_listed_with_what_they_would_change(merge_shop):
+    candidates = {
+        "ridge": {"score": 20.0, "gain": 0.0, "error": 0.0},
+        "mlp": {"score": 25.0, "gain": -5.0, "error": 1.0},
+    }
+    view = load_view(merge_shop(1.0, chosen="ridge", candidates=candidates))
+    blocks = scores.section(view).blocks
+    tables = [block.frame for block in blocks if isinstance(block, Table)]
+    (table,) = [frame for frame in tables if "answers by" in frame]
+    assert table["submitted"].tolist() == ["yes", ""]
+
+
+def test_merged_predictions_without_answers_are_told(merge_shop):
+    shop = merge_shop(1.0)
+    arrays = dict(np.load(shop.paths.merged))
+    np.savez(shop.paths.merged, id=arrays["id"], pred=arrays["pred"])
+    view = load_view(shop)
+    assert view.answer is None
+    assert "it is of older code; run make again" in notes_of(view)
 
 
 def test_joined_categories_are_told_by_their_records(folders):
@@ -165,7 +189,7 @@ def test_joined_categories_are_told_by_their_records(folders):
         submission = Paths(name).submission
         submission.parent.mkdir(exist_ok=True)
         submission.write_text("id")
-        write_record(submission, score=score, plain=0.4, score_at_test_size=score)
+        write_record(submission, score=score, score_at_test_size=score)
     view = load_view(job)
     assert view.rows is None
     frame = scores.section(view).blocks[0].frame

@@ -199,7 +199,7 @@ def fit_decode(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.nda
     0 where it would not lower SMAPE on rows it was not fitted on.
     """
     known = target[:, 0] >= 0
-    log_price = pred[known, 0]
+    log_price = clip_diverged(pred, outputs)[known, 0]
     log_truth = target[known, 0]
 
     shift = shift_if_worth(log_price, log_truth)
@@ -212,10 +212,12 @@ def apply_decode(pred: np.ndarray, fitted: np.ndarray, outputs: Outputs) -> np.n
 
 
 def draw_targets(pred: np.ndarray, spread: float, outputs: Outputs, rng) -> np.ndarray:
-    """Targets (n, 1) drawn around predicted log1p prices (n, 1), their error Laplace's of scale
-    `spread`; none beyond the least and the highest training price."""
+    """Targets (n, 1) drawn around predicted log1p prices (n, 1), their errors Student's with 4
+    degrees of freedom (a few large ones, as prices have), times `spread`; none beyond the least and
+    the highest training price."""
     low, high = np.log1p(outputs["price"])
-    return (pred + spread * rng.laplace(size=pred.shape)).clip(low, high)
+    error = spread * rng.standard_t(4, size=pred.shape)
+    return (pred + error).clip(low, high)
 
 
 def score(answer: np.ndarray, target: np.ndarray, outputs: Outputs) -> float:

@@ -11,6 +11,7 @@ Run     python scripts/plan.py c2            the rules
 """
 
 from pipeline import graph, staleness
+from pipeline.code import tell_other_code
 from pipeline.job import start
 from pipeline.staleness import tell_replaced
 from pipeline.stops import run
@@ -56,6 +57,7 @@ def main(argv=None):
     steps = graph.steps(job.config, job.paths)
     stale = staleness.stale(job.config, steps)
 
+    tell_other_code(job, steps, stale)
     if job.args.why:
         return print_reasons(steps, stale)
 

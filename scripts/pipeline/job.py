@@ -18,6 +18,7 @@ from common.rows import Rows
 from config import Config, load
 from models import is_trained, load_model, pred_file, split_member, weights_of
 from pipeline import graph, staleness
+from pipeline.code import code_of
 from pipeline.load import load_rows
 from pipeline.preflight import require_models
 from pipeline.stops import note_file
@@ -101,6 +102,7 @@ class Job:
             record["version"] = before["version"]
 
         record |= {"command": step.command, "overrides": self.overrides, **extra}
+        record["code"] = code_of(target)
         with writing(target, record) as tmp:
             yield tmp, record
 

@@ -10,6 +10,7 @@ from config import Config
 from page.blocks import Code, Note, Section, Subsection, Table
 from page.formats import MISSING
 from pipeline.commit import commit
+from report.other_code import other_code_notes
 
 LONG = 30  # commands; more are folded away
 
@@ -19,6 +20,7 @@ def section(view) -> Section:
     blocks = [
         *setting_blocks(view.job),
         *version_blocks(view.records),
+        *other_code_notes(view),
         *command_blocks(view),
         *file_table(view),
     ]

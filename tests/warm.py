@@ -1,11 +1,11 @@
 """A warm Python for the tests: a process that has imported torch and the like, and forks to run
 each script.
 
-Importing torch and timm takes four seconds, and the tests start hundreds of scripts that work for
-less than one. `python -I -S tests/warm.py script.py ...` does what `python script.py ...` would,
-with the same folder, environment, standard streams and exit code, in a process that is forked from
-the server at the socket WARM_SOCKET. Killed, it takes the script with it. Tests that look at how
-scripts start, and those of torchrun, Ray and kernels, start them the plain way.
+Importing torch, timm and transformers takes five seconds, and the tests start hundreds of scripts
+that work for less than one. `python -I -S tests/warm.py script.py ...` does what `python script.py
+...` would, with the same folder, environment, standard streams and exit code, in a process that is
+forked from the server at the socket WARM_SOCKET. Killed, it takes the script with it. Tests that
+look at how scripts start, and those of torchrun, Ray and kernels, start them the plain way.
 """
 
 import fcntl
@@ -23,6 +23,7 @@ PRELOADED = (
     "pydantic",
     "torch",
     "timm",
+    "transformers.modeling_utils",
     "lightgbm",
     "sklearn.linear_model",
     "sklearn.model_selection",

@@ -64,11 +64,12 @@ def questions(job, k: int, rows, idx):
     from llm.messages import Question, Reply
 
     task = rows.task
+    nothing = "image: missing" if job.config.data.train_image else "no text"
     replies = []
     questions = []
     for i, image in zip(idx.tolist(), images_to_show(job, rows, idx), strict=True):
         if not image and not has_text(rows, i):
-            replies.append(Reply(i, "", "image: missing"))
+            replies.append(Reply(i, "", nothing))
             continue
 
         prompt = task.prompt(rows, i, bool(image))

@@ -6,6 +6,7 @@ classes   in: "Nike Men Blue Shirt" → out: probabilities of its classes, e.g. 
           women .1; colour: ...
 """
 
+from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -61,20 +62,37 @@ class Transformer(Learner):
         loaded = load_text_model(settings.model, run.weights, is_pretrained)
         encoder, self.tokenizer, source = loaded
 
-        n_rows = len(rows.id)
-        self.scaled = np.zeros((n_rows, 0), np.float32)
+        n_quantities = 0
         if settings.quantities:
-            values, _ = quantities(rows.text)
-            train_moments = moments(values[rows.fold >= 0])
-            self.scaled = scaled(values, train_moments)
+            self.quantities, names = quantities(rows.text)
+            n_quantities = len(names)
 
         self.tokenize(rows.text, idx, settings.max_length)
 
-        n_quantities = self.scaled.shape[1]
         net = TextNet(encoder, n_quantities, settings.dropout, sum(rows.sizes))
         net.to(device)
         super().__init__(net, settings, rows, run, device, train_idx)
         self.record = {"weights": source}
+
+    def start(self, train_idx: np.ndarray) -> None:
+        """Set what the network has from its training rows before a step is made: the moments of
+        their quantities, and its head's bias."""
+        import torch
+
+        self.objective.start(self.net.head)
+        if self.settings.quantities:
+            train_moments = moments(self.quantities[train_idx])
+            self.net.moments.copy_(torch.as_tensor(train_moments))
+
+    @cached_property
+    def scaled(self) -> np.ndarray:
+        """The quantities of all rows (n, 2 q) as the network takes them; q may be 0. Made once, for
+        the moments come from the device."""
+        if not self.settings.quantities:
+            return np.zeros((len(self.rows.id), 0), np.float32)
+
+        train_moments = self.net.moments.cpu().numpy()
+        return scaled(self.quantities, train_moments)
 
     def tokenize(self, texts, idx: np.ndarray, max_length: int) -> None:
         """The token ids of the rows idx (m,), and each row's number of them, 0 for other rows."""
@@ -103,7 +121,7 @@ class Transformer(Learner):
             yield self.inputs_of(group) if len(group) else ()
 
     def inputs_of(self, idx: np.ndarray) -> tuple:
-        """Token ids and mask (b, t), quantities (b, q) of the rows idx (b,), on the device."""
+        """Token ids and mask (b, t), quantities (b, 2 q) of the rows idx (b,), on the device."""
         import torch
 
         ids = [self.ids[i] for i in idx.tolist()]
@@ -138,7 +156,7 @@ def fit(job, k: int, rows, file) -> dict:
 
     def make_learner(device):
         learner = Transformer(job, rows, device, idx, train_idx)
-        learner.objective.start(learner.net.head)
+        learner.start(train_idx)
 
         length = learner.length[train_idx]  # tokens
         learner.facts = {"tokens": float(length.mean())}

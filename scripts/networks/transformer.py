@@ -1,6 +1,6 @@
 """The fine-tuned text network: a transformers encoder with one linear head for the question.
 
-in: token ids (b, t) of "Basmati rice 5 kg", parsed quantities (b, q)
+in: token ids (b, t) of "Basmati rice 5 kg", parsed and scaled quantities (b, 2 q)
 out: log1p price 3.1 (b, 1); or of "Nike Men Blue Shirt" the logits (b, k) of all attributes
 """
 
@@ -13,7 +13,10 @@ from networks.pooling import masked_mean
 
 
 class TextNet(nn.Module):
-    """Encoder, mean over the text's tokens, beside it q numbers through a small MLP → (b, k)."""
+    """Encoder, mean over the text's tokens, beside it q quantities through a small MLP → (b, k).
+
+    moments (2, q): mean and deviation of the training rows' quantities; whoever trains sets them.
+    """
 
     NUMBERS_WIDTH = 64
 
@@ -24,14 +27,16 @@ class TextNet(nn.Module):
         d = encoder.config.hidden_size
 
         if q:
-            self.numbers = nn.Sequential(nn.Linear(q, self.NUMBERS_WIDTH), nn.GELU())
+            # of each whether it is there, too
+            self.numbers = nn.Sequential(nn.Linear(2 * q, self.NUMBERS_WIDTH), nn.GELU())
+            self.register_buffer("moments", torch.zeros(2, q, dtype=torch.float64))
             d += self.NUMBERS_WIDTH
 
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(d, k)
 
     def forward(self, ids, mask, numbers):
-        """ids and mask (b, t), numbers (b, q) → (b, k)."""
+        """ids and mask (b, t), scaled quantities (b, 2 q) → (b, k)."""
         hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
         features = masked_mean(hidden, mask)
 

@@ -352,7 +352,7 @@ def test_a_column_may_not_have_a_models_name(monkeypatch):
 
     from common.errors import UserError
     from config import load
-    from models import stack
+    from models.stack import numbers as stack
 
     numbers = np.ones((2, 2)), ["ridge", "other"]
     monkeypatch.setattr(stack, "read_numbers", lambda *_: numbers)

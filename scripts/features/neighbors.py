@@ -74,8 +74,7 @@ def read_embeddings(file: Path, source: str, rows) -> np.ndarray:
 def save_nearest(job, rows, file: Path) -> list[str]:
     """Write the nearest training rows of every row in each space, with quantities beside it, as
     <space>.at and <space>.cosine (n, 64). Returns the spaces' names."""
-    has_target = rows.target[:, 0] >= 0
-    is_train = (rows.fold >= 0) & has_target
+    is_train = (rows.fold >= 0) & rows.is_labelled
     train_idx = np.flatnonzero(is_train)
 
     all_spaces = spaces(job, rows)

@@ -1,6 +1,8 @@
-"""Numeric tables beside train.csv and test.csv: columns made elsewhere, predictions of others.
+"""Tables beside train.csv and test.csv, or these themselves: columns made elsewhere, predictions of
+others.
 
-in: more.csv with the row "17,0.5,8" under "id,rating,sales" → out: [0.5, 8] for the row "train:17"
+in: more.csv with the row "17,0.5,red" under "id,rating,colour"
+out: [0.5, 2] for the row "train:17", where red is the third of the training rows' colours
 """
 
 from pathlib import Path
@@ -15,17 +17,68 @@ from common.paths import input_folder
 from common.rows import row_id
 from common.tables import id_problems, read_csv
 
+CATEGORY = " (category)"  # after the name of a column of categories
+
 
 def read_numbers(data, files, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Numbers (n, c) float64 of the rows `ids` (n,) "train:12" from the tables files.train and
-    files.test in the data folder, nan where a cell is empty, and the columns' names.
+    """Numbers (n, c) float64 of the rows `ids` (n,), nan where a cell is empty, and the columns'
+    names, as read_table has them. Raises UserError as it does, or when a cell is no number."""
+    table = read_table(data, files, ids)
+    return to_numbers(table, f"{files.train}, {files.test}"), list(table)
+
+
+def read_side(data, files, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Numbers and categories (n, c) float64 of the rows `ids` (n,), nan where a cell is empty, and
+    the columns' names, as read_table has them; CATEGORY follows that of a column of categories.
+
+    Categories are those of a column whose training cells are not all numbers: each cell's number
+    among the sorted training cells, and the one after the last for any cell that no training row
+    has. Raises UserError as read_table does, or when a test cell of numbers is none.
+    """
+    table = read_table(data, files, ids)
+    is_train = np.char.startswith(ids, row_id("train", ""))
+
+    columns = []
+    names = []
+    for name in table:
+        cells = table[name]
+        train_cells = cells[is_train]
+        train_cells = train_cells[train_cells != ""]
+        if pd.to_numeric(train_cells, errors="coerce").isna().any():
+            columns.append(category_numbers(cells, train_cells))
+            names.append(name + CATEGORY)
+        else:
+            numbers = to_numbers(table[[name]], f"{files.train}, {files.test}")
+            columns.append(numbers[:, 0])
+            names.append(name)
+
+    values = np.array(columns, float).reshape(-1, len(ids))
+    return values.T, names
+
+
+def category_numbers(cells: pd.Series, train_cells: pd.Series) -> np.ndarray:
+    """The number (n,) of each cell among the sorted train_cells, their count where it is none of
+    them, nan where it is empty."""
+    known = pd.Index(np.unique(train_cells.to_numpy(str)))
+    number = known.get_indexer(cells)
+    number = np.where(number < 0, len(known), number)
+    return np.where(cells == "", np.nan, number)
+
+
+def is_category(names: list[str]) -> np.ndarray:
+    """(c,) bool: which of the columns are categories."""
+    return np.array([name.endswith(CATEGORY) for name in names], bool)
+
+
+def read_table(data, files, ids: np.ndarray) -> pd.DataFrame:
+    """The cells (n, c) as text of the rows `ids` (n,) "train:12" from the tables files.train and
+    files.test in the data folder.
 
     Columns are those that both tables have, without the ids, labels and texts of section `data`.
-    (n, 0) where no table is named. Raises UserError when a row is missing, doubled or foreign, or a
-    cell is no number.
+    (n, 0) where no table is named. Raises UserError when a row is missing, doubled or foreign.
     """
     if not files.train and not files.test:
-        return np.zeros((len(ids), 0)), []
+        return pd.DataFrame(index=ids)
 
     if not files.train or not files.test:
         split = "test" if files.train else "train"
@@ -38,18 +91,13 @@ def read_numbers(data, files, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
     tables = [train[columns], test[columns]]
     table = pd.concat(tables)
-    table = table.loc[ids]  # in the order of the rows
-
-    names = f"{files.train}, {files.test}"
-    numbers = to_numbers(table, names)
-    return numbers, columns
+    return table.loc[ids]  # in the order of the rows
 
 
 def read_split(file: Path, split: str, data, ids: np.ndarray) -> pd.DataFrame:
     """The table of one split, with "train:12" as its index. Raises UserError when its rows are not
-    those of `ids`."""
+    those of `ids`; of the raw table itself more may not be taken, e.g. by data.max_train_rows."""
     table = read_csv(file, [data.id])
-    table_ids = table[data.id]
 
     # the ids of this split as the table has them, without "train:"
     prefix = row_id(split, "")
@@ -57,6 +105,11 @@ def read_split(file: Path, split: str, data, ids: np.ndarray) -> pd.DataFrame:
     split_ids = pd.Series(ids[in_split])
     expected = split_ids.str.removeprefix(prefix)
 
+    is_raw = file.name == getattr(data, split)
+    if is_raw:
+        table = table[table[data.id].isin(expected)]
+
+    table_ids = table[data.id]
     problems = id_problems(table_ids, expected, data.id)
     if problems:
         text = "; ".join(problems)
@@ -69,8 +122,8 @@ def read_split(file: Path, split: str, data, ids: np.ndarray) -> pd.DataFrame:
 def shared_columns(train: pd.DataFrame, test: pd.DataFrame, data, files) -> list[str]:
     """The columns that both tables have, in the order of the training rows' table, without ids,
     labels and texts. Logs which are left out."""
-    not_numbers = (data.id, *data.labels, *data.text)
-    candidates = [column for column in train if column not in not_numbers]
+    known = (data.id, *data.labels, *data.text)
+    candidates = [column for column in train if column not in known]
     columns = [column for column in candidates if column in test]
     left_out = [column for column in candidates if column not in test]
 
@@ -90,6 +143,9 @@ def shared_columns(train: pd.DataFrame, test: pd.DataFrame, data, files) -> list
 def to_numbers(table: pd.DataFrame, source: str) -> np.ndarray:
     """Numbers (n, c) float64 of a table of texts, nan where a cell is empty. Raises UserError
     naming `source` and the first cell that is no number."""
+    if not table.shape[1]:
+        return np.zeros(table.shape)
+
     numbers = table.apply(pd.to_numeric, errors="coerce")
     is_missing = numbers.isna()
     is_wrong = is_missing & (table != "")

@@ -133,19 +133,8 @@ def neighbor_encoder(
 
     def encode(source_idx, idx):
         """The columns (m, 6) of the rows idx (m,), from the targets of source_idx alone."""
-        row_neighbors = neighbors[idx]  # (m, top)
-        row_cosine = cosine[idx]
-
-        is_source = np.zeros(len(target), bool)
-        is_source[source_idx] = True
-        usable = is_source[row_neighbors]
-
-        # the first source rows among the neighbours, nearest first
-        order = np.argsort(~usable, axis=1, kind="stable")
-        order = order[:, : max(ks)]
-        usable = np.take_along_axis(usable, order, 1)
-        nearest_idx = np.take_along_axis(row_neighbors, order, 1)
-        nearest_cosine = np.take_along_axis(row_cosine, order, 1)
+        found = first_sources(neighbors[idx], cosine[idx], source_idx, len(target), max(ks))
+        usable, nearest_idx, nearest_cosine = found
 
         similarity = np.where(usable, nearest_cosine, 0)
         similarity = similarity.clip(MIN_COSINE)
@@ -168,6 +157,26 @@ def neighbor_encoder(
         return np.column_stack(columns)
 
     return encode
+
+
+def first_sources(
+    neighbors: np.ndarray, cosine: np.ndarray, source_idx: np.ndarray, n: int, k: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The k nearest rows among source_idx of each row's neighbors (m, top), of n rows, nearest
+    first: which of them are sources, where there are fewer, their row numbers and cosines, (m, k)
+    each."""
+    is_source = np.zeros(n, bool)
+    is_source[source_idx] = True
+    usable = is_source[neighbors]
+
+    # the first source rows among the neighbours, nearest first
+    order = np.argsort(~usable, axis=1, kind="stable")
+    order = order[:, :k]
+    return (
+        np.take_along_axis(usable, order, 1),
+        np.take_along_axis(neighbors, order, 1),
+        np.take_along_axis(cosine, order, 1),
+    )
 
 
 def weighted_mean(x: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import UserError
 from common.sections import Data
-from features.side_tables import digests, read_numbers
+from features.side_tables import digests, is_category, read_numbers, read_side
 from models.lightgbm import Settings as Table
 
 DATA = Data(folder="shop", id="sku", labels=("price",), text=("name",))
@@ -61,3 +61,19 @@ def test_tables_come_in_pairs(write):
     write()
     with pytest.raises(UserError, match="come in pairs: the one of the test rows is not named"):
         read_numbers(DATA, Table(train="more.csv"), IDS)
+
+
+def test_columns_of_texts_are_categories_that_training_rows_teach(write):
+    files = write("sku,b,a,name\n1,red,1,x\n2,,2,9\n", "sku,a,b\n1,7,blue\n")
+    values, names = read_side(DATA, files, IDS)
+    assert names == ["b (category)", "a"]
+    assert is_category(names).tolist() == [True, False]
+    # empty, the only colour of the training rows, one that they do not have
+    np.testing.assert_array_equal(values, [[np.nan, 2], [0, 1], [1, 7]])
+    assert read_side(DATA, Table(), IDS)[0].shape == (3, 0)
+
+
+def test_a_text_in_a_column_of_numbers_is_refused(write):
+    files = write("sku,a\n1,1\n2,2\n", "sku,a\n1,much\n")
+    with pytest.raises(UserError, match="a is 'much' at test:1; it must be a number"):
+        read_side(DATA, files, IDS)

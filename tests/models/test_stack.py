@@ -1,10 +1,14 @@
 """The second level: better than its best column, honest about rows it did not learn from, and deaf
 to columns that know too much."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from common.errors import UserError
 from metrics.smape import smape
+from models.stack import classes
 from models.stack.leaks import suspicions
 from models.stack.second_level import LEARNERS, fit_linear, fit_predict, forest
 
@@ -116,3 +120,78 @@ def test_a_hard_fold_and_prices_of_few_values_are_no_leaks(columns):
         suspicions(np.column_stack([nearest(column) for column in x.T]), NAMES, nearest(y), fold)
         == {}
     )
+
+
+@pytest.fixture
+def readers():
+    """Rows of two attributes, of 4 and 2 classes, in five folds and a test set, and predictions of
+    two models: `sees` is unsure and right, `guesses` is too sure; a tenth of the labels is
+    missing."""
+    rng = np.random.default_rng(0)
+    n = 1500
+    truth = np.column_stack([rng.integers(0, 4, n), rng.integers(0, 2, n)])
+    target = np.where(rng.random((n, 2)) < 0.1, -1, truth)
+
+    def model(sees: float, sure: float) -> np.ndarray:
+        probs = []
+        for a, size in enumerate((4, 2)):
+            seen = sees * np.eye(size)[truth[:, a]] + rng.normal(0, 1, (n, size))
+            probs.append(classes.softmax(sure * seen))
+        return np.concatenate(probs, 1)
+
+    rows = SimpleNamespace(
+        fold=np.where(np.arange(n) < 1200, np.arange(n) % 5, -1),
+        target=target,
+        sizes=[4, 2],
+        is_labelled=(target >= 0).any(1),
+    )
+    job = SimpleNamespace(config=SimpleNamespace(stack=SimpleNamespace(train="")))
+    return job, rows, {"sees": model(2.5, 0.5), "guesses": model(0.8, 4)}, truth
+
+
+def loss_of(pred, truth, rows):
+    """The mean -log p of the true classes of test rows, which no fit has seen."""
+    test = np.flatnonzero(rows.fold < 0)
+    losses = []
+    for prob, column in zip(np.split(pred[test], [4], 1), truth[test].T, strict=True):
+        losses.append(-np.log(prob[np.arange(len(test)), column]).mean())
+    return np.mean(losses)
+
+
+def test_a_stack_of_classes_weighs_what_is_sure_and_right(readers):
+    job, rows, preds, truth = readers
+    made, weights = classes.second_level(job, rows, preds)
+    loss = {name: loss_of(pred, truth, rows) for name, pred in made.items()}
+    assert loss["stack"] < min(loss[name] for name in ("sees", "guesses", "geometric mean")) - 0.02
+    assert weights["sees"] > 1 > 0.5 > weights["guesses"]  # one too unsure, one too sure
+    assert np.allclose(made["stack"].sum(1), 2)
+
+
+def test_a_stack_of_classes_never_sees_the_labels_of_a_rows_own_fold(readers):
+    job, rows, preds, _ = readers
+    before, _ = classes.second_level(job, rows, preds)
+    in_fold = rows.fold == 2
+    rows.target[in_fold] = (rows.target[in_fold] + 1) % 2
+    after, _ = classes.second_level(job, rows, preds)
+    np.testing.assert_array_equal(after["stack"][in_fold], before["stack"][in_fold])
+    assert (after["stack"][rows.fold < 0] != before["stack"][rows.fold < 0]).any()
+
+
+def test_few_labels_leave_a_stack_of_classes_at_the_geometric_mean(readers):
+    job, rows, preds, _ = readers
+    rows.target[10:] = -1
+    rows.target[:, 1] = -1
+    rows.is_labelled = (rows.target >= 0).any(1)
+    made, _ = classes.second_level(job, rows, preds)
+    away = np.abs(made["stack"] - made["geometric mean"])
+    assert away[:, :4].mean() < 0.1
+    assert away[:, 4:].max() < 1e-9
+
+
+def test_a_model_of_classes_that_saw_a_fold_is_named(readers):
+    job, rows, preds, truth = readers
+    is_seen = (rows.fold == 3)[:, None]
+    known = np.concatenate([np.eye(4)[truth[:, 0]], np.eye(2)[truth[:, 1]]], 1)
+    preds["sees"] = np.where(is_seen, 0.4 * preds["sees"] + 0.6 * known, preds["sees"])
+    with pytest.raises(UserError, match="sees: in one fold it is better than elsewhere"):
+        classes.second_level(job, rows, preds)

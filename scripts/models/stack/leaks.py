@@ -67,16 +67,9 @@ def suspicions(
     distance = np.abs(x - y[:, None])
     error = np.tanh(distance / 2)  # SMAPE / 200 of each row
 
-    gaps = []  # how much worse a column is than the others on the row
-    for j in range(len(names)):
-        others = np.delete(error, j, 1)
-        gap = error[:, j] - others.mean(1)
-        gaps.append(gap)
-
     is_foreign = [name in foreign for name in names]
     by_rule = {
-        "fold": [better_in_a_fold(gap, fold) for gap in gaps],
-        "order": better_at_one_end(gaps),
+        **trained_on(error, fold),
         "hits": has_seen_the_price(x, y),
         "best": better_than_all_others(x, y, error, is_foreign),
     }
@@ -92,6 +85,37 @@ def suspicions(
             suspected[name] = reasons
 
     return suspected
+
+
+def require_unseen(error: np.ndarray, names, fold: np.ndarray) -> None:
+    """Raises UserError when a column was trained on rows that it predicts; error (n, k) of each
+    column on each row, fold (n,)."""
+    lines = []
+    for reasons in trained_on(error, fold).values():
+        for name, reason in zip(names, reasons, strict=True):
+            if reason:
+                lines.append(f"\n  {name}: {reason}")
+
+    if lines:
+        raise UserError(
+            f"these models know too much for out-of-fold predictions:{''.join(lines)}"
+            "\n  train them again, or leave them out"
+        )
+
+
+def trained_on(error: np.ndarray, fold: np.ndarray) -> dict[str, list[str]]:
+    """{rule: for each column what is wrong, or ""} by the rules that tell that a column was trained
+    on rows that it predicts; error (n, k), fold (n,)."""
+    gaps = []  # how much worse a column is than the others on the row
+    for j in range(error.shape[1]):
+        others = np.delete(error, j, 1)
+        gap = error[:, j] - others.mean(1)
+        gaps.append(gap)
+
+    return {
+        "fold": [better_in_a_fold(gap, fold) for gap in gaps],
+        "order": better_at_one_end(gaps),
+    }
 
 
 def better_in_a_fold(gap: np.ndarray, fold: np.ndarray) -> str:

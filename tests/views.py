@@ -25,6 +25,7 @@ MODELS = {
     "price": ("ridge", "mlp"),
     "entity": ("ranker", "vlm"),
 }
+LABELS = {"attributes": ("tone", "coin"), "price": ("price",), "entity": ("entity_value",)}
 TASKS = sorted(OUTPUTS)
 VALUES = np.array(["1.0 gram", "2.0 kilogram", "3.0 gram"])
 
@@ -86,7 +87,7 @@ def view_of(task: str, n: int = 60, **of_rows) -> View:
     rows = rows_of(task, target, **of_rows)
     preds = {name: draw_rows(task, n, seed)[1] for seed, name in enumerate(MODELS[task])}
     merged = rows.task.average(np.stack(list(preds.values())))
-    data = Data(labels=("price",)) if task == "price" else Data()
+    data = Data(labels=LABELS[task])
     job = Job(Config(task=task, models=MODELS[task], data=data), Paths("nowhere"), Namespace())
     answer = rows.task.answer(merged, rows.outputs)
     return View(job, rows=rows, preds=preds, merged=merged, answer=answer)

@@ -8,6 +8,7 @@ from common.errors import UserError
 from page.blocks import Note, Section, Table
 from page.formats import shorten
 from report.data_images import image_blocks
+from report.independence import independence_blocks
 from report.view import View
 from tasks import load_module
 from tasks.raw import Raw, overview, read_raw
@@ -23,6 +24,7 @@ def section(view: View) -> Section:
     if not view.config.concat:
         blocks += raw_blocks(view)
         blocks += fold_table(view)
+        blocks += independence_blocks(view)
         blocks += image_blocks(view)
 
     return Section("The data", "data", blocks)

@@ -1,5 +1,6 @@
 """The raw files of the attribute task: which label columns a category has, and its rows."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from common.errors import UserError
 from common.rows import row_id
 from common.tables import FIXED, group_column, read_csv
 from images.names import image_names
+from tasks.corrections import corrected
 from tasks.raw import require_distinct, row_texts, rows_of_categories
 
 MAX_ATTRIBUTES = 10  # attr_1 .. attr_10 in the organisers' table
@@ -34,6 +36,9 @@ def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
     if not data.category_column:
         check_label_names(data, columns[""], train_file)
 
+    labels = sorted(set().union(*columns.values()))
+    train = corrected(train, data, folder, labels, partial(is_class, train))
+
     rows = [
         rows_of_split(data, folder, "train", train, columns),
         rows_of_split(data, folder, "test", test, columns),
@@ -44,6 +49,11 @@ def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
         files.append(data.attributes)
 
     return pd.concat(rows, ignore_index=True), files
+
+
+def is_class(train: pd.DataFrame, values: pd.Series, column: str) -> pd.Series:
+    """Whether each of the values (m,) is a class of the column."""
+    return values.isin(train[column])
 
 
 def label_columns(data, train: pd.DataFrame, folder: Path) -> dict[str, list[str]]:

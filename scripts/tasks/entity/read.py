@@ -9,8 +9,10 @@ from common.errors import UserError
 from common.rows import row_id
 from common.tables import group_column, read_csv
 from images.names import image_names
+from tasks.corrections import corrected
 from tasks.raw import name_cell, require_distinct
 from texts.value_codes import ENTITY_NAMES
+from texts.values import parse_distinct
 
 SPLITS = ("train", "test")
 
@@ -44,7 +46,7 @@ def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:
     """The rows of one raw table, in the columns of `read_rows`."""
     is_train = split == "train"
     file = folder / getattr(data, split)
-    table = read_table(data, file, is_train)
+    table = read_table(data, folder, file, is_train)
 
     pattern = getattr(data, f"{split}_image")
     has_group = is_train and group_column(data)
@@ -64,7 +66,7 @@ def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def read_table(data, file: Path, is_train: bool) -> pd.DataFrame:
+def read_table(data, folder: Path, file: Path, is_train: bool) -> pd.DataFrame:
     """A raw table's rows of the config's categories, checked."""
     columns = [data.question, *data.text]
     if data.category_column:
@@ -80,6 +82,8 @@ def read_table(data, file: Path, is_train: bool) -> pd.DataFrame:
         table[data.id] = np.arange(len(table)).astype(str)
 
     require_distinct(table, data.id, file)
+    if is_train:
+        table = corrected(table, data, folder, [value_column(data)], is_value)
 
     of_categories = ""
     if data.categories:
@@ -95,6 +99,12 @@ def read_table(data, file: Path, is_train: bool) -> pd.DataFrame:
         raise UserError(f"{file}: {cell}; there are: {', '.join(ENTITY_NAMES)}")
 
     return table
+
+
+def is_value(cells: pd.Series, _) -> pd.Series:
+    """Whether each cell (n,) is a value like "12.5 gram"."""
+    value_of = parse_distinct(cells)
+    return cells.map(value_of).notna()
 
 
 def joined_texts(table: pd.DataFrame, columns) -> pd.Series:

@@ -9,6 +9,7 @@ from common.errors import UserError
 from common.rows import row_id
 from common.tables import group_column, read_csv
 from images.names import image_names
+from tasks.corrections import corrected
 from tasks.raw import name_cell, require_distinct, row_texts
 
 SPLITS = ("train", "test")
@@ -50,6 +51,7 @@ def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:
         raise UserError(f"{file} has no row")
 
     if price:
+        table = corrected(table, data, folder, price, lambda cells, _: is_price(cells))
         require_prices(table, price[0], data.id, file)
 
     pattern = getattr(data, f"{split}_image")

@@ -1,8 +1,8 @@
 """The second level, over the other models' out-of-fold predictions, and of a number over tables of
 predictions from elsewhere.
 
-Reads   working/<category>/folds.csv, pred/<member>.npz of every other model; stack.train and
-        stack.test in the data folder
+Reads   working/<category>/folds.csv, pred/<member>.npz or .csv of every other model; stack.train
+        and stack.test in the data folder
 Writes  working/<category>/pred/stack_0.npz: id (n,), pred (n, K) of every row: a training row's by
         a stack fitted on the other folds, a test row's by one fitted on all. Its record holds every
         column's score, simpler learners' beside it, and what each column weighs in the linear fit
@@ -14,11 +14,11 @@ Run     python scripts/07_stack.py price
 import numpy as np
 
 from common.errors import UserError
-from common.files import load_npz
 from common.log import log, log_table
 from features.side_tables import digests
-from models import load_model
+from models import count_members, load_model
 from pipeline.job import start
+from pipeline.load import load_pred
 from pipeline.merging import merge
 from pipeline.stops import run
 
@@ -40,8 +40,8 @@ def predictions_of(job, rows) -> dict[str, np.ndarray]:
     merged = {}
     for model in job.config.models:
         if model != "stack":
-            members = [f"{model}_{k}" for k in range(job.config.data.n_folds)]
-            tables = {member: load_npz(job.paths.pred(member)) for member in members}
+            members = [f"{model}_{k}" for k in range(count_members(model, job.config.data))]
+            tables = {member: load_pred(job, rows, member) for member in members}
             merged[model] = merge(tables, rows)
 
     return merged

@@ -153,7 +153,7 @@ class ChatModel:
         start = self.tokenizer.bos_token
         return bool(start) and prompt.startswith(start)
 
-    def apply_template(self, text: str, has_image: bool) -> str:
+    def apply_template(self, text: str, has_image: bool = False) -> str:
         """The text as the model's template puts it in a chat; without a template as it is.
 
         What looks like a special token in it becomes a space.

@@ -77,10 +77,9 @@ def test_gemma_leaves_fp16_alone(open_local, model_folder, family, section, dtyp
 def test_a_model_with_a_tower_may_be_told_text_alone(
     open_local, model_folder, replies, text_questions
 ):
-    found = replies(open_local(model_folder("gemma3"), Refine), text_questions)
-    assert {reply.reason for reply in found.values()} == {""}
-    with pytest.raises(UserError, match="AutoModelForCausalLM cannot read"):
-        open_local(model_folder("qwen_vl"), Refine)
+    for family in ("gemma3", "qwen_vl"):  # one that transformers has without its tower too
+        found = replies(open_local(model_folder(family), Refine), text_questions)
+        assert {reply.reason for reply in found.values()} == {""}
 
 
 def test_without_a_chat_template_the_text_is_the_prompt(

@@ -70,7 +70,7 @@ def answer(script, tmp_path):
 
             script("split_files").main([category, *here])
             for member in members:
-                script("infer").main([category, "--member", member, *here])
+                make_member(script, category, member, here)
 
             script("merge_files").main([category, *here])
             script("post_process").main([category, *here])
@@ -80,6 +80,21 @@ def answer(script, tmp_path):
         return counts, pd.read_csv(paths.submission, keep_default_na=False)
 
     return run
+
+
+def make_member(script, category: str, member: str, settings) -> None:
+    """Its predictions, and before them what they need."""
+    if member == "stack_0":
+        return script("stack").main([category, *settings])
+
+    if member == "ridge_0":
+        for source in ("vocabulary", "ngrams"):
+            script("extract_features").main([category, "--source", source, *settings])
+
+    if member.startswith("ridge"):
+        script("train_fold").main([category, "--member", member, *settings])
+
+    script("infer").main([category, "--member", member, *settings])
 
 
 VLM = ("vlm_0", "vlm_1")
@@ -241,6 +256,15 @@ def test_prices_are_read_off_the_replies_to_texts(priced, answer):
     record = read_record(Paths("price").merged)
     assert record["scores"]["refine"]["price"]["smape"] < 15
     assert record["scores"]["median"]["price"]["smape"] > 40
+
+
+def test_a_stack_reads_replies_beside_other_models(priced, answer):
+    known = {f"Item {i:03d}": str(price * (1.3, 0.8)[i % 2]) for i, price in enumerate(priced)}
+    settings = ["models=vlm,ridge,stack", "stack.trust=vlm,ridge", "ngrams.min_rows=1"]
+    members = [*VLM, "ridge_0", "ridge_1", "stack_0"]
+    answer("price", known, members, *settings)
+    scores = read_record(Paths("price").merged)["scores"]
+    assert scores["stack"]["price"]["smape"] < scores["median"]["price"]["smape"]
 
 
 def test_constrained_prices_match_their_pattern(priced, answer):

@@ -148,6 +148,30 @@ def test_what_is_not_said_is_the_baseline_of_the_other_folds():
     assert pred[0, neck] == pytest.approx([0.2 / 3, 0.8 + 0.2 * 2 / 3, 0])
 
 
+def test_replies_and_a_model_that_is_right_as_often_are_better_together():
+    rng = np.random.default_rng(0)
+    n, prior = 2000, np.array([0.4, 0.3, 0.2, 0.1])
+    outputs = {"tone": ["a", "b", "c", "d"]}
+    label = rng.choice(4, n, p=prior)
+    rows = rows_of(attributes, outputs, n, label[:, None])
+
+    logits = rng.normal(0, 1, (n, 4))
+    logits[np.arange(n), label] += 1.5
+    prob = np.exp(1.5 * logits) * prior
+    prob /= prob.sum(axis=1, keepdims=True)
+    said = np.where(rng.random(n) < 0.6, label, rng.choice(4, n, p=prior))
+    replies = [f"tone: {outputs['tone'][number]}" for number in said]
+    read = attributes.read_replies(replies, rows, np.arange(n))
+
+    half, rest = slice(0, n // 2), slice(n // 2, n)
+    preds = np.stack([prob, read])
+    weights = attributes.fit_blend(preds[:, half], rows.target[half], outputs)
+    blend = attributes.apply_blend(preds, weights, outputs)
+    scores = [(pred[rest].argmax(1) == label[rest]).mean() for pred in (prob, read, blend)]
+    assert abs(scores[0] - scores[1]) < 0.05
+    assert scores[2] > max(scores[:2]) + 0.05
+
+
 def test_only_attributes_of_the_rows_category_are_asked_and_read():
     outputs = {"Sarees/attr_1": ["red", "blue"], "Kurtis/attr_1": ["red"], "Kurtis/attr_2": ["v"]}
     rows = rows_of(attributes, outputs, 2, category=strings("Kurtis", "Sarees"))

@@ -10,6 +10,7 @@ import numpy as np
 
 from common.questions import CLASSES, NUMBER
 from common.sections import Names, Section
+from models import count_members, pred_file
 from models.stack import classes, numbers
 
 ANSWERS = (CLASSES, NUMBER)
@@ -42,8 +43,8 @@ def inputs(config, paths, k):
         if model == "stack":
             continue
 
-        for fold in range(config.data.n_folds):
-            files.append(paths.pred(f"{model}_{fold}"))
+        for member in range(count_members(model, config.data)):
+            files.append(pred_file(paths, f"{model}_{member}"))
 
     return files
 

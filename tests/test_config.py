@@ -151,7 +151,7 @@ def test_a_config_says_how_it_is_run_what_it_needs_how_long_it_takes_and_its_sco
     "category, setting, says",
     [
         ("price", "models=ranker", "ranker cannot answer the task price, which asks for: number"),
-        ("c2", "models=ridge", "ridge cannot answer the task attributes"),
+        ("c2", "models=svr", "svr cannot answer the task attributes"),
         ("price", "data.text=", "ridge reads texts and data.text is empty"),
         ("c2", "data.train_image=", "net needs images and data.train_image is empty"),
         ("visual_taxonomy", "concat=c1,c9", "no category 'c9'; there are: c1, c2"),

@@ -107,7 +107,8 @@ def test_every_cpu_model_learns_and_the_stack_is_among_the_best(script, input_of
     input_of("true")
     found = scores(run(script, "price", CPU, TABLE))
     assert all(found[model] < found["median"] - 5 for model in CPU), found
-    assert found["stack"] < min(found[model] for model in CPU[:-1]) + 2
+    best = min(found[model] for model in CPU[:-1])
+    assert found["stack"] < best + 5  # of 160 rows: two standard errors
 
 
 def test_with_shuffled_prices_every_cpu_model_falls_to_the_median(script, input_of):

@@ -148,11 +148,14 @@ def apply_to_all(rows, fitted: choice.Fitted, preds: dict) -> tuple[np.ndarray, 
 
 
 def expected_score(rows, fitted: choice.Fitted, tables: dict) -> Expected:
-    """The score to expect on the test rows."""
-    test_idx = np.flatnonzero(rows.fold < 0)
+    """The score to expect on the test rows; without any, on as many other rows as there are."""
     labelled = choice.labelled_rows(rows)
-    members = {model: fold_members(model, tables, rows) for model in fitted.choice.models}
+    test_idx = np.flatnonzero(rows.fold < 0)
+    if not len(test_idx):
+        return expect(labelled, fitted.answer, len(labelled.target))
+
     plain = expect(labelled, fitted.answer, len(test_idx))
+    members = {model: fold_members(model, tables, rows) for model in fitted.choice.models}
     pattern = label_pattern(rows, test_idx)
     gain = gain_of_folds(fitted.choice, members, labelled, plain.score, pattern)
     return expect(labelled, fitted.answer, len(test_idx), gain) if gain else plain

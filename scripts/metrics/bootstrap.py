@@ -8,25 +8,21 @@ ENDS = (0.025, 0.975)  # quantiles at the ends of a 95 % interval
 NO_BOUNDS = (-np.inf, np.inf)
 
 
-def draw_replicates(
-    group: np.ndarray, replicates: int = REPLICATES, seed: int = 0, size: int | None = None
-) -> np.ndarray:
+def draw_replicates(group: np.ndarray, replicates: int = REPLICATES, seed: int = 0) -> np.ndarray:
     """How often each row is drawn in each replicate, uint16 (replicates, n), for groups (n,).
 
-    A replicate draws `size` groups, None: as many as there are, with replacement, each with all of
-    its rows.
+    A replicate draws as many groups as there are, with replacement, each with all of its rows.
     Rows of one group, e.g. the questions about one image, are right or wrong together: drawn one
     by one, they would count as more rows than they are worth (the cluster bootstrap; Davison and
     Hinkley 1997, 3.8). Where each row is a group of its own, these are plain draws of rows.
     """
     names, group_of_row = np.unique(group, return_inverse=True)
     n_groups = len(names)
-    n_drawn = n_groups if size is None else size
     rng = np.random.default_rng(seed)
 
     weights = []
     for _ in range(replicates):
-        drawn_groups = rng.integers(0, n_groups, n_drawn)
+        drawn_groups = rng.integers(0, n_groups, n_groups)
         times_drawn = np.bincount(drawn_groups, minlength=n_groups)
         times_drawn = times_drawn.astype(np.uint16)
 
@@ -35,6 +31,28 @@ def draw_replicates(
         weights.append(weight)
 
     return np.stack(weights)
+
+
+def draw_pairs(
+    group: np.ndarray, first: int, second: int, replicates: int = REPLICATES, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two sets of rows without a group in common, for each replicate, of `first` and `second`
+    groups: uint8 (replicates, n) each, 1 where a row is in the set, else 0.
+
+    Drawn without replacement (half-samples; McCarthy 1969), unlike in the bootstrap: a class of few
+    rows is in one set and not in the other, as it may be in train.csv and not in test.csv.
+    """
+    names, group_of_row = np.unique(group, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    in_first = np.zeros((replicates, len(group)), np.uint8)
+    in_second = np.zeros((replicates, len(group)), np.uint8)
+
+    for j in range(replicates):
+        rank = rng.permutation(len(names))[group_of_row]
+        in_first[j] = rank < first
+        in_second[j] = rank >= len(names) - second
+
+    return in_first, in_second
 
 
 def interval(score: float, replicates: np.ndarray, bounds=NO_BOUNDS) -> tuple[float, float]:

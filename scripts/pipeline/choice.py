@@ -34,6 +34,11 @@ class Labelled:
     fold: np.ndarray  # (n,)
     group: np.ndarray  # (n,) rows of a group are right or wrong together
 
+    @property
+    def idx(self) -> np.ndarray:
+        """Row numbers (m,) of the rows with a label: those that are scored."""
+        return np.flatnonzero((self.target >= 0).any(axis=1))
+
     def score(self, answer: np.ndarray, idx: np.ndarray) -> float:
         """The competition's score of answers (n, a) over the rows idx (m,)."""
         return self.task.score(answer[idx], self.target[idx], self.outputs)
@@ -213,13 +218,12 @@ def worth_decoding(candidates: list[Candidate], rows: Labelled) -> list[Candidat
     if candidates[0].pred.size <= DECODE_ALL:
         return candidates
 
-    everywhere = np.arange(len(rows.target))
     models = [candidate for candidate in candidates if len(candidate.choice.models) == 1]
     mixed = [candidate for candidate in candidates if len(candidate.choice.models) > 1]
 
     listed = []
     for kind in (models, mixed):
-        scores = [blends.signed(rows.score(one.answer, everywhere), rows.task) for one in kind]
+        scores = [blends.signed(rows.score(one.answer, rows.idx), rows.task) for one in kind]
         if kind:
             listed.append(kind[int(np.argmax(scores))])
 
@@ -269,14 +273,13 @@ def fit(preds: dict[str, np.ndarray], final: list[str], rows: Labelled, decode: 
     if decode:
         candidates += [decoded(plain, rows) for plain in worth_decoding(candidates, rows)]
 
-    labelled = (rows.target >= 0).any(axis=1)
-    comparison = compare(candidates, rows, np.flatnonzero(labelled))
+    comparison = compare(candidates, rows, rows.idx)
     pred = comparison.chosen.pred.copy()
     answer = comparison.chosen.answer.copy()
 
     chosen_without = {}
     for k in np.unique(rows.fold):
-        others = np.flatnonzero(labelled & (rows.fold != k))
+        others = rows.idx[rows.fold[rows.idx] != k]
         chosen = compare(candidates, rows, others).chosen if len(others) else comparison.chosen
         in_fold = rows.fold == k
         pred[in_fold] = chosen.pred[in_fold]

@@ -8,7 +8,8 @@ folds    a training row is answered by one member of a model, a test row by the 
          members, which is better. By how much is seen without a label, in how far the members
          disagree on the test rows: for a squared error that is exact (Krogh and Vedelsby 1995,
          equation 6); for any score see `gain_of_folds`
-chance   the training rows are a draw, and so are the test rows: both are drawn anew
+chance   the training rows are a draw, and so are the test rows: as much as two draws of the
+         training rows differ, by groups
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pipeline.choice import Choice, Labelled, apply
 DRAWS = 10  # of labels for the test rows
 HALVINGS = 12  # of the range of the spread
 SPREADS = (0.02, 50.0)
+POWERS = (0.25, 1.0)  # of the number of rows, by which a score's variance may fall
 DOUBT = 0.5  # standard deviation of the gain of folds, as a share of it
 
 
@@ -47,24 +49,52 @@ class Expected:
 def expect(rows: Labelled, answer: np.ndarray, n_test: int, gain: float | None = None) -> Expected:
     """What to expect of n_test rows, of the out-of-fold answers (n, a) and the gain of folds; a
     gain of None is not known, and counted as 0."""
-    idx = np.flatnonzero((rows.target >= 0).any(axis=1))
-    target = rows.target[idx]
-    score = rows.task.score_at_size(answer[idx], target, rows.outputs, n_test)
+    idx = rows.idx
+    score = rows.task.score_at_size(answer[idx], rows.target[idx], rows.outputs, n_test)
     score += gain or 0.0
 
-    # what other training rows and other test rows would change
-    group = rows.group[idx]
-    n_groups = len(np.unique(group))
-    n_drawn = max(1, round(n_groups * n_test / max(len(idx), 1)))
-    of_train = bootstrap.draw_replicates(group)
-    of_test = bootstrap.draw_replicates(group, seed=1, size=n_drawn)
-    deviations = centred(rows.replicates(answer, idx, of_test))
-    deviations = deviations - centred(rows.replicates(answer, idx, of_train))
+    deviations = deviations_of(rows, answer, n_test)
     doubt = np.random.default_rng(2).normal(size=len(deviations))
     deviations += DOUBT * (gain or 0.0) * doubt
 
     low, high = bootstrap.interval(score, deviations, rows.task.RANGE)
     return Expected(score, low, high, gain)
+
+
+def deviations_of(rows: Labelled, answer: np.ndarray, n_test: int) -> np.ndarray:
+    """By how much (b,) the score of n_test test rows may differ from that of all training rows, of
+    their answers (n, a): as much as two sets of training rows without a group in common do, scaled.
+
+    Of a mean over n rows the variance is s² / n. Macro F1's falls more slowly, as more rows bring
+    more classes of a row or two; how slowly, is seen from halves and quarters of the rows.
+    """
+    n = len(np.unique(rows.group[rows.idx]))
+    half = max(1, n // 2)
+    quarter = max(1, n // 4)
+    n_asked = max(1, round(n * n_test / max(1, len(rows.idx))))
+    n_second = min(half, n_asked)
+
+    halves = differences(rows, answer, half, half)
+    quarters = differences(rows, answer, quarter, quarter)
+    slope = np.log(variance(quarters) / variance(halves)) / np.log(half / quarter)
+    power = float(np.clip(slope, *POWERS)) if np.isfinite(slope) else 1.0
+
+    drawn = halves if n_second == half else differences(rows, answer, half, n_second)
+    asked = n**-power + n_asked**-power
+    scale = np.sqrt(asked / (half**-power + n_second**-power))
+    return scale * (drawn - np.nanmean(drawn))
+
+
+def differences(rows: Labelled, answer: np.ndarray, first: int, second: int) -> np.ndarray:
+    """What parts the scores (b,) of two random sets of so many groups, which have none in
+    common."""
+    idx = rows.idx
+    in_first, in_second = bootstrap.draw_pairs(rows.group[idx], first, second)
+    return rows.replicates(answer, idx, in_second) - rows.replicates(answer, idx, in_first)
+
+
+def variance(values: np.ndarray) -> float:
+    return float(np.nanvar(values)) or np.nan
 
 
 def label_pattern(rows: Rows, idx: np.ndarray) -> np.ndarray:
@@ -81,11 +111,6 @@ def label_pattern(rows: Rows, idx: np.ndarray) -> np.ndarray:
                 source[of_category] = rng.choice(same, of_category.sum())
 
     return rows.target[source] >= 0
-
-
-def centred(values: np.ndarray) -> np.ndarray:
-    """values less their mean."""
-    return values - np.nanmean(values)
 
 
 def gain_of_folds(

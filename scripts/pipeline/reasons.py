@@ -19,7 +19,7 @@ class Gap:
 
 def gap(candidate: Candidate, other: Candidate, rows: Labelled) -> Gap:
     """The gap between two candidates, on the same draws of rows."""
-    idx = np.flatnonzero((rows.target >= 0).any(axis=1))
+    idx = rows.idx
     weights = bootstrap.draw_replicates(rows.group[idx])
 
     scores = []
@@ -79,7 +79,7 @@ def phrase(candidate: Candidate) -> str:
 def candidate_scores(fitted: Fitted, rows: Labelled) -> dict[str, dict[str, float]]:
     """{candidate: its out-of-fold score, how much better it is than the chosen one, and the
     standard error of that}."""
-    idx = np.flatnonzero((rows.target >= 0).any(axis=1))
+    idx = rows.idx
     weights = bootstrap.draw_replicates(rows.group[idx], REPLICATES)
     chosen = fitted.comparison.chosen
     of_chosen = rows.replicates(chosen.answer, idx, weights)

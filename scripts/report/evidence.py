@@ -28,8 +28,7 @@ def evidence_blocks(view: View) -> list[Table]:
             line[name] = scores[output]
 
         by_evidence = {evidence: line[evidence] for evidence in groups}
-        known = {name: value for name, value in by_evidence.items() if np.isfinite(value)}
-        line["best"] = best_of(known, known, task.MODE) if known else ""
+        line["best"] = best_names(by_evidence, task.MODE)
         lines.append(line)
 
     models = "; ".join(f"{evidence}: {', '.join(names)}" for evidence, names in groups.items())
@@ -38,6 +37,16 @@ def evidence_blocks(view: View) -> list[Table]:
         f"the models that look at it alone, with plain answers. {models}."
     )
     return [Table(caption, pd.DataFrame(lines))]
+
+
+def best_names(values: dict[str, float], mode: str) -> str:
+    """The names that have the best value, e.g. "image" or "image, text"; "" where none has one."""
+    known = {name: value for name, value in values.items() if np.isfinite(value)}
+    if not known:
+        return ""
+
+    best = known[best_of(known, known, mode)]
+    return ", ".join(name for name, value in known.items() if value == best)
 
 
 def models_by_evidence(view: View) -> dict[str, list[str]]:

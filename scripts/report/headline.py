@@ -77,8 +77,8 @@ def expected_score(view: View) -> str:
         )
 
     return (
-        f"{text}, where they are like the training rows. {format_score(abs(gain))} of it are what "
-        "the mean of all folds' members gains over one of them."
+        f"{text}, where they are like the training rows. Of it, {format_score(abs(gain))} is what "
+        "the mean of all folds' members is estimated to gain over one of them."
     )
 
 

@@ -253,7 +253,7 @@ def candidate_table(view: View) -> list[Table]:
         line = {
             "answers by": label,
             "score": values["score"],
-            "better than what is submitted by": values["gain"],
+            "better than submitted by": values["gain"],
             "standard error of it": values["error"],
             "submitted": "yes" if label == chosen else "",
         }
@@ -263,7 +263,8 @@ def candidate_table(view: View) -> list[Table]:
         "What there was to submit, out-of-fold; weights and decoding of a fold's rows are fitted "
         "on the other folds. The simplest is submitted that the best one does not beat by more "
         "than one standard error, taken over draws of rows: one model before a mean, a mean "
-        "before fitted weights, plain answers before decoded ones."
+        "before fitted weights, plain answers before decoded ones. The score on top is of the same "
+        "choice made without each fold in turn: it has no share in the luck of the best of many."
     )
     frame = pd.DataFrame(lines)
     return [Table(caption, frame, {"score": view.task.MODE})]

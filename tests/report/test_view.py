@@ -153,7 +153,7 @@ def test_what_is_submitted_is_a_stage_and_the_top_says_why(merge_shop):
     assert "ridge, decoded" in number.label
     assert f"Submitted is {why}." in note.text
     assert "Expected on the 12 test rows: 1.5000, 95 % interval" in note.text
-    assert "0.2500 of it are what the mean of all folds' members gains" in note.text
+    assert "Of it, 0.2500 is what the mean of all folds' members is estimated to gain" in note.text
 
 
 def test_a_gain_of_folds_that_is_not_known_is_told(merge_shop):

@@ -214,10 +214,17 @@ def apply_decode(pred: np.ndarray, fitted: np.ndarray, outputs: Outputs) -> np.n
 
 
 def draw_targets(pred: np.ndarray, spread: float, outputs: Outputs, rng) -> np.ndarray:
-    """Targets (n, a) drawn from probabilities (n, k), each to the power of 1 / spread."""
+    """Targets (n, a) drawn from probabilities (n, k): sharpened, to the power of 1 / spread, where
+    spread is less than 1; mixed with the classes' mean probabilities, which then have the share
+    1 - 1 / spread, where it is more."""
     target = np.zeros((len(pred), len(outputs)), int)
     for a, columns in enumerate(slices(outputs)):
-        logits = offsets.log_prob(pred[:, columns]) / spread
+        prob = pred[:, columns]
+        logits = offsets.log_prob(prob) / min(spread, 1.0)
+        if spread > 1:
+            share = 1 / spread
+            logits = offsets.log_prob(share * prob + (1 - share) * prob.mean(axis=0))
+
         noise = rng.gumbel(size=logits.shape)  # the arg max of logits with it is such a draw
         target[:, a] = (logits + noise).argmax(axis=1)
 

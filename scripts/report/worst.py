@@ -6,7 +6,7 @@ import numpy as np
 from page.blocks import Card, Cards, Note, Section, Verdict
 from page.formats import shorten
 from page.thumbnails import Thumbnails
-from report.suspects import suspect_notes
+from report.suspects import write_suspects
 from report.view import View
 from tasks import load_module
 
@@ -37,8 +37,8 @@ def worst_blocks(view: View) -> list:
     wrong = largest(other_loss)
     suspect_caption = (
         f"Most likely labelled wrong. {verdict.how_suspect} Look at each: where the label is "
-        "wrong, mend it in a table of data.corrections; where it is right, the models share a "
-        "fault."
+        "wrong, mend it; where it is right, the models share a fault. "
+        f"{write_suspects(view)}"
     )
     wrong_caption = (
         f"Answered most wrong, of the others. {verdict.how_wrong} What do they have in common "
@@ -46,7 +46,7 @@ def worst_blocks(view: View) -> list:
     )
     thumbnails = Thumbnails(view.job)
 
-    blocks = suspect_notes(view, verdict)
+    blocks = []
     for caption, chosen in ((suspect_caption, suspect), (wrong_caption, wrong)):
         cards = [row_card(view, verdict, i, thumbnails) for i in chosen]
         if cards:

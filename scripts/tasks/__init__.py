@@ -65,8 +65,7 @@ The folder may also have
   analysis.py   needs(data), analyse(raw): the tables of 00_data_analysis.py on the raw files
   figures.py    data(raw, tables), figures(view), counts(target, outputs), verdict(view): what the
                 report shows of the task
-  suspects.py   suspects(view): the labels that look wrong, where rows have several; else those of
-                `verdict`
+  suspects.py   suspects(view): the labels that look wrong; goes with figures.py
   sample.py     FOLDER, draw(folder, seed, rows): a small catalogue in the competition's layout
 """
 

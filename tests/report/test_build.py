@@ -46,6 +46,7 @@ def test_a_report_half_way_is_stale_at_once(sample, script):
     assert "Not there yet" in warnings_of(page)
     assert BROKEN not in page
 
+    script("download_images").main(["demo_tees", *settings])
     script("split_files").main(["demo_tees", *settings])
     script("report").main(["demo_tees", *settings])
     page = report_of("demo_tees")
@@ -157,6 +158,7 @@ def test_when_many_steps_fail_at_once_pages_are_not_made_one_after_another(
 def test_a_real_report_opens_without_a_word_on_the_console_and_fits_a_phone(
     sample, script, tmp_path
 ):
+    script("download_images").main(["demo_tees"])
     script("split_files").main(["demo_tees"])
     script("report").main(["demo_tees"])
     done = browse(Paths("demo_tees").report)

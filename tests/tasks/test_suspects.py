@@ -8,7 +8,6 @@ import pytest
 
 from report.suspects import suspects
 from report.view import View
-from tasks import load_module
 from views import TASKS, view_of
 
 SHARE = 0.05  # of the labels are wrong
@@ -53,7 +52,7 @@ def learn(task: str, x, label) -> tuple[View, pd.DataFrame]:
     pred = out_of_fold(x, label, rows.fold, task == "attributes")
     answer = rows.task.answer(pred, rows.outputs)
     view = replace(view, rows=rows, preds={"ridge": pred}, merged=pred, answer=answer)
-    return view, suspects(view, load_module(task, "figures").verdict(view))
+    return view, suspects(view)
 
 
 @pytest.mark.parametrize("task", ["attributes", "price"])
@@ -78,7 +77,7 @@ def test_planted_labels_are_first_and_mending_them_raises_the_true_score(task):
 @pytest.mark.parametrize("task", TASKS)
 def test_suspects_name_the_raw_cell_its_label_and_another(task):
     view = view_of(task)
-    table = suspects(view, load_module(task, "figures").verdict(view))
+    table = suspects(view)
     assert list(table) == ["id", "column", "value", "suggestion", "score"]
     assert len(table) > 0
     assert set(table["column"]) <= set(view.config.data.labels)

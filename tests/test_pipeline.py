@@ -330,7 +330,11 @@ def test_merge_refuses_what_is_not_whole(change, says):
 @pytest.mark.parametrize(
     "args, says",
     [
-        (["04_train_fold", "c2"], "folds.csv is missing; run: python scripts/01_split_files.py c2"),
+        (["04_train_fold", "c2"], "images.csv is missing; run: python scripts/02_download_images"),
+        (
+            ["04_train_fold", "c2", "data.group="],
+            "folds.csv is missing; run: python scripts/01_split_files.py c2 data.group=",
+        ),
         (["01_split_files", "c2"], "no visual-taxonomy/train.csv in input_path="),
         (
             ["04_train_fold", "c2", "--member", "tree_0"],

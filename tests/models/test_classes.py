@@ -245,3 +245,17 @@ def test_class_weights_lift_rare_classes(folders, model):
     weighted = run([model], *WITHOUT_IMAGES, f"{model}.class_weight=1")
     lift = weighted[model]["kind"]["macro_f1"] - plain[model]["kind"]["macro_f1"]
     assert lift > 0.05, (plain, weighted)
+
+
+def test_a_column_of_categories_tells_lightgbm_what_no_name_says(folders):
+    """Also where test rows have a category that no training row has."""
+    folder = folders / "input/fashion"
+    write_products(folder)
+    train = pd.read_csv(folder / "train.csv", dtype=str, keep_default_na=False)
+    test = pd.read_csv(folder / "test.csv", dtype=str)
+    train.assign(shade="#" + train.tone)[["id", "shade"]].to_csv(folder / "more.csv", index=False)
+    test.assign(shade="new")[["id", "shade"]].to_csv(folder / "more_test.csv", index=False)
+
+    tables = ["lightgbm.train=more.csv", "lightgbm.test=more_test.csv"]
+    scores = run(["lightgbm"], *WITHOUT_IMAGES, *tables)
+    assert scores["lightgbm"]["tone"]["accuracy"] > scores["majority"]["tone"]["accuracy"] + 0.2

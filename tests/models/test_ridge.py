@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from models.ridge import Settings, row_weights, softmax_by_attribute, solve_classes
+from models.ridge import (
+    SHARPNESS,
+    Settings,
+    fit_sharpness,
+    row_weights,
+    softmax_by_attribute,
+    solve_classes,
+)
 
 SETTINGS = Settings()
 
@@ -47,3 +54,12 @@ def test_weights_of_rows_even_classes_out_and_have_mean_1():
     weight = row_weights(label, 1)
     assert weight.mean() == pytest.approx(1)
     assert weight[:9].sum() == pytest.approx(weight[9])
+
+
+def test_the_sharpness_is_what_makes_unseen_labels_likeliest():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(4000, 3))
+    prob = softmax_by_attribute(4 * scores, [3])
+    label = (prob.cumsum(1) < rng.random((4000, 1))).sum(1)
+    assert fit_sharpness(scores, label) == pytest.approx(4, rel=0.1)
+    assert fit_sharpness(scores[:0], label[:0]) == SHARPNESS

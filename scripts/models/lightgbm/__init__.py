@@ -103,6 +103,9 @@ def train(job, x: np.ndarray, names, target: np.ndarray, objective: str, weight=
     boosters = []
     for i in progress(range(settings.seeds), "boosters"):
         params = parameters(settings, first_seed + i, objective)
+        if categories:
+            params["min_data_per_group"] = params["min_data_in_leaf"]
+
         booster = lightgbm.train(params, data, settings.rounds)
         boosters.append(booster)
 

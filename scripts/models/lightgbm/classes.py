@@ -25,7 +25,6 @@ from texts.quantities import brands, quantities
 
 CANDIDATES = 8  # classes of an attribute that a row may have, by the mean of what is said of them
 UNLIKELY = 1e-3  # what all classes share evenly, so that none is impossible
-TOLERANCE = 1e-3  # of the ridge, which is fitted five times a fold: half of ridge's own steps
 CLASS = "class (category)"
 
 
@@ -90,11 +89,10 @@ def create_ridge(x, settings) -> Callable:
     def create(label, classes):
         def encode(source_idx, idx):
             """The probabilities of the rows idx by a fit on the rows source_idx."""
-            fitted = ridge.solve_classes(
-                x[source_idx], label[source_idx], classes, settings, TOLERANCE
-            )
+            fitted = ridge.solve_classes(x[source_idx], label[source_idx], classes, settings)
             weight, bias = fitted
-            return ridge.softmax_by_attribute(x[idx] @ weight + bias, [classes])
+            scores = x[idx] @ weight + bias
+            return ridge.softmax_by_attribute(scores * ridge.SHARPNESS, [classes])
 
         return encode
 

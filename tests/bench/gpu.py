@@ -525,7 +525,7 @@ def clear() -> None:
 
 
 # what matters most comes first: the last may be left out when the time is over
-PARTS = {part.__name__: part for part in (fusion, predict, texts, replies, train)}
+PARTS = {part.__name__: part for part in (fusion, texts, train, replies, predict)}
 KERNELS = False
 
 

@@ -12,6 +12,7 @@ SET         ?=
 PARTS       ?=
 ENGINE      ?= make
 ADDRESS     ?=
+NEW         := $(FILE)
 FILE        ?= $(SUBMISSIONS)/$(CATEGORY).csv
 # Kaggle has what is needed; elsewhere make sets up .venv, or takes the Python that you name: make PYTHON=python3 all
 PYTHON      ?= $(if $(KAGGLE_KERNEL_RUN_TYPE),python3,.venv/bin/python)
@@ -19,12 +20,12 @@ BASE_PYTHON ?= python3
 
 # Reads from plan.py which files there are, what each needs, and which numbered script makes it
 include scripts/pipeline/rules.mk
-.PHONY: all folds images features train predict merge every demo retry analysis report compare kernels check why test lint bench setup clean help
+.PHONY: all answer folds images features train predict merge every demo retry analysis report compare kernels check why test lint bench setup clean help
 
 # In the order of the data
 folds: $(W)/folds.csv  ## the rows of CATEGORY with their folds
 
-images: $(W)/images.csv  ## its images: downloaded where they are links, checked, cached
+images: $(W)/images.csv $(W)/answers/test/images.csv  ## its images: downloaded where they are links, checked, cached
 
 features: $(filter $(W)/features/%,$(FILES))  ## features of frozen networks, where its models need them
 
@@ -53,6 +54,9 @@ demo: $(READY) $(INPUT)/sample.json  ## draw the sample and take it from raw fil
 	set -e; for category in demo_taxonomy demo_price demo_entity; do $(PYTHON) scripts/09_post_process.py $$category \
 		--check $(SUBMISSIONS)/$$category.csv --truth $(INPUT)/$$category/solution.csv; done
 
+answer: $(READY)  ## answer new rows with the models that are there: FILE=new.csv, images beside it; or today's test.csv
+	+$(MAKE) all CATEGORY=$(CATEGORY) $(if $(NEW),ROWS=$(basename $(notdir $(FILE))) SET="$(SET) data.test=$(abspath $(FILE))",ROWS=test)
+
 # Beside the way
 analysis: $(READY)  ## what the training set of CATEGORY holds, and what is odd in it
 	$(call run,00_data_analysis)
@@ -73,8 +77,8 @@ compare: $(READY)  ## two runs side by side, what changed in config and in score
 check: $(READY)  ## say what is wrong with FILE as a submission for CATEGORY
 	$(call run,09_post_process) --check '$(FILE)'
 
-kernels: $(READY)  ## Kaggle kernels of CATEGORY: PARTS=20 sessions and one that merges; OWNER= DATASETS= COMPETITIONS= MODELS= GPU= INTERNET= TO=
-	$(call run,write_kernels) --parts $(or $(PARTS),1) $(foreach option,OWNER DATASETS COMPETITIONS MODELS GPU INTERNET TO,\
+kernels: $(READY)  ## Kaggle kernels of CATEGORY: PARTS=20 sessions and one that merges; ANSWER=1 one that answers with the models that are there; OWNER= DATASETS= COMPETITIONS= MODELS= GPU= INTERNET= TO=
+	$(call run,write_kernels) --parts $(or $(PARTS),1) $(foreach option,ANSWER OWNER DATASETS COMPETITIONS MODELS GPU INTERNET TO,\
 		$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) '$($(option))'))
 
 test: $(READY)  ## the tests

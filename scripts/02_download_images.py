@@ -13,58 +13,69 @@ Writes  working/downloads/<hash of the link>
             the images that are not to be had or used: id, image, status, reason
         working/<category>/duplicates.csv
             pairs of images that are the same, or nearly
-        working/<category>/images.csv, written last
+        working/<category>/images.csv, written last; of rows to answer all but downloads/ in
+        working/<category>/answers/<rows>/
             id of the first row that shows it, image, file, status (ok, bad, failed: may pass),
             reason, bytes, width, height, sha256, hash (average hash, 16 hex digits), shard, offset,
             length (in the cache), group: the first image that is the same or nearly
 Run     python scripts/02_download_images.py c2
         python scripts/02_download_images.py entity --retry
             what failed is tried again, links that are not there (404) too
+        python scripts/02_download_images.py c2 --rows test
+            those of the rows to answer
 """
 
 from hashlib import sha256
 
+import numpy as np
 import pandas as pd
 
 from common import errors
 from common.files import digest, replacing
 from common.log import log
-from common.paths import input_folder
+from common.paths import TEST
+from common.tables import read_csv
 from images.archives import archive_stamps
 from images.cache_writer import COLUMNS, CacheWriter
 from images.duplicates import find_twins, stored_colours
 from images.locate import open_image_files
 from images.names import is_link, size_of
 from pipeline.job import start
-from pipeline.load import kept_rows
+from pipeline.load import raw_rows
 from pipeline.staleness import values
 from pipeline.stops import run
 
 TARGET = "images.csv"
+FIRST = True
 # settings that say which images there are
 WHICH_IMAGES = (
     "data.folder",
-    "data.train",
-    "data.test",
     "data.id",
     "data.category_column",
     "data.categories",
+    "data.question",
+)
+OF_TRAIN = (
+    "data.train",
     "data.labels",
     "data.attributes",
     "data.train_image",
-    "data.test_image",
-    "data.question",
     "data.max_train_rows",
 )
+OF_ANSWERS = ("data.test", "data.test_image")
 
 
 def needs(config, paths, name):
-    return []
+    # whose images may be in the test rows, too
+    return [paths.of("").images] if paths.rows == TEST else []
 
 
-def settings(config, name):
+def settings(config, paths, name):
+    if paths.rows:
+        return ["task", "images", *WHICH_IMAGES, *OF_ANSWERS]
+
     drawn = ["data.seed"] if config.data.max_train_rows else []
-    return ["task", "images", *WHICH_IMAGES, *drawn]
+    return ["task", "images", *WHICH_IMAGES, *OF_TRAIN, *drawn]
 
 
 def ingest(job, rows: pd.DataFrame, image_files, made_with: str) -> pd.DataFrame:
@@ -119,13 +130,36 @@ def none_usable(split: str, images: pd.Series, reasons: pd.Series, image_files, 
     return f"{none} read in {image_files.folder}, {example}; {hint}"
 
 
-def find_groups(table: pd.DataFrame, rows: pd.DataFrame):
-    """Which images are the same: (counts for the log, pairs, each image's group)."""
-    splits = {}
-    for split in ("train", "test"):
-        splits[split] = table.image.isin(rows.image[rows.split == split]).to_numpy()
+def find_groups(job, table: pd.DataFrame):
+    """Which images are the same: (counts for the log, pairs, each image's group). Those of rows to
+    answer are compared with those of the training rows, too."""
+    if not job.paths.rows:
+        shown = {"train": np.ones(len(table), bool)}
+        return find_twins(table, shown, stored_colours(table))
 
-    return find_twins(table, splits, stored_colours(table))
+    both = with_training_images(job, table)
+    shown = {
+        "train": both.in_train.to_numpy(bool),
+        "test": both.image.isin(table.image).to_numpy(),
+    }
+    counts, pairs, groups = find_twins(both, shown, stored_colours(both))
+    is_of_test = pairs.image.isin(table.image) | pairs["same as"].isin(table.image)
+    group_of = dict(zip(both.image, groups, strict=True))
+    return counts[counts["of"] == "test"], pairs[is_of_test], table.image.map(group_of)
+
+
+def with_training_images(job, table: pd.DataFrame) -> pd.DataFrame:
+    """The training images, then those of the table that are not among them, with in_train (bool);
+    without the cells of a training run that is not there."""
+    training = job.paths.of("")
+    known = table.iloc[:0]
+
+    if training.images.exists() and training.colours.exists():
+        known = read_csv(training.images).assign(colours=np.load(training.colours).astype(str))
+
+    new = table[~table.image.isin(known.image)]
+    both = pd.concat([known.assign(in_train=True), new.assign(in_train=False)])
+    return both.reset_index(drop=True)
 
 
 def version(made_with: str, table: pd.DataFrame) -> str:
@@ -147,36 +181,42 @@ def tell(job, table: pd.DataFrame, rows: pd.DataFrame, counts: pd.DataFrame) -> 
     if len(bad):
         has_links = bad.map(is_link).any()
         log(
-            see=job.paths.dir / "failed.csv", retry=job.make_command("retry") if has_links else None
+            see=job.paths.own / "failed.csv", retry=job.make_command("retry") if has_links else None
         )
 
 
 def require_pattern(job) -> None:
-    if not job.config.data.train_image:
+    setting = "test_image" if job.paths.rows else "train_image"
+    if not getattr(job.config.data, setting):
         raise errors.UserError(
-            f"data.train_image is empty: {job.paths.category} has no images; write e.g. "
-            f"data.train_image=images/{{id}}.jpg"
+            f"data.{setting} is empty: {job.paths.category} has no images; write e.g. "
+            f"data.{setting}=images/{{id}}.jpg"
         )
 
 
 def main(argv=None):
     retry = ("--retry", {"action": "store_true", "help": "try again what failed before"})
-    job = start(__doc__, argv, retry)
+    job = start(__doc__, argv, retry, answers="")
     config, paths = job.config, job.paths
-    folder = input_folder(config.data.folder, config.data.train)
+    folder = job.input_folder
     require_pattern(job)
     made_with = repr(values(config, ["data.folder", "images"]))
 
     with job.writing(paths.images) as (tmp, record):
-        rows, files = kept_rows(config, folder)
+        rows, files = raw_rows(job)
         image_files = open_image_files(job)
         table = ingest(job, rows, image_files, made_with)
         bad = table[table.status != "ok"]
         require_some(rows, bad, image_files, job)
-        counts, pairs, table["group"] = find_groups(table, rows)
+        counts, pairs, table["group"] = find_groups(job, table)
+
+        if not paths.rows:
+            with replacing(paths.colours) as colours:
+                np.save(colours, table.colours.to_numpy("S"))
+
         table.drop(columns=["stamp", "colours"]).to_csv(tmp, index=False)
-        write_beside(paths.dir / "failed.csv", bad[["id", "image", "status", "reason"]])
-        write_beside(paths.dir / "duplicates.csv", pairs)
+        write_beside(paths.own / "failed.csv", bad[["id", "image", "status", "reason"]])
+        write_beside(paths.own / "duplicates.csv", pairs)
         record["version"] = version(made_with, table)
         record["raw"] = {name: digest(folder / name) for name in files}
         record["archives"] = archive_stamps(folder)

@@ -15,9 +15,11 @@ Writes  working/<category>/features/<source>.npy float16 and <source>.names.npy,
         features/vocabulary.npz   n-grams and quantities of the training rows' texts, as learnt
         features/ngrams.npz    the texts' n-grams
         features/neighbors.npz each row's nearest training rows
+        of rows to answer in working/<category>/answers/<rows>/features/
         A network's features and ocr go on where a killed run was
 Run     python scripts/03_extract_features.py c2 --source net_0
         python scripts/03_extract_features.py price_v2 --source text:google/embeddinggemma-300m
+        python scripts/03_extract_features.py c2 --source net_0 --rows test
 """
 
 from common.errors import UserError
@@ -36,7 +38,7 @@ def needs(config, paths, stem):
     return source_of(stem).needs(config, paths, stem)
 
 
-def settings(config, stem):
+def settings(config, paths, stem):
     return source_of(stem).settings
 
 
@@ -57,7 +59,7 @@ def require_source(job, stem: str) -> None:
 
 def main(argv=None):
     help_ = "one of the above, e.g. ngrams, net_0, text:<encoder>"
-    job = start(__doc__, argv, (OPTION, {"required": True, "help": help_}))
+    job = start(__doc__, argv, (OPTION, {"required": True, "help": help_}), answers="")
     stem = safe_name(job.args.source)
     require_source(job, stem)
     source_of(stem).write(job, stem)

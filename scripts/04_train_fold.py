@@ -33,7 +33,7 @@ def needs(config, paths, member):
     return [paths.folds, *inputs_of(member, config, paths)]
 
 
-def settings(config, member):
+def settings(config, paths, member):
     return load_model(split_member(member)[0]).FIT_SETTINGS
 
 

@@ -1,13 +1,14 @@
-"""A member's predictions: the rows of its own fold, which it never saw, and every test row; or a
-language model's replies, a part.
+"""A member's predictions: of the training rows those of its own fold, which it never saw, or all
+rows to answer; or a language model's replies, a part.
 
-Reads   working/<category>/folds.csv and what the member's model reads
-Writes  working/<category>/pred/<member>.npz
+Reads   working/<category>/folds.csv, answers/<rows>/rows.csv and what the member's model reads
+Writes  working/<category>/pred/<member>.npz, or working/<category>/answers/<rows>/pred/<member>.npz
             id (m,), pred (m, K), missing_image (m,): True where the row has no usable image; its
             prediction is the baseline
         working/<category>/pred/<member>.csv, of a language model
             id, reply, reason why there is none; row by row, so that a killed run goes on
 Run     python scripts/06_infer.py c2 --member net_0
+        python scripts/06_infer.py c2 --member net_0 --rows test
         python scripts/06_infer.py entity --member vlm_17
 """
 
@@ -27,10 +28,13 @@ OPTION = "--member"
 
 def needs(config, paths, member):
     files = [paths.folds, *inputs_of(member, config, paths)]
+    if paths.rows:
+        files.insert(1, paths.table)
+
     return [*files, paths.model(member)] if is_trained(split_member(member)[0]) else files
 
 
-def settings(config, member):
+def settings(config, paths, member):
     return load_model(split_member(member)[0]).PREDICT_SETTINGS
 
 
@@ -65,7 +69,7 @@ def predict(job, model, k: int) -> dict[str, np.ndarray]:
 
 def main(argv=None):
     option = {"default": "net_0", "help": "<model>_<fold>, e.g. %(default)s"}
-    job = start(__doc__, argv, (OPTION, option))
+    job = start(__doc__, argv, (OPTION, option), answers="")
     name, k = job.member(TARGET)
     model = load_model(name)
     check_time_limit(job.config.run)
@@ -76,20 +80,22 @@ def main(argv=None):
     with job.writing(job.paths.pred(job.args.member)) as (tmp, record):
         table = predict(job, model, k)
         idx = job.rows.predicted(k)
-        is_own = job.rows.fold[idx] == k
-        record["score"] = job.rows.score(table["pred"][is_own], idx[is_own])
         record["rows"] = len(idx)
+
+        if not job.paths.rows:
+            record["score"] = job.rows.score(table["pred"], idx)
+
         record["without_image"] = int(table["missing_image"].sum())
         np.savez(tmp, **table)
 
     if hasattr(model, "clean_up"):
         model.clean_up(job, k)
 
-    counts = {"rows": int(is_own.sum()), "test_rows": int((~is_own).sum())}
+    counts = {"rows": len(idx)}
     if model.NEEDS_IMAGE or table["missing_image"].any():
         counts["without_image"] = record["without_image"]
 
-    log(member=job.args.member, out_of_fold=record["score"], **counts)
+    log(member=job.args.member, out_of_fold=record.get("score"), **counts)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,16 @@ of models is chosen, plain or decoded, by what it is worth on rows that it was n
 files of a folder → one csv, checked.
 
 Reads   working/<category>/folds.csv, pred/<member>.npz or .csv of every member
-Writes  working/<category>/merged.npz: id (n,), pred (n, k), answer (n, a); a training row's by what
-        was chosen and fitted on the other folds, a test row's by what was on all. Its record holds
-        the choice with all that was fitted on labels, so that it can be applied to any rows
-        (pipeline.choice), why it was chosen, every candidate's and model's out-of-fold score, and
-        the score to expect on the test rows
+Writes  working/<category>/merged.npz: id (n,), pred (n, k), answer (n, a) of the training rows,
+        each by what was chosen and fitted on the other folds. Its record holds the choice with all
+        that was fitted on labels (pipeline.choice), why it was chosen, and every candidate's and
+        model's out-of-fold score
+        working/<category>/mistakes.csv, where the task lists them: the labelled rows that were
+        answered wrong
+        working/<category>/answers/<rows>/merged.npz: the same of rows to answer, by that choice;
+        its record has the score to expect on them
 Run     python scripts/08_merge_files.py c2
+        python scripts/08_merge_files.py c2 --rows test
         python scripts/08_merge_files.py --merge parts --to answers.csv
             what 01_split_files.py --split made, with answers added
 """
@@ -21,27 +25,32 @@ from pathlib import Path
 import numpy as np
 
 from common import errors
-from common.files import read_record
-from common.log import log, log_table
+from common.files import load_npz, read_record, replacing
+from common.log import log
 from models import pred_file, split_member
 from pipeline import choice, graph
 from pipeline.expected import Expected, expect, gain_of_folds, label_pattern
 from pipeline.job import start
-from pipeline.load import load_pred
+from pipeline.load import load_pred, read_folds
 from pipeline.merging import fold_members, merge
 from pipeline.reasons import candidate_scores, why
 from pipeline.scores import SUBMITTED, Scores
 from pipeline.stops import run
+from pipeline.tables import log_table
 
 TARGET = "merged.npz"
 
 
 def needs(config, paths, name):
-    return [paths.folds, *(pred_file(paths, member) for member in graph.members(config))]
+    preds = [pred_file(paths, member) for member in graph.members(config)]
+    if paths.rows:
+        return [paths.folds, paths.of("").merged, paths.table, *preds]
+
+    return [paths.folds, *preds]
 
 
-def settings(config, name):
-    return ["models", "post.decode"]
+def settings(config, paths, name):
+    return [] if paths.rows else ["models", "post.decode"]
 
 
 def merge_folder(argv) -> None:
@@ -137,42 +146,86 @@ def choose(job, preds: dict[str, np.ndarray], record: dict) -> choice.Fitted:
     return fitted
 
 
-def apply_to_all(rows, fitted: choice.Fitted, preds: dict) -> tuple[np.ndarray, np.ndarray]:
-    """(predictions (n, k), answers (n, a)) of all rows."""
-    train = rows.fold >= 0
-    pred, answer = choice.apply(fitted.choice, preds, rows.task, rows.outputs)
-    pred = pred.astype(fitted.pred.dtype)
-    pred[train] = fitted.pred
-    answer[train] = fitted.answer
-    return pred, answer
-
-
-def expected_score(rows, fitted: choice.Fitted, tables: dict) -> Expected:
-    """The score to expect on the test rows; without any, on as many other rows as there are."""
+def expected_score(rows, chosen: choice.Choice, tables: dict, answer: np.ndarray) -> Expected:
+    """The score to expect on the rows to answer; answer (t, a): of the training rows,
+    out-of-fold."""
+    to_answer = np.flatnonzero(rows.asked)
     labelled = choice.labelled_rows(rows)
-    test_idx = np.flatnonzero(rows.fold < 0)
-    if not len(test_idx):
-        return expect(labelled, fitted.answer, len(labelled.target))
-
-    plain = expect(labelled, fitted.answer, len(test_idx))
-    members = {model: fold_members(model, tables, rows) for model in fitted.choice.models}
-    pattern = label_pattern(rows, test_idx)
-    gain = gain_of_folds(fitted.choice, members, labelled, plain.score, pattern)
-    return expect(labelled, fitted.answer, len(test_idx), gain) if gain else plain
+    members = {model: fold_members(model, tables, rows) for model in chosen.models}
+    plain = expect(labelled, answer, len(to_answer))
+    pattern = label_pattern(rows, to_answer)
+    gain = gain_of_folds(chosen, members, labelled, plain.score, pattern)
+    return expect(labelled, answer, len(to_answer), gain) if gain else plain
 
 
 def tell_choice(record: dict, score_name: str) -> None:
-    """Print every candidate's score, what is chosen and why, and what to expect."""
+    """Print every candidate's score, what is chosen and why."""
     lines = {label: list(values.values()) for label, values in record["candidates"].items()}
     log_table("to choose from", [score_name, "better than the chosen", "standard error"], lines)
     log(submitted=record["why"])
+    log(out_of_fold=record["score"])
 
-    low, high = record["expected"]["interval"]
+
+def list_mistakes(job, answer: np.ndarray) -> None:
+    """mistakes.csv: the labelled rows whose answer (n, a) is wrong."""
+    rows = job.rows
+    table = read_folds(job.paths.folds)
+    wrong = rows.task.mistakes(answer, rows.target, rows.outputs, table)
+
+    with replacing(job.paths.mistakes) as tmp:
+        wrong.to_csv(tmp, index=False)
+
+    log(mistakes=len(wrong), listed_in=job.paths.mistakes)
+
+
+def merge_training(job) -> None:
+    """merged.npz of the training rows, and what is chosen by them."""
+    rows, config = job.rows, job.config
+    with job.writing(job.paths.merged) as (tmp, record):
+        tables = {member: load_pred(job, rows, member) for member in graph.members(config)}
+        record["without_image"] = without_image(job, tables)
+        preds = {model: merge_model(model, tables, rows) for model in config.models}
+        fitted = choose(job, preds, record)
+        scores = Scores(rows, preds, config.data.n_folds)
+        scores.add_submitted(fitted.pred, fitted.answer)
+        record["score"] = scores.official[SUBMITTED]
+        record["official"] = scores.official
+        record["scores"] = scores.tables
+        np.savez(tmp, id=rows.id, pred=fitted.pred, answer=fitted.answer)
+
+        if hasattr(rows.task, "mistakes"):
+            list_mistakes(job, fitted.answer)
+
+    scores.show()
+    tell_choice(record, rows.task.SCORE)
+    tell_worse(job, scores)
+    tell_mixed(job)
+
+
+def merge_answers(job) -> None:
+    """merged.npz of rows to answer, by what was chosen on the training rows."""
+    rows = job.rows
+    training = job.paths.of("").merged
+    chosen = choice.read_choice(read_record(training)["choice"])
+
+    with job.writing(job.paths.merged) as (tmp, record):
+        members = graph.members(job.config)
+        tables = {member: load_pred(job, rows, member) for member in members}
+        record["without_image"] = without_image(job, tables)
+        preds = {model: merge_model(model, tables, rows)[rows.asked] for model in chosen.models}
+        pred, answer = choice.apply(chosen, preds, rows.task, rows.outputs)
+        expected = expected_score(rows, chosen, tables, load_npz(training)["answer"])
+        record["expected"] = expected.record()
+        record["rows"] = len(pred)
+        np.savez(tmp, id=rows.id[rows.asked], pred=pred, answer=answer)
+
     log(
-        out_of_fold=record["score"],
-        expected_on_test=record["expected"]["score"],
-        interval=f"{low:.4f} to {high:.4f}",
-        gain_of_the_mean_of_folds=record["expected"]["gain_of_folds"],
+        rows=job.paths.rows,
+        answered=len(pred),
+        by=chosen.label,
+        expected=expected.score,
+        interval=f"{expected.low:.4f} to {expected.high:.4f}",
+        gain_of_the_mean_of_folds=expected.gain_of_folds,
     )
 
 
@@ -181,26 +234,11 @@ def main(argv=None):
     if any(str(word).split("=")[0] == "--merge" for word in argv):
         return merge_folder(argv)
 
-    job = start(__doc__, argv)
-    with job.writing(job.paths.merged) as (tmp, record):
-        rows, config = job.rows, job.config
-        tables = {member: load_pred(job, rows, member) for member in graph.members(config)}
-        record["without_image"] = without_image(job, tables)
-        preds = {model: merge_model(model, tables, rows) for model in config.models}
-        fitted = choose(job, preds, record)
-        pred, answer = apply_to_all(rows, fitted, preds)
-        scores = Scores(rows, preds, config.data.n_folds)
-        scores.add_submitted(pred, answer)
-        record["score"] = scores.official[SUBMITTED]
-        record["scores"] = scores.tables
-        record["at_test_size"] = scores.at_test_size
-        record["expected"] = expected_score(rows, fitted, tables).record()
-        np.savez(tmp, id=rows.id, pred=pred, answer=answer)
+    job = start(__doc__, argv, answers="")
+    if job.paths.rows:
+        return merge_answers(job)
 
-    scores.show()
-    tell_choice(record, rows.task.SCORE)
-    tell_worse(job, scores)
-    tell_mixed(job)
+    merge_training(job)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
 """The answers of 08 → the submission as the organisers want it, checked by their rules.
 
-Reads   working/<category>/folds.csv, merged.npz; the raw test.csv for its order; with config concat
-        those categories' submissions
-Writes  <submissions_path>/<category>.csv
+Reads   working/<category>/folds.csv, answers/test/merged.npz; the raw test.csv for its order; with
+        config concat those categories' submissions
+Writes  <submissions_path>/<category>.csv, of other rows to answer <category>-<rows>.csv
             its record has the out-of-fold scores, and the one to expect on the test rows
-        working/<category>/mistakes.csv, where the task lists them
-            the labelled rows that were answered wrong
 Run     python scripts/09_post_process.py c2
         python scripts/09_post_process.py c2 --check submissions/c2.csv
             only says what is wrong with a file
@@ -19,15 +17,15 @@ import numpy as np
 import pandas as pd
 
 from common import errors
-from common.files import load_npz, read_record, replacing
-from common.log import log, log_table
-from common.paths import Paths
-from common.rows import split_of
+from common.files import load_npz, read_record
+from common.log import log
+from common.paths import TEST, Paths
 from common.tables import read_csv
 from pipeline.job import start
-from pipeline.load import read_folds
+from pipeline.scores import SUBMITTED
 from pipeline.stops import run
 from pipeline.submission import check, concatenated, raw_test, score
+from pipeline.tables import log_table
 from tasks import load_task
 
 TARGET = "submissions/*.csv"
@@ -37,38 +35,33 @@ def needs(config, paths, name):
     if config.concat:
         return [Paths(category).submission for category in config.concat]
 
-    return [paths.folds, paths.merged]
+    return [paths.folds, paths.table, paths.of("").merged, paths.merged]
 
 
-def settings(config, name):
+def settings(config, paths, name):
     return ["concat", "post.filler"]
 
 
 def answers(job, record: dict) -> pd.DataFrame:
     """The test rows' answers: a column per output, ids as index. Scores go to the record."""
     rows = job.rows
-    task = rows.task
-    outputs = rows.outputs
-    arrays = load_npz(job.paths.merged)
+    training = read_record(job.paths.of("").merged)
     merged = read_record(job.paths.merged)
-    answer = arrays["answer"]
-    train = rows.fold >= 0
 
-    record["chosen"] = merged["chosen"]
-    record["score"] = merged["score"]
-    record["scores"] = task.table(answer[train], rows.target[train], outputs, arrays["pred"][train])
+    record["chosen"] = training["chosen"]
+    record["score"] = training["score"]
+    record["scores"] = training["scores"][SUBMITTED]
     record["score_at_test_size"] = merged["expected"]["score"]
     record["interval_at_test_size"] = merged["expected"]["interval"]
 
     tell(job, record, merged)
-    if hasattr(task, "mistakes"):
-        list_mistakes(job, rows, answer)
-
-    return task.format_answers(answer[~train], outputs).set_index(rows.id[~train])
+    arrays = load_npz(job.paths.merged)
+    return rows.task.format_answers(arrays["answer"], rows.outputs).set_index(arrays["id"])
 
 
 def tell(job, record: dict, merged: dict) -> None:
-    """Print the scores, and which test rows had no image. merged: the record of merged.npz."""
+    """Print the scores, and which test rows had no image. merged: the record of their
+    merged.npz."""
     category = job.paths.category
     scores = record["scores"]
 
@@ -81,9 +74,9 @@ def tell(job, record: dict, merged: dict) -> None:
     log(category=category, submitted=record["chosen"], out_of_fold=record["score"])
 
     if job.config.data.train_image:
-        test_ids = [row_id for row_id in merged["without_image"] if split_of(row_id) == "test"]
-        examples = ", ".join(test_ids[:5]) or "none"
-        log(category=category, test_rows_without_image=len(test_ids), e_g=examples)
+        missing_ids = merged["without_image"]
+        examples = ", ".join(missing_ids[:5]) or "none"
+        log(category=category, test_rows_without_image=len(missing_ids), e_g=examples)
 
     n_test = int((job.rows.fold < 0).sum())
     low, high = record["interval_at_test_size"]
@@ -93,18 +86,6 @@ def tell(job, record: dict, merged: dict) -> None:
         interval=f"{low:.4f} to {high:.4f}",
         test_rows=n_test,
     )
-
-
-def list_mistakes(job, rows, answer: np.ndarray) -> None:
-    """mistakes.csv: the labelled rows whose answer is wrong."""
-    idx = np.flatnonzero(rows.fold >= 0)
-    table = read_folds(job.paths.folds).iloc[idx]
-    wrong = rows.task.mistakes(answer[idx], rows.target[idx], rows.outputs, table)
-
-    with replacing(job.paths.mistakes) as tmp:
-        wrong.to_csv(tmp, index=False)
-
-    log(mistakes=len(wrong), listed_in=job.paths.mistakes)
 
 
 def check_file(job) -> None:
@@ -131,7 +112,7 @@ def submission(job, record: dict) -> pd.DataFrame:
 
 def main(argv=None):
     file = {"metavar": "FILE", "type": Path}
-    job = start(__doc__, argv, ("--check", file), ("--truth", file), joins=True)
+    job = start(__doc__, argv, ("--check", file), ("--truth", file), joins=True, answers=TEST)
     if job.args.truth and not job.args.check:
         raise errors.UserError("--truth FILE scores what --check FILE names; give both")
 

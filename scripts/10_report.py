@@ -25,7 +25,7 @@ def needs(config, paths, name):
     return [paths.submission, *others, *(Paths(category).report for category in config.concat)]
 
 
-def settings(config, name):
+def settings(config, paths, name):
     return []
 
 

@@ -48,6 +48,14 @@ SMALL = [
 ]  # settings that train in a second
 
 
+# scripts that come before all others: images of both tables, and the folds
+PREPARATION = (
+    ("download_images",),
+    ("download_images", "--rows", "test"),
+    ("split_files",),
+)
+
+
 def pytest_collection_modifyitems(items):
     """Files with slow tests first, so that no core waits for the last of them."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
@@ -182,6 +190,20 @@ def run_script(name: str, *args, **env) -> subprocess.CompletedProcess:
         env=os.environ | env,
         timeout=LONG,
     )
+
+
+def run_steps(category: str, overrides, *files: Path) -> None:
+    """Every step of a category in this process, up to its submission or to these files, whatever is
+    there already."""
+    from common.paths import Paths
+    from config import load
+    from pipeline.graph import upstream
+
+    paths = Paths(category)
+    targets = files or (paths.submission,)
+    for step in upstream(targets, load(category, overrides), paths).values():
+        name, *options = step.command.split()
+        import_module(name).main([*options, *overrides])
 
 
 def make_command(*args, python=(sys.executable,)) -> list:

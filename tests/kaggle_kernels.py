@@ -20,10 +20,11 @@ socket.socket.connect = socket.socket.connect_ex = refuse
 
 
 def write_kernels(*args, category: str = "entity") -> list[Path]:
-    """The folders that write_kernels made, the merging one last."""
+    """The folders that write_kernels made, the merging one last; with --answer the kernel's and its
+    dataset's."""
     done = run_script("write_kernels", category, *args, "--owner", "me")
     assert done.returncode == 0, done.stderr
-    top = Paths(category).dir / "kernels"
+    top = Paths(category).dir / ("answer_kernel" if "--answer" in args else "kernels")
     if "--to" in args:
         top = Path(args[args.index("--to") + 1])
     return sorted(top.iterdir())

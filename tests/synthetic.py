@@ -97,13 +97,16 @@ class SyntheticTraining:
         self.rows = np.arange(train_rows)
         table = SimpleNamespace(
             sizes=classes,
-            fold=np.repeat([0, -1], train_rows),  # as many test rows as training rows
+            fold=np.zeros(train_rows, int),
             target=labels,
             outputs={str(a): list("abcd") for a in range(size.attributes)},
             task=attributes,
         )
-        position = np.arange(2 * train_rows)
-        learner = SyntheticNet(self.net, config, 0, table, None, position, device, self.rows)
+        position = np.arange(train_rows)
+        unlabelled = train_rows + position if mmd else None  # as many test rows as training rows
+        learner = SyntheticNet(
+            self.net, config, 0, table, None, position, device, self.rows, unlabelled
+        )
         self.learner = learner
         self.learner.images = images
         self.trainer = Trainer(self.learner, 1, checkpoint, "key")

@@ -4,8 +4,10 @@ killed ends as the quiet one."""
 import errno
 import os
 import random
+import re
 import subprocess
 import time
+from collections import Counter
 from importlib import import_module
 from itertools import count
 
@@ -73,17 +75,35 @@ def write_shop(folder, links) -> None:
     table[test].drop(columns="price").to_csv(folder / "input/shop/test.csv", index=False)
 
 
-def run(*settings, **env) -> str:
-    """What 02 prints; it must end well."""
-    done = run_script("download_images", "price_v2", *QUICK, *settings, **env)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+def run(*settings, **env) -> Counter:
+    """02 for the training rows, then for the test rows, which must end well; how many images of
+    both together it knew, read and fetched."""
+    counts = Counter()
+    for rows in ([], ["--rows", "test"]):
+        done = run_script("download_images", "price_v2", *QUICK, *rows, *settings, **env)
+        assert done.returncode == 0, done.stderr[-2000:]
+        for name, n in re.findall(r"(known|to_read|to_fetch) (\d+)", done.stdout):
+            counts[name] += int(n)
+
+    return counts
+
+
+def read_images(file) -> pd.DataFrame:
+    return pd.read_csv(file, keep_default_na=False, dtype=str).set_index("image")
+
+
+def tables() -> list[Paths]:
+    """The files of the training rows and those of the test rows."""
+    return [Paths("price_v2"), Paths("price_v2", "test")]
 
 
 def images_csv() -> pd.DataFrame:
-    return pd.read_csv(Paths("price_v2").images, keep_default_na=False, dtype=str).set_index(
-        "image"
-    )
+    """Of the training rows, then of the test rows."""
+    return pd.concat([read_images(paths.images) for paths in tables()])
+
+
+def versions() -> list[str]:
+    return [read_record(paths.images)["version"] for paths in tables()]
 
 
 def test_all_that_can_be_had_is_had_and_each_failure_is_named(folders, server):
@@ -99,11 +119,16 @@ def test_all_that_can_be_had_is_had_and_each_failure_is_named(folders, server):
             "file:///etc/passwd",
             "ftp://x/1.jpg",
             "http://10.0.0.1/1.jpg",
-            good[0],
+            *(good[0], good[1], good[0]),  # the last is a test row's
         ],
     )
     run()
-    table, paths = images_csv(), Paths("price_v2")
+    train, test = (read_images(paths.images) for paths in tables())
+    assert set(train.index) & set(test.index) == {good[0]}
+    shared = ["file", "status", "bytes", "sha256", "hash", "group"]
+    assert test.loc[good[0], shared].equals(train.loc[good[0], shared])
+    assert server.counts["/ok/0.jpg"] == 1
+    table, paths = pd.concat([train, test.drop(good[0])]), Paths("price_v2")
     assert (table.loc[good].status == "ok").all() and table.index.is_unique
     for path, (status, reason) in REASONS.items():
         row = table.loc[server.address + path]
@@ -117,7 +142,7 @@ def test_all_that_can_be_had_is_had_and_each_failure_is_named(folders, server):
             (paths.downloads / link_name(link)).read_bytes()
         ) == int(row.bytes)
         assert (row.width, row.height, len(row.sha256), len(row["hash"])) == ("32", "32", 64, 16)
-    failed = pd.read_csv(paths.dir / "failed.csv")
+    failed = pd.concat([pd.read_csv(each.own / "failed.csv") for each in tables()])
     assert set(failed.image) == set(table.index[table.status != "ok"]) and list(failed) == [
         "id",
         "image",
@@ -127,12 +152,10 @@ def test_all_that_can_be_had_is_had_and_each_failure_is_named(folders, server):
     assert sorted(file.name for file in paths.downloads.rglob("*") if file.is_file()) == sorted(
         link_name(link)[3:] for link in [*good, server.address + "/bomb.png"]
     )  # no page, no half
-    cache = Cache(paths.images, paths.cache)
-    assert cache.read(int(np.flatnonzero(cache.ok)[0])).shape == (
-        32,
-        32,
-        3,
-    ) and cache.ok.sum() == len(good)
+    for each, found in zip(tables(), (train, test), strict=True):
+        cache = Cache(each.images, each.cache)
+        assert cache.read(int(np.flatnonzero(cache.ok)[0])).shape == (32, 32, 3)
+        assert cache.ok.sum() == found.index.isin(good).sum()
 
 
 def test_nothing_is_fetched_twice_and_retry_takes_all_that_failed(folders, server):
@@ -145,29 +168,24 @@ def test_nothing_is_fetched_twice_and_retry_takes_all_that_failed(folders, serve
     run()
     asked = server.counts.copy()
     assert asked["/ok/3.jpg"] == asked["/404/3.jpg"] == 1 and asked["/reset"] == 4
-    made = read_record(Paths("price_v2").images)["version"]
-    assert "known 35 to_read 0 to_fetch 1" in run(
-        "data.seed=7"
+    made = versions()
+    assert run("data.seed=7") == Counter(
+        known=35, to_fetch=1
     )  # what may pass is tried again when 02 runs again, 404 is not
     assert (
         server.counts["/ok/3.jpg"] == server.counts["/404/3.jpg"] == 1
         and server.counts["/reset"] == 8
     )
-    assert (
-        read_record(Paths("price_v2").images)["version"] == made
-    )  # nothing comes after it that is not fresh
+    assert versions() == made  # nothing comes after it that is not fresh
     run("--retry")
     assert server.counts["/ok/3.jpg"] == 1 and server.counts["/404/3.jpg"] == 2
     run("images.size=16")  # made of the files that are here
     assert server.counts["/ok/3.jpg"] == 1
     for file in Paths("price_v2").downloads.glob("*/*"):
         file.unlink()
-    assert (
-        "to_fetch 1" in run("images.size=16") and server.counts["/ok/3.jpg"] == 1
-    )  # the cache has what is needed
-    assert "to_fetch 31" in run("images.cache=false", "images.size=16").replace(
-        "to_fetch 36", "to_fetch 31"
-    )
+    # the cache has what is needed
+    assert run("images.size=16")["to_fetch"] == 1 and server.counts["/ok/3.jpg"] == 1
+    assert run("images.cache=false", "images.size=16")["to_fetch"] in (31, 36)
     assert server.counts["/ok/3.jpg"] == 2
 
 
@@ -179,12 +197,13 @@ def test_a_torn_file_is_fetched_again_and_a_cut_cache_mended(folders, server):
     picture = paths.downloads / link_name(links[3])
     picture.write_bytes(picture.read_bytes()[:100])
     with open(paths.cache / "000.bin", "r+b") as blob:
-        blob.truncate(int(before.offset.astype(int).max()))
-    assert "to_read 2" in run("data.seed=1") and server.counts["/ok/3.jpg"] == 2
+        blob.truncate(int(read_images(paths.images).offset.astype(int).max()))
+    assert run("data.seed=1")["to_read"] == 2 and server.counts["/ok/3.jpg"] == 2
     after = images_csv()
     assert (after.status == "ok").all() and (after.sha256 == before.sha256).all()
-    cache = Cache(paths.images, paths.cache)
-    assert all(cache.read(i).shape == (32, 32, 3) for i in range(20))
+    for each, n in zip(tables(), (16, 4), strict=True):
+        cache = Cache(each.images, each.cache)
+        assert all(cache.read(i).shape == (32, 32, 3) for i in range(n))
 
 
 @pytest.mark.parametrize(
@@ -239,27 +258,26 @@ def test_killed_ten_times_it_ends_as_the_quiet_run(folders, server):
         return len(list(paths.dir.parent.glob("downloads/*/*")))
 
     while kills < 10:
-        process = start_script("download_images", "price_v2", *QUICK, *quick)
+        rows = ["--rows", "test"] if paths.images.exists() else []
+        process = start_script("download_images", "price_v2", *QUICK, *rows, *quick)
         enough = had() + chance.randint(1, 50)
         wait_until(lambda: had() >= enough or process.poll() is not None, LONG)
         time.sleep(chance.uniform(0, 0.1))
-        if process.poll() is not None:
+        if process.poll() is None:
+            kill(process)
+            kills += 1
+        elif rows:
             break
-        kill(process)
-        kills += 1
     assert kills >= 3
     run(*quick)
     content = ["status", "reason", "file", "bytes", "width", "height", "sha256", "hash"]
-    quiet = pd.read_csv(
-        folders / "quiet/price_v2/images.csv", keep_default_na=False, dtype=str
-    ).set_index("image")
-    pd.testing.assert_frame_equal(images_csv()[content], quiet[content])
     assert not list((paths.downloads / ".parts").iterdir())
-    caches = [
-        Cache(folder / "images.csv", folder / "images")
-        for folder in (paths.dir, folders / "quiet/price_v2")
-    ]
-    assert all((caches[0].read(i) == caches[1].read(i)).all() for i in np.flatnonzero(caches[0].ok))
+    for each in tables():
+        quiet = folders / "quiet" / each.own.relative_to(paths.dir.parent)
+        table = read_images(quiet / "images.csv")
+        pd.testing.assert_frame_equal(read_images(each.images)[content], table[content])
+        mine, other = Cache(each.images, each.cache), Cache(quiet / "images.csv", quiet / "images")
+        assert all((mine.read(i) == other.read(i)).all() for i in np.flatnonzero(mine.ok))
 
 
 @pytest.mark.parametrize(
@@ -298,7 +316,10 @@ def position(writer: CacheWriter, name: str) -> str:
     return " ".join(writer.row(name)[column] for column in ("shard", "offset", "length"))
 
 
-def test_a_picture_replaced_by_one_of_its_size_is_read_again_and_a_lost_shard_too(folders, script):
+@pytest.mark.parametrize("rows", ["", "test"])
+def test_a_picture_replaced_by_one_of_its_size_is_read_again_and_a_lost_shard_too(
+    folders, script, rows
+):
     from PIL import Image
 
     (folders / "input/shop").mkdir(parents=True)
@@ -307,11 +328,15 @@ def test_a_picture_replaced_by_one_of_its_size_is_read_again_and_a_lost_shard_to
     table = pd.DataFrame(
         {"sample_id": range(10), "catalog_content": "a thing", "price": 1.5 + np.arange(10)}
     )
-    table[:8].to_csv(folders / "input/shop/train.csv", index=False)
-    table[8:].drop(columns="price").to_csv(folders / "input/shop/test.csv", index=False)
+    table.to_csv(folders / "input/shop/train.csv", index=False)
+    table.drop(columns="price").to_csv(folders / "input/shop/test.csv", index=False)
     pattern = "{sample_id}.bmp"
     settings = [*QUICK, f"data.train_image={pattern}", f"data.test_image={pattern}"]
-    paths = Paths("price_v2")
+    if rows:  # whose images are compared with those of the training rows
+        script("download_images").main(["price_v2", *settings])
+        settings += ["--rows", rows]
+
+    paths = Paths("price_v2", rows)
 
     def colour(name):
         """Of the first pixel, near that of the file: the cache holds JPEGs."""
@@ -329,7 +354,7 @@ def test_a_picture_replaced_by_one_of_its_size_is_read_again_and_a_lost_shard_to
     assert colour("3.bmp") == [0, 0, 200]
     assert colour("4.bmp") == [80, 0, 0]
     with open(paths.cache / "000.bin", "r+b") as shard:
-        shard.truncate(int(images_csv().loc["5.bmp"].offset))
+        shard.truncate(int(read_images(paths.images).loc["5.bmp"].offset))
     call()
     expected = {0: [0, 0, 0], 3: [0, 0, 200], 4: [80, 0, 0], 9: [180, 0, 0]}
     for i, rgb in expected.items():
@@ -412,12 +437,12 @@ def test_pictures_are_read_from_an_archive_and_from_downloads_of_another_session
         check=True,
     )
     there = {"working_path": str(folders / "elsewhere")}
-    assert "to_read 10 to_fetch 0" in run(**there)
-    table = pd.read_csv(folders / "elsewhere/price_v2/images.csv", keep_default_na=False)
-    assert (
-        table.file[0] == f"earlier.tar: downloads/{link_name(table.image[0])}"
-        and (table.status == "ok").all()
-    )
+    assert run(**there) == Counter(to_read=10)
+    for paths, n in zip(tables(), (8, 2), strict=True):
+        table = read_images(folders / "elsewhere" / paths.images.relative_to(here.parent))
+        assert table.file.iloc[0] == f"earlier.tar: downloads/{link_name(table.index[0])}"
+        assert len(table) == n and (table.status == "ok").all()
+
     assert sum(server.counts.values()) == asked
 
 

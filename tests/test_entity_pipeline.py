@@ -12,7 +12,7 @@ import pytest
 
 from common.files import read_record
 from common.paths import Paths
-from conftest import LONG, ROOT, kill, make, run_script, start_make, wait_until
+from conftest import LONG, ROOT, kill, make, run_script, run_steps, start_make, wait_until
 from features.ocr import ocr_file
 
 pytestmark = pytest.mark.slow
@@ -32,23 +32,13 @@ def packs(tmp_path_factory):
 
 
 @pytest.fixture
-def run_ranker(packs, monkeypatch, script):
+def run_ranker(packs, monkeypatch):
     """run(*settings): every step of the ranker on the packs in this process; gives the submission's
     record."""
     monkeypatch.setenv("input_path", str(packs))
 
     def run(*settings):
-        def call(name, *options):
-            return script(name).main(["demo_entity", *options, *SMALL, *settings])
-
-        call("split_files")
-        call("download_images")
-        call("extract_features", "--source", "ocr")
-        for k in range(2):
-            call("train_fold", "--member", f"ranker_{k}")
-            call("infer", "--member", f"ranker_{k}")
-        call("merge_files")
-        call("post_process")
+        run_steps("demo_entity", [*SMALL, *settings])
         return read_record(Paths("demo_entity").submission)
 
     return run
@@ -143,7 +133,7 @@ def test_parts_killed_at_random_and_an_endpoint_that_fails_end_in_the_quiet_runs
 
     def answers():
         """Lines of replies that are on the disk."""
-        files = (folders / "loud/entity/pred").glob("vlm_*.[cg]*")
+        files = (folders / "loud/entity").glob("**/pred/vlm_*.[cg]*")
         return sum(file.read_bytes().count(b"\n") for file in files if file.exists())
 
     for _attempt in range(12):
@@ -163,7 +153,7 @@ def test_parts_killed_at_random_and_an_endpoint_that_fails_end_in_the_quiet_runs
     replies = pd.concat(
         [
             pd.read_csv(file, keep_default_na=False)
-            for file in sorted((folders / "loud/entity/pred").glob("vlm_*.csv"))
+            for file in sorted((folders / "loud/entity").glob("**/pred/vlm_*.csv"))
         ]
     )
     assert len(replies) == 40

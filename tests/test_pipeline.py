@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from common.files import read_record
 from conftest import (
     CATALOGUE,
     LONG,
+    PREPARATION,
     SCRIPTS,
     SMALL,
     kill,
@@ -103,34 +105,37 @@ def test_what_a_changed_setting_file_or_time_makes_again(finished, folders):
 
     assert planned() == []
     assert planned("run.workers=1") == []
-    assert planned("post.decode=plain") == ["08", "09"]
-    assert planned("heads.epochs=3") == [
-        "03",
-        "05",
-        "06",
-        "03",
-        "05",
-        "06",
+    assert planned("post.decode=plain") == ["08", "08", "09"]
+    # the spent features are needed again, for the training rows and for the test rows
+    assert sorted(planned("heads.epochs=3")) == [
+        *["03"] * 4,
+        *["05"] * 2,
+        *["06"] * 4,
         "08",
-        "09",
-    ]  # the spent features are needed again
-    assert planned("models=net") == ["08", "09"]
-    assert not list(
-        (work / "features").glob("*.npy")
-    )  # spent: the heads were their only readers, and nothing misses them
-    assert sorted(planned("infer.flip=false")) == ["03"] * 2 + ["06"] * 4 + ["08", "09"]
-    assert sorted(planned("net.epochs=3")) == ["03"] * 2 + ["04"] * 2 + ["05"] * 2 + ["06"] * 4 + [
         "08",
         "09",
     ]
-    assert len(planned("data.seed=1")) == 13 and "02" not in planned(
-        "data.seed=1"
-    )  # the images are the same
+    assert planned("models=net") == ["08", "08", "09"]
+    assert not list(
+        (work / "features").glob("*.npy")
+    )  # spent: the heads were their only readers, and nothing misses them
+    assert sorted(planned("infer.flip=false")) == ["03"] * 4 + ["06"] * 8 + ["08", "08", "09"]
+    assert sorted(planned("net.epochs=3")) == [
+        *["03"] * 4,
+        *["04"] * 2,
+        *["05"] * 2,
+        *["06"] * 8,
+        "08",
+        "08",
+        "09",
+    ]
+    # the images are the same, and so are the test rows
+    assert len(planned("data.seed=1")) == 20 and "02" not in planned("data.seed=1")
     for file in (work / "folds.csv", work / "merged.npz", folders / "input/fashion/train.csv"):
         os.utime(file)
     assert planned() == []
     (work / "model/net_1.safetensors").unlink()
-    assert planned() == ["04", "06", "03", "05", "06", "08", "09"]
+    assert sorted(planned()) == [*["03"] * 2, "04", "05", *["06"] * 4, "08", "08", "09"]
     assert make("all", "CATEGORY=fashion", SET).returncode == 0
     train = folders / "input/fashion/train.csv"
     train.write_text(train.read_text().replace("mid", "grey"))
@@ -164,7 +169,12 @@ def test_out_of_fold_predictions_never_saw_their_rows(catalogue, folders):
     folds = pd.read_csv(folders / "working/fashion/folds.csv")
     for k in range(2):
         pred = np.load(folders / f"working/fashion/pred/net_{k}.npz")
-        assert set(pred["id"]) == set(folds.id[(folds.fold == k) | (folds.split == "test")])
+        assert set(pred["id"]) == set(folds.id[folds.fold == k])
+
+    test = pd.read_csv(folders / "working/fashion/answers/test/rows.csv")
+    for k in range(2):
+        pred = np.load(folders / f"working/fashion/answers/test/pred/net_{k}.npz")
+        assert set(pred["id"]) == set(test.id)
 
 
 def test_heads_and_neighbours_on_encoders_learn_what_pictures_show(
@@ -186,13 +196,18 @@ def test_heads_and_neighbours_on_encoders_learn_what_pictures_show(
         "heads.lr=3e-3",
         "data.n_folds=2",
     ]
-    for name, *options in (
-        ["split_files"],
-        ["download_images"],
+    for_rows = [
         *(["extract_features", "--source", e] for e in ("test_resnet", "test_convnext")),
-        *(["train_attr_heads", "--member", f"heads_{k}"] for k in range(2)),
         *(["infer", "--member", f"{model}_{k}"] for model in ("knn", "heads") for k in range(2)),
         ["merge_files"],
+    ]
+    for name, *options in (
+        *PREPARATION,
+        ["split_files", "--rows", "test"],
+        *for_rows[:2],
+        *(["train_attr_heads", "--member", f"heads_{k}"] for k in range(2)),
+        *for_rows[2:],
+        *([*step, "--rows", "test"] for step in for_rows),
         ["post_process"],
     ):
         script(name).main(["fashion", *options, *settings])
@@ -201,7 +216,11 @@ def test_heads_and_neighbours_on_encoders_learn_what_pictures_show(
         min(scores[m]["tone"]["accuracy"] for m in ("knn", "heads", "submitted"))
         > scores["majority"]["tone"]["accuracy"] + 0.2
     )
-    assert np.load(folders / "working/fashion/features/test_resnet.npy").shape[:2] == (60, 3)
+    work = folders / "working/fashion"
+    n_train = len(pd.read_csv(work / "folds.csv"))
+    n_test = len(pd.read_csv(work / "answers/test/rows.csv"))
+    for own, n in ((work, n_train), (work / "answers/test", n_test)):
+        assert np.load(own / "features/test_resnet.npy").shape[:2] == (n, 3)
     script("post_process").main(
         ["fashion", *settings, "--check", str(folders / "submissions/fashion.csv")]
     )
@@ -209,13 +228,14 @@ def test_heads_and_neighbours_on_encoders_learn_what_pictures_show(
 
 
 def test_no_member_learns_from_or_chooses_by_the_rows_it_predicts():
-    """A member's rows, of a table of 3 folds with validation rows, unlabelled and test rows."""
+    """A member's rows, of a table of 3 folds with validation rows and unlabelled ones; beside rows
+    to answer, these alone are predicted."""
     from common.rows import Rows
     from tasks import attributes
 
     rng = np.random.default_rng(0)
-    n, fold = 90, np.repeat([0, 1, 2, -1, 0, 1], 15)
-    target = np.where((fold < 0)[:, None], -1, rng.integers(-1, 2, (n, 2)))
+    n, fold = 75, np.repeat([0, 1, 2, 0, 1], 15)
+    target = rng.integers(-1, 2, (n, 2))
     rows = Rows(
         attributes,
         {"x": ["a", "b"], "y": ["a", "b"]},
@@ -231,9 +251,14 @@ def test_no_member_learns_from_or_chooses_by_the_rows_it_predicts():
         predicted = set(rows.predicted(k))
         assert train and validation and not train & validation
         assert not (train | validation) & predicted
-        assert predicted == set(np.flatnonzero((fold == k) | (fold < 0)))
-        others = target[(fold >= 0) & (fold != k), 0]
+        assert predicted == set(np.flatnonzero(fold == k))
+        others = target[fold != k, 0]
         assert rows.baseline(k)[1] == pytest.approx((others == 1).sum() / (others >= 0).sum())
+
+    to_answer = replace(rows, fold=np.where(fold == 2, -1, fold))
+    for k in range(2):
+        assert set(to_answer.predicted(k)) == set(np.flatnonzero(fold == 2))
+        assert not set(to_answer.training(k)) & set(to_answer.predicted(k))
 
 
 def test_what_is_damaged_or_mended_is_made_again(finished, folders):
@@ -302,25 +327,25 @@ def test_merge_refuses_what_is_not_whole(change, says):
     rows = Rows(
         attributes,
         {"x": ["a", "b"]},
-        np.array(["train:1", "train:2", "test:1"]),
-        np.array([0, 1, -1]),
+        np.array(["train:1", "train:2"]),
+        np.array([0, 1]),
         *[None] * 4,
     )
 
     def table(*ids):
         return {"id": np.array(ids), "pred": np.full((len(ids), 2), 0.5)}
 
-    tables = {"net_0": table("train:1", "test:1"), "net_1": table("train:2", "test:1")}
-    assert merge(tables, rows).tolist() == [[0.5, 0.5]] * 3
+    tables = {"net_0": table("train:1"), "net_1": table("train:2")}
+    assert merge(tables, rows).tolist() == [[0.5, 0.5]] * 2
     if change == "nan":
         tables["net_1"]["pred"][0, 0] = np.nan
     else:
         tables["net_1"] = table(
             *{
-                "doubled": ["train:2", "train:2", "test:1"],
+                "doubled": ["train:2", "train:2"],
                 "foreign": ["elsewhere"],
-                "missing": ["test:1"],
-                "another": ["train:1", "train:2", "test:1"],
+                "missing": [],
+                "another": ["train:1", "train:2"],
             }[change]
         )
     with pytest.raises(UserError, match=says):

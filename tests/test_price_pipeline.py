@@ -1,14 +1,18 @@
 """The price system as a user runs it, on the toolkit's own sample: every model learns, none knows
 what it is scored on."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import tiny
 from common.files import read_record
+from common.paths import Paths
 from common.rows import Rows
-from conftest import make, run_script
+from config import load
+from conftest import make, run_script, run_steps
 
 pytestmark = pytest.mark.slow
 
@@ -62,36 +66,17 @@ def weights(tmp_path_factory):
     return top
 
 
-def run(script, category: str, members, sources=(), *settings, images: bool = False) -> dict:
-    """Every step of a category in this process. Gives the record of the merged predictions."""
+def run(category: str, models, *settings, images: bool = False) -> dict:
+    """Every step of a category up to its submission, in this process. Gives the record of the
+    merged predictions."""
     here = [
         "data.train_image=images/{sample_id}.jpg",
         "data.test_image=images/{sample_id}.jpg",
     ]  # not downloaded
-    settings = ["data.folder=demo_price", *SMALL, *settings, *here * images]
-
-    def call(name, *options):
-        return script(name).main([category, *options, *settings])
-
-    call("split_files")
-    if images:
-        call("download_images")
-    for source in sources:
-        call("extract_features", "--source", source)
-    for model in members:
-        if model == "stack":
-            call("stack")
-        for k in range(2) if model != "stack" else ():
-            call("train_fold", "--member", f"{model}_{k}")
-            call("infer", "--member", f"{model}_{k}")
-    call("merge_files")
-    call("post_process")
-    from common.paths import Paths
-
+    overrides = ["data.folder=demo_price", f"models={','.join(models)}", *SMALL, *settings]
+    overrides += here * images
+    run_steps(category, overrides)
     return read_record(Paths(category).merged)
-
-
-TABLE = ("vocabulary", "ngrams", "neighbors", "lightgbm_0", "lightgbm_1")
 
 
 def scores(record: dict) -> dict:
@@ -103,23 +88,21 @@ def input_of(monkeypatch, shop):
     return lambda which: monkeypatch.setenv("input_path", str(shop / which))
 
 
-def test_every_cpu_model_learns_and_the_stack_is_among_the_best(script, input_of):
+def test_every_cpu_model_learns_and_the_stack_is_among_the_best(input_of):
     input_of("true")
-    found = scores(run(script, "price", CPU, TABLE))
+    found = scores(run("price", CPU))
     assert all(found[model] < found["median"] - 5 for model in CPU), found
     best = min(found[model] for model in CPU[:-1])
     assert found["stack"] < best + 5  # of 160 rows: two standard errors
 
 
-def test_with_shuffled_prices_every_cpu_model_falls_to_the_median(script, input_of):
+def test_with_shuffled_prices_every_cpu_model_falls_to_the_median(input_of):
     input_of("shuffled")
-    found = scores(run(script, "price", CPU, TABLE))
+    found = scores(run("price", CPU))
     assert all(found[model] > found["median"] - 4 for model in CPU), found
 
 
-def test_the_shuffled_prices_would_show_a_member_that_saw_its_own_rows(
-    script, input_of, monkeypatch
-):
+def test_the_shuffled_prices_would_show_a_member_that_saw_its_own_rows(input_of, monkeypatch):
     """What the test before would see of a leak: fitted on its own fold, a model beats the median of
     prices that mean nothing."""
     input_of("shuffled")
@@ -128,23 +111,21 @@ def test_the_shuffled_prices_would_show_a_member_that_saw_its_own_rows(
         "labelled",
         lambda self, k: np.flatnonzero((self.fold >= 0) & (self.target[:, 0] >= 0)),
     )
-    found = scores(run(script, "price", ("ridge", "mlp", "svr"), TABLE[:2], "models=ridge,mlp,svr"))
+    found = scores(run("price", ("ridge", "mlp", "svr")))
     assert all(found[model] < found["median"] - 10 for model in ("ridge", "mlp", "svr")), found
 
 
 NETWORKS = [
-    ("price_v1", "clip", (), ["clip.epochs=2", "clip.width=16"], True),
+    ("price_v1", "clip", ["clip.epochs=2", "clip.width=16"], True),
     (
         "price_v2",
         "fusion",
-        ("image:google/siglip-base-patch16-224", "text:google/embeddinggemma-300m"),
         ["fusion.epochs=3", "fusion.cycle=1", "fusion.lr=1e-3", "encode.tokens=6"],
         True,
     ),
     (
         "price_qwen",
         "fusion",
-        ("image:Qwen/Qwen2.5-VL-3B-Instruct", "joint:Qwen/Qwen2.5-VL-3B-Instruct"),
         [
             "fusion.text=joint:Qwen/Qwen2.5-VL-3B-Instruct",
             "fusion.epochs=2",
@@ -153,38 +134,28 @@ NETWORKS = [
         ],
         True,
     ),
-    ("price_text", "transformer", (), ["transformer.epochs=2", "transformer.max_length=48"], False),
+    ("price_text", "transformer", ["transformer.epochs=2", "transformer.max_length=48"], False),
 ]
 
 
 @pytest.mark.parametrize(
-    "category, model, sources, settings, images", NETWORKS, ids=[n[0] for n in NETWORKS]
+    "category, model, settings, images", NETWORKS, ids=[n[0] for n in NETWORKS]
 )
 def test_the_networks_run_from_raw_files_to_a_submission_and_shuffled_prices_teach_them_nothing(
-    script, input_of, weights, folders, category, model, sources, settings, images
+    input_of, weights, folders, category, model, settings, images
 ):
     input_of("shuffled")
-    found = scores(
-        run(
-            script,
-            category,
-            (model,),
-            sources,
-            f"run.weights={weights}",
-            *settings,
-            images=images,
-        )
-    )
+    settings = [f"run.weights={weights}", *settings]
+    found = scores(run(category, (model,), *settings, images=images))
     assert found[model] > found["median"] - 3, found
     made = pd.read_csv(folders / f"submissions/{category}.csv")
     assert len(made) == 40 and (made.price > 0).all()
-    folds = pd.read_csv(folders / f"working/{category}/folds.csv")
+    folds, test = (pd.read_csv(Paths(category, rows).table) for rows in ("", "test"))
+    assert len(test) == 40
     for k in range(2):
-        with np.load(folders / f"working/{category}/pred/{model}_{k}.npz") as pred:
-            assert (
-                set(pred["id"]) == set(folds.id[(folds.fold == k) | (folds.split == "test")])
-                and not pred["missing_image"].any()
-            )
+        for rows, expected in (("", folds.id[folds.fold == k]), ("test", test.id)):
+            with np.load(Paths(category, rows).pred(f"{model}_{k}")) as pred:
+                assert set(pred["id"]) == set(expected) and not pred["missing_image"].any()
 
 
 def test_make_runs_a_price_category_twice_and_a_changed_setting_only_what_follows(input_of, shop):
@@ -196,26 +167,21 @@ def test_make_runs_a_price_category_twice_and_a_changed_setting_only_what_follow
     )
 
     def planned(more):
-        return [
-            line.split("scripts/")[1][:2]
-            for line in make(
-                "-n", "all", "CATEGORY=price", f"SET={settings} {more}"
-            ).stdout.splitlines()
-            if "scripts/0" in line
-        ]
+        plan = make("-n", "all", "CATEGORY=price", f"SET={settings} {more}")
+        assert plan.returncode == 0, plan.stderr[-2000:]
+        lines = [line for line in plan.stdout.splitlines() if "scripts/0" in line]
+        return [line.split("scripts/")[1][:2] for line in lines]
+
+    def expected(first):
+        return sorted(Counter({"07": 2, "08": 2, "09": 1, **first}).elements())
 
     assert planned("") == planned("run.workers=1") == []
-    assert planned("post.decode=plain") == ["08", "09"]
-    assert sorted(planned("lightgbm.rounds=50")) == ["04"] * 2 + ["06"] * 2 + ["07", "08", "09"]
-    assert sorted(planned("ridge.alpha=3")) == ["03"] * 2 + ["04"] * 4 + ["06"] * 4 + [
-        "07",
-        "08",
-        "09",
-    ]
-    assert planned("models=ridge") == ["08", "09"]
+    # of the training rows, and of those to answer
+    assert planned("post.decode=plain") == ["08", "08", "09"]
+    assert sorted(planned("lightgbm.rounds=50")) == expected({"04": 2, "06": 4})
+    assert sorted(planned("ridge.alpha=3")) == expected({"03": 4, "04": 4, "06": 8})
+    assert planned("models=ridge") == ["08", "08", "09"]
     truth = shop / "true/demo_price/solution.csv"
-    from common.paths import Paths
-
     checked = run_script(
         "post_process",
         "price",
@@ -251,21 +217,23 @@ def test_a_stack_over_tables_from_elsewhere_and_what_is_wrong_with_them(
             )
 
     monkeypatch.setenv("input_path", str(tmp_path / "own"))
-    scripts = ("split_files", "stack", "merge_files", "post_process")
+    scripts = ("split_files", "stack", "merge_files")
 
     def run_stack(*options):
-        return [script(name).main(["price_oof", "data.n_folds=3", *options]) for name in scripts]
+        for rows in ((), ("--rows", "test")):
+            for name in scripts:
+                script(name).main(["price_oof", "data.n_folds=3", *rows, *options])
+        script("post_process").main(["price_oof", "data.n_folds=3", *options])
 
     write()
     run_stack()
     from common.errors import UserError
-    from common.paths import Paths
 
     record = read_record(Paths("price_oof").pred("stack_0"))
-    assert record["scores"]["stack"] < record["scores"]["m0"] and set(record["raw"]) == {
-        "train.csv",
-        "test.csv",
-    }
+    assert record["scores"]["stack"] < record["scores"]["m0"]
+    assert set(record["raw"]) == {"train.csv"}
+    of_test = read_record(Paths("price_oof", "test").pred("stack_0"))
+    assert set(of_test["raw"]) == {"train.csv", "test.csv"}
     for change, says in (
         (lambda t: t.assign(m1=t.price * 1.001), "m1: .*it has seen the price"),
         (lambda t: t.assign(m2=-t.m2), "m2 is -"),
@@ -284,34 +252,27 @@ def test_embeddings_of_texts_and_pictures_join_the_table(script, input_of, weigh
     too."""
     input_of("true")
     tiny.minilm(weights / "minilm")
-    settings = ["lightgbm.encoder=minilm", f"run.weights={weights}", "models=svr,lightgbm,stack"]
+    settings = ["lightgbm.encoder=minilm", f"run.weights={weights}"]
     with pytest.raises(Exception, match="test_resnet"):
         script("split_files").main(
             ["price", "data.folder=demo_price", *settings, "lightgbm.image=timm:test_resnet"]
         )
-    found = scores(
-        run(script, "price", ("svr", "lightgbm", "stack"), ("text:minilm", *TABLE), *settings)
-    )
+    found = scores(run("price", ("svr", "lightgbm", "stack"), *settings))
     assert found["lightgbm"] < found["median"] - 5
     columns = read_record(folders / "working/price/features/lightgbm_0.npy")["columns"]
     assert "near words 0" in columns and "near text:minilm 0" in columns
 
 
 @pytest.mark.parametrize(
-    "settings, sources",
+    "settings",
     [
-        (["fusion.image="], ["text:google/embeddinggemma-300m"]),
-        (["fusion.text=", "encode.tokens=4"], ["image:google/siglip-base-patch16-224"]),
-        (
-            ["fusion.image=timm:test_resnet", "data.validation=0"],
-            ["timm:test_resnet", "text:google/embeddinggemma-300m"],
-        ),
+        ["fusion.image="],
+        ["fusion.text=", "encode.tokens=4"],
+        ["fusion.image=timm:test_resnet", "data.validation=0"],
     ],
     ids=["text alone", "image alone", "timm"],
 )
-def test_fusion_with_one_side_or_a_timm_encoder(
-    script, input_of, weights, settings, sources, request
-):
+def test_fusion_with_one_side_or_a_timm_encoder(input_of, weights, settings, request):
     input_of("true")
     if (
         "timm" in request.node.callspec.id
@@ -324,7 +285,7 @@ def test_fusion_with_one_side_or_a_timm_encoder(
             timm.create_model("test_resnet", pretrained=False), weights / "test_resnet.safetensors"
         )
     settings = [f"run.weights={weights}", "fusion.epochs=3", "fusion.lr=1e-3", *settings]
-    found = scores(run(script, "price_v2", ("fusion",), sources, *settings, images=True))
+    found = scores(run("price_v2", ("fusion",), *settings, images=True))
     assert np.isfinite(found["fusion"])
 
 
@@ -335,7 +296,7 @@ def test_fusion_with_one_side_or_a_timm_encoder(
         ["clip.model=google/siglip-base-patch16-224", "clip.alpha=0"],
     ],
 )
-def test_v1_with_another_loss_or_encoder(script, input_of, weights, settings):
+def test_v1_with_another_loss_or_encoder(input_of, weights, settings):
     input_of("true")
     settings = [
         f"run.weights={weights}",
@@ -344,7 +305,7 @@ def test_v1_with_another_loss_or_encoder(script, input_of, weights, settings):
         "clip.head_lr=1e-3",
         *settings,
     ]
-    found = scores(run(script, "price_v1", ("clip",), (), *settings, images=True))
+    found = scores(run("price_v1", ("clip",), *settings, images=True))
     assert found["clip"] < 120
 
 
@@ -352,7 +313,6 @@ def test_a_column_may_not_have_a_models_name(monkeypatch):
     from types import SimpleNamespace
 
     from common.errors import UserError
-    from config import load
     from models.stack import numbers as stack
 
     numbers = np.ones((2, 2)), ["ridge", "other"]

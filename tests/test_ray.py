@@ -65,7 +65,7 @@ def parts(packs, monkeypatch):
             address = servers.enter_context(serving("--delay", delay))
             return (
                 f"data.folder=demo_entity {LOCAL} models=vlm data.parts=3 data.max_train_rows=12 "
-                f"vlm.endpoint={address}/v1 vlm.model=made-up vlm.at_once=1"
+                f"data.validation=0 vlm.endpoint={address}/v1 vlm.model=made-up vlm.at_once=1"
             )
 
         yield settings
@@ -85,8 +85,9 @@ def processes(*words: str) -> list[int]:
 
 
 def kill_worker(member: str) -> None:
-    """Kill the Ray worker that computes a member; its script must die with it."""
-    [worker] = processes(f"ray::06_infer entity --member {member}")
+    """Kill the Ray worker that predicts training rows by a member; its script must die with it."""
+    title = f"ray::06_infer entity --member {member}"
+    [worker] = set(processes(title)) - set(processes(title, "--rows test"))
     [script] = processes(sys.executable, f"processes.py {worker} ")
     os.kill(worker, signal.SIGKILL)
     wait_until(lambda: not processes(sys.executable, f"processes.py {worker} "))
@@ -127,7 +128,8 @@ def test_a_worker_is_killed_and_the_submission_is_that_of_make(
     assert not list(folders.glob("*/.seen-*"))
 
     # the second try goes on where the first was killed
-    counts = re.findall("member vlm_0 to_ask ([0-9]+) answered_before ([0-9]+)", text)
+    asked = r"--member vlm_0 pid=.* to_ask ([0-9]+) answered_before ([0-9]+)"
+    counts = re.findall(asked, text)
     (to_ask, before), (to_ask_again, before_again) = [tuple(map(int, pair)) for pair in counts]
     assert before == 0 < before_again
     assert to_ask == to_ask_again + before_again
@@ -224,22 +226,29 @@ def gpus_of(category: str, *settings) -> dict[str, int]:
     steps = graph.steps(load(category, settings), Paths(category))
     gpus = {}
     for step in steps.values():
-        script, _, *option = step.command.split()
+        command, rows, _ = step.command.partition(" --rows test")
+        script, _, *option = command.split()
         name = option[-1].rpartition("_")[0] if option else ""
-        gpus[f"{script} {name}".strip()] = step.gpus
+        gpus[f"{script} {name}".strip() + rows] = step.gpus
     return gpus
 
 
 def test_networks_ask_for_gpus_and_nothing_else_does():
     assert gpus_of("c2") == {
         "01_split_files": 0,
+        "01_split_files --rows test": 0,
         "02_download_images": 0,
+        "02_download_images --rows test": 0,
         "03_extract_features net": 1,
         "04_train_fold net": 1,
         "05_train_attr_heads heads": 1,
         "06_infer net": 1,
         "06_infer heads": 1,
         "08_merge_files": 0,
+        "03_extract_features net --rows test": 1,
+        "06_infer net --rows test": 1,
+        "06_infer heads --rows test": 1,
+        "08_merge_files --rows test": 0,
         "09_post_process": 0,
         "10_report": 0,
     }

@@ -141,8 +141,11 @@ def main() -> None:
     import gc
     from importlib import import_module
 
+    # transformers looks for a package `kernels`: not tests/kernels
+    tests = sys.path.pop(0)
     for name in PRELOADED:
         import_module(name)
+    sys.path.insert(0, tests)
     gc.collect()
     gc.freeze()  # a collection in a forked process would copy all pages
     run(serve(sys.argv[1]))

@@ -43,15 +43,3 @@ def shorten(value):
 
     is_tiny = 0 < abs(value) < 1e-3
     return f"{value:.1e}" if is_tiny else f"{value:.4f}"
-
-
-def log_table(title: str, columns: list[str], rows: dict[str, list[float]]) -> None:
-    """Print numbers with 4 decimals in aligned columns, a line per name."""
-    names = [title, *rows]
-    width = max(len(name) for name in names) + 2
-    header = [f"{column:>12}" for column in columns]
-    print(title.ljust(width), *header)
-
-    for name, values in rows.items():
-        cells = [f"{value:12.4f}" for value in values]
-        print(name.ljust(width), *cells, flush=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 from common.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
+ANSWERS = "answers"  # folder in working/<category>/ of the rows to answer
+TEST = "test"  # those of data.test; the others are tables that somebody brings later
 KAGGLE = {"input": "/kaggle/input", "working": "/kaggle/working"}
 
 
@@ -34,7 +36,11 @@ def input_folder(name: str, file: str) -> Path:
 
     Tried in this order: input_path/name, input_path itself, then one to three folders deeper
     (competitions/name, owner/name, datasets/owner/name). Raises UserError when none holds the file.
+    Of a file that is named with its whole path: the folder that it lies in.
     """
+    if Path(file).is_absolute() and Path(file).is_file():
+        return Path(file).parent
+
     top = folder("input")
     candidates = [top / name, top]
 
@@ -86,25 +92,36 @@ def safe_name(name: str) -> str:
 
 
 class Paths:
-    """Names of one category's files, in pipeline order; the Makefile uses the same names."""
+    """Names of one category's files, in pipeline order; the Makefile uses the same names.
 
-    def __init__(self, category: str):
+    rows: "" = the training rows; "test" or the name of a table of new rows = rows to answer, whose
+    files lie in a folder of their own; what was learnt is the same for all.
+    """
+
+    def __init__(self, category: str, rows: str = ""):
         self.category = category
+        self.rows = rows
         self.dir = folder("working") / category
-        self.folds = self.dir / "folds.csv"  # id, split, fold, validation, image, labels
+        self.own = self.dir / ANSWERS / rows if rows else self.dir  # the folder of these rows
+        self.folds = self.dir / "folds.csv"  # id, fold, validation, image, labels of training rows
+        self.table = self.own / "rows.csv" if rows else self.folds
         self.downloads = folder("working") / "downloads"  # files of links, for all categories
-        self.images = self.dir / "images.csv"  # image, status, reason, where in the cache
-        self.cache = self.dir / "images"  # <shard>.bin
+        self.images = self.own / "images.csv"  # image, status, reason, where in the cache
+        self.cache = self.own / "images"  # <shard>.bin
+        self.colours = self.own / "colours.npy"  # of each line of images.csv, to find twins by
         self.mistakes = self.dir / "mistakes.csv"  # labelled rows that are answered wrong
-        self.merged = self.dir / "merged.npz"  # id (n,), pred (n, k)
-        # id (n,), answer (n, a) decoded, out-of-fold; of: the version of merged.npz
-        self.answers = self.dir / "answers.npz"
+        self.merged = self.own / "merged.npz"  # id (n,), pred (n, k)
         self.stopped = self.dir / "stopped"  # why a step stopped, a file each, until it is made
         self.report = self.dir / "report.html"
-        self.submission = folder("submissions") / f"{category}.csv"
+        is_new = rows not in ("", TEST)
+        self.submission = folder("submissions") / f"{category}{f'-{rows}' if is_new else ''}.csv"
+
+    def of(self, rows: str) -> "Paths":
+        """The category's files of other rows."""
+        return Paths(self.category, rows)
 
     def features(self, source: str, suffix: str = ".npy") -> Path:
-        return self.dir / "features" / f"{safe_name(source)}{suffix}"
+        return self.own / "features" / f"{safe_name(source)}{suffix}"
 
     def model(self, member: str) -> Path:
         return self.dir / "model" / f"{member}.safetensors"
@@ -114,8 +131,8 @@ class Paths:
 
     def pred(self, member: str) -> Path:
         """A member's predictions."""
-        return self.dir / "pred" / f"{member}.npz"
+        return self.own / "pred" / f"{member}.npz"
 
     def replies(self, member: str) -> Path:
         """A language model's replies, its predictions as a table."""
-        return self.dir / "pred" / f"{member}.csv"
+        return self.own / "pred" / f"{member}.csv"

@@ -42,11 +42,6 @@ def rank() -> int:
     return int(os.environ.get("RANK", 0)) if world_size() > 1 else 0
 
 
-def local_rank() -> int:
-    """The number of this process on its machine."""
-    return int(os.environ["LOCAL_RANK"]) if world_size() > 1 else 0
-
-
 def local_world_size() -> int:
     """How many of the processes run on this machine."""
     return int(os.environ["LOCAL_WORLD_SIZE"]) if world_size() > 1 else 1

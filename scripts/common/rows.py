@@ -5,7 +5,7 @@ What a member may see is decided here alone. Rows that it predicts out-of-fold a
 that it is trained or validated on:
 
     training(k), validating(k)    labelled rows of the other folds; no row is in both
-    predicted(k)                  rows of fold k, and test rows
+    predicted(k)                  rows of fold k; where there are rows to answer, these alone
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ def split_of(id: str) -> str:
 
 @dataclass(frozen=True)
 class Rows:
-    """All n rows of folds.csv.
+    """All n rows of folds.csv, and of a rows.csv where rows are to be answered.
 
     text, question, category and part are None where the table has no such column.
     """
@@ -34,7 +34,7 @@ class Rows:
     task: ModuleType
     outputs: dict[str, list]
     id: np.ndarray  # (n,) str, "train:12"
-    fold: np.ndarray  # (n,) int, -1 for test rows
+    fold: np.ndarray  # (n,) int, -1 for rows to answer
     validation: np.ndarray  # (n,) bool, rows that pick the epoch and are never trained on
     image: np.ndarray  # (n,) str, names of images
     target: np.ndarray  # (n, a), -1 where not labelled
@@ -71,9 +71,16 @@ class Rows:
         above."""
         return np.flatnonzero(self.outside(k) & self.is_labelled)
 
+    @property
+    def asked(self) -> np.ndarray:
+        """(n,) bool: rows to be predicted: those to answer where there are some, else all."""
+        to_answer = self.fold < 0
+        return to_answer if to_answer.any() else ~to_answer
+
     def predicted(self, k: int) -> np.ndarray:
-        """Row numbers that member k predicts: its own fold and every test row."""
-        return np.flatnonzero((self.fold == k) | (self.fold < 0))
+        """Row numbers that member k predicts: all rows to answer, or else its own fold."""
+        is_own = (self.fold == k) | (self.fold < 0)
+        return np.flatnonzero(is_own & self.asked)
 
     def answered_by(self, per: str, k: int) -> np.ndarray:
         """Row numbers that member k of a model answers; per: the model's PER."""
@@ -81,9 +88,9 @@ class Rows:
             return self.predicted(k)
 
         if per == "part":
-            return np.flatnonzero(self.part == k)
+            return np.flatnonzero((self.part == k) & self.asked)
 
-        return np.arange(len(self.id))
+        return np.flatnonzero(self.asked)
 
     def baseline(self, k: int) -> np.ndarray:
         """The baseline prediction (K,) for fold k, fitted on the other folds: class frequencies or
@@ -95,6 +102,7 @@ class Rows:
         other folds, a test row's on all."""
         fold = self.fold[idx]
         pred = np.empty((len(fold), sum(self.sizes)))
+
         for k in np.unique(fold):
             pred[fold == k] = self.baseline(k)
 

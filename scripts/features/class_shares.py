@@ -53,6 +53,7 @@ def neighbor_shares(
         share = class_shares(label[source_idx], classes)
         votes = np.tile(share, (len(idx), 1))
         rows = np.arange(len(idx))
+
         for j in range(weight.shape[1]):
             neighbor_label = label[nearest_idx[:, j]]
             votes[rows, neighbor_label] += weight[:, j]

@@ -90,6 +90,7 @@ def open_stream(job, stem: str, device) -> Stream:
 
     dtype = precision(run, device)
     encoder = load_encoder(side, name, run.weights, config.encode, device, dtype)
+
     if items.texts is not None:
         texts = list(items.texts)
         order = encoder.texts.longest_first(texts)
@@ -131,11 +132,11 @@ def find_items(job, side: str) -> Items:
         return Items(rows.id[:0])
 
     if side == TEXT:
-        has_text = rows.text != ""
+        has_text = (rows.text != "") & rows.asked
         return Items(rows.id[has_text], rows.text[has_text])
 
     cache, position = open_cache(job, rows)
-    has_image = position >= 0
+    has_image = (position >= 0) & rows.asked
     return Items(
         names=rows.id[has_image],
         texts=rows.text[has_image],

@@ -11,10 +11,9 @@ import numpy as np
 from common.errors import UserError
 from common.log import progress
 from common.vectors import unit_rows
-from features.ngrams import ngrams_file
+from features.ngrams import load_ngrams
 from features.store import read_features, row_names, source_name
 from networks.weights import IMAGE, TEXT, TIMM
-from texts.ngrams import read_ngrams
 
 # weight of scaled quantities beside a space of unit rows: two products alike in words and not in
 # size are not alike in price
@@ -30,19 +29,23 @@ def embedding_sources(config) -> list[str]:
     return [source_name(side, name) for side, name in names.items() if name]
 
 
-def spaces(job, rows) -> dict[str, np.ndarray]:
+def spaces(job, rows, with_training: bool = False) -> dict[str, np.ndarray]:
     """{name: (n, d) float32}: "words", the singular directions of the n-grams; each source's
     embeddings as unit rows, 0 where a row has none; and "numbers", scaled quantities at the weight
-    that they have beside one space."""
-    ngrams = read_ngrams(ngrams_file(job.paths), rows.id)
+    that they have beside one space. with_training: see features.ngrams.load_ngrams."""
+    ngrams = load_ngrams(job, rows, with_training)
     by_name = {
         "words": ngrams["space"],
         "numbers": NUMBERS * ngrams["scaled"],
     }
 
     for source in embedding_sources(job.config):
-        file = job.paths.features(source)
-        embeddings = read_embeddings(file, source, rows)
+        embeddings = read_embeddings(job.paths.features(source), source, rows)
+        if job.paths.rows and with_training:
+            training = job.paths.of("").features(source)
+            of_training = read_embeddings(training, source, rows)
+            embeddings = np.where(rows.asked[:, None], embeddings, of_training)
+
         by_name[source] = unit_rows(embeddings)
 
     return by_name
@@ -72,23 +75,23 @@ def read_embeddings(file: Path, source: str, rows) -> np.ndarray:
 
 
 def save_nearest(job, rows, file: Path) -> list[str]:
-    """Write the nearest training rows of every row in each space, with quantities beside it, as
-    <space>.at and <space>.cosine (n, 64). Returns the spaces' names."""
+    """Write the nearest training rows of every row that is asked for in each space, with quantities
+    beside it, as <space>.at and <space>.cosine (m, 64). Returns the spaces' names."""
     is_train = (rows.fold >= 0) & rows.is_labelled
     train_idx = np.flatnonzero(is_train)
 
-    all_spaces = spaces(job, rows)
+    all_spaces = spaces(job, rows, with_training=True)
     numbers = all_spaces.pop("numbers")
 
     arrays = {}
     for name, space in all_spaces.items():
         x = np.concatenate([space, numbers], 1)
         x = unit_rows(x)
-        idx, cosine = nearest(x, train_idx)
+        idx, cosine = nearest(x, train_idx, np.flatnonzero(rows.asked))
         arrays[f"{name}.at"] = idx
         arrays[f"{name}.cosine"] = cosine
 
-    np.savez(file, id=rows.id, **arrays)
+    np.savez(file, id=rows.id[rows.asked], **arrays)
     return spaces_in(arrays)
 
 
@@ -97,15 +100,18 @@ def spaces_in(arrays: dict) -> list[str]:
     return [key.removesuffix(".at") for key in arrays if key.endswith(".at")]
 
 
-def nearest(x: np.ndarray, train_idx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The TOP nearest training rows of every row of x (n, d), unit rows: their row numbers and
-    cosines (n, top), nearest first.
+def nearest(x: np.ndarray, train_idx: np.ndarray, idx=None) -> tuple[np.ndarray, np.ndarray]:
+    """The TOP nearest training rows of the rows idx (m,) of x (n, d), unit rows; None: of all.
+    Returns their row numbers and cosines (m, top), nearest first.
 
     They are found once for all folds. They hold no label: which of them may lend a row its target
     is decided in features.target_encoding.
     """
     train_x = x[train_idx].T.copy()
     top = min(TOP, len(train_idx))
+
+    if idx is not None:
+        x = x[idx]
 
     starts = range(0, len(x), CHUNK)
     all_idx = []

@@ -11,7 +11,15 @@ from common.log import log
 from common.sections import Count, Section
 from features.source import Source
 from features.store import require_text
-from texts.ngrams import BLOCKS, fit_ngrams, save_ngrams, transform
+from texts.ngrams import (
+    BLOCKS,
+    empty_ngrams,
+    fit_ngrams,
+    read_ngrams,
+    save_ngrams,
+    stack_ngrams,
+    transform,
+)
 
 
 class Settings(Section):
@@ -61,19 +69,37 @@ def write(job, stem: str) -> None:
     rows = job.rows
 
     with job.writing(ngrams_file(job.paths)) as (tmp, record):
-        fitted = load_npz(vocabulary_file(job.paths))
-        ngrams = transform(fitted, rows.text)
-        save_ngrams(ngrams, rows.id, tmp)
+        fitted = load_npz(vocabulary_file(job.paths.of("")))
+        ngrams = transform(fitted, rows.text[rows.asked])
+        save_ngrams(ngrams, rows.id[rows.asked], tmp)
 
         shapes = {block: matrix.shape for block, matrix in ngrams.items()}
         record["shape"] = shapes
 
     n_columns = {block: shape[1] for block, shape in shapes.items()}
-    log(source="ngrams", rows=len(rows.id), **n_columns)
+    log(source="ngrams", rows=int(rows.asked.sum()), **n_columns)
+
+
+def load_ngrams(job, rows, with_training: bool = False) -> dict:
+    """The n-grams and quantities of all rows, as texts.ngrams.transform gives them.
+
+    Beside rows to answer those of the training rows are empty, unless with_training.
+    """
+    own = read_ngrams(ngrams_file(job.paths), rows.id[rows.asked])
+    if not job.paths.rows:
+        return own
+
+    training_ids = rows.id[~rows.asked]
+    if with_training:
+        training = read_ngrams(ngrams_file(job.paths.of("")), training_ids)
+    else:
+        training = empty_ngrams(own, len(training_ids))
+
+    return stack_ngrams(training, own)
 
 
 def needs(config, paths, stem: str) -> list:
-    return [paths.folds, vocabulary_file(paths)]
+    return [paths.table, vocabulary_file(paths.of(""))]
 
 
 SOURCES = {

@@ -57,6 +57,7 @@ def read_all(names: list[str], image_files: ImageFiles, config, journal: Ledger)
 
     # a reason in the journal is why an image could not be read
     not_read = ("", "", "not read")
+
     todo = []
     for name in names:
         *_, reason = journal.done.get(name, not_read)
@@ -90,6 +91,7 @@ class Reader:
         """A row of JOURNAL_COLUMNS."""
         config = self.config
         settings = config.ocr
+
         if not hasattr(self.thread, "engine"):
             self.thread.engine = open_engine(settings)
 
@@ -136,6 +138,7 @@ def read_lines(engine, image, settings) -> list[tuple]:
     canvas = pad_strip(image)
     longest = max(image.size)
     most = settings.longest / longest
+
     scales = [min(scale, most) for scale in settings.scales]
 
     lines = []
@@ -246,9 +249,9 @@ def write(job, stem: str) -> None:
     parts change.
     """
     file = ocr_file(job.paths)
-    images = set(job.rows.image) - {""}
-    names = sorted(images)
+    images = set(job.rows.image[job.rows.asked]) - {""}
 
+    names = sorted(images)
     if not names:
         raise UserError(
             f"{job.paths.category} has no images to read; name them in data.train_image "

@@ -95,13 +95,18 @@ def read_table(data, files, ids: np.ndarray) -> pd.DataFrame:
 
 
 def read_split(file: Path, split: str, data, ids: np.ndarray) -> pd.DataFrame:
-    """The table of one split, with "train:12" as its index. Raises UserError when its rows are not
-    those of `ids`; of the raw table itself more may not be taken, e.g. by data.max_train_rows."""
+    """The table of one split, with "train:12" as its index; without rows where `ids` has none of
+    it. Raises UserError when its rows are not those of `ids`; of the raw table itself more may not
+    be taken, e.g. by data.max_train_rows."""
     table = read_csv(file, [data.id])
 
     # the ids of this split as the table has them, without "train:"
     prefix = row_id(split, "")
+
     in_split = np.char.startswith(ids, prefix)
+    if not in_split.any():
+        return table.iloc[:0]
+
     split_ids = pd.Series(ids[in_split])
     expected = split_ids.str.removeprefix(prefix)
 
@@ -149,8 +154,8 @@ def to_numbers(table: pd.DataFrame, source: str) -> np.ndarray:
     numbers = table.apply(pd.to_numeric, errors="coerce")
     is_missing = numbers.isna()
     is_wrong = is_missing & (table != "")
-    wrong = np.argwhere(is_wrong.to_numpy())
 
+    wrong = np.argwhere(is_wrong.to_numpy())
     if len(wrong):
         row, column = wrong[0]
         name = table.columns[column]
@@ -161,11 +166,12 @@ def to_numbers(table: pd.DataFrame, source: str) -> np.ndarray:
     return numbers.to_numpy(float)
 
 
-def digests(data, files) -> dict:
-    """{name: digest} of the tables files.train and files.test, for the record of what is made of
-    them."""
+def digests(job, files) -> dict:
+    """{name: digest} of the tables whose rows a job reads, for the record of what is made of them:
+    files.train, and with rows to answer files.test."""
+    data = job.config.data
     by_name = {}
-    for name in (files.train, files.test):
+    for name in (files.train, files.test if job.paths.rows else ""):
         if name:
             folder = input_folder(data.folder, data.train)
             by_name[name] = digest(folder / name)

@@ -79,24 +79,26 @@ def read_features(files: list[Path], images: np.ndarray) -> tuple[list[np.ndarra
 
 
 def read_columns(file: Path, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """The columns (n, c) float32 that write_rows wrote for the rows `ids` (n,), and their names.
-    Raises UserError when the file is of other rows."""
+    """The columns (n, c) float32 of the rows `ids` (n,) among those that write_rows wrote, and
+    their names. Raises UserError when the file is of other rows."""
     array, names = open_features(file)
-    if not np.array_equal(names, ids):
+    position = align(names, ids)
+    if (position < 0).any():
         raise UserError(f"{file} is of other rows than folds.csv; remove it and run make again")
 
     record = read_record(file)
     columns = record["columns"]
-    return np.asarray(array), columns
+    return np.asarray(array)[position], columns
 
 
 def write_rows(job, stem: str, values: np.ndarray, record: dict) -> None:
-    """Write features/<stem>.npy: values (n, c) of the rows of folds.csv in their order.
+    """Write features/<stem>.npy: of values (n, c) of all rows those that are asked for.
 
     record: what its record says besides, the columns' names as "columns".
     """
     file = job.paths.features(stem)
-    ids = job.rows.id
+    ids = job.rows.id[job.rows.asked]
+    values = values[job.rows.asked]
     n_rows, n_columns = values.shape
 
     with job.writing(file, **record) as (tmp, _):
@@ -134,6 +136,7 @@ class FeatureTable:
             self.d = array.shape[-1]
 
             tensor = torch.from_numpy(array)
+
             if fits(array.nbytes, device):
                 tensor = tensor.to(device)
 
@@ -158,6 +161,7 @@ class FeatureTable:
 
         n = len(idx)
         device = self.device
+
         if self.missing == len(self.position):
             return torch.zeros(n, 1, self.d, device=device)
 

@@ -20,11 +20,12 @@ def encode_out_of_fold(
     k: int,
     group: np.ndarray,
 ) -> np.ndarray:
-    """Columns (n, c) float32 of all rows, as member k may know them.
+    """Columns (n, c) float32 of all rows, as member k may know them; beside rows to answer (fold
+    -1) those of training rows are 0.
 
     encode(source_idx, idx) gives the columns (m, c) of the rows idx (m,) from the targets of the
-    rows source_idx. fold (n,): -1 for test rows. known (n,) bool: rows with a target. group (n,):
-    rows that stay together when folds are halved.
+    rows source_idx. fold (n,): -1 for rows to answer. known (n,) bool: rows with a target. group
+    (n,): rows that stay together when folds are halved.
     """
     out = None
     for source_idx, idx in inner_splits(fold, known, k, group):
@@ -44,15 +45,21 @@ def inner_splits(
     k: int,
     group: np.ndarray,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield (source_idx, idx), row numbers, such that every row is in one idx.
+    """Yield (source_idx, idx), row numbers, such that every row is in one idx; of rows to answer,
+    where there are some, they alone.
 
     The sources of a training row are outside its own fold and outside fold k; those of the rows of
-    fold k and of test rows are all rows outside fold k.
+    fold k and of rows to answer are all rows outside fold k.
     """
     # the training rows of member k, and those of them with a target
     is_train = (fold >= 0) & (fold != k)
     train_idx = np.flatnonzero(is_train)
     source_idx = train_idx[known[train_idx]]
+
+    to_answer = np.flatnonzero(fold < 0)
+    if len(to_answer):
+        yield source_idx, to_answer
+        return
 
     train_fold = inner_folds(fold, group, train_idx)
     source_fold = train_fold[known[train_idx]]
@@ -62,9 +69,7 @@ def inner_splits(
         is_source = source_fold != f
         yield source_idx[is_source], train_idx[in_fold]
 
-    is_other = (fold < 0) | (fold == k)
-    other_idx = np.flatnonzero(is_other)
-    yield source_idx, other_idx
+    yield source_idx, np.flatnonzero(fold == k)
 
 
 def inner_folds(fold: np.ndarray, group: np.ndarray, train_idx: np.ndarray) -> np.ndarray:
@@ -80,6 +85,7 @@ def inner_folds(fold: np.ndarray, group: np.ndarray, train_idx: np.ndarray) -> n
 
     train_group = group[train_idx]
     inner = 2 * train_fold
+
     for f in np.unique(train_fold):
         in_fold = train_fold == f
         _, group_number = np.unique(train_group[in_fold], return_inverse=True)

@@ -37,12 +37,15 @@ class Settings(Section):
 def open_stream(job, stem: str, device) -> Stream:
     """Pooled features of a timm encoder. Raises UserError when the category has no encoder of that
     name."""
+    import torch
+
     from networks.backbone import create_backbone, stage_means
 
     config = job.config
     settings = config.features
     name = encoder_of(job, stem)
     size = settings.size or config.images.size
+    torch.manual_seed(0)  # random weights are the same for training rows and rows to answer
     encoder, weights = create_backbone(name, settings.pretrained, config.run.weights, size)
 
     def network(images):

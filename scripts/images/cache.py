@@ -75,6 +75,19 @@ class Cache:
         return image
 
 
+class JoinedCache:
+    """Two caches as one: the positions of the second follow those of the first."""
+
+    def __init__(self, first: Cache, second: Cache):
+        self.first = first
+        self.second = second
+        self.size = len(first.names)
+
+    def read(self, i: int) -> np.ndarray:
+        """The image at position i, as Cache.read."""
+        return self.first.read(i) if i < self.size else self.second.read(i - self.size)
+
+
 def shard_path(folder: Path, shard: int) -> Path:
     return folder / f"{shard:03d}.bin"
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 
-from common.paths import input_folder, inside
+from common.paths import inside
 from images.archives import LARGEST, Archives, hint
 from images.names import is_link, link_name
 
@@ -148,5 +148,5 @@ def read_file(file: str) -> bytes:
 
 def open_image_files(job) -> ImageFiles:
     """The image files of a job's category. Raises UserError when its data folder is missing."""
-    folder = input_folder(job.config.data.folder, job.config.data.train)
+    folder = job.input_folder
     return ImageFiles(folder, job.paths.downloads)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.log import log
-from kernels.kernel import Kernel, files_to_make
+from kernels.kernel import Kernel, steps_to_make
 from kernels.weights import (
     find_attached,
     how_to_attach,
@@ -39,16 +39,21 @@ def equip(kernel: Kernel, config, paths, folders: list[Path], toolkit: Path) -> 
 
     searched, description = search_folders(config)
 
+    needed = needed_weights(kernel, config)
+    names = needed
+
+    if not kernel["learnt"]:  # 01 asks for those of all members, whatever this kernel makes
+        names = weights_of_members(config, graph.members(config))
+
     weights = {}
-    # of all members, as 01 asks for them whatever this kernel makes
-    for name in weights_of_members(config, graph.members(config)):
+    for name in names:
         path = find_attached(name, searched)
         log(weights=name, at=path or "nowhere")
 
         if path:
             weights[name] = path
 
-    absent = [name for name in needed_weights(kernel, config) if name not in weights]
+    absent = [name for name in needed if name not in weights]
 
     has_hub = kernel["internet"] and not config.run.weights
     if missing_packages or (absent and not has_hub):
@@ -84,8 +89,8 @@ def stay_inside(toolkit: Path) -> None:
 def install_packages(kernel: Kernel, config, paths, folders: list[Path], toolkit: Path) -> list:
     """Install the packages that this Python lacks: from wheels, the others from the internet where
     it is there. Returns the requirements that are still not met."""
-    files = files_to_make(kernel, config, paths)
-    lacks = lacking(requirements(config, files, paths))
+    files = steps_to_make(kernel, config, paths)
+    lacks = lacking(requirements(config, set(files), paths))
 
     wheels, unmet = find_wheels(folders, lacks)
     if wheels:
@@ -120,8 +125,11 @@ def install_wheels(wheels: list[Path], to: str) -> None:
 
 def needed_weights(kernel: Kernel, config) -> list[str]:
     """Names of the weights that the kernel cannot do without: one that merges sessions starts only
-    the members that are left to it."""
+    the members that are left to it, one that answers starts none."""
     members = graph.members(config)
+    if kernel["learnt"]:
+        return weights_of_members(config, members, to_answer=True)
+
     if kernel["sessions"]:
         members = [Path(target).stem for target in kernel["remaining"]]
 

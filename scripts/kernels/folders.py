@@ -1,5 +1,5 @@
 """The folders of a category's kernels: kernel.py, which carries the toolkit, and
-kernel-metadata.json."""
+kernel-metadata.json; for the kernel that answers also the folder of its dataset."""
 
 import base64
 import io
@@ -7,16 +7,17 @@ import json
 import os
 import re
 import shutil
+import textwrap
 import zipfile
 from pathlib import Path
 from pprint import pformat
 
 from common.errors import UserError
 from common.paths import ROOT
+from kernels.dataset import is_dataset, models_id, write_dataset
 from kernels.kaggle_names import check_names
-from kernels.kernel import Kernel, files_to_make
+from kernels.kernel import Kernel, steps_to_make
 from kernels.plan import Planned
-from pipeline import graph
 
 MAX_BYTES = 1_000_000  # Kaggle's limit for a kernel's source
 MACHINE = "NvidiaTeslaT4"  # what Kaggle calls its two T4
@@ -39,20 +40,16 @@ def write_folders(planned: list[Planned], job, top: Path) -> None:
 
     try:
         for one in planned:
-            kernel_id = one.kernel["id"]
-            folder = tmp / kernel_id.rpartition("/catalogue-")[2]
-            folder.mkdir(parents=True)
-            kernel_sources = merge_kernel_sources(one.kernel, before.get(kernel_id, []))
-            about = metadata(
-                kernel_id,
-                one.title,
-                sources | {"kernel_sources": kernel_sources},
-                gpu=bool(job.args.gpu) and needs_gpu(one.kernel, job),
-                internet=one.kernel["internet"],
-            )
+            attached = dict(sources)
+            earlier = before.get(one.kernel["id"], [])
+            attached["kernel_sources"] = merge_kernel_sources(one.kernel, earlier)
 
-            (folder / "kernel.py").write_text(source(one, toolkit))
-            (folder / "kernel-metadata.json").write_text(json.dumps(about, indent=1) + "\n")
+            if one.kernel["learnt"]:
+                models = models_id(one.kernel["id"])
+                write_dataset(tmp / folder_name(models), models, one.kernel["learnt"], job.paths)
+                attached["dataset_sources"] = [models, *sources["dataset_sources"]]
+
+            write_folder(tmp / folder_name(one.kernel["id"]), one, attached, toolkit, job)
 
         if top.exists():
             top.rename(old)
@@ -60,6 +57,27 @@ def write_folders(planned: list[Planned], job, top: Path) -> None:
         tmp.rename(top)
     finally:
         clean_up(top, tmp, old)
+
+
+def write_folder(folder: Path, one: Planned, attached: dict, toolkit: str, job) -> None:
+    """A kernel's own folder. attached: its sources, as kernel-metadata.json has them."""
+    kernel = one.kernel
+    about = metadata(
+        kernel["id"],
+        one.title,
+        attached,
+        gpu=bool(job.args.gpu) and needs_gpu(kernel, job),
+        internet=kernel["internet"],
+    )
+
+    folder.mkdir(parents=True)
+    (folder / "kernel.py").write_text(source(one, toolkit))
+    (folder / "kernel-metadata.json").write_text(json.dumps(about, indent=1) + "\n")
+
+
+def folder_name(kaggle_id: str) -> str:
+    """ "c2-answer" of "me/catalogue-c2-answer"."""
+    return kaggle_id.rpartition("/catalogue-")[2]
 
 
 def clean_up(top: Path, tmp: Path, old: Path) -> None:
@@ -82,9 +100,8 @@ def attached_sources(args) -> dict[str, list[str]]:
 
 def needs_gpu(kernel: Kernel, job) -> bool:
     """Whether a step of the kernel computes on a GPU."""
-    steps = graph.steps(job.config, job.paths)
-    files = files_to_make(kernel, job.config, job.paths)
-    return any(steps[file].gpus for file in files if file in steps)
+    steps = steps_to_make(kernel, job.config, job.paths)
+    return any(step.gpus for step in steps.values())
 
 
 def zip_toolkit() -> str:
@@ -123,8 +140,7 @@ def source(one: Planned, toolkit: str) -> str:
     kernel = pformat(one.kernel, width=140, compact=True, sort_dicts=False)
     fields = {
         "TITLE": one.title,
-        "CONTENTS": one.contents,
-        '"ID"': f'"{one.kernel["id"]}"',
+        "CONTENTS": textwrap.fill(one.contents, 100),
         "KERNEL = {}": f"KERNEL = {kernel}",
         'TOOLKIT = ""': f'TOOLKIT = "{toolkit}"',
     }
@@ -177,6 +193,9 @@ def read_folders(top: Path) -> dict[str, list[str]]:
     sources = {}
     folders = sorted(top.iterdir()) if top.is_dir() else [top]
     for folder in folders if top.exists() else []:
+        if is_dataset(folder):
+            continue
+
         about = read_metadata(folder)
         if about is None:
             raise UserError(

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TypedDict
 
-from common.paths import Paths
+from common.paths import TEST, Paths
 from config import Config
 from pipeline import graph
 
@@ -15,14 +15,19 @@ class Kernel(TypedDict):
     targets: list[str]  # files that a session makes, e.g. "pred/net_0.npz"; [] = all
     sessions: dict[str, list[str]]  # of the kernel that merges: {id of a session: its targets}
     remaining: list[str]  # of the kernel that merges: targets that no session makes
+    learnt: list[str]  # of the kernel that answers: what it takes from the dataset of models
     internet: bool
 
 
-def files_to_make(kernel: Kernel, config: Config, paths: Paths) -> set[Path]:
-    """The files that a kernel may have to make itself: see kernels.session.work."""
+def steps_to_make(kernel: Kernel, config: Config, paths: Paths) -> dict[Path, graph.Step]:
+    """{file: its step} of what a kernel may have to make itself: see kernels.session.work."""
+    if kernel["learnt"]:
+        steps = graph.answer_steps(config, paths.of(TEST))
+        return {file: step for file, step in steps.items() if graph.step_rows(file, paths)}
+
     names = kernel["targets"] + kernel["remaining"]
     targets = [paths.dir / name for name in names]
     if not targets and not kernel["sessions"]:
         targets = graph.final_files(config, paths)
 
-    return set(graph.upstream(targets, config, paths))
+    return graph.upstream(targets, config, paths)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
-from common.files import digest, record_path, replacing
+from common.files import digest, replacing
 from common.log import log
-from common.paths import Paths
+from common.paths import TEST, Paths
 from kernels.kernel import Kernel
 from pipeline import graph
+from pipeline.sources import companions
 
 # One of them is in every category's folder that was worked on.
 SIGNS = ("folds.csv.json", "images.csv.json", "images/rows.growing")
@@ -100,14 +101,19 @@ class Use:
         if file.name.startswith(self.begun):
             return True
 
-        is_image = paths.cache in file.parents or paths.downloads in file.parents
+        caches = (paths.cache, paths.of(TEST).cache, paths.downloads)
+        is_image = any(cache in file.parents for cache in caches)
         return is_image and self.with_images
 
 
 def find_use(kernel: Kernel, config, paths: Paths, with_images: bool) -> Use:
     """A kernel that merges sessions has use for their targets and what these are made from, not for
-    what they made beside; of the targets left to it, also for what was begun of them. Any other has
-    use for everything."""
+    what they made beside; of the targets left to it, also for what was begun of them. One that
+    answers has use for what was learnt. Any other has use for everything."""
+    if kernel["learnt"]:
+        learnt = {paths.dir / name for name in kernel["learnt"]}
+        return Use(False, with_companions(learnt, paths), begun=(), with_images=False)
+
     if not kernel["sessions"]:
         return Use(everything=True, files=frozenset(), begun=(), with_images=with_images)
 
@@ -115,18 +121,28 @@ def find_use(kernel: Kernel, config, paths: Paths, with_images: bool) -> Use:
         files = [paths.dir / target for target in targets]
         return set(graph.upstream(files, config, paths))
 
-    files = {paths.folds, paths.images}
+    test = paths.of(TEST)
+    files = {paths.folds, paths.images, test.table, test.images}
+
     for targets in kernel["sessions"].values():
         files |= files_of(targets)
 
-    records = {record_path(file) for file in files}
     remaining = files_of(kernel["remaining"])
     return Use(
         everything=False,
-        files=frozenset(files | records),
+        files=with_companions(files, paths),
         begun=tuple(f"{file.stem}." for file in remaining),
         with_images=with_images,
     )
+
+
+def with_companions(files: set[Path], paths: Paths) -> frozenset[Path]:
+    """The files and what belongs to each."""
+    everything = set(files)
+    for file in files:
+        everything.update(companions(file, paths))
+
+    return frozenset(everything)
 
 
 def list_copies(outputs: list[Path], paths: Paths, use: Use) -> dict[Path, Path]:
@@ -138,14 +154,15 @@ def list_copies(outputs: list[Path], paths: Paths, use: Use) -> dict[Path, Path]
     """
     copies: dict[Path, Path] = {}
     output_of: dict[Path, Path] = {}
-    has_cache = paths.cache.exists()
+    caches = [paths.cache, paths.of(TEST).cache]
+    there = [cache for cache in caches if cache.exists()]
 
     for output in outputs:
         for source, target in attached_files(output, paths, use.with_images):
             if target.exists() or not use.has(target, paths):
                 continue
 
-            if has_cache and paths.cache in target.parents:
+            if any(cache in target.parents for cache in there):
                 continue
 
             together = copied_with(target, paths)
@@ -173,12 +190,14 @@ def attached_files(output: Path, paths: Paths, with_images: bool) -> Iterator[tu
 
 def copied_with(target: Path, paths: Paths) -> Path:
     """What stands for all files that must come from the same output as `target`."""
-    image_table = (paths.images, record_path(paths.images))
-    if target in image_table or paths.cache in target.parents:
-        return paths.cache
+    for own in (paths, paths.of(TEST)):
+        image_table = (own.images, *companions(own.images, own))
+        if target in image_table or own.cache in target.parents:
+            return own.cache
 
-    # a record is called like its file, with .json at the end
-    return target.with_name(target.name.removesuffix(".json"))
+    # a record is called like its file, with .json at the end; and see features.store.names_file
+    name = target.name.removesuffix(".json").replace(".names.npy", ".npy")
+    return target.with_name(name)
 
 
 def require_space(copies: dict[Path, Path], to: Path) -> None:

@@ -1,4 +1,5 @@
 """Which kernels make a category: all in one, or several sessions and one kernel that merges them.
+Or the one that answers test rows with what was learnt elsewhere.
 
 in: 5 folds of net and heads, 5 sessions → out: net_0 heads_0, net_1 heads_1, ... and the merge
 """
@@ -8,7 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from common.errors import UserError
-from common.paths import Paths
+from common.paths import TEST, Paths
+from kernels.dataset import learnt_files, models_id
 from kernels.kaggle_names import account, check_names, slug
 from kernels.kernel import Kernel
 from models import pred_file, split_member
@@ -35,9 +37,13 @@ def plan(job) -> list[Planned]:
     if n < 1:
         raise UserError(f"--parts {n}: in how many sessions? Write PARTS=1 or more")
 
+    if job.args.answer:
+        return [plan_answer(job)]
+
     if n == 1:
         kernel = new_kernel(job, suffix="")
-        return [Planned(f"catalogue {name}", "All of it, to the submission.", kernel)]
+        contents = f"All of it, to the submission. {going_on(kernel)}"
+        return [Planned(f"catalogue {name}", contents, kernel)]
 
     groups, late = share(job.config, job.paths, n)
     sessions = []
@@ -45,7 +51,7 @@ def plan(job) -> list[Planned]:
         number = str(i).zfill(len(str(n - 1)))
         kernel = new_kernel(job, f"-{number}")
         kernel["targets"] = targets_of(members, job.paths)
-        contents = f"Session {number} of {n}: {describe_members(members)}."
+        contents = f"Session {number} of {n}: {describe_members(members)}. {going_on(kernel)}"
         sessions.append(Planned(f"catalogue {name} {number}", contents, kernel))
 
     return [*sessions, plan_merge(job, sessions, late)]
@@ -63,10 +69,37 @@ def plan_merge(job, sessions: list[Planned], late: list[str]) -> Planned:
     makes = f", makes {describe_members(late)}" if late else ""
     contents = (
         f"Merges sessions 0 to {len(sessions) - 1}, whose outputs are attached{makes}, and writes "
-        "the submission."
+        f"the submission. {going_on(kernel)}"
     )
 
     return Planned(f"catalogue {slug(job.paths.category)} merge", contents, kernel)
+
+
+def plan_answer(job) -> Planned:
+    """The kernel that answers the test rows with what was learnt here. Raises UserError where some
+    of it is missing or stale."""
+    if job.args.parts > 1:
+        raise UserError("ANSWER=1 is one kernel: leave PARTS out")
+
+    kernel = new_kernel(job, "-answer")
+    paths = job.paths
+    kernel["learnt"] = [str(file.relative_to(paths.dir)) for file in learnt_files(job)]
+    contents = (
+        f"Answers the rows of {job.config.data.test} with what {models_id(kernel['id'])} holds, "
+        "and leaves submission.csv. It trains nothing and needs no training rows; where "
+        "run.time_limit in KERNEL is not enough, it fails before Kaggle ends it."
+    )
+
+    return Planned(f"catalogue {slug(paths.category)} answer", contents, kernel)
+
+
+def going_on(kernel: Kernel) -> str:
+    """For a person: what becomes of a kernel that trains and has too little time."""
+    return (
+        "It stops by itself before Kaggle's time is over (run.time_limit in KERNEL); what it made "
+        f'is its output. To go on, attach that output to it ("{kernel["id"]}" into kernel_sources '
+        "in kernel-metadata.json) and push again."
+    )
 
 
 def new_kernel(job, suffix: str) -> Kernel:
@@ -83,13 +116,23 @@ def new_kernel(job, suffix: str) -> Kernel:
         targets=[],
         sessions={},
         remaining=[],
+        learnt=[],
         internet=bool(job.args.internet),
     )
 
 
 def targets_of(members: list[str], paths: Paths) -> list[str]:
-    """The members' predictions below working/<category>/."""
-    return [str(pred_file(paths, member).relative_to(paths.dir)) for member in members]
+    """The members' predictions below working/<category>/, of training rows and of test rows."""
+    targets = []
+    for member in members:
+        targets += [str(file.relative_to(paths.dir)) for file in pred_files(member, paths)]
+
+    return targets
+
+
+def pred_files(member: str, paths: Paths) -> list[Path]:
+    """A member's predictions of training rows and of test rows."""
+    return [pred_file(paths.of(rows), member) for rows in ("", TEST)]
 
 
 def share(config, paths: Paths, n: int) -> tuple[list[list[str]], list[str]]:
@@ -120,46 +163,63 @@ def share(config, paths: Paths, n: int) -> tuple[list[list[str]], list[str]]:
     return sessions, late
 
 
+@dataclass
+class Group:
+    """Members that are made in one session, and the files that they take."""
+
+    members: list[str]
+    files: set[Path]
+
+    def add(self, other: "Group") -> None:
+        self.members += other.members
+        self.files |= other.files
+
+
 def group_members(config, paths: Paths) -> tuple[list[list[str]], list[str]]:
-    """Groups of members that share no file but folds.csv and images.csv, which are the same on
-    every machine: each group can be made whatever the others do.
+    """Groups of members that share no file but the tables of rows and images, which are the same
+    on every machine: each group can be made whatever the others do.
 
     Also returns the members that build on several groups, or on such a member: they come after.
     """
-    member_of = {pred_file(paths, member): member for member in graph.members(config)}
-    files = graph.upstream(member_of, config, paths)
-    common = {paths.folds, paths.images}
+    test = paths.of(TEST)
+    common = {paths.folds, paths.images, test.table, test.images}
 
-    group_of: dict[Path, Path] = {}  # a group is called by the file that joined it last
-    late: set[Path] = set()
-    for target, step in graph.steps(config, paths).items():
-        if target not in files or target in common:
+    members = graph.members(config)
+
+    files_of: dict[str, set[Path]] = {}
+    for member in members:
+        files = graph.upstream(pred_files(member, paths), config, paths)
+        files_of[member] = files.keys() - common
+
+    groups: list[Group] = []
+    late: set[str] = set()
+    # a member that reads others' predictions has more files than they have
+    for member in sorted(members, key=lambda member: len(files_of[member])):
+        files = files_of[member]
+        sharing = [group for group in groups if group.files & files]
+
+        read = [group for group in sharing if reads(files, group.members, paths)]
+        if len(read) > 1 or reads(files, late, paths):
+            late.add(member)
             continue
 
-        # the groups that the step reads, and those of them with a member's predictions
-        needed = {group_of[need] for need in step.needs if need in group_of}
-        with_members = {group_of[pred] for pred in member_of if pred in group_of}
-        if len(needed & with_members) > 1 or late.intersection(step.needs):
-            late.add(target)
-            continue
+        joined = Group([], set())
+        for group in sharing:
+            groups.remove(group)
+            joined.add(group)
 
-        for file, group in group_of.items():
-            if group in needed:
-                group_of[file] = target
+        joined.add(Group([member], files))
+        groups.append(joined)
 
-        group_of[target] = target
+    order = members.index
+    in_order = [sorted(group.members, key=order) for group in groups]
+    in_order.sort(key=lambda group: order(group[0]))
+    return in_order, sorted(late, key=order)
 
-    groups: dict[Path, list[str]] = {}
-    late_members = []
-    for pred, member in member_of.items():
-        if pred in late:
-            late_members.append(member)
-        elif pred in group_of:
-            group = group_of[pred]
-            groups.setdefault(group, [])
-            groups[group].append(member)
 
-    return list(groups.values()), late_members
+def reads(files: set[Path], members, paths: Paths) -> bool:
+    """Whether predictions of some of the members are among the files."""
+    return any(file in files for member in members for file in pred_files(member, paths))
 
 
 def describe_members(members: list[str]) -> str:

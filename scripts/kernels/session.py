@@ -1,23 +1,29 @@
 """What a kernel of `make kernels` does on Kaggle: see that all is attached, take over what was made
-before, make its files, say how to go on."""
+before, make its files, say how to go on. Or answer the rows that are attached with what was learnt
+elsewhere."""
 
 import shlex
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from common.errors import AGAIN, UserError
+from common.files import replacing
 from common.log import log
-from common.paths import Paths, input_folder
+from common.paths import TEST, Paths, input_folder
 from common.time_limit import deadline
 from config import load
+from kernels.dataset import models_id
 from kernels.equip import equip
 from kernels.kernel import Kernel
 from kernels.outputs import take_over
 from kernels.weights import attached_folders
 from pipeline import graph, staleness
 from pipeline.stops import stops_since
+
+SUBMISSION = "submission.csv"  # what Kaggle reads of a kernel that it runs on hidden rows
 
 
 def work(kernel: Kernel, toolkit: Path) -> int:
@@ -31,23 +37,39 @@ def work(kernel: Kernel, toolkit: Path) -> int:
     config = load(category, kernel["settings"])
     paths = Paths(category)
     folders = attached_folders()
-    input_folder(config.data.folder, config.data.train)  # raises where the data are not attached
+    table = config.data.test if kernel["learnt"] else config.data.train
+    input_folder(config.data.folder, table)  # raises where the data are not attached
     settings = kernel["settings"] + equip(kernel, config, paths, folders, toolkit)
     take_over(kernel, config, paths, folders)
 
     if kernel["sessions"]:
         require_sessions(kernel, config, paths)
 
+    if kernel["learnt"]:
+        require_learnt(kernel, config, paths)
+
     started = time.time()
     code = make(kernel, settings, paths, toolkit)
     if code:
         require_time_is_over(kernel, config, code, started)
-        log(kernel=kernel["id"], stopped=f"at the time limit, not done; {go_on(kernel)}")
-    else:
-        n = len(kernel["targets"])
-        log(kernel=kernel["id"], done=f"{n} members" if n else paths.submission)
+        tell_time_is_over(kernel)
+        return 0
 
+    done = f"{len(kernel['targets'])} members" if kernel["targets"] else paths.submission
+    if kernel["learnt"]:
+        done = copy_for_kaggle(paths.submission)
+
+    log(kernel=kernel["id"], done=done)
     return 0
+
+
+def copy_for_kaggle(submission: Path) -> Path:
+    """The submission once more, by the name that Kaggle looks for."""
+    copy = submission.with_name(SUBMISSION)
+    with replacing(copy) as tmp:
+        shutil.copyfile(submission, tmp)
+
+    return copy
 
 
 def make(kernel: Kernel, settings: list[str], paths: Paths, toolkit: Path) -> int:
@@ -62,7 +84,7 @@ def make(kernel: Kernel, settings: list[str], paths: Paths, toolkit: Path) -> in
         f"PYTHON={sys.executable}",
         f"CATEGORY={kernel['category']}",
         f"SET={quote_for_make(settings)}",
-        *(targets or ["all"]),
+        *(targets or ["answer" if kernel["learnt"] else "all"]),
     ]
 
     return subprocess.run(command).returncode
@@ -88,8 +110,21 @@ def require_time_is_over(kernel: Kernel, config, code: int, started: float) -> N
     raise UserError(f"make ended with {code}: {reason}. Then {go_on(kernel)}")
 
 
+def tell_time_is_over(kernel: Kernel) -> None:
+    """Say how a kernel goes on that stopped at its time limit. Raises UserError where it was to
+    answer: without all answers there is no submission."""
+    stopped = f"at the time limit, not done; {go_on(kernel)}"
+    if kernel["learnt"]:
+        raise UserError(f"stopped {stopped}")
+
+    log(kernel=kernel["id"], stopped=stopped)
+
+
 def go_on(kernel: Kernel) -> str:
     """For a person: how a kernel goes on where it stopped."""
+    if kernel["learnt"]:
+        return "push it again: it answers all rows anew"
+
     return (
         f'add "{kernel["id"]}" to kernel_sources in its kernel-metadata.json and push it '
         "again: it goes on from its own output"
@@ -119,6 +154,18 @@ def require_sessions(kernel: Kernel, config, paths: Paths) -> None:
     if lines:
         head = "these sessions are to be run again, then attached here:"
         raise UserError("\n  ".join([head, *lines]))
+
+
+def require_learnt(kernel: Kernel, config, paths: Paths) -> None:
+    """Raises UserError where something that answering reads is not attached, or is not what these
+    settings learnt."""
+    steps = graph.answer_steps(config, paths.of(TEST))
+    unlearnt = staleness.first_unlearnt(staleness.stale(config, steps), paths)
+    if unlearnt:
+        raise UserError(
+            f"{unlearnt}, and this kernel trains nothing: attach {models_id(kernel['id'])} as "
+            "`make kernels` with ANSWER=1 wrote it together with this kernel"
+        )
 
 
 def is_asked_again(file: Path, reason: str) -> bool:

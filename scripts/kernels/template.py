@@ -4,9 +4,7 @@ CONTENTS
 
 Written by `make kernels`; `kaggle kernels push -p <this folder>` runs it. It needs nothing but this
 file and what is attached: the data, weights and wheels; where some are missing, its first lines
-list them. It stops by itself before Kaggle's time is over (run.time_limit in KERNEL); what it made
-is its output. To go on, attach that output to it ("ID" into kernel_sources in kernel-metadata.json)
-and push again. The toolkit is unpacked to .toolkit in the working folder and removed at the end.
+list them. The toolkit is unpacked to .toolkit in the working folder and removed at the end.
 """
 
 import base64

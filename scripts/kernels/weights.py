@@ -39,9 +39,11 @@ def subfolders(parent: Path) -> list[Path]:
         )
 
 
-def weights_of_members(config: Config, members) -> list[str]:
-    """Names of the pretrained weights that the members' models start from."""
-    return weights_of({split_member(member)[0] for member in members}, config)
+def weights_of_members(config: Config, members, to_answer: bool = False) -> list[str]:
+    """Names of the pretrained weights that the members' models start from; to_answer: that trained
+    ones cannot answer without."""
+    models = {split_member(member)[0] for member in members}
+    return weights_of(models, config, to_answer)
 
 
 def search_folders(config: Config) -> tuple[list[Path], str]:

@@ -45,10 +45,9 @@ def requirements(config: Config, files: set[Path], paths: Paths) -> list:
 
 def optional_packages(config: Config, files: set[Path], paths: Paths) -> dict[str, bool]:
     """{package that only some models take: whether one does whose predictions are among files}."""
-    pred_folder = paths.pred("net_0").parent
     models = set()
     for file in files:
-        if file.parent == pred_folder:
+        if file.parent.name == "pred":
             model, _ = split_member(file.stem)
             models.add(model)
 

@@ -42,6 +42,7 @@ class ChatModel:
 
         require_packages(settings)
         folder, is_local = find_weights(settings.model, run.weights)
+
         takes_images = takes_images or is_vision_language(folder)
         self.device, self.takes_images = device, takes_images
 

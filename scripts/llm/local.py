@@ -126,6 +126,7 @@ class LocalChat:
 
         # images.size is a network's square; no JPEG may be decoded at less than max_pixels here
         size = math.isqrt(self.max_pixels) + 1
+
         try:
             data = self.image_files.read(name)
             image, _ = load_image(data, self.images, size)

@@ -6,13 +6,17 @@ A file models/<name>.py is a model; `models=<name>` in a config uses it. It defi
   Settings          a common.sections.Section: the config's section of the model's name
   predict(job, k, rows, idx)
                     predictions (m, K) for the row numbers idx (m,): probabilities, log1p of a
-                    number, or values with their weights
+                    number, or values with their weights. The rows are all training rows, idx those
+                    of fold k; or with rows to answer behind them (fold -1), and idx these
 and, where it needs them
   fit(job, k, rows, file)   train member k and write it to `file`; returns what its record adds
                     (history). A model without `fit` is not trained. A network is a
                     networks.learner.Learner, trained by networks.training.fit_network
-  inputs(config, paths, k)  the files that member k reads beside folds.csv
+  inputs(config, paths, k)  the files that member k reads beside folds.csv; paths: those of the
+                    rows that it predicts, paths.of("") those of the training rows
   weights(config)   names of the pretrained weights that it starts from: see networks.weights
+  weights_to_answer(config)   those without which it cannot answer once it is trained, where these
+                    are not all of weights(config)
   packages(config)  {package of requirements.txt that only some models take: whether this one does}
   secrets(config)   names of environment variables that it reads
   check(config)     ValueError, in words, where the config cannot be right
@@ -74,6 +78,9 @@ def load_model(name: str) -> ModuleType:
         if not hasattr(model, key):
             setattr(model, key, value)
 
+    if not hasattr(model, "weights_to_answer"):
+        model.weights_to_answer = model.weights
+
     return model
 
 
@@ -98,11 +105,12 @@ def own_evidence(name: str, config) -> set[str]:
     return set(model.evidence(config) if hasattr(model, "evidence") else model.EVIDENCE)
 
 
-def weights_of(models, config) -> list[str]:
-    """Names of the pretrained weights that any of these models starts from, sorted."""
+def weights_of(models, config, to_answer: bool = False) -> list[str]:
+    """Names of the pretrained weights that any of these models starts from, sorted; to_answer:
+    those that they cannot answer without once they are trained."""
     names = set()
-    for model in models:
-        names.update(load_model(model).weights(config))
+    for model in map(load_model, models):
+        names.update(model.weights_to_answer(config) if to_answer else model.weights(config))
 
     return sorted(names)
 

@@ -154,6 +154,7 @@ class Clip(Learner):
 
         net = self.net
         groups = decay_groups(net.clip, settings.lr, decay)
+
         for new in (net.cross, net.deep, net.wide, net.head):
             groups += decay_groups(new, head_lr, decay)
 

@@ -251,6 +251,7 @@ def build(job, k: int, rows, features: Features):
     from networks.weights import load_strict, read_weights
 
     sizes = rows.sizes
+
     settings = job.config.heads
     if settings.source == "encoders":
         return HeadSet(features.d, sizes, "mlp", settings.hidden, settings.dropout)

@@ -33,7 +33,16 @@ class Settings(Section):
 
 
 def inputs(config, paths, k):
-    return [paths.images, *map(paths.features, config.features.encoders)]
+    return [paths.images, *feature_files(config, paths), *training_files(config, paths)]
+
+
+def feature_files(config, paths) -> list:
+    return [paths.features(encoder) for encoder in config.features.encoders]
+
+
+def training_files(config, paths) -> list:
+    """The features of the rows that vote, where they are not those of the rows that ask."""
+    return feature_files(config, paths.of("")) if paths.rows else []
 
 
 def weights(config):
@@ -48,15 +57,15 @@ def predict(job, k: int, rows, idx) -> np.ndarray:
 
     config = job.config
     flip = config.infer.flip
-    files = [job.paths.features(encoder) for encoder in config.features.encoders]
-    arrays, row = read_features(files, rows.image)
+    arrays, row = read_features(feature_files(config, job.paths), rows.image)
+    known_arrays, known_row = read_features(feature_files(config, job.paths.of("")), rows.image)
 
     # the rows that may vote
-    is_known = rows.outside(k) & (row >= 0)
+    is_known = rows.outside(k) & (known_row >= 0)
     known_idx = np.flatnonzero(is_known)
-    known_row = row[known_idx]
-    moments = [sample_moments(array, known_row) for array in arrays]
-    known = unit_features(arrays, moments, known_row, flip)
+    known_row = known_row[known_idx]
+    moments = [sample_moments(array, known_row) for array in known_arrays]
+    known = unit_features(known_arrays, moments, known_row, flip)
     queries = unit_features(arrays, moments, row[idx], flip)
 
     pred = []
@@ -64,8 +73,8 @@ def predict(job, k: int, rows, idx) -> np.ndarray:
         target = torch.as_tensor(rows.target[known_idx], device=device)
         known = torch.as_tensor(known, device=device)
         queries = torch.as_tensor(queries, device=device)
-        chunks = queries.split(PREDICT_BATCH)
 
+        chunks = queries.split(PREDICT_BATCH)
         for chunk in progress(chunks, "neighbours"):
             cosine = chunk @ known.T  # (b, n)
             columns = []

@@ -10,13 +10,12 @@ import numpy as np
 
 from common.questions import CLASSES, NUMBER
 from common.sections import Count, NonNegative, Positive
-from features.ngrams import ngrams_file
+from features.ngrams import load_ngrams, ngrams_file
 from networks.device import autocast
 from networks.distributed import shard
 from networks.learner import Learner
 from networks.objectives import Number
 from networks.settings import Loss, Training
-from texts.ngrams import read_ngrams
 
 ANSWERS = (CLASSES, NUMBER)
 EVIDENCE = ("text",)
@@ -48,7 +47,7 @@ def columns(job, rows):
     at all, binned quantities."""
     from scipy import sparse
 
-    ngrams = read_ngrams(ngrams_file(job.paths), rows.id)
+    ngrams = load_ngrams(job, rows)
     blocks = [
         ngrams["name"],
         ngrams["text"],
@@ -155,6 +154,7 @@ class WordLearner(Learner):
         net = build(v, sum(rows.sizes), settings)
         net.to(device)
         super().__init__(net, settings, rows, config.run, device, train_idx)
+
         self.facts = {"columns": v}
 
         self.is_number = rows.task.ASKS == NUMBER
@@ -176,6 +176,7 @@ class WordLearner(Learner):
         import torch
 
         idx = data[part]
+
         bag = self.columns[idx]
         column = bag.indices.astype(np.int64)
         offset = bag.indptr[:-1].astype(np.int64)

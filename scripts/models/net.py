@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from common.errors import UserError
+from common.paths import TEST
 from common.processes import cores
 from common.questions import CLASSES, NUMBER
 from common.sections import Augment, CountOrZero, NonNegative
@@ -19,7 +20,7 @@ from features.source import Source
 from features.stream import write_stream
 from features.timm import IMAGE_SETTINGS, stream_images
 from images.augment import augmenter
-from images.cache import batches, open_cache
+from images.cache import Cache, JoinedCache, batches, open_cache
 from models import split_member
 from networks.distributed import shard
 from networks.learner import Learner, decay_groups
@@ -47,15 +48,22 @@ class Settings(Loss, SmoothL1, FineTuning):
     # complete = only rows with no label missing, as the published notebook did
     rows: Literal["all", "complete"] = "all"
     augment: Augment = "published"
-    mmd: NonNegative = 0.1  # weight of the discrepancy to unlabelled test images; 0 = off
+    # weight of the discrepancy to unlabelled images of the test rows, which are seen in training;
+    # 0 = off
+    mmd: NonNegative = 0.1
 
 
 def inputs(config, paths, k):
-    return [paths.images]
+    learns_from_test = config.net.mmd and not paths.rows
+    return [paths.images, paths.of(TEST).images] if learns_from_test else [paths.images]
 
 
 def weights(config):
     return [config.net.backbone] if config.net.pretrained else []
+
+
+def weights_to_answer(config):
+    return []
 
 
 @dataclass(frozen=True)
@@ -69,12 +77,24 @@ class Share:
 class Net(Learner):
     """An AttributeNet and the image cache.
 
-    position (n,): each row's image in the cache, -1 where it has none.
+    position (n,): each row's image in the cache, -1 where it has none; unlabelled (u,): images of
+    test rows in the cache, for MMD.
     """
 
     ONE_SHAPE = True
 
-    def __init__(self, net, config, k: int, rows, cache, position, device, train_idx=None):
+    def __init__(
+        self,
+        net,
+        config,
+        k: int,
+        rows,
+        cache,
+        position,
+        device,
+        train_idx=None,
+        unlabelled=None,
+    ):
         import torch
 
         net.to(device, memory_format=torch.channels_last)
@@ -85,12 +105,7 @@ class Net(Learner):
         self.position = position
         self.size = side(config)
 
-        # images of test rows, for MMD
-        self.unlabelled = position[:0]
-        if config.net.mmd:
-            is_test = (rows.fold < 0) & (position >= 0)
-            self.unlabelled = position[is_test]
-
+        self.unlabelled = position[:0] if unlabelled is None else unlabelled
         self.facts = {"unlabelled": len(self.unlabelled)}
         self.predict_batch = config.run.infer_batch
 
@@ -165,6 +180,7 @@ class Net(Learner):
 
         idx = shard(batch)[part]
         loss = self.objective.loss(output[:b], idx, batch)
+
         if not len(unlabelled):
             return loss
 
@@ -195,6 +211,10 @@ def fit(job, k: int, rows, file) -> dict:
     config = job.config
     cache, position = open_cache(job, rows)
     has_image = position >= 0
+    unlabelled = position[:0]
+
+    if config.net.mmd:
+        cache, unlabelled = with_test_images(job, cache)
 
     train_idx = rows.training(k)
     train_idx = train_idx[has_image[train_idx]]
@@ -202,6 +222,7 @@ def fit(job, k: int, rows, file) -> dict:
     val_idx = val_idx[has_image[val_idx]]
 
     label = "a label"
+
     if config.net.rows == "complete":
         label = "every label, as net.rows=complete wants"
         is_complete = (rows.target[train_idx] >= 0).all(1)
@@ -215,7 +236,8 @@ def fit(job, k: int, rows, file) -> dict:
 
     def make_learner(device):
         net, source = build(config, rows.sizes, config.net.pretrained)
-        learner = Net(net, config, k, rows, cache, position, device, train_idx)
+        learner = Net(net, config, k, rows, cache, position, device, train_idx, unlabelled)
+
         if rows.task.ASKS == NUMBER:
             learner.objective.start(last_linear(net.heads[0]))
 
@@ -223,10 +245,20 @@ def fit(job, k: int, rows, file) -> dict:
             "prior": learner.objective.baseline.tolist(),
             "weights": source,
             "outputs": rows.outputs,
+            "unlabelled_test_images": len(unlabelled),
         }
         return learner
 
     return fit_network(job, "net", k, make_learner, train_idx, val_idx, file)
+
+
+def with_test_images(job, cache) -> tuple:
+    """(a cache of the training images and then those of the test rows, the positions (u,) of the
+    latter), which MMD compares with the training images, without labels."""
+    test = job.paths.of(TEST)
+    test_cache = Cache(test.images, test.cache)
+    positions = len(cache.names) + np.flatnonzero(test_cache.ok)
+    return JoinedCache(cache, test_cache), positions
 
 
 def predict(job, k: int, rows, idx) -> np.ndarray:

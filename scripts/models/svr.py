@@ -54,7 +54,6 @@ def fit(job, k: int, rows, file) -> dict:
 
     settings = job.config.svr
     train_idx = rows.labelled(k)
-
     if len(train_idx) > settings.rows:
         seed = [job.config.data.seed, k]
         rng = np.random.default_rng(seed)
@@ -92,6 +91,7 @@ def predict(job, k: int, rows, idx) -> np.ndarray:
 
     x = columns(job, rows)[idx]
     log1p_prices = [np.zeros(0)]  # so that no row at all is (0, 1)
+
     for batch in cut(x, PREDICT_BATCH):
         kernel = gaussian_kernel(batch, vectors, gamma)
         log1p_prices.append(kernel @ weight + bias)

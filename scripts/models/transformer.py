@@ -80,6 +80,7 @@ class Transformer(Learner):
         import torch
 
         self.objective.start(self.net.head)
+
         if self.settings.quantities:
             train_moments = moments(self.quantities[train_idx])
             self.net.moments.copy_(torch.as_tensor(train_moments))
@@ -106,6 +107,7 @@ class Transformer(Learner):
 
         self.ids = {}
         self.length = np.zeros(len(texts), int)
+
         for i, ids in zip(idx.tolist(), ids_of_rows, strict=True):
             self.ids[i] = ids
             self.length[i] = len(ids)

@@ -65,6 +65,7 @@ def questions(job, k: int, rows, idx):
 
     task = rows.task
     nothing = "image: missing" if job.config.data.train_image else "no text"
+
     replies = []
     questions = []
     for i, image in zip(idx.tolist(), images_to_show(job, rows, idx), strict=True):
@@ -91,6 +92,7 @@ def images_to_show(job, rows, idx) -> list[str]:
 
     table = read_csv(job.paths.images, ["image", "status"])
     usable = set(table.image[table.status == "ok"])
+
     shown = []
     for i, image in zip(idx, images, strict=True):
         is_shown = image in usable or not has_text(rows, i)

@@ -110,6 +110,7 @@ class AttributeNet(nn.Module):
         self.reads_map = head == "attention"
 
         d = backbone.head_hidden_size
+
         self.reduce = nn.Sequential()
         if self.reads_map:
             d = backbone.num_features

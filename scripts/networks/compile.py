@@ -54,6 +54,7 @@ class WhenToCompile:
 
         self.mode = "off"
         pace = (time.perf_counter() - self.started) / TIMED
+
         seconds_left = pace * (self.steps - WARM_UP - TIMED)
         if seconds_left < self.seconds:
             return False
@@ -79,6 +80,7 @@ def compile_layers(net) -> int:
     import torch._dynamo
 
     torch._dynamo.config.recompile_limit = VARIANTS
+
     layers = repeated_layers(net)
     for layer in layers:
         layer.compile(dynamic=True)

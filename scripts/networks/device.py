@@ -17,8 +17,13 @@ from pathlib import Path
 from common.errors import UserError
 from common.log import log
 from common.paths import folder
-from common.processes import is_first, local_rank, local_world_size, world_size
+from common.processes import is_first, local_world_size, world_size
 from networks.distributed import process_group
+
+
+def local_rank() -> int:
+    """The number of this process on its machine."""
+    return int(os.environ["LOCAL_RANK"]) if world_size() > 1 else 0
 
 
 @contextmanager

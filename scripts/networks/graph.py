@@ -56,6 +56,7 @@ class GraphedStep:
                 graph = torch.cuda.CUDAGraph()
                 with torch.cuda.graph(graph):
                     self.compute()
+
             self.graph = graph
         except Exception as error:  # whatever it is, the steps go on without a graph
             self.failed = True

@@ -44,6 +44,7 @@ def batches_that_fit(batches: Callable, done: int, size: int) -> Iterator:
             for batch in batches(done, size):
                 yield batch
                 done += len(batch)
+
             return
         except Exception as error:
             if not is_out_of_memory(error):

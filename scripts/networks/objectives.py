@@ -83,6 +83,7 @@ class Classes(Objective):
         import torch
 
         super().__init__(rows, settings, device, train_idx)
+
         if train_idx is None:
             return
 
@@ -114,6 +115,7 @@ class Classes(Objective):
         import torch
 
         frequency = self.prior.to(self.device) * self.weight
+
         with torch.no_grad():
             head.bias.copy_(frequency.clamp(min=MIN_PRIOR).log())
 

@@ -349,6 +349,7 @@ class Trainer:
         came, checkpoint and stop."""
         is_late = all_reduce_sum(time.time() > deadline(self.run))
         is_interrupted = all_reduce_sum(len(self.interrupts) > 0)
+
         is_ending = is_late or is_interrupted
         if is_ending or self.is_save_due():
             self.save(state)
@@ -390,11 +391,13 @@ def held_interrupts():
     def hold(number, frame):
         if interrupts:
             raise KeyboardInterrupt
+
         interrupts.append(number)
         print("stopping after this step; once more stops at once", file=sys.stderr)
 
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, hold) for number in signals]
+
     try:
         yield interrupts
     finally:

@@ -105,6 +105,7 @@ def grouped_forward(self, hidden_states, cu_seqlens, position_embeddings=None, *
     query, key = rotate(query, key, *position_embeddings)
 
     out = torch.empty_like(value, memory_format=torch.contiguous_format)
+
     for positions in self.window_plans.groups(cu_seqlens):
         out[positions] = attend(query[positions], key[positions], value[positions], self.scaling)
 

@@ -55,6 +55,7 @@ def output_score(pred: np.ndarray, target: np.ndarray, task, outputs) -> np.ndar
 
         added = np.argmax(trials, axis=0)  # the model that each output would add
         value = np.max(trials, axis=0)
+
         helps = np.flatnonzero(value > best)
         if not len(helps):
             break

@@ -96,6 +96,7 @@ def apply(choice: Choice, preds: dict[str, np.ndarray], task, outputs) -> tuple:
     k)}."""
     stacked = np.stack([preds[model] for model in choice.models])
     pred = mix(stacked, choice.weights, task, outputs)
+
     if choice.decode is None:
         return pred, task.answer(pred, outputs)
 
@@ -180,6 +181,7 @@ def blends_of(models: tuple[str, ...], rows: Labelled) -> list[Recipe]:
         Recipe(f"score blend of {names}", models, blends.score, 2),
         Recipe(f"likelihood blend of {names}", models, blends.likelihood, 3),
     ]
+
     if blends.is_by_output(rows.task, rows.outputs):
         recipe = Recipe(f"score blend by output of {names}", models, blends.output_score, 4)
         listed.append(recipe)
@@ -247,6 +249,7 @@ def compare(candidates: list[Candidate], rows: Labelled, idx: np.ndarray) -> Com
     weights = bootstrap.draw_replicates(rows.group[idx], REPLICATES)
     of_best = rows.replicates(best.answer, idx, weights)
     last_rank = -1
+
     for one in in_order:
         if one is best:
             break

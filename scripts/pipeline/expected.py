@@ -103,10 +103,12 @@ def label_pattern(rows: Rows, idx: np.ndarray) -> np.ndarray:
     rng = np.random.default_rng(0)
     train_idx = np.flatnonzero((rows.fold >= 0) & rows.is_labelled)
     source = rng.choice(train_idx, len(idx))
+
     if rows.category is not None:
         for category in np.unique(rows.category[idx].astype(str)):
             same = train_idx[rows.category[train_idx] == category]
             of_category = rows.category[idx] == category
+
             if len(same):
                 source[of_category] = rng.choice(same, of_category.sum())
 
@@ -132,6 +134,7 @@ def gain_of_folds(
     """
     task = rows.task
     outputs = rows.outputs
+
     if not hasattr(task, "draw_targets"):
         return None
 
@@ -142,6 +145,7 @@ def gain_of_folds(
 
     means = {model: task.average(pred) for model, pred in chosen.items()}
     mean_pred, mean_answer = apply(choice, means, task, outputs)
+
     answers = []
     for k in range(n_folds):
         one = {model: pred[k] for model, pred in chosen.items()}
@@ -157,6 +161,7 @@ def gain_of_folds(
 
     wanted = signed(score, task)
     low, high = np.log(SPREADS)
+
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         is_too_good = score_of_one(labels(np.exp(middle), 0)) > wanted

@@ -16,38 +16,41 @@ LARGE = 0.05  # share of the training rows in one group that is warned of
 def split_rows(
     job, rows: pd.DataFrame, outputs: dict, twins: Twins
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """The rows with their fold (-1 for test rows), validation (1: picks epochs, is never trained
-    on) and part, and the training rows' targets (n, a)."""
+    """The training rows with their fold, validation (1: picks epochs, is never trained on) and
+    part, and their targets (n, a). twins: of these rows, and of others after them."""
     data = job.config.data
     task = load_task(job.config.task)
-    is_train = (rows.split == "train").to_numpy()
 
     if data.group == "image":
-        rows.loc[is_train, "group"] = group_by_image(rows.image[is_train].to_numpy(), job)
+        rows["group"] = group_by_image(rows.image.to_numpy(), job)
     elif keeps_twins_together(data, twins):
-        rows.loc[is_train, "group"] = twins.names(rows.id.to_numpy())[is_train]
+        rows["group"] = twins.names(rows.id.to_numpy())
 
-    train = rows[is_train]
-    target = task.encode(train, outputs)
+    target = task.encode(rows, outputs)
     strata = task.strata(target)
-    groups = np.where(train.group == "", train.id, train.group)
-    rows.insert(2, "fold", -1)
-    rows.insert(3, "validation", 0)
-    rows.insert(4, "part", 0)
+    groups = np.where(rows.group == "", rows.id, rows.group)
+    fold = assign_folds(strata, groups, data.n_folds, data.seed)
 
-    rows.loc[is_train, "fold"] = assign_folds(strata, groups, data.n_folds, data.seed)
-
+    validation = 0
     if data.validation:
         is_labelled = (target >= 0).any(axis=1)
-        fold = rows.fold[is_train].to_numpy()
         chosen = validation_rows(strata, groups, fold, is_labelled, data)
-        rows.loc[is_train, "validation"] = chosen.astype(int)
+        validation = chosen.astype(int)
 
-    for mask in (is_train, ~is_train):
-        images = rows.image[mask].to_numpy(object)
-        rows.loc[mask, "part"] = assign_parts(images, data.parts)
+    return insert_columns(rows, fold, validation, data.parts), target
 
-    return rows, target
+
+def to_answer(rows: pd.DataFrame, n_parts: int) -> pd.DataFrame:
+    """Rows to answer, in the columns of training rows: in no fold, with their part."""
+    return insert_columns(rows, -1, 0, n_parts)
+
+
+def insert_columns(rows: pd.DataFrame, fold, validation, n_parts: int) -> pd.DataFrame:
+    """The rows with the columns fold, validation and part after id and split."""
+    rows.insert(2, "fold", fold)
+    rows.insert(3, "validation", validation)
+    rows.insert(4, "part", assign_parts(rows.image.to_numpy(object), n_parts))
+    return rows
 
 
 def validation_rows(

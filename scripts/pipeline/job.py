@@ -4,6 +4,7 @@ net.epochs=1`."""
 import argparse
 import hashlib
 import json
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,7 @@ from pathlib import Path
 from common.errors import UserError
 from common.files import read_record, writing
 from common.log import log
-from common.paths import Paths
+from common.paths import Paths, input_folder
 from common.processes import world_size
 from common.rows import Rows
 from config import Config, load
@@ -22,6 +23,8 @@ from pipeline.code import code_of
 from pipeline.load import load_rows
 from pipeline.preflight import require_models
 from pipeline.stops import note_file
+
+ROWS_HELP = "rows to answer, e.g. test, those of data.test"
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,14 @@ class Job:
 
     @cached_property
     def rows(self) -> Rows:
-        """The rows of the category, read once."""
+        """The training rows; with --rows those to answer after them. Read once."""
         return load_rows(self)
+
+    @property
+    def input_folder(self) -> Path:
+        """The folder of the raw table that the rows are in, and of their images."""
+        data = self.config.data
+        return input_folder(data.folder, data.test if self.paths.rows else data.train)
 
     @property
     def weights(self) -> list[str]:
@@ -92,7 +101,7 @@ class Job:
         self.check(step)
         made_with = {
             "settings": staleness.values(self.config, step.settings),
-            "inputs": staleness.versions(step.needs),
+            "inputs": staleness.versions(step.inputs),
         }
         record = dict(made_with)
 
@@ -119,14 +128,15 @@ class Job:
         """
         step = graph.step_of(target, self.config, self.paths)
         settings = staleness.values(self.config, step.settings)
-        sources = staleness.versions(step.needs) if inputs else self.config.data.folder
+        sources = staleness.versions(step.inputs) if inputs else self.config.data.folder
         return hashlib.sha256(json.dumps([settings, sources]).encode()).hexdigest()
 
     def check(self, step: graph.Step) -> None:
         """Raises UserError, with the command to run first, when a file that `step` reads is missing
         or stale."""
-        needs = [need for need in step.needs if self.paths.dir in need.parents]
-        steps = graph.upstream(needs, self.config, self.paths)
+        needs = [need for need in step.needs if graph.is_of_category(need, self.paths)]
+        is_answering = bool(self.paths.rows)
+        steps = graph.upstream(needs, self.config, self.paths, as_learnt=is_answering)
 
         reasons = staleness.stale(self.config, steps, step)
         if not reasons:
@@ -137,6 +147,14 @@ class Job:
         raise UserError(f"{file} {reasons[file]}; run: {command}")
 
 
+def check_name(rows: str) -> None:
+    """Raises UserError where rows to answer cannot have this name: it becomes a folder."""
+    if rows and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}", rows):
+        raise UserError(
+            f"rows to answer cannot be called {rows!r}: name them with letters, digits, _ and -"
+        )
+
+
 def start(
     doc: str,
     argv=None,
@@ -144,6 +162,7 @@ def start(
     joins: bool = False,
     shares: bool = False,
     models: bool = True,
+    answers: str | None = None,
 ) -> Job:
     """Parse a script's command line: category, settings, and the script's own options.
 
@@ -151,6 +170,8 @@ def start(
     joins: the script has something to do for a category that is made of others.
     shares: several processes of torchrun can do it together.
     models: the config's models must be able to answer the task; False where none is asked.
+    answers: its work can be done for rows to answer, which --rows names; where it is left out,
+    this is its value: "" the training rows.
     """
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -163,10 +184,15 @@ def start(
     for name, keywords in options:
         parser.add_argument(name, **keywords)
 
+    parser.set_defaults(rows="")
+    if answers is not None:
+        parser.add_argument("--rows", default=answers, help=ROWS_HELP)
+
     args = parser.parse_intermixed_args(argv)
     if world_size() > 1 and not shares:
         raise UserError("this script runs in one process; start it with python, not torchrun")
 
+    check_name(args.rows)
     config = load(args.category, args.overrides)
     if config.concat and not joins:
         raise UserError(
@@ -176,4 +202,5 @@ def start(
 
     if models and not config.concat:
         require_models(config)
-    return Job(config, Paths(args.category), args, args.overrides)
+
+    return Job(config, Paths(args.category, args.rows), args, args.overrides)

@@ -7,29 +7,24 @@ import pandas as pd
 
 from common.files import load_npz, read_record
 from common.rows import Rows
-from common.sections import Data
 from common.tables import align, read_csv
-from config import Config
 from models import pred_file
 from tasks import load_task
 
 
-def kept_rows(config: Config, folder: Path) -> tuple[pd.DataFrame, list[str]]:
-    """The rows that are used, train then test, and the names of the raw files read."""
-    rows, files = load_task(config.task).read_rows(config.data, folder)
-    return sample_rows(rows, config.data), files
+def raw_rows(job) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of a job as the raw table has them, and the names of the raw files read: the rows to
+    answer, or of the training rows data.max_train_rows."""
+    data = job.config.data
+    read_rows = load_task(job.config.task).read_rows
 
+    if job.paths.rows:
+        return read_rows(data, job.input_folder, splits=["test"])
 
-def sample_rows(rows: pd.DataFrame, data: Data) -> pd.DataFrame:
-    """All test rows, and data.max_train_rows of the training rows; numbered anew."""
-    is_train = (rows.split == "train").to_numpy()
-    train_idx = np.flatnonzero(is_train)
-    test_idx = np.flatnonzero(~is_train)
-
-    sample = draw(len(train_idx), data.max_train_rows, data.seed)
-    kept_idx = np.concatenate([train_idx[sample], test_idx])
-    kept = rows.iloc[kept_idx]
-    return kept.reset_index(drop=True)
+    rows, files = read_rows(data, job.input_folder, splits=["train"])
+    sample = draw(len(rows), data.max_train_rows, data.seed)
+    kept = rows.iloc[sample]
+    return kept.reset_index(drop=True), files
 
 
 def draw(n: int, size: int, seed: int) -> np.ndarray:
@@ -42,10 +37,14 @@ def draw(n: int, size: int, seed: int) -> np.ndarray:
 
 
 def load_rows(job) -> Rows:
-    """The rows of a job's category."""
+    """The training rows of a job's category, and with --rows those to answer after them."""
     task = load_task(job.config.task)
-    table = read_folds(job.paths.folds)
     outputs = read_record(job.paths.folds)["outputs"]
+    table = read_folds(job.paths.folds)
+
+    if job.paths.rows:
+        to_answer = read_folds(job.paths.table)
+        table = pd.concat([table, to_answer], ignore_index=True).fillna("")
 
     optional = {}
     for name in ("text", "question", "category", "part"):
@@ -84,6 +83,6 @@ def load_pred(job, rows: Rows, member: str) -> dict[str, np.ndarray]:
 
 
 def read_folds(file: Path) -> pd.DataFrame:
-    """folds.csv: id, split, fold (-1 for test rows), validation (0 or 1), part, image, group, text
-    where rows have one, and the targets as text."""
+    """folds.csv: id, split, fold, validation (0 or 1), part, image, group, text where rows have
+    one, and the targets as text; or the rows.csv of rows to answer, fold -1 and without targets."""
     return read_csv(file).astype({"fold": int, "validation": int, "part": int})

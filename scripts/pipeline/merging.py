@@ -27,7 +27,7 @@ def merge(tables: dict[str, dict], rows: Rows) -> np.ndarray:
         count[idx] += 1
         idx_of[member] = idx
 
-    missing_ids = rows.id[count == 0]
+    missing_ids = rows.id[(count == 0) & rows.asked]
     if len(missing_ids):
         raise UserError(
             f"{missing_ids[0]}{and_more(missing_ids)} is predicted by none of {', '.join(tables)}"
@@ -46,6 +46,7 @@ def fold_members(model: str, tables: dict[str, dict], rows: Rows) -> np.ndarray:
     has no members of folds."""
     test_idx = np.flatnonzero(rows.fold < 0)
     its_tables = {name: table for name, table in tables.items() if split_member(name)[0] == model}
+
     if load_model(model).PER != "fold":
         return merge(its_tables, rows)[None, test_idx]
 
@@ -63,7 +64,8 @@ def positions(member: str, table: dict, rows: Rows) -> np.ndarray:
     idx = align(rows.id, table["id"])
     problem = prediction_problem(member, table, idx, rows)
     if problem:
-        command = f"python scripts/06_infer.py <category> --member {member}"
+        rows_option = " --rows <rows>" if (rows.fold < 0).any() else ""
+        command = f"python scripts/06_infer.py <category> --member {member}{rows_option}"
         raise UserError(f"{member} {problem}; run again: {command}")
 
     return idx

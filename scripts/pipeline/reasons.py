@@ -39,6 +39,7 @@ def why(fitted: Fitted, rows: Labelled) -> str:
     better out-of-fold, within noise, 95 % interval -0.0060 to 0.0130"."""
     chosen = fitted.comparison.chosen
     best = fitted.comparison.best
+
     others = [one for one in fitted.candidates if one is not chosen]
     if not others:
         return f"{phrase(chosen)}: there is nothing else to choose"

@@ -6,7 +6,7 @@ $(error this needs GNU make 3.82 or newer and this is $(MAKE_VERSION); on macOS:
 endif
 
 TAKEN := CATEGORY COMPETITION SET PARTS ENGINE ADDRESS FILE A B PYTHON BASE_PYTHON OWNER DATASETS COMPETITIONS \
-	MODELS GPU INTERNET TO input_path working_path submissions_path
+	MODELS GPU INTERNET TO ANSWER ROWS input_path working_path submissions_path
 GIVEN := $(foreach word,$(.VARIABLES),$(if $(findstring command line,$(origin $(word))),$(word)))
 WRONG := $(firstword $(filter-out $(TAKEN) MAKEFLAGS MFLAGS -%,$(GIVEN)))
 $(if $(findstring .,$(WRONG)),$(error $(WRONG) is a setting: write SET="$(WRONG)=$($(WRONG))"))
@@ -40,14 +40,14 @@ run = $(PYTHON) scripts/$(1).py $(CATEGORY) $(SET)
 ray = $(call run,run_ray) $(if $(ADDRESS),--address $(ADDRESS),$(patsubst -j%,--jobs %,$(filter -j%,$(filter-out -j,$(MAKEFLAGS)))))
 DRY = $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 
-# plan.py prints words that are make's: FILES+=file and ALL+=file, file:|needed file, file:STEP=script,option and, for
-# files that are not what today's config says, file:FORCE. It is asked only by the make that files are asked of, and only
+# plan.py prints words that are make's: FILES+=file and ALL+=file, file:|needed file, file:STEP=script,option,rows and,
+# for files that are not what today's config says, file:FORCE. ROWS: make answer's, and no one else's. It is asked only by the make that files are asked of, and only
 # once its environment is there.
 FILES :=
 ALL   :=
 ifneq ($(filter $(if $(RAY),,all) folds images features train predict merge $(WORKING)/% $(SUBMISSIONS)/%,$(MAKECMDGOALS)),)
 ifeq ($(wildcard $(READY)),$(READY))
-PLAN := $(shell input_path='$(INPUT)' working_path='$(WORKING)' submissions_path='$(SUBMISSIONS)' $(call run,plan) || echo FAILED)
+PLAN := $(shell input_path='$(INPUT)' working_path='$(WORKING)' submissions_path='$(SUBMISSIONS)' $(call run,plan) $(if $(ROWS),--rows $(ROWS) --answer) || echo FAILED)
 $(if $(filter FAILED,$(PLAN)),$(error stopped: the line above says why))
 $(foreach rule,$(PLAN),$(eval $(rule)))
 else
@@ -58,16 +58,19 @@ endif
 
 # the members' predictions that make predict is asked for: all, or those of PARTS
 NUMBERS := $(if $(findstring -,$(PARTS)),$(shell seq $(subst -, ,$(PARTS)) 2>/dev/null),$(PARTS))
-ASKED   := $(filter $(if $(PARTS),$(foreach k,$(NUMBERS),$(W)/pred/%_$(k).csv),$(W)/pred/%),$(FILES))
+PREDS   := $(W)/pred $(W)/answers/test/pred
+ASKED   := $(filter $(foreach folder,$(PREDS),$(if $(PARTS),$(foreach k,$(NUMBERS),$(folder)/%_$(k).csv),$(folder)/%)),$(FILES))
 ABSENT  := $(strip $(if $(and $(PARTS),$(FILES)),$(foreach k,$(or $(NUMBERS),$(PARTS)),$(if $(filter %_$(k).csv,$(ASKED)),,$(k)))))
 $(if $(ABSENT),$(error no part $(firstword $(ABSENT)) of $(CATEGORY); write PARTS=3 or PARTS=0-19, below data.parts))
 
 # One recipe for every file; an option has the file's name without folder and suffix. Where a step fails the report says
 # so, and gives back the step's exit code.
 comma  := ,
-script  = $(firstword $(subst $(comma), ,$(STEP)))
-option  = $(word 2,$(subst $(comma), ,$(STEP)))
-command = $(call run,$(script))$(if $(option), $(option) $(basename $(notdir $@)))
+words   = $(subst $(comma), ,$(STEP))
+script  = $(word 1,$(words))
+option  = $(filter-out -,$(word 2,$(words)))
+rows    = $(filter-out -,$(word 3,$(words)))
+command = $(call run,$(script))$(if $(option), $(option) $(basename $(notdir $@)))$(if $(rows), --rows $(rows))
 report  = $(if $(filter %/report.html,$@),,|| $(call run,10_report) --stopped $$? $@)
 ifneq ($(FILES),)
 .PRECIOUS: $(FILES)   # a file that is there is whole: an interrupted make must not delete it

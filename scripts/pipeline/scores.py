@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from common.log import log_table
 from common.rows import Rows
+from pipeline.tables import log_table
 
 SUBMITTED = "submitted"
 
@@ -11,9 +11,8 @@ SUBMITTED = "submitted"
 class Scores:
     """Scores by name of the model; SUBMITTED and the task's BASELINE are among them.
 
-    tables        {name: {output: {score: value}}}
-    official      {name: the competition's score}
-    at_test_size  {name: the score to expect on as many rows as the test set has}
+    tables    {name: {output: {score: value}}}
+    official  {name: the competition's score}
     """
 
     def __init__(self, rows: Rows, preds: dict[str, np.ndarray], n_folds: int):
@@ -22,11 +21,9 @@ class Scores:
         self.outputs = rows.outputs
         self.tables = {}
         self.official = {}
-        self.at_test_size = {}
 
         self.train = rows.fold >= 0
         self.target = rows.target[self.train]
-        self.n_test = len(rows.id) - len(self.target)
 
         # each row's baseline is fitted on the other folds, as its models are
         baselines = np.stack([rows.baseline(k) for k in range(n_folds)])
@@ -50,7 +47,6 @@ class Scores:
 
         self.tables[name] = task.table(answer, target, outputs, pred)
         self.official[name] = task.score(answer, target, outputs)
-        self.at_test_size[name] = task.score_at_size(answer, target, outputs, self.n_test)
 
     def is_worse(self, name: str, other: str) -> bool:
         """Whether a model scores worse than another."""
@@ -66,6 +62,5 @@ class Scores:
 
         if len(self.outputs) > 1:
             lines["official"] = list(self.official.values())
-            lines[f"on {self.n_test} rows, as test has"] = list(self.at_test_size.values())
 
         log_table(f"out-of-fold {score}", list(self.tables), lines)

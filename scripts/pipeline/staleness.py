@@ -9,12 +9,12 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.files import digest, read_record
-from common.paths import input_folder
+from common.paths import ANSWERS, Paths, input_folder
 from config import Config
 from images.archives import archive_stamps
 from images.names import size_of
 from networks.weights import weights_file
-from pipeline.graph import Step
+from pipeline.graph import Step, step_rows
 
 
 def values(config: Config, keys) -> dict:
@@ -67,9 +67,19 @@ def versions(needs) -> dict:
     result = {}
     for need in needs:
         record = read_record(need) or {}
-        result["/".join(need.parts[-2:])] = record.get("version")
+        result[short_name(need)] = record.get("version")
 
     return result
+
+
+def short_name(file: Path) -> str:
+    """ "features/ocr.csv"; of rows to answer "answers/test/features/ocr.csv"."""
+    *_, folder, name = file.parts
+    if ANSWERS not in file.parts:
+        return f"{folder}/{name}"
+
+    own = file.parts[file.parts.index(ANSWERS) :]
+    return "/".join(own)
 
 
 def without_folders(inputs: dict) -> list[tuple]:
@@ -120,14 +130,19 @@ def reason_to_make(step: Step, config: Config, stale_before: dict[Path, str]) ->
     if changes:
         return f"was made with {changes}"
 
-    for need in step.needs:
-        if need in stale_before:
-            return f"comes after {need.name}"
+    if step.inputs is not None:
+        for need in step.inputs:
+            if need in stale_before:
+                return f"comes after {need.name}"
 
-    if without_folders(record["inputs"]) != without_folders(versions(step.needs)):
-        return "was made from other files"
+        if without_folders(record["inputs"]) != without_folders(versions(step.inputs)):
+            return "was made from other files"
 
-    name = replaced(record, config)
+    name = ""
+    if step.inputs is not None:
+        name = replaced(record, config, is_answering=ANSWERS in target.parts)
+
+    name = name or replaced_weights(record, config)
     if name:
         return f"was made from another {name}"
 
@@ -137,21 +152,25 @@ def reason_to_make(step: Step, config: Config, stale_before: dict[Path, str]) ->
     return ""
 
 
-def replaced(record: dict, config: Config) -> str:
-    """The first raw file, unreadable image, archive or weights file that is not as recorded.
+def replaced(record: dict, config: Config, is_answering: bool = False) -> str:
+    """The first raw file, unreadable image or archive that is not as recorded.
 
-    "" when all are, or when the data folder is not here.
+    "" when all are, or when the data folder is not here. is_answering: it is of rows to answer.
     """
-    if record.get("raw") or record.get("bad") or record.get("archives"):
-        try:
-            folder = input_folder(config.data.folder, config.data.train)
-        except UserError:
-            return ""
+    if not (record.get("raw") or record.get("bad") or record.get("archives")):
+        return ""
 
-        name = replaced_in(folder, record)
-        if name:
-            return name
+    data = config.data
+    try:
+        folder = input_folder(data.folder, data.test if is_answering else data.train)
+    except UserError:
+        return ""
 
+    return replaced_in(folder, record)
+
+
+def replaced_weights(record: dict, config: Config) -> str:
+    """The first weights file that is not as recorded, in words; "" when all are, or not here."""
     for name, old in (record.get("weights") or {}).items():
         file = weights_file(name, config.run.weights)
         if file and old and has_changed(file, old):
@@ -177,6 +196,15 @@ def replaced_in(folder: Path, record: dict) -> str:
         for name in {**old, **new}:
             if old.get(name) != new.get(name):
                 return name
+
+    return ""
+
+
+def first_unlearnt(reasons: dict[Path, str], paths: Paths) -> str:
+    """The first of the stale files that is of the training rows, with its reason; "" for none."""
+    for target, reason in reasons.items():
+        if not step_rows(target, paths):
+            return f"{target} {reason}"
 
     return ""
 

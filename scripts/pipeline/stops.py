@@ -85,10 +85,15 @@ def command_line(option: str | None) -> str:
     script = Path(sys.argv[0]).stem
     words = [word for word in sys.argv[1:] if "=" not in word]  # without the settings
 
+    options = words[1:]
+    if "--rows" in options:
+        i = options.index("--rows")
+        options = options[:i] + options[i + 2 :]
+
     if option:
-        makes_a_file = words[1:2] == [option] and len(words) == 3
+        makes_a_file = options[:1] == [option] and len(options) == 2
     else:
-        makes_a_file = len(words) == 1
+        makes_a_file = not options
 
     return " ".join([script, *words]) if makes_a_file else ""
 
@@ -97,7 +102,7 @@ def note_file(command: str) -> Path:
     """Where the note of a step stands, e.g. working/c2/stopped/04_train_fold.net_0.json of
     "04_train_fold c2 --member net_0"."""
     script, category, *option = command.split()
-    names = [script, *[safe_name(word) for word in option[1:]]]
+    names = [script, *[safe_name(word) for word in option if not word.startswith("--")]]
     return Paths(category).stopped / f"{'.'.join(names)}.json"
 
 
@@ -106,7 +111,7 @@ def note_stop(message: str, code: int, command: str) -> None:
 
     command: "" of a script that is no step. Never raises: the error at hand is what matters.
     """
-    if not re.fullmatch(r"\d\d_\w+ \w+( --\w+ \S+)?", command):
+    if not re.fullmatch(r"\d\d_\w+ \w+( --\w+ \S+)*", command):
         return
 
     category = command.split()[1]

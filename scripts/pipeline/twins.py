@@ -9,12 +9,12 @@ often. Whatever is decided, twins.csv lists them and the report says what they d
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from common.log import log
+from common.paths import TEST
 from common.tables import read_csv
 from texts.twins import near_texts, normalise, same_texts
 
@@ -61,18 +61,22 @@ class Twins:
         return bool(share_of_test >= AS_OFTEN * share_of_train)
 
     def names(self, ids: np.ndarray) -> np.ndarray:
-        """The group of each row (n,) as a text: the id of its first row; "" without a twin."""
-        return np.where(self.has_twin(self.group), ids[self.group], "")
+        """The group of each training row (t,) as a text: the id of its first row; "" without a
+        twin. ids (t,)."""
+        group = self.group[: len(ids)]
+        return np.where(self.has_twin(self.group)[: len(ids)], ids[group], "")
 
     def n_apart(self, fold: np.ndarray) -> int:
-        """How many training rows have a twin in another fold; fold (n,), -1 for test rows."""
-        in_fold = pd.DataFrame({"group": self.group, "fold": fold})[self.is_train]
+        """How many training rows have a twin in another fold; fold (t,) of the training rows."""
+        in_fold = pd.DataFrame({"group": self.group[self.is_train], "fold": fold})
         n_folds = in_fold.groupby("group").fold.transform("nunique")
         return int((n_folds > 1).sum())
 
     def facts(self, fold: np.ndarray, data) -> dict:
         """What a record and the report say of them."""
+        n_train = int(self.is_train.sum())
         return {
+            "rows": {"train": n_train, "test": len(self.is_train) - n_train},
             "rows_with_twin": self.counts(),
             "training_rows_with_twin_in_other_fold": self.n_apart(fold),
             "test_rows_as_often": self.is_test_alike(),
@@ -83,6 +87,7 @@ class Twins:
         """The rows with a twin in train: id, group (its first row), 1 for each kind."""
         has_twin = np.flatnonzero(self.has_twin(self.group))
         table = pd.DataFrame({"id": ids[has_twin], "group": ids[self.group[has_twin]]})
+
         for kind, group in self.groups.items():
             table[kind] = self.has_twin(group)[has_twin].astype(int)
 
@@ -90,12 +95,14 @@ class Twins:
 
 
 def find_twins(rows: pd.DataFrame, looks: dict[str, str]) -> Twins:
-    """The twins among rows with columns id, split, image and, where they have one, text.
+    """The twins among rows with columns id, split, image and, where they have one, text: training
+    rows first.
 
     looks: {image: the first image that looks the same}; one that is not there is told by its name.
     """
     is_train = (rows.split == "train").to_numpy()
     groups = {"image": group_images(rows.image, looks)}
+
     if "text" in rows:
         groups["text"] = group_texts(rows.text)
 
@@ -122,6 +129,7 @@ def group_texts(texts: pd.Series) -> np.ndarray:
     first = np.flatnonzero(same == alone)  # each distinct text once
 
     pairs = [(alone, same)]
+
     for i, j in near_texts([normalised[k] for k in first]):
         pairs.append((first[i], first[j]))
 
@@ -146,6 +154,7 @@ def without_common(group: np.ndarray, is_train: np.ndarray, kind: str) -> np.nda
     """The groups (n,), rows of a group too large to be one product alone again."""
     in_train = np.bincount(group[is_train], minlength=len(group))
     largest = max(FEW, LARGE * is_train.sum())
+
     is_common = in_train[group] > largest
     if is_common.any():
         log(
@@ -156,13 +165,18 @@ def without_common(group: np.ndarray, is_train: np.ndarray, kind: str) -> np.nda
     return np.where(is_common, np.arange(len(group)), group)
 
 
-def read_looks(data, file: Path) -> dict[str, str]:
-    """{image: the first image that looks the same} of images.csv, where folds wait for it."""
-    if not waits_for_images(data):
+def read_looks(job) -> dict[str, str]:
+    """{image: the first image that looks the same} of the training and test rows' images.csv, where
+    folds wait for them."""
+    if not waits_for_images(job.config.data):
         return {}
 
-    table = read_csv(file, ["image", "group"])
-    return dict(zip(table.image, table.group, strict=True))
+    looks = {}
+    for paths in (job.paths, job.paths.of(TEST)):
+        table = read_csv(paths.images, ["image", "group"])
+        looks |= dict(zip(table.image, table.group, strict=True))
+
+    return looks
 
 
 def waits_for_images(data) -> bool:

@@ -99,10 +99,12 @@ def search(members: Members, rng: np.random.Generator) -> np.ndarray:
     brings all members nearest to their share, until none does."""
     chosen = random_start(members, rng)
     loss = losses(members.shares(chosen)[:, None], members.n_groups(chosen)[:, None])[0]
+
     for _ in range(STEPS):
         sign = 1 - 2 * chosen
         shares = members.shares(chosen)[:, None] + sign * members.share
         n_groups = members.n_groups(chosen)[:, None] + sign * members.is_outside
+
         loss_of_step = losses(shares, n_groups)
         best = loss_of_step.argmin()
         if loss_of_step[best] >= loss:

@@ -170,13 +170,13 @@ def score_blocks(a: Run, b: Run) -> list:
     task = a.rows.task
     name = task.SCORE.upper()
     better = "higher" if task.MODE == "max" else "lower"
-    key = "at_test_size"
+    key = "official"
     models = pair_up(a.merged.get(key, {}), b.merged.get(key, {}))
     seconds = {"seconds of work, all files": (a.seconds, b.seconds)}
 
     return [
         *side_by_side(f"{name}, {better} is better", total_scores(a, b), task.MODE),
-        *side_by_side(f"{name} of each model, at the test's number of rows", models, task.MODE),
+        *side_by_side(f"{name} of each model", models, task.MODE),
         *model_notes(a, b),
         *output_blocks(a, b),
         *side_by_side("Time", seconds),

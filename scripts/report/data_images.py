@@ -1,41 +1,46 @@
 """The images of a category: which could be had, why not, how large they are, which look alike."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from common.errors import UserError
+from common.paths import TEST
 from common.rows import split_of
 from common.tables import read_csv
 from page.blocks import Card, Cards, Note, Table
 from page.thumbnails import Thumbnails
 from report.view import View
 
+COLUMNS = ["id", "image", "status", "reason", "width", "height"]
 MOST_PAIRS = 8  # of look-alikes that are shown
 MOST_REASONS = 12  # for which images are bad
 
 
 def image_blocks(view: View) -> list:
     """What became of the images, as 02 left it in images.csv and duplicates.csv."""
-    paths = view.paths
     if not view.config.data.train_image:
         return [Note("The config names no images.")]
 
-    if not paths.images.exists():
-        return [Note("No images.csv: images have not been looked at (make images).")]
-
+    tables = []
+    pairs = []
     try:
-        images = read_csv(paths.images, ["id", "image", "status", "reason", "width", "height"])
+        for paths in (view.paths, view.paths.of(TEST)):
+            if paths.images.exists():
+                tables.append(read_csv(paths.images, COLUMNS))
+                pairs.append(read_csv(paths.own / "duplicates.csv", ["kind", "image", "same as"]))
     except UserError as error:
         return [Note(str(error), "warning")]
 
+    if not tables:
+        return [Note("No images.csv: images have not been looked at (make images).")]
+
+    images = pd.concat(tables, ignore_index=True)
     images["split"] = images["id"].map(split_of)
 
     return [
         status_table(images),
         *reason_table(images),
-        *look_alikes(view, images, paths.dir / "duplicates.csv"),
+        *look_alikes(view, images, pd.concat(pairs, ignore_index=True)),
     ]
 
 
@@ -44,7 +49,7 @@ def status_table(images: pd.DataFrame) -> Table:
     counts = images.groupby("split")["status"].value_counts().unstack(fill_value=0).reset_index()
     counts.columns.name = None
     caption = (
-        "Distinct images by what became of them, of the split whose rows show them first."
+        "Distinct images of each split by what became of them."
         f"{size_sentence(images[images['status'] == 'ok'])}"
     )
 
@@ -84,18 +89,13 @@ def reason_table(images: pd.DataFrame) -> list[Table]:
     return [Table(caption, most)]
 
 
-def look_alikes(view: View, images: pd.DataFrame, file: Path) -> list:
+def look_alikes(view: View, images: pd.DataFrame, pairs: pd.DataFrame) -> list:
     """How many images are the same as another, within splits and across, and pairs across to look
     at."""
-    try:
-        pairs = read_csv(file, ["kind", "image", "same as"])
-    except UserError:
-        return [Note("No duplicates.csv: look-alikes were not sought (make images).")]
-
     if pairs.empty:
         return [Note("No image is the same as another, or nearly.")]
 
-    splits = splits_of_images(view, images)
+    splits = splits_of_images(images)
     pairs["in"] = [
         name_splits(splits, one, other)
         for one, other in zip(pairs["image"], pairs["same as"], strict=True)
@@ -110,19 +110,10 @@ def look_alikes(view: View, images: pd.DataFrame, file: Path) -> list:
     return [table, pair_cards(view, across, splits)]
 
 
-def splits_of_images(view: View, images: pd.DataFrame) -> dict[str, set[str]]:
-    """{image: the splits whose rows show it}: by the rows where they are there, else by images.csv,
-    which knows the first split alone."""
-    if view.rows is None:
-        names = images["image"]
-        row_splits = images["split"]
-    else:
-        is_test = view.rows.fold < 0
-        names = view.rows.image
-        row_splits = np.where(is_test, "test", "train")
-
+def splits_of_images(images: pd.DataFrame) -> dict[str, set[str]]:
+    """{image: the splits whose rows show it}."""
     splits: dict[str, set[str]] = {}
-    for name, split in zip(names, row_splits, strict=True):
+    for name, split in zip(images["image"], images["split"], strict=True):
         splits.setdefault(name, set()).add(split)
 
     return splits

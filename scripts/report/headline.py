@@ -58,9 +58,9 @@ def choice_notes(view: View) -> list[Note]:
 
 
 def expected_score(view: View) -> str:
-    """What to expect of the test rows, in sentences; "" without test rows."""
-    n_test = int((view.rows.fold < 0).sum())
-    expected = view.merged_record.get("expected")
+    """What to expect of the test rows, in sentences; "" before they are answered."""
+    n_test = view.test_record.get("rows")
+    expected = view.test_record.get("expected")
     if not n_test or not expected:
         return ""
 
@@ -69,6 +69,7 @@ def expected_score(view: View) -> str:
         f" Expected on the {n_test:,} test rows: {format_score(expected['score'])}, 95 % interval "
         f"{interval}"
     )
+
     gain = expected["gain_of_folds"]
     if gain is None:
         return (

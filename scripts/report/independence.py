@@ -21,7 +21,7 @@ def independence_blocks(view: View) -> list:
     if view.rows is None or not twins or not twins["rows_with_twin"]["any"]["train"]:
         return []
 
-    n_rows = {"train": int((view.rows.fold >= 0).sum()), "test": int((view.rows.fold < 0).sum())}
+    n_rows = twins["rows"]
     note = Note(sentence(twins, n_rows) + score_sentence(view), level(twins))
     return [note, count_table(twins["rows_with_twin"], n_rows)]
 
@@ -35,6 +35,7 @@ def sentence(twins: dict, n_rows: dict[str, int]) -> str:
         f"another training row, or nearly, and {counts['test']:,} of {n_rows['test']:,} test rows "
         "do (twins.csv). "
     )
+
     if not n_apart:
         return text + "They stay in one fold, so the score is one on products never seen."
 

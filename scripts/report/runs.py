@@ -40,7 +40,7 @@ class Run:
 
     @cached_property
     def rows(self) -> Rows:
-        paths = SimpleNamespace(folds=self.dir / "folds.csv")
+        paths = SimpleNamespace(rows="", folds=self.dir / "folds.csv")
         config = SimpleNamespace(task=self.task)
         return load_rows(SimpleNamespace(paths=paths, config=config))
 

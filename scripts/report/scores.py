@@ -14,7 +14,6 @@ from metrics import bootstrap
 from page.blocks import Figure, Note, Section, Table
 from page.charts import bar_figure
 from page.formats import describe, format_interval, format_score
-from pipeline.scores import SUBMITTED
 from report.evidence import evidence_blocks
 from report.stages import (
     Gain,
@@ -102,8 +101,6 @@ def stage_table(view: View, stages: list[Stage], spans: list[tuple]) -> Table:
     """A line per stage: score, interval, what it gains over its rival."""
     task = view.task
     by_name = {stage.name: stage for stage in stages}
-    expected = expected_scores(view)
-    is_other = is_expected_elsewhere(expected, by_name)
 
     lines = []
     for stage, span in zip(stages, spans, strict=True):
@@ -112,9 +109,6 @@ def stage_table(view: View, stages: list[Stage], spans: list[tuple]) -> Table:
             "score": stage.score,
             "95 % interval": format_interval(span),
         }
-        if is_other:
-            line["at the test's size"] = expected.get(stage.name, np.nan)
-
         rival = by_name.get(stage.rival)
         if rival:
             gain = gain_over(stage, rival, task.MODE)
@@ -125,14 +119,7 @@ def stage_table(view: View, stages: list[Stage], spans: list[tuple]) -> Table:
 
         lines.append(line)
 
-    caption = stage_caption(view)
-    if is_other:
-        caption += (
-            " Macro F1 counts each class that is there as one: fewer rows hold fewer of the "
-            "rarest, so the test's score is another."
-        )
-
-    return Table(caption, pd.DataFrame(lines), {"score": task.MODE})
+    return Table(stage_caption(view), pd.DataFrame(lines), {"score": task.MODE})
 
 
 def stage_caption(view: View) -> str:
@@ -169,27 +156,6 @@ def stage_bars(view: View, stages: list[Stage], spans: list[tuple]) -> Figure:
         reference={baseline.name: baseline.score},
         xlabel=score_name(view),
     )
-
-
-def expected_scores(view: View) -> dict[str, float]:
-    """{stage: its score on as many rows as the test has}, as 08 recorded it."""
-    at_size = dict(view.merged_record.get("at_test_size", {}))
-    submitted = at_size.pop(SUBMITTED, np.nan)
-    return {submitted_stage(view).name: submitted} | at_size
-
-
-def is_expected_elsewhere(expected: dict[str, float], by_name: dict[str, Stage]) -> bool:
-    """Whether any stage's score depends on how many rows are scored."""
-    for name, value in expected.items():
-        stage = by_name.get(name)
-        if stage is None or not np.isfinite(value):
-            continue
-
-        difference = abs(value - stage.score)
-        if difference > 1e-9:
-            return True
-
-    return False
 
 
 def fold_table(view: View) -> Table:

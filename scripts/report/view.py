@@ -8,6 +8,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.files import load_npz, read_record
+from common.paths import TEST
 from common.rows import Rows
 from models import pred_file, split_member
 from page.blocks import Note
@@ -54,6 +55,11 @@ class View:
     def merged_record(self) -> dict:
         """The record of merged.npz; {} before there is one."""
         return read_record(self.paths.merged) or {}
+
+    @cached_property
+    def test_record(self) -> dict:
+        """The record of the test rows' merged.npz; {} before there is one."""
+        return read_record(self.paths.of(TEST).merged) or {}
 
     @cached_property
     def records(self) -> dict[Path, dict]:
@@ -110,7 +116,6 @@ def load_view(job: Job) -> View:
     preds, partial = load_preds(job, rows, attempts)
     merged = None
     answer = None
-
     if paths.merged.exists():
         merged, answer = attempts.call(load_merged, job, rows, default=(None, None))
 

@@ -14,7 +14,8 @@ prediction, b bootstrap replicates. `outputs` says what is predicted: {attribute
   RANGE       the least and the most that the score can be
   BASELINE    the name of what `baseline` predicts, e.g. "majority"
 
-  read_rows(data, folder)             raw files → the rows (id, split, image, group, text where they
+  read_rows(data, folder, splits)     raw files → the rows of these splits, "train" or "test" or
+                                      both (id, split, image, group, text where they
                                       have one, targets as text) and the names of the files read
   outputs(rows)                       rows → outputs
   sizes(outputs)                      how many of the k columns each output has

@@ -44,6 +44,7 @@ def corrected(
     require_once(table, file)
 
     result = train.copy()
+
     for column, rows in table.groupby("column"):
         require_labels(rows, column, is_label, train, file)
         position = pd.Index(train[data.id]).get_indexer(rows["id"])

@@ -67,9 +67,9 @@ def fit_ngrams(texts, settings) -> dict[str, np.ndarray]:
     for block, its_texts in block_texts(texts).items():
         vectorizer, matrix = fit_block(block, its_texts, settings)
         ngrams = "\n".join(vectorizer.get_feature_names_out())
+
         fitted[f"{block}.ngrams"] = np.frombuffer(ngrams.encode(), np.uint8)
         fitted[f"{block}.idf"] = vectorizer.idf_
-
         if block in SPACES:
             fitted[f"{block}.directions"] = main_directions(matrix, settings.space)
 
@@ -126,8 +126,8 @@ def transform(fitted: dict[str, np.ndarray], texts) -> dict:
         ngrams = fitted[f"{block}.ngrams"].tobytes().decode()
         vectorizer = create_vectorizer(block, vocabulary=ngrams.split("\n"))
         vectorizer.idf_ = fitted[f"{block}.idf"]
-        blocks[block] = vectorizer.transform(its_texts).tocsr()
 
+        blocks[block] = vectorizer.transform(its_texts).tocsr()
         if block in SPACES:
             x = blocks[block] @ fitted[f"{block}.directions"].T
             spaces.append(unit_rows(x))
@@ -173,6 +173,30 @@ def read_ngrams(file: Path, ids: np.ndarray) -> dict:
     return ngrams
 
 
+def stack_ngrams(first: dict, second: dict) -> dict:
+    """transform's arrays of some texts, then of others."""
+    from scipy import sparse
+
+    ngrams = {name: np.concatenate([first[name], second[name]]) for name in DENSE}
+
+    for block in SPARSE:
+        ngrams[block] = sparse.vstack([first[block], second[block]]).tocsr()
+
+    return ngrams
+
+
+def empty_ngrams(like: dict, n: int) -> dict:
+    """Arrays as transform's for n rows that say nothing, with the columns of `like`."""
+    from scipy.sparse import csr_matrix
+
+    ngrams = {name: np.zeros((n, like[name].shape[1]), np.float32) for name in DENSE}
+
+    for block in SPARSE:
+        ngrams[block] = csr_matrix((n, like[block].shape[1]), dtype=np.float32)
+
+    return ngrams
+
+
 def bin_edges(values: np.ndarray, bins: int = BINS) -> np.ndarray:
     """The edges (q, bins - 1) between equally frequent bins of quantities (n, q).
 
@@ -184,6 +208,7 @@ def bin_edges(values: np.ndarray, bins: int = BINS) -> np.ndarray:
     inner_quantiles = np.arange(1, bins) / bins
 
     edges = np.full((q, bins - 1), np.nan)
+
     for j, column in enumerate(values.T):
         known = np.isfinite(column)
         if known.sum() < fewest:
@@ -207,6 +232,7 @@ def binned(values: np.ndarray, scaled_values: np.ndarray, edges: np.ndarray):
 
     n = len(values)
     blocks = [sparse.csr_matrix(scaled_values)]
+
     for column, its_edges in zip(values.T, edges, strict=True):
         known_edges = its_edges[np.isfinite(its_edges)]
         if not len(known_edges):

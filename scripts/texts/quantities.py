@@ -156,6 +156,7 @@ def facts(name: str, text: str) -> dict[str, float]:
     name_sizes = sizes(name)
     text_sizes = sizes(text[:START])
     stated["sizes"] = float(len(name_sizes))
+
     for dimension, amount in name_sizes + text_sizes:
         stated.setdefault(f"size_{dimension}", amount)  # the first counts
 
@@ -199,6 +200,7 @@ def quantities(texts) -> tuple[np.ndarray, list[str]]:
     pairs = list(zip(names, texts, strict=True))
 
     rows = [facts(name, text) for name, text in pairs]
+
     columns = {}  # (n,) each
     for fact in FACTS:
         column = [row.get(fact, np.nan) for row in rows]

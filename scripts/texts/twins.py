@@ -36,6 +36,7 @@ def same_texts(texts: list[str]) -> np.ndarray:
     """The number (n,) of the first text that is equal to each; its own where a text is empty."""
     first_of: dict[str, int] = {}
     first = np.arange(len(texts))
+
     for i, text in enumerate(texts):
         if text:
             first[i] = first_of.setdefault(text, i)
@@ -69,9 +70,11 @@ def equal_bands(minima: np.ndarray) -> Pairs:
     """Yield pairs (m,), (m,) of the texts that agree in all minima (n, b) of a band."""
     key = band_keys(minima)
     order = np.argsort(key, kind="stable")
+
     for step in range(1, REACH + 1):
         one = order[:-step]
         other = order[step:]
+
         is_equal = key[one] == key[other]
         if not is_equal.any():
             return
@@ -118,6 +121,7 @@ def sketch_chunk(texts: list[bytes]) -> np.ndarray:
     owner = np.searchsorted(ends, start, "right")
 
     shingle = np.zeros(len(start), np.uint64)
+
     for k in range(WIDTH):
         shingle = shingle << np.uint64(8) | letters[start + k]
 

@@ -10,6 +10,7 @@ import pytest
 from common.ledger import Ledger
 from common.sections import Data
 from config import Config
+from conftest import PREPARATION
 from features import ocr
 from features.ocr import Settings as Ocr
 from images.locate import ImageFiles
@@ -189,15 +190,14 @@ def test_no_picture_is_read_twice_though_parts_change_or_one_is_mended(
 
     def run(*settings):
         read.clear()
-        script("split_files").main(
-            ["demo_entity", "data.n_folds=2", "data.validation=0", *settings]
-        )
-        script("download_images").main(
-            ["demo_entity", "data.n_folds=2", "data.validation=0", *settings]
-        )
-        script("extract_features").main(
-            ["demo_entity", "--source", "ocr", "data.n_folds=2", "data.validation=0", *settings]
-        )
+        shared = ["demo_entity", "data.n_folds=2", "data.validation=0", *settings]
+        for name, *rows in PREPARATION:
+            script(name).main([*shared, *rows])
+
+        script("split_files").main([*shared, "--rows", "test"])
+        for rows in ([], ["--rows", "test"]):
+            script("extract_features").main([*shared, "--source", "ocr", *rows])
+
         return len(read)
 
     assert (run(), run(), run("data.parts=7"), run("data.n_folds=3")) == (11, 0, 0, 0)

@@ -1,10 +1,13 @@
 """Numeric tables from elsewhere: joined by id whatever their order, refused when they are of other
 rows or no numbers."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from common.errors import UserError
+from common.paths import Paths
 from common.sections import Data
 from features.side_tables import digests, is_category, read_numbers, read_side
 from models.lightgbm import Settings as Table
@@ -28,12 +31,17 @@ def write(folders):
     return put
 
 
+def job_of(rows: str) -> SimpleNamespace:
+    return SimpleNamespace(config=SimpleNamespace(data=DATA), paths=Paths("shop", rows))
+
+
 def test_columns_that_both_tables_have_are_joined_by_id(write):
     files = write()
     values, names = read_numbers(DATA, files, IDS)
     assert names == ["b", "a"]
     np.testing.assert_array_equal(values, [[np.nan, 2], [0.5, 1], [8, 7]])
-    assert set(digests(DATA, files)) == {"more.csv", "more_test.csv"}
+    assert set(digests(job_of("test"), files)) == {"more.csv", "more_test.csv"}
+    assert set(digests(job_of(""), files)) == {"more.csv"}
     assert read_numbers(DATA, Table(), IDS)[0].shape == (3, 0)
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 import images.decode
 from common.errors import UserError
+from common.paths import Paths
 from conftest import CATALOGUE, run_script
 from images.augment import augmenter
 from images.cache import Cache, batches
@@ -346,10 +347,14 @@ def test_02_lists_the_bad_and_caches_the_good(catalogue, folders):
     for i, name in enumerate(("truncated.jpg", "dot.png", "html.jpg")):
         (images / f"{i}.jpg").write_bytes(bad_pictures()[name][0])
     (images / "3.jpg").unlink()
-    assert run_script("split_files", "fashion", *CATALOGUE).returncode == 0
+    (images / "59.jpg").unlink()
     done = run_script("download_images", "fashion", *CATALOGUE)
-    assert "images 60 ok 56 bad 4" in done.stdout, done.stderr
-    cache = Cache(folders / "working/fashion/images.csv", folders / "working/fashion/images")
+    assert "images 48 ok 44 bad 4" in done.stdout, done.stderr
+    done = run_script("download_images", "fashion", "--rows", "test", *CATALOGUE)
+    assert "images 12 ok 11 bad 1" in done.stdout, done.stderr
+    test, paths = Paths("fashion", "test"), Paths("fashion")
+    assert Cache(test.images, test.cache).ok.tolist() == [True] * 11 + [False]
+    cache = Cache(paths.images, paths.cache)
     bad = cache.table[~cache.ok].set_index("image").reason
     assert bad.index.tolist() == [f"images/{i}.jpg" for i in range(4)] and bad.iloc[3] == "missing"
     good = np.flatnonzero(cache.ok)
@@ -361,13 +366,19 @@ def test_02_lists_the_bad_and_caches_the_good(catalogue, folders):
 
 def test_no_picture_at_all_stops_and_names_the_folder(catalogue, folders):
     (folders / "input/fashion/images").rename(folders / "elsewhere")
-    run_script("split_files", "fashion", *CATALOGUE)
     done = run_script("download_images", "fashion", *CATALOGUE)
-    assert (
-        done.returncode == 1
-        and "none of 12 test images can be read in" in done.stderr
-        and "Traceback" not in done.stderr
-    )
+    assert done.returncode == 1
+    assert "none of 48 train images can be read in" in done.stderr
+    assert "Traceback" not in done.stderr
+
+    (folders / "elsewhere").rename(folders / "input/fashion/images")
+    assert run_script("download_images", "fashion", *CATALOGUE).returncode == 0
+    for i in range(48, 60):
+        (folders / f"input/fashion/images/{i}.jpg").unlink()
+    done = run_script("download_images", "fashion", "--rows", "test", *CATALOGUE)
+    assert done.returncode == 1
+    assert "none of 12 test images can be read in" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("preset", ["light", "medium", "strong", "published"])

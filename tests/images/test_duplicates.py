@@ -12,7 +12,7 @@ from common.errors import UserError
 from common.paths import Paths
 from common.sections import Data
 from config import Config
-from conftest import CATALOGUE, run_script
+from conftest import CATALOGUE, PREPARATION, run_script
 from images import near_twins
 from images.duplicates import find_twins, stored_colours
 from images.names import image_names
@@ -21,7 +21,7 @@ from images.settings import Images
 from images.validate import validate
 from pipeline.folds import group_by_image
 from pipeline.job import Job
-from pipeline.load import kept_rows, sample_rows
+from pipeline.load import raw_rows
 from tasks import load_task
 
 
@@ -275,17 +275,14 @@ def test_group_image_needs_pictures_and_no_column(script, folders):
     folder.mkdir(parents=True)
     (folder / "train.csv").write_text("id,name,price\n1,a,3\n2,b,4\n")
     (folder / "test.csv").write_text("id,name\n3,c\n")
-    rows, files = kept_rows(
-        Config(
-            task="price", models=("lightgbm",), data=data.model_copy(update={"max_train_rows": 1})
-        ),
-        folder,
-    )
-    assert (
-        set(rows.group) == {""}
-        and rows.split.tolist() == ["train", "test"]
-        and files == ["train.csv", "test.csv"]
-    )
+    one_row = data.model_copy(update={"max_train_rows": 1})
+    config = Config(task="price", models=("lightgbm",), data=one_row)
+    for answers, split in (("", "train"), ("test", "test")):
+        rows, files = raw_rows(Job(config, Paths("shelf", answers), None))
+        assert set(rows.group) == {""}
+        assert rows.split.tolist() == [split]
+        assert files == [f"{split}.csv"]
+
     with pytest.raises(
         UserError,
         match="data.group=image keeps rows of one image together and data.train_image is empty",
@@ -303,16 +300,31 @@ def test_group_image_needs_pictures_and_no_column(script, folders):
         )
 
 
-def test_rows_are_drawn_as_the_folds_are_made(tmp_path):
-    rows = pd.DataFrame({"id": np.arange(30).astype(str), "split": ["train"] * 20 + ["test"] * 10})
-    drawn = sample_rows(rows, Data(max_train_rows=5, seed=1))
-    assert drawn.split.tolist() == ["train"] * 5 + ["test"] * 10 and drawn.index.tolist() == list(
-        range(15)
-    )
-    assert sample_rows(rows, Data(max_train_rows=5, seed=1)).equals(drawn) and not sample_rows(
-        rows, Data(max_train_rows=5, seed=2)
-    ).equals(drawn)
-    assert sample_rows(rows, Data()).equals(rows)
+@pytest.mark.parametrize("answers, split", [("", "train"), ("test", "test")])
+def test_training_rows_are_drawn_by_the_seed_and_rows_to_answer_never(folders, answers, split):
+    folder = folders / "input/shelf"
+    folder.mkdir(parents=True)
+    table = pd.DataFrame({"id": range(30), "name": "a", "price": 2.0})
+    table[:20].to_csv(folder / "train.csv", index=False)
+    table[20:].drop(columns="price").to_csv(folder / "test.csv", index=False)
+
+    def ids(**drawn):
+        data = Data(folder="shelf", id="id", labels=("price",), text=("name",), **drawn)
+        job = Job(Config(task="price", models=("ridge",), data=data), Paths("shelf", answers), None)
+        rows, _ = raw_rows(job)
+        assert set(rows.split) == {split}
+        assert rows.index.tolist() == list(range(len(rows)))
+        return rows.id.tolist()
+
+    n = 10 if answers else 20
+    assert len(ids()) == len(ids(max_train_rows=99)) == n
+    some = ids(max_train_rows=5, seed=1)
+    assert ids(max_train_rows=5, seed=1) == some
+    if answers:
+        assert some == ids() == ids(max_train_rows=5, seed=2)
+    else:
+        assert len(some) == 5
+        assert some != ids(max_train_rows=5, seed=2)
 
 
 def test_a_filled_pattern_that_is_a_link_stays_as_it_is(tmp_path):
@@ -365,6 +377,9 @@ def test_what_shows_one_picture_is_in_one_fold(catalogue, folders):
     )
     for i in range(12):  # twelve rows of one look, each of other bytes
         noise.save(images / f"{i}.jpg", quality=95 - i)
+    for i in (48, 49):  # and so look two test rows
+        noise.save(images / f"{i}.jpg", quality=i)
+    (images / "50.jpg").write_bytes((images / "0.jpg").read_bytes())
     settings = [
         *CATALOGUE,
         "data.group=image",
@@ -378,12 +393,29 @@ def test_what_shows_one_picture_is_in_one_fold(catalogue, folders):
         and "images.csv is missing; run: python scripts/02_download_images.py fashion"
         in without.stderr
     )
-    for name in ("download_images", "split_files"):
-        done = run_script(name, "fashion", *settings)
+    printed = {}
+    for name, *rows in PREPARATION:
+        done = run_script(name, "fashion", *rows, *settings)
+        printed[rows[-1] if rows else name] = done.stdout
         assert done.returncode == 0, done.stderr
     table = pd.read_csv(folders / "working/fashion/folds.csv", dtype=str, keep_default_na=False)
     one = table[:12]
     assert (
         set(one.group) == {"images/0.jpg"} and one.fold.nunique() == one.validation.nunique() == 1
     )
-    assert (table.group[table.split == "test"] == "").all() and "rows_in_the_largest" in done.stdout
+    assert "rows_in_the_largest" in done.stdout
+    assert set(table.split) == {"train"}
+
+    # the test rows' table names the training image that each looks like
+    test = Paths("fashion", "test")
+    found = pd.read_csv(test.images).set_index("image")
+    assert len(found) == 12
+    twins = [f"images/{i}.jpg" for i in (48, 49, 50)]
+    assert set(found.group[twins]) == {"images/0.jpg"}
+    pairs = pd.read_csv(test.own / "duplicates.csv").to_numpy().tolist()
+    for kind, image in zip(("near", "near", "exact"), twins, strict=True):
+        assert [kind, image, "images/0.jpg"] in pairs
+
+    assert "duplicates exact of test within train images 1" in printed["test"]
+    by_row = pd.read_csv(folders / "working/fashion/twins.csv").set_index("id")
+    assert set(by_row.group[["test:48", "test:49", "test:50"]]) == {"train:0"}

@@ -6,7 +6,6 @@ import tarfile
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +16,7 @@ from config import Config
 from images import locate as module
 from images.locate import ImageFiles, open_image_files
 from images.names import link_name
+from pipeline.job import Job
 
 LINK = "https://x.test/I/81.jpg?a=1"
 
@@ -135,10 +135,8 @@ def test_a_jobs_pictures_lie_in_its_data_folder_and_among_all_categories_downloa
     (folders / "input/shop/images").mkdir(parents=True)
     (folders / "input/shop/train.csv").touch()
     (folders / "input/shop/images/0.jpg").write_bytes(b"0")
-    job = SimpleNamespace(
-        config=Config(task="entity", models=("vlm",), data=Data(folder="shop")),
-        paths=Paths("entity"),
-    )
+    config = Config(task="entity", models=("vlm",), data=Data(folder="shop"))
+    job = Job(config, Paths("entity"), None)
     download(folders / "working/downloads", LINK, b"1")
     assert (
         open_image_files(job).read("images/0.jpg") == b"0"

@@ -42,7 +42,10 @@ def test_folders_as_kaggle_takes_them(folders):
     kernels = [value_in(folder) for folder in written]
     targets = sum((kernel["targets"] for kernel in kernels), [])
     members = graph.members(load("entity"))
-    assert sorted(targets) == sorted(f"pred/{member}.csv" for member in members)
+    of_rows = [
+        f"{folder}pred/{member}.csv" for folder in ("", "answers/test/") for member in members
+    ]
+    assert sorted(targets) == sorted(of_rows)
     assert kernels[-1]["remaining"] == []
     assert kernels[0]["settings"] == ["refine.bits=4", "run.time_limit=11.5"]
 
@@ -63,6 +66,15 @@ def test_folders_of_before_go_and_the_same_question_gives_the_same_bytes(folders
     [
         (["visual_taxonomy"], "joins others: make kernels of each, CATEGORY=c1 c2 c3 c4 c5"),
         (["entity", "--parts", "0", "--owner", "me"], "write PARTS=1 or more"),
+        (
+            ["entity", "--answer", "1", "--parts", "2", "--owner", "me"],
+            "ANSWER=1 is one kernel: leave PARTS out",
+        ),
+        (
+            ["c2", "--answer", "1", "--owner", "me", "net.epochs=3"],
+            "/c2/images.csv is missing, and a kernel that answers trains nothing; run first: "
+            'make all CATEGORY=c2 SET="net.epochs=3"',
+        ),
         (["entity"], "OWNER=<your Kaggle user name>"),
         (
             ["entity", "--owner", "me", "--to", "OTHER"],

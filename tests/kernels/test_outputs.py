@@ -13,8 +13,12 @@ from kernels.weights import attached_folders
 
 MERGE = {
     "category": "c2",
-    "sessions": {"me/a": ["pred/net_0.npz"], "me/b": ["pred/net_1.npz"]},
+    "sessions": {
+        "me/a": ["pred/net_0.npz", "answers/test/pred/net_0.npz"],
+        "me/b": ["pred/net_1.npz"],
+    },
     "remaining": [],
+    "learnt": [],
 }
 
 
@@ -44,8 +48,16 @@ def test_outputs_that_contradict_each_other_are_not_merged(folders):
     assert {file.read_text() for file in paths.cache.iterdir()} == {"a"}  # one cache, of one output
 
 
-FILES = ("folds.csv", "images.csv", "model/net_0.safetensors", "pred/net_0.npz")
-USED = [*FILES, *(f"{file}.json" for file in FILES)]
+FILES = (
+    "folds.csv",
+    "images.csv",
+    "model/net_0.safetensors",
+    "pred/net_0.npz",
+    "answers/test/rows.csv",
+    "answers/test/images.csv",
+    "answers/test/pred/net_0.npz",
+)
+USED = ["colours.npy", *FILES, *(f"{file}.json" for file in FILES)]
 UNUSED = [
     "model/net_3.safetensors",
     "checkpoints/net_0.pt",
@@ -54,6 +66,7 @@ UNUSED = [
     "images/000.bin",
     "images/rows.growing",
     "report.html",
+    "answers/test/merged.npz",
 ]
 BEGUN = ["checkpoints/net_2.pt", "model/net_2.safetensors"]
 
@@ -76,6 +89,15 @@ def test_a_merging_kernel_copies_what_it_has_use_for(output):
     assert files_below(paths.dir.parent) == expected
 
 
+def test_a_kernel_that_answers_copies_what_was_learnt_alone(output, folders):
+    paths = Paths("c2")
+    learnt = ["folds.csv", "features/net_3.npy"]
+    write(folders / "input/a/c2/features/net_3.names.npy", "")
+    take_over_into(paths, {"category": "c2", "sessions": {}, "remaining": [], "learnt": learnt})
+    names = {"c2/folds.csv", "c2/folds.csv.json", "c2/features/net_3.npy"}
+    assert files_below(paths.dir.parent) == names | {"c2/features/net_3.names.npy"}
+
+
 def test_nothing_is_copied_where_there_is_no_room(output, monkeypatch):
     paths = Paths("c2")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(100, 40, 60))
@@ -90,7 +112,7 @@ def test_a_copy_that_fails_leaves_nothing(output, monkeypatch):
         raise OSError("disk error")
 
     paths = Paths("c2")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(100, 0, 64))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1000, 0, 1000))
     monkeypatch.setattr(shutil, "copyfile", copy_half)
     with pytest.raises(OSError, match="disk error"):
         take_over_into(paths, MERGE)
@@ -106,7 +128,7 @@ def test_a_file_and_its_record_are_of_one_output(folders):
     for name, names in files.items():
         for file in names:
             write(folders / "input" / name / "c2" / file, name)
-    take_over_into(paths, {"category": "c2", "sessions": {}, "remaining": []})
+    take_over_into(paths, {"category": "c2", "sessions": {}, "remaining": [], "learnt": []})
     assert {file.name: file.read_text() for file in paths.dir.rglob("*.*")} == {
         "folds.csv.json": "a",
         "net_0.npz": "a",

@@ -88,7 +88,8 @@ def test_settings_reach_the_scripts_as_they_are(folders):
     steps = [line for line in done.stdout.splitlines() if "/01_split_files.py" in line]
     assert steps
     for line in steps:
-        assert shlex.split(line)[-2:] == settings
+        words = shlex.split(line)
+        assert words[words.index("c2") + 1 :][:2] == settings
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from common.errors import UserError
 from config import load
 from conftest import ROOT
 from kernels import weights
+from kernels.equip import needed_weights
 from networks.pretrained import find_weights
 from networks.weights import split_weights, weights_file
 from pipeline import graph
@@ -37,6 +38,24 @@ def test_linked_weights_are_found_under_every_name_of_every_config(folders, cate
         else:
             linked = weights_file(bare, str(links))
         assert linked.resolve() == path
+
+
+@pytest.mark.parametrize(
+    "category, settings, needed",
+    [
+        ("c2", [], []),  # net is all in its own file, and heads stand on it
+        ("c2", ["models=net,knn", "features.encoders=test_vit"], ["test_vit"]),
+        ("c2", ["heads.source=encoders", "features.encoders=test_vit"], ["test_vit"]),
+    ],
+)
+def test_a_kernel_that_answers_needs_the_weights_that_make_features_and_no_others(
+    category, settings, needed
+):
+    config = load(category, settings)
+    kernel = {"learnt": ["folds.csv"], "sessions": {}, "remaining": []}
+    assert needed_weights(kernel, config) == needed
+    backbone = config.net.backbone
+    assert needed_weights(kernel | {"learnt": []}, config) == sorted({backbone, *needed})
 
 
 def test_repositories_of_one_last_name_are_not_taken_for_each_other(folders):

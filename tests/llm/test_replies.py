@@ -10,6 +10,7 @@ from common.errors import UserError
 from common.files import read_record, record_path
 from common.paths import Paths
 from config import load
+from conftest import PREPARATION
 from fake_chat import FakeChat, write_rows
 from images.locate import ImageFiles
 from images.names import link_name
@@ -33,48 +34,51 @@ N_TRAIN, N_TEST = 20, 30
 
 @pytest.fixture
 def run(folders, script, monkeypatch):
-    """run(chat, member, *settings): the table of replies of one of three parts."""
+    """run(chat, member, *settings): the table of replies of one of three parts of the test rows."""
     shelf = folders / "input/shelf"
     write_rows(shelf, [f"p{i + 1}" for i in range(N_TRAIN)], "train")
     write_rows(shelf, [f"p{i + 101}" for i in range(N_TEST)], "test")
     prepare(script)
 
-    def infer(chat: FakeChat, member: str, *settings) -> pd.DataFrame:
+    def infer(chat: FakeChat, member: str, *settings, rows: str = "test") -> pd.DataFrame:
         monkeypatch.setattr(replies, "open_chat", lambda *_: chat)
-        script("infer").main(["entity", "--member", member, *SETTINGS, *settings])
-        return read_replies(member).set_index("id")
+        of_rows = ["--rows", rows] if rows else []
+        script("infer").main(["entity", "--member", member, *of_rows, *SETTINGS, *settings])
+        return read_replies(member, rows).set_index("id")
 
     return infer
 
 
 def prepare(script) -> None:
-    for name in ("download_images", "split_files"):
-        script(name).main(["entity", *SETTINGS])
+    for name, *rows in (*PREPARATION, ("split_files", "--rows", "test")):
+        script(name).main(["entity", *SETTINGS, *rows])
 
 
-def replies_file(member: str):
-    return Paths("entity").replies(member)
+def replies_file(member: str, rows: str = "test"):
+    return Paths("entity", rows).replies(member)
 
 
-def read_replies(member: str) -> pd.DataFrame:
-    return pd.read_csv(replies_file(member), keep_default_na=False)
+def read_replies(member: str, rows: str = "test") -> pd.DataFrame:
+    return pd.read_csv(replies_file(member, rows), keep_default_na=False)
 
 
-def read_folds() -> pd.DataFrame:
-    return pd.read_csv(Paths("entity").folds)
+def read_rows() -> pd.DataFrame:
+    return pd.read_csv(Paths("entity", "test").table)
 
 
 def submit(script) -> bytes:
     script("merge_files").main(["entity", *SETTINGS])
+    script("merge_files").main(["entity", *SETTINGS, "--rows", "test"])
     script("post_process").main(["entity", *SETTINGS])
     return Paths("entity").submission.read_bytes()
 
 
 def run_all(script, run, chat: FakeChat | None = None) -> bytes:
     """The submission of all parts."""
-    for k in range(3):
-        run(chat or FakeChat(), f"vlm_{k}")
-        run(chat or FakeChat(), f"refine_{k}")
+    for rows in ("", "test"):
+        for k in range(3):
+            run(chat or FakeChat(), f"vlm_{k}", rows=rows)
+            run(chat or FakeChat(), f"refine_{k}", rows=rows)
     return submit(script)
 
 
@@ -83,15 +87,15 @@ def test_every_row_gets_its_own_reply(run, script):
     assert lines[:3] == ["index,prediction", "5,101.0 gram", "6,102.0 gram"]
     assert len(lines) == 1 + N_TEST
     assert read_record(Paths("entity").submission)["score"] == 1
-    rows = [read_record(replies_file(f"vlm_{k}"))["rows"] for k in range(3)]
-    assert sum(rows) == N_TRAIN + N_TEST
+    for rows, n in (("", N_TRAIN), ("test", N_TEST)):
+        assert sum(read_record(replies_file(f"vlm_{k}", rows))["rows"] for k in range(3)) == n
 
 
 def test_what_fails_is_asked_once_more_and_no_other_is(run):
     chat = FakeChat(passing=["p112", "p111"])
     table = run(chat, "vlm_1")
     assert (table.reason == "").all()
-    assert len(chat.asked) == (read_folds().part == 1).sum() + 2
+    assert len(chat.asked) == (read_rows().part == 1).sum() + 2
     assert chat.asked.count("p112") == 2
 
 
@@ -154,7 +158,7 @@ def test_without_any_image_nothing_is_asked_and_nothing_submitted(run, script, f
     for file in (folders / "input/shelf/images").glob("p1??.jpg"):
         file.unlink()
     with pytest.raises(UserError, match="none of 30 test images can be read in .*missing"):
-        script("download_images").main(["entity", *SETTINGS])
+        script("download_images").main(["entity", *SETTINGS, "--rows", "test"])
 
     chat = FakeChat(final=[f"p{i + 101}" for i in range(N_TEST)])
     chat.reason = "image: missing"
@@ -178,7 +182,7 @@ def test_an_endpoint_that_fails_leaves_the_part_open_and_the_next_run_asks_what_
     assert 0 < len(chat.asked) < 8
 
 
-@pytest.mark.parametrize("after", [1, 7, 15])
+@pytest.mark.parametrize("after", [1, 4, 9])
 def test_killed_anywhere_the_part_goes_on_to_the_same_table(run, after):
     uninterrupted = run(FakeChat(), "vlm_2").to_csv()
     replies_file("vlm_2").unlink()
@@ -205,18 +209,10 @@ def test_rows_that_were_left_are_asked_when_they_may_be_again(run):
     assert len(chat.asked) == 1
 
 
-def test_a_part_may_have_no_training_row(run, script):
-    script("split_files").main(["entity", *SETTINGS, "data.parts=40"])
-    folds = read_folds()
-    train = set(folds.part[folds.split == "train"])
-    test = folds.part[folds.split == "test"]
-    k = min(set(test) - train)
-    assert len(run(FakeChat(), f"vlm_{k}", "data.parts=40")) == (test == k).sum()
-
-
 def test_a_part_may_have_no_row_at_all(run, script):
-    script("split_files").main(["entity", *SETTINGS, "data.parts=90"])
-    empty = min(set(range(90)) - set(read_folds().part))
+    for rows in ([], ["--rows", "test"]):
+        script("split_files").main(["entity", *SETTINGS, "data.parts=90", *rows])
+    empty = min(set(range(90)) - set(read_rows().part))
     assert len(run(FakeChat(), f"vlm_{empty}", "data.parts=90")) == 0
 
 
@@ -237,7 +233,7 @@ def test_other_settings_start_a_part_anew(run):
         run(FakeChat(stops_after=5), "vlm_2")
     chat = FakeChat()
     run(chat, "vlm_2", "vlm.max_pixels=5000")
-    assert len(chat.asked) == (read_folds().part == 2).sum()
+    assert len(chat.asked) == (read_rows().part == 2).sum()
 
 
 def test_only_replies_that_cannot_be_read_are_refined(run):
@@ -282,7 +278,7 @@ def test_the_merge_says_which_part_is_not_whole(run, script, change, message):
     record = read_record(file) | {"bytes": file.stat().st_size}
     record_path(file).write_text(json.dumps(record))
     with pytest.raises(UserError, match=f"{message}.*run again: python scripts/06_infer.py"):
-        script("merge_files").main(["entity", *SETTINGS])
+        script("merge_files").main(["entity", *SETTINGS, "--rows", "test"])
 
 
 def test_parts_answered_on_another_machine_belong_to_the_same_rows(
@@ -293,8 +289,8 @@ def test_parts_answered_on_another_machine_belong_to_the_same_rows(
     monkeypatch.setenv("working_path", str(other))
     prepare(script)
     run(FakeChat(), "vlm_0")
-    for file in other.glob("entity/pred/*"):
-        file.rename(folders / "working/entity/pred" / file.name)
+    for file in other.glob("entity/answers/test/pred/*"):
+        file.rename(folders / "working/entity/answers/test/pred" / file.name)
     monkeypatch.setenv("working_path", str(folders / "working"))
     run(FakeChat(), "refine_0")
     assert submit(script) == expected

@@ -2,7 +2,6 @@
 submission on tiny models, and what they learn is there."""
 
 from dataclasses import fields, replace
-from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,8 @@ from common.files import load_npz, read_record
 from common.paths import Paths
 from common.rows import Rows
 from config import load
+from conftest import run_steps
 from models import load_model
-from pipeline.graph import upstream
 from pipeline.job import Job
 from pipeline.load import read_folds
 
@@ -128,12 +127,8 @@ def run(models, *further) -> dict:
     """Every step of category fashion up to its submission, in this process. Returns the scores of
     the out-of-fold rows, {model or "majority": {attribute: {score: value}}}."""
     overrides = overrides_of(models, *further)
-    paths = Paths("fashion")
-    for step in upstream([paths.submission], load("fashion", overrides), paths).values():
-        script, *options = step.command.split()
-        import_module(script).main([*options, *overrides])
-
-    return read_record(paths.merged)["scores"]
+    run_steps("fashion", overrides)
+    return read_record(Paths("fashion").merged)["scores"]
 
 
 def right(folders, model: str, label: str) -> pd.Series:
@@ -190,7 +185,7 @@ def test_a_trained_network_answers_rows_without_the_rows_it_learnt_from(folders,
     settings = overrides_of(models, f"run.weights={weights}")
     run(models, f"run.weights={weights}")
 
-    job = Job(load("fashion", settings), Paths("fashion"), None)
+    job = Job(load("fashion", settings), Paths("fashion", "test"), None)
     test_idx = np.flatnonzero(job.rows.fold < 0)
     test_rows = take(job.rows, test_idx)
     for name in models:

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from common.files import load_npz, read_record
-from common.paths import Paths
+from common.paths import TEST, Paths
+from conftest import PREPARATION, run_steps
 from networks.weights import read_weights
 from pipeline.load import read_folds
 
@@ -42,16 +43,15 @@ SETTINGS = [
     "run.workers=1",
     "run.amp=fp32",
 ]
-# {case: (model, further settings, sources that 03 makes)}
+# {case: (model, further settings)}
 CASES = {
-    "net": ("net", ["net.mmd=0"], []),
+    "net": ("net", ["net.mmd=0"]),
     "net with an MLP, MMD and averaged weights": (
         "net",
         ["net.head=mlp", "net.mmd=0.1", "net.ema=0.9", "infer.flip=false"],
-        [],
     ),
-    "heads on encoders": ("heads", ["heads.source=encoders"], ["test_resnet"]),
-    "knn": ("knn", [], ["test_resnet"]),
+    "heads on encoders": ("heads", ["heads.source=encoders"]),
+    "knn": ("knn", []),
 }
 
 
@@ -89,23 +89,9 @@ def call(script):
     return run_step
 
 
-def run(call, model: str, sources, *settings) -> dict:
+def run(model: str, *settings) -> dict:
     """Every step of category price with one model. Returns SMAPE by model, of the median too."""
-    settings = [*settings, f"models={model}"]
-    call("download_images", settings=settings)
-    call("split_files", settings=settings)
-
-    for source in sources:
-        call("extract_features", "--source", source, settings=settings)
-
-    for k in range(2):
-        if model != "knn":
-            step = "train_attr_heads" if model == "heads" else "train_fold"
-            call(step, "--member", f"{model}_{k}", settings=settings)
-        call("infer", "--member", f"{model}_{k}", settings=settings)
-
-    call("merge_files", settings=settings)
-    call("post_process", settings=settings)
+    run_steps("price", [*SETTINGS, *settings, f"models={model}"])
     scores = read_record(Paths("price").merged)["scores"]
     return {name: table["price"]["smape"] for name, table in scores.items()}
 
@@ -116,10 +102,10 @@ def smape(a, b) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_the_number_that_an_image_shows_is_learnt(call, folders, case):
-    model, settings, sources = CASES[case]
+def test_the_number_that_an_image_shows_is_learnt(folders, case):
+    model, settings = CASES[case]
     table = write_shop(folders / "input/shop")
-    found = run(call, model, sources, *settings)
+    found = run(model, *settings)
     assert found[model] < found["median"] - 20, found
 
     # and of test rows, which no step has seen the price of
@@ -130,31 +116,31 @@ def test_the_number_that_an_image_shows_is_learnt(call, folders, case):
     assert smape(submission.price.to_numpy(), hidden.price.to_numpy()) < (
         smape(np.full(len(hidden), median), hidden.price.to_numpy()) - 20
     )
-    assert_own_rows(folders, model)
+    assert_own_rows(model)
 
 
-def assert_own_rows(folders, model: str) -> None:
+def assert_own_rows(model: str) -> None:
     """A member predicts its own fold and the test rows; a row without an image gets the median of
     the other folds."""
-    folds = read_folds(folders / "working/price/folds.csv").set_index("id")
+    folds = read_folds(Paths("price").folds)
+    to_answer = read_folds(Paths("price", TEST).table)
     price = pd.to_numeric(folds.price)
     for k in range(2):
-        pred = load_npz(folders / f"working/price/pred/{model}_{k}.npz")
-        rows = folds.loc[pred["id"]]
-        assert set(pred["id"]) == set(folds.index[(folds.fold == k) | (folds.split == "test")])
-        no_image = rows.index.str.partition(":").get_level_values(2).astype(int) % 12 == 1
-        assert (pred["missing_image"] == no_image).all()
-        others = price[(folds.fold != k) & (folds.split == "train")]
-        median = np.log1p(others).median()
-        assert pred["pred"][no_image, 0] == pytest.approx(median)
+        median = np.log1p(price[folds.fold != k]).median()
+        for rows, ids in (("", folds.id[folds.fold == k]), (TEST, to_answer.id)):
+            pred = load_npz(Paths("price", rows).pred(f"{model}_{k}"))
+            assert set(pred["id"]) == set(ids)
+            no_image = np.array([int(id.partition(":")[2]) % 12 == 1 for id in pred["id"]])
+            assert (pred["missing_image"] == no_image).all()
+            assert pred["pred"][no_image, 0] == pytest.approx(median)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_shuffled_prices_fall_to_the_median(call, folders, case):
-    model, settings, sources = CASES[case]
+def test_shuffled_prices_fall_to_the_median(folders, case):
+    model, settings = CASES[case]
     write_shop(folders / "input/shop", shuffled=True)
-    found = run(call, model, sources, *settings)
+    found = run(model, *settings)
     assert found[model] > found["median"] - 4, found
 
 
@@ -165,8 +151,8 @@ def test_heads_go_on_from_the_net_and_keep_its_answer_where_none_is_better(call,
     write_shop(folders / "input/shop")
     settings = [f"net.head={head}", "heads.source=net", "models=net,heads"]
     settings += ["infer.flip=false", "net.epochs=4", "heads.epochs=1", "heads.lr=1e-12"]
-    call("download_images", settings=settings)
-    call("split_files", settings=settings)
+    for name, *options in PREPARATION:
+        call(name, *options, settings=settings)
     call("train_fold", "--member", "net_0", settings=settings)
     call("infer", "--member", "net_0", settings=settings)
     call("extract_features", "--source", "net_0", settings=settings)
@@ -189,8 +175,8 @@ def test_a_number_starts_at_the_median_and_a_killed_network_goes_on_exactly(
 
     write_shop(folders / "input/shop")
     settings = ["models=net", "net.epochs=3", "net.mmd=0.1", "net.ema=0.9", "run.save_every=0"]
-    call("download_images", settings=settings)
-    call("split_files", settings=settings)
+    for name, *options in PREPARATION:
+        call(name, *options, settings=settings)
     paths = Paths("price")
     folds = read_folds(paths.folds)
     is_trained = (folds.fold == 1) & ~folds.validation.astype(bool) & (folds.image != "")

@@ -175,9 +175,8 @@ def test_usual_units_and_values_are_those_of_the_group_first():
 
 
 def test_rows_alike_are_of_the_source_and_of_the_same_key():
-    vectors = text_vectors(
-        ["yankee candle sunny", "yankee candle rose", "yankee candle sunny", "yankee candle sunny"]
-    )
+    sunny, rose = "yankee candle sunny", "yankee candle rose"
+    vectors = text_vectors([sunny, rose, sunny, sunny], np.ones(4, bool))
     similar_idx, cosine = similar_texts(
         vectors, np.array([0, 0, 0, 1]), np.array([1, 2, 3]), np.array([0, 3])
     )

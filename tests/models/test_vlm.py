@@ -3,6 +3,7 @@
 import json
 import re
 from hashlib import sha256
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,9 @@ import tiny
 from chat_server import serving, stats
 from common.errors import UserError
 from common.files import read_record
-from common.paths import Paths
+from common.paths import TEST, Paths
 from config import load
-from conftest import write_catalogue
+from conftest import PREPARATION, run_steps, write_catalogue
 from pipeline.load import load_rows
 
 pytestmark = pytest.mark.slow
@@ -53,11 +54,11 @@ def true_tones(folder) -> list[str]:
 
 
 @pytest.fixture
-def answer(script, tmp_path):
-    """answer(category, known, members, *settings): all steps with a server that knows these
+def answer(tmp_path):
+    """answer(category, known, *settings): all steps with a server that knows these
     replies. Returns what it counted, and the submission."""
 
-    def run(category: str, known: dict, members, *settings):
+    def run(category: str, known: dict, *settings):
         file = tmp_path / "known.json"
         file.write_text(json.dumps(known))
         with serving("--known", file) as address:
@@ -65,15 +66,7 @@ def answer(script, tmp_path):
             for model in ("vlm", "refine"):
                 here += [f"{model}.endpoint={address}/v1", f"{model}.model=made-up"]
 
-            if load(category, here).data.train_image:
-                script("download_images").main([category, *here])
-
-            script("split_files").main([category, *here])
-            for member in members:
-                make_member(script, category, member, here)
-
-            script("merge_files").main([category, *here])
-            script("post_process").main([category, *here])
+            run_steps(category, here)
             counts = stats(address)
 
         paths = Paths(category)
@@ -82,23 +75,6 @@ def answer(script, tmp_path):
     return run
 
 
-def make_member(script, category: str, member: str, settings) -> None:
-    """Its predictions, and before them what they need."""
-    if member == "stack_0":
-        return script("stack").main([category, *settings])
-
-    if member == "ridge_0":
-        for source in ("vocabulary", "ngrams"):
-            script("extract_features").main([category, "--source", source, *settings])
-
-    if member.startswith("ridge"):
-        script("train_fold").main([category, "--member", member, *settings])
-
-    script("infer").main([category, "--member", member, *settings])
-
-
-VLM = ("vlm_0", "vlm_1")
-BOTH = (*VLM, "refine_0", "refine_1")
 FASHION = ("data.labels=tone,coin", "images.size=32")
 
 
@@ -107,8 +83,8 @@ def lines(row) -> str:
 
 
 def replies_of(category: str, model: str) -> pd.DataFrame:
-    """The replies of both parts, by id."""
-    parts = [Paths(category).replies(f"{model}_{k}") for k in range(2)]
+    """The replies of both parts to all rows, by id."""
+    parts = [Paths(category, rows).replies(f"{model}_{k}") for rows in ("", TEST) for k in range(2)]
     tables = [pd.read_csv(part, keep_default_na=False) for part in parts]
     return pd.concat(tables).set_index("id").sort_index()
 
@@ -118,7 +94,7 @@ def test_a_constrained_model_is_shown_images_and_can_only_reply_their_classes(sh
     rows = zip(images, truth.itertuples(), strict=True)
     known = {image: lines(row) for image, row in rows}
     settings = (*FASHION, "models=vlm", "vlm.constrained=true")
-    counts, submission = answer("fashion", known, VLM, *settings)
+    counts, submission = answer("fashion", known, *settings)
 
     assert counts["calls"] == N
     assert len(counts["sizes"]) == 1  # images of the last question
@@ -136,7 +112,7 @@ def test_a_reply_that_is_none_of_the_classes_does_not_match_the_pattern(shop, an
     truth, images = shop()
     known = {image: lines(row) for image, row in zip(images, truth.itertuples(), strict=True)}
     known[images[3]] = "tone: grey\ncoin: heads"
-    answer("fashion", known, VLM, *FASHION, "models=vlm", "vlm.constrained=true")
+    answer("fashion", known, *FASHION, "models=vlm", "vlm.constrained=true")
     replies = replies_of("fashion", "vlm")
     failed = replies[replies.reason != ""]
     assert failed.index.tolist() == ["train:3"]
@@ -165,7 +141,7 @@ def test_rows_without_an_image_are_asked_by_their_text_and_unclear_replies_refin
     known["thing 6!"] = lines(truth.iloc[6])
     known["thing 33!"] = lines(truth.iloc[33])
     settings = (*FASHION, "models=vlm,refine", "data.text=title")
-    counts, submission = answer("fashion", known, BOTH, *settings)
+    counts, submission = answer("fashion", known, *settings)
 
     assert counts["calls"] == N - 1 + 2
     replies = replies_of("fashion", "vlm")
@@ -179,7 +155,7 @@ def test_rows_without_an_image_are_asked_by_their_text_and_unclear_replies_refin
     assert submission.coin.tolist() == test.coin.tolist()
 
 
-def test_texts_alone_are_answered_by_a_local_model(shop, script, tmp_path):
+def test_texts_alone_are_answered_by_a_local_model(shop, tmp_path):
     """A vision-language model that is shown no image at all: data.train_image is empty."""
     pytest.importorskip("transformers")
     truth, _ = shop(title=[f"a thing of number {i}" for i in range(N)])
@@ -196,10 +172,7 @@ def test_texts_alone_are_answered_by_a_local_model(shop, script, tmp_path):
         "vlm.max_new_tokens=4",
         "run.device=cpu",
     ]
-    script("split_files").main(["fashion", *settings])
-    script("infer").main(["fashion", "--member", "vlm_0", *settings])
-    script("merge_files").main(["fashion", *settings])
-    script("post_process").main(["fashion", *settings])
+    run_steps("fashion", settings)
     table = pd.read_csv(Paths("fashion").replies("vlm_0"), keep_default_na=False)
     assert (table.reason == "").all()
     assert table.reply.nunique() > 1
@@ -245,7 +218,7 @@ def test_prices_are_read_off_the_replies_to_texts(priced, answer):
     known["Item 009"] = "dear"
     known["Item 011"] = "123456"
     known["123456"] = "none"
-    counts, submission = answer("price", known, BOTH, "models=vlm,refine")
+    counts, submission = answer("price", known, "models=vlm,refine")
 
     assert counts["calls"] == N + 2
     np.testing.assert_allclose(submission.price, priced[N_TRAIN:], rtol=1e-6)
@@ -261,15 +234,14 @@ def test_prices_are_read_off_the_replies_to_texts(priced, answer):
 def test_a_stack_reads_replies_beside_other_models(priced, answer):
     known = {f"Item {i:03d}": str(price * (1.3, 0.8)[i % 2]) for i, price in enumerate(priced)}
     settings = ["models=vlm,ridge,stack", "stack.trust=vlm,ridge", "ngrams.min_rows=1"]
-    members = [*VLM, "ridge_0", "ridge_1", "stack_0"]
-    answer("price", known, members, *settings)
+    answer("price", known, *settings)
     scores = read_record(Paths("price").merged)["scores"]
     assert scores["stack"]["price"]["smape"] < scores["median"]["price"]["smape"]
 
 
 def test_constrained_prices_match_their_pattern(priced, answer):
     known = {f"Item {i:03d}": str(price) for i, price in enumerate(priced)}
-    _, submission = answer("price", known, VLM, "models=vlm", "vlm.constrained=true")
+    _, submission = answer("price", known, "models=vlm", "vlm.constrained=true")
     np.testing.assert_allclose(submission.price, priced[N_TRAIN:], rtol=1e-6)
     assert (replies_of("price", "vlm").reason == "").all()
 
@@ -277,9 +249,9 @@ def test_constrained_prices_match_their_pattern(priced, answer):
 def test_a_part_that_was_answered_is_not_asked_again(shop, answer, script):
     truth, images = shop()
     known = {image: lines(row) for image, row in zip(images, truth.itertuples(), strict=True)}
-    answer("fashion", known, VLM, *FASHION, "models=vlm")
+    answer("fashion", known, *FASHION, "models=vlm")
     before = replies_of("fashion", "vlm")
-    counts, _ = answer("fashion", known, VLM, *FASHION, "models=vlm")
+    counts, _ = answer("fashion", known, *FASHION, "models=vlm")
     assert counts["calls"] == 0
     pd.testing.assert_frame_equal(replies_of("fashion", "vlm"), before)
 
@@ -297,22 +269,23 @@ def test_a_reply_has_room_for_every_attribute(shop, script, monkeypatch):
     monkeypatch.setattr(replies, "open_chat", note)
     shop()
     settings = [*FASHION, "models=vlm", "data.parts=1", "vlm.endpoint=http://127.0.0.1:1/v1"]
-    script("download_images").main(["fashion", *settings])
-    script("split_files").main(["fashion", *settings])
+    for name, *options in PREPARATION:
+        script(name).main(["fashion", *options, *settings])
     with pytest.raises(KeyboardInterrupt):
         script("infer").main(["fashion", "--member", "vlm_0", *settings])
     assert opened == [48]
 
 
 def test_test_rows_of_several_categories_are_asked_for_their_own_attributes(folders, drawn, script):
-    """The sample's two categories at once: nothing but folds.csv's category tells test rows'."""
+    """The sample's two categories at once: nothing but rows.csv's category tells test rows'."""
     (folders / "input").mkdir(exist_ok=True)
     (folders / "input" / drawn.name).symlink_to(drawn)
     settings = ["models=vlm", "data.categories=Tees,Dresses", "vlm.endpoint=http://127.0.0.1:1/v1"]
-    for name in ("download_images", "split_files"):
-        script(name).main(["demo_tees", *settings])
+    for name, *options in (*PREPARATION, ("split_files", "--rows", TEST)):
+        script(name).main(["demo_tees", *options, *settings])
 
-    rows = load_rows(job_of("demo_tees", settings))
+    job = SimpleNamespace(config=load("demo_tees", settings), paths=Paths("demo_tees", TEST))
+    rows = load_rows(job)
     test = np.flatnonzero(rows.fold < 0)
     assert set(rows.category[test]) == {"Tees", "Dresses"}
     for i in test:
@@ -320,9 +293,3 @@ def test_test_rows_of_several_categories_are_asked_for_their_own_attributes(fold
         own = [name for name in rows.outputs if name.startswith(f"{rows.category[i]}/")]
         asked = re.findall(r"^(\w+): ", pattern, re.MULTILINE)
         assert [f"{rows.category[i]}/{name}" for name in asked] == own
-
-
-def job_of(category: str, settings):
-    from types import SimpleNamespace
-
-    return SimpleNamespace(config=load(category, settings), paths=Paths(category))

@@ -22,6 +22,7 @@ from common.sections import Run
 from conftest import (
     CATALOGUE,
     LONG,
+    PREPARATION,
     ROOT,
     SCRIPTS,
     run_script,
@@ -188,8 +189,8 @@ def prepared(tmp_path_factory):
         move(patch, top)
         for member in LESSONS:
             category, _, _, *settings = job(member)
-            import_module(SCRIPTS["download_images"]).main([category, *settings])
-            import_module(SCRIPTS["split_files"]).main([category, *settings])
+            for name, *rows in PREPARATION:
+                import_module(SCRIPTS[name]).main([category, *settings, *rows])
     return top
 
 

@@ -14,7 +14,7 @@ from common.errors import UserError
 from common.questions import NUMBER
 from common.sections import Run
 from common.time_limit import deadline
-from conftest import CATALOGUE, kill, run_script, start_script, wait_until
+from conftest import CATALOGUE, PREPARATION, kill, run_script, start_script, wait_until
 from models.heads import HeadsLearner, Settings as Heads
 from models.net import Settings as Net
 from networks import training
@@ -346,8 +346,8 @@ def test_interrupted_it_saves_after_the_step_and_goes_on_exactly(
 ):
     """Ctrl-C, with the next checkpoint an hour away."""
     settings = [*CATALOGUE, "run.save_every=60"]
-    for name in ("split_files", "download_images"):
-        script(name).main(["fashion", *settings])
+    for name, *rows in PREPARATION:
+        script(name).main(["fashion", *settings, *rows])
     model = folders / "working/fashion/model/net_0.safetensors"
     checkpoint = folders / "working/fashion/checkpoints/net_0.pt"
     train = ["fashion", "--member", "net_0", *settings]
@@ -378,8 +378,8 @@ def test_interrupted_it_saves_after_the_step_and_goes_on_exactly(
 def test_killed_mid_epoch_and_resumed_is_bit_for_bit(catalogue, folders):
     """SIGKILL at a random moment of T1, in a process of its own, as a pulled plug does it."""
     settings = [*CATALOGUE, "net.epochs=6", "net.augment=light", "net.mmd=0.1", "net.ema=0.9"]
-    for name in ("split_files", "download_images"):
-        assert run_script(name, "fashion", *settings).returncode == 0
+    for name, *rows in PREPARATION:
+        assert run_script(name, "fashion", *settings, *rows).returncode == 0
     model = folders / "working/fashion/model/net_0.safetensors"
     checkpoint = folders / "working/fashion/checkpoints/net_0.pt"
     train = ["train_fold", "fashion", "--member", "net_0", *settings]

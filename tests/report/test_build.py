@@ -7,7 +7,7 @@ import pytest
 from common.files import read_record
 from common.paths import Paths
 from config import load
-from conftest import make
+from conftest import PREPARATION, make
 from pages import browse, in_browser, measure, report_of, warnings_of
 from pipeline import graph, staleness
 from pipeline.job import start
@@ -46,8 +46,9 @@ def test_a_report_half_way_is_stale_at_once(sample, script):
     assert "Not there yet" in warnings_of(page)
     assert BROKEN not in page
 
-    script("download_images").main(["demo_tees", *settings])
-    script("split_files").main(["demo_tees", *settings])
+    for name, *rows in PREPARATION:
+        script(name).main(["demo_tees", *rows, *settings])
+
     script("report").main(["demo_tees", *settings])
     page = report_of("demo_tees")
     paths = Paths("demo_tees")
@@ -158,9 +159,9 @@ def test_when_many_steps_fail_at_once_pages_are_not_made_one_after_another(
 def test_a_real_report_opens_without_a_word_on_the_console_and_fits_a_phone(
     sample, script, tmp_path
 ):
-    script("download_images").main(["demo_tees"])
-    script("split_files").main(["demo_tees"])
-    script("report").main(["demo_tees"])
+    for name, *rows in (*PREPARATION, ["report"]):
+        script(name).main(["demo_tees", *rows])
+
     done = browse(Paths("demo_tees").report)
     assert "<h1>demo_tees" in done.stdout
     assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []

@@ -19,12 +19,19 @@ IMAGES = [
     ("train:0", "images/0.jpg", "ok", ""),
     ("train:1", "images/1.jpg", "ok", ""),
     ("train:2", "images/2.jpg", "bad", "9x9 is under 10 pixels"),
-    ("test:8", "images/8.jpg", "ok", ""),
 ]
-PAIRS = [
-    ("near", "images/8.jpg", "images/0.jpg"),
-    ("exact", "images/1.jpg", "images/0.jpg"),
-]
+PAIRS = [("exact", "images/1.jpg", "images/0.jpg")]
+TEST_IMAGES = [("test:8", "images/8.jpg", "ok", "")]
+TEST_PAIRS = [("near", "images/8.jpg", "images/0.jpg")]
+
+
+def write_looks(paths, images: list, pairs: list) -> None:
+    """What 02 leaves of the rows of `paths`."""
+    paths.own.mkdir(parents=True)
+    images = pd.DataFrame(images, columns=["id", "image", "status", "reason"])
+    images.assign(width=40, height=40).to_csv(paths.images, index=False)
+    pairs = pd.DataFrame(pairs, columns=["kind", "image", "same as"])
+    pairs.to_csv(paths.own / "duplicates.csv", index=False)
 
 
 @pytest.fixture
@@ -32,11 +39,8 @@ def blocks(folders) -> list:
     """The section's blocks of a catalogue with one bad image and two pairs of look-alikes."""
     write_catalogue(folders / "input/fashion", 10)
     paths = Paths("fashion")
-    paths.dir.mkdir(parents=True)
-    images = pd.DataFrame(IMAGES, columns=["id", "image", "status", "reason"])
-    images.assign(width=40, height=40).to_csv(paths.images, index=False)
-    pairs = pd.DataFrame(PAIRS, columns=["kind", "image", "same as"])
-    pairs.to_csv(paths.dir / "duplicates.csv", index=False)
+    write_looks(paths, IMAGES, PAIRS)
+    write_looks(paths.of("test"), TEST_IMAGES, TEST_PAIRS)
     job = Job(load("fashion", ["data.labels=tone,coin"]), paths, Namespace())
     return data.section(load_view(job)).blocks
 

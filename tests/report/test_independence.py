@@ -21,6 +21,7 @@ def blocks(folders):
         view.paths.folds.write_text("")
         counts = {"train": 30, "test": 0}
         twins = {
+            "rows": {"train": 60, "test": 0},
             "rows_with_twin": {"image": {"train": 0, "test": 0}, "text": counts, "any": counts},
             "training_rows_with_twin_in_other_fold": 0,
             "test_rows_as_often": False,

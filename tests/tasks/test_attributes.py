@@ -173,7 +173,7 @@ def test_official_rows_are_stripped_and_the_two_files_ids_kept_apart(tmp_path):
         "test_images/000000.jpg",
         "test_images/000007.jpg",
     ]
-    assert files == ["train.csv", "test.csv", "category_attributes.parquet"]
+    assert files == ["train.csv", "category_attributes.parquet", "test.csv"]
     assert attributes.outputs(rows) == {"Sarees/attr_1": ["a", "b"], "Sarees/attr_2": ["NA"]}
     assert attributes.encode(rows, attributes.outputs(rows)).tolist() == [
         [0, 0],

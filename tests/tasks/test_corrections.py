@@ -9,7 +9,7 @@ from common.errors import UserError
 from common.files import read_record
 from common.paths import Paths
 from common.sections import Data
-from conftest import CATALOGUE, run_script
+from conftest import CATALOGUE, PREPARATION, run_script
 from tasks import load_task
 
 TABLES = {
@@ -97,8 +97,8 @@ def test_corrections_make_folds_stale_and_no_image_and_leave_the_raw_file(catalo
     paths = Paths("fashion")
     raw = folders / "input/fashion/train.csv"
     before = hashlib.sha256(raw.read_bytes()).hexdigest()
-    call("download_images", "data.id=id")
-    call("split_files", "data.id=id")
+    for name, *options in PREPARATION:
+        call(name, *options, "data.id=id")
     first = catalogue.index[catalogue.tone == "dark"][0]
     mended = folders / "input/fashion/mended.csv"
     mended.write_text(f"id,column,value\n{first},tone,light\n")

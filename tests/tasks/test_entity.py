@@ -221,17 +221,15 @@ def test_a_bare_carriage_return_in_a_text_moves_no_row(tmp_path, folders, script
         {**TRAIN, **texts, "entity_value": ["1.0 inch", "2.0 foot", "3.0 gram"]},
         {**TEST, "ocr": ["x\ry", "z"]},
     )
-    script("split_files").main(["entity_ocr", "data.n_folds=2", "data.validation=0"])
+    for rows in ("", "test"):
+        options = ["--rows", rows, "data.n_folds=2", "data.validation=0"]
+        script("split_files").main(["entity_ocr", *options])
     from common.paths import Paths
     from pipeline.load import read_folds
 
-    assert read_folds(Paths("entity_ocr").folds).id.tolist() == [
-        "train:0",
-        "train:1",
-        "train:2",
-        "test:3",
-        "test:9",
-    ]
+    training, to_answer = (read_folds(Paths("entity_ocr", rows).table) for rows in ("", "test"))
+    assert training.id.tolist() == ["train:0", "train:1", "train:2"]
+    assert to_answer.id.tolist() == ["test:3", "test:9"]
 
 
 def test_a_question_that_is_no_entity_is_named(tmp_path):

@@ -100,6 +100,7 @@ def train(job, x: np.ndarray, names, target: np.ndarray, objective: str, weight=
     )
 
     first_seed = job.config.data.seed * 1000
+
     boosters = []
     for i in progress(range(settings.seeds), "boosters"):
         params = parameters(settings, first_seed + i, objective)
@@ -117,12 +118,12 @@ def fit_classes(job, rows, x: np.ndarray, names, train_idx: np.ndarray, file) ->
     own, blocks, line_names = classes.split_columns(x, names, rows)
     boosters = []
     attribute = []
-
     for a, block in enumerate(blocks):
         label = rows.target[train_idx, a]
         labelled_idx = train_idx[label >= 0]
         label = label[label >= 0]
         candidates = block[labelled_idx, :, 0]
+
         is_it = (candidates == label[:, None]).ravel()
         if is_it.all() or not is_it.any():  # one class, or no label: the baseline answers
             continue
@@ -142,13 +143,14 @@ def predict(job, k: int, rows, idx) -> np.ndarray:
     """log1p prices (m, 1) or probabilities (m, K) of the rows idx (m,): the mean over the
     boosters."""
     member = f"lightgbm_{k}"
-    x, names = read_columns(job.paths.features(member), rows.id)
+    x, names = read_columns(job.paths.features(member), rows.id[idx])
     file = job.paths.model(member)
+
     if rows.task.ASKS == CLASSES:
-        return predict_classes(rows, x[idx], names, rows.baseline(k), file)
+        return predict_classes(rows, x, names, rows.baseline(k), file)
 
     boosters, _ = read_boosters(file)
-    log1p_prices = [booster.predict(x[idx]) for booster in boosters]
+    log1p_prices = [booster.predict(x) for booster in boosters]
     mean = np.mean(log1p_prices, 0)
     return mean[:, None]
 
@@ -161,6 +163,7 @@ def predict_classes(rows, x: np.ndarray, names, baseline: np.ndarray, file) -> n
     ends = np.cumsum(rows.sizes)
 
     preds = np.split(np.tile(baseline, (len(x), 1)), ends[:-1], 1)
+
     for a in np.unique(others["attribute"]):
         block = blocks[a]
         lines = classes.lines(own, block)
@@ -178,17 +181,26 @@ def write_neighbors(job, stem: str) -> None:
     """features/neighbors.npz: the nearest training rows of every row, in each space."""
     require_text(job)
     rows = job.rows
-    file = neighbors_file(job.paths)
 
+    file = neighbors_file(job.paths)
     with job.writing(file) as (tmp, record):
         spaces = save_nearest(job, rows, tmp)
         record["spaces"] = spaces
 
-    log(source="neighbors", rows=len(rows.id), spaces=", ".join(spaces))
+    log(source="neighbors", rows=int(rows.asked.sum()), spaces=", ".join(spaces))
 
 
 def neighbors_needs(config, paths, stem: str) -> list:
-    return [paths.folds, ngrams_file(paths), *map(paths.features, embedding_sources(config))]
+    files = [paths.folds]
+    for own in with_training(paths):
+        files += [own.table, ngrams_file(own), *map(own.features, embedding_sources(config))]
+
+    return files
+
+
+def with_training(paths) -> list:
+    """The paths of the training rows, and of the rows to answer where there are some."""
+    return [paths.of(""), paths] if paths.rows else [paths]
 
 
 def write_columns(job, stem: str) -> None:
@@ -201,13 +213,14 @@ def write_columns(job, stem: str) -> None:
     config = job.config
     record = {
         "columns": names,
-        "raw": digests(config.data, config.lightgbm),
+        "raw": digests(job, config.lightgbm),
     }
     write_rows(job, stem, values, record)
 
 
 def columns_need(config, paths, stem: str) -> list:
-    return [paths.folds, ngrams_file(paths), neighbors_file(paths)]
+    ngrams = [ngrams_file(own) for own in with_training(paths)]
+    return [paths.folds, paths.table, *ngrams, neighbors_file(paths)]
 
 
 SOURCES = {

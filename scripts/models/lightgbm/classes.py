@@ -15,12 +15,11 @@ import numpy as np
 
 from common.log import progress
 from features.class_shares import class_shares, key_shares, naive_bayes, neighbor_shares
-from features.ngrams import ngrams_file
+from features.ngrams import load_ngrams
 from features.side_tables import is_category, read_side
 from features.target_encoding import encode_out_of_fold
 from models import ridge
 from models.lightgbm.keys import last_words, read_neighbors
-from texts.ngrams import read_ngrams
 from texts.quantities import brands, quantities
 
 CANDIDATES = 8  # classes of an attribute that a row may have, by the mean of what is said of them
@@ -32,7 +31,7 @@ def columns(job, k: int, rows) -> tuple[np.ndarray, list[str]]:
     """The columns (n, c) float32 of every row as member k may know them, and their names: those of
     the row itself, then those of each candidate of each attribute, see `lines`."""
     config = job.config
-    ngrams = read_ngrams(ngrams_file(job.paths), rows.id)
+    ngrams = load_ngrams(job, rows)
     _, quantity_names = quantities([])
     side, side_names = read_side(config.data, config.lightgbm, rows.id)
 
@@ -67,11 +66,12 @@ def columns(job, k: int, rows) -> tuple[np.ndarray, list[str]]:
 def encoders(job, rows, side: np.ndarray, side_names: list[str]) -> dict[str, Callable]:
     """{name: create(label, classes) → encode for features.target_encoding} of what is said of a
     class."""
-    words = ridge.word_columns(job, rows)
+    words = ridge.word_columns(job, rows, with_training=True)
     create_of = {
         "ridge": create_ridge(words, job.config.ridge),
         "words": create_naive_bayes(words),
     }
+
     for n_words in (1, 2):
         create_of[f"brand {n_words}"] = create_key_shares(brands(rows.text, n_words))
 
@@ -137,6 +137,7 @@ def candidate_columns(shares: np.ndarray, frequency: np.ndarray) -> np.ndarray:
     candidates = order[:, :CANDIDATES]
 
     columns = [candidates, frequency[candidates]]
+
     for share in shares:
         own = np.take_along_axis(share, candidates, 1)
         best = share.max(1, keepdims=True)
@@ -155,6 +156,7 @@ def split_columns(x: np.ndarray, names: list[str], rows) -> tuple[np.ndarray, li
 
     blocks = []
     start = n_own
+
     for classes in rows.sizes:
         candidates = min(classes, CANDIDATES)
         stop = start + candidates * len(candidate_names)

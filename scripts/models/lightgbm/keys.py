@@ -13,19 +13,29 @@ def neighbors_file(paths):
 
 
 def read_neighbors(job, rows) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """{space: the nearest training rows of every row, row numbers and cosines (n, top)}. Raises
-    UserError when they are of other rows."""
+    """{space: the nearest training rows of every row, row numbers and cosines (n, top)}; beside
+    rows to answer those of the training rows are 0. Raises UserError when they are of other
+    rows."""
     file = neighbors_file(job.paths)
     nearest = load_npz(file)
-
-    if not np.array_equal(nearest["id"], rows.id):
+    if not np.array_equal(nearest["id"], rows.id[rows.asked]):
         raise UserError(f"{file} is of other rows than folds.csv; remove it and run make again")
 
     by_space = {}
     for space in spaces_in(nearest):
-        by_space[space] = (nearest[f"{space}.at"], nearest[f"{space}.cosine"])
+        row = of_all_rows(nearest[f"{space}.at"], rows)
+        cosine = of_all_rows(nearest[f"{space}.cosine"], rows)
+        by_space[space] = (row, cosine)
 
     return by_space
+
+
+def of_all_rows(values: np.ndarray, rows) -> np.ndarray:
+    """Values (n, c) of all rows, of those (m, c) of the rows that are asked for; 0 of the
+    others."""
+    out = np.zeros((len(rows.id), values.shape[1]), values.dtype)
+    out[rows.asked] = values
+    return out
 
 
 def last_words(texts) -> np.ndarray:

@@ -10,12 +10,11 @@ from collections.abc import Callable
 import numpy as np
 
 from common.log import progress
-from features.ngrams import ngrams_file
+from features.ngrams import load_ngrams
 from features.side_tables import read_side
 from features.target_encoding import encode_out_of_fold, key_encoder, neighbor_encoder
 from models import ridge
 from models.lightgbm.keys import last_words, read_neighbors
-from texts.ngrams import read_ngrams
 from texts.quantities import brands, quantities
 
 
@@ -23,7 +22,7 @@ def columns(job, k: int, rows) -> tuple[np.ndarray, list[str]]:
     """What LightGBM reads of every row (n, c) float32 as member k may know it, and the columns'
     names."""
     config = job.config
-    ngrams = read_ngrams(ngrams_file(job.paths), rows.id)
+    ngrams = load_ngrams(job, rows)
     _, quantity_names = quantities([])
     side, side_names = read_side(config.data, config.lightgbm, rows.id)
 
@@ -61,7 +60,7 @@ def encodings(job, rows) -> dict[str, Callable]:
     for space, (row, cosine) in read_neighbors(job, rows).items():
         by_name[f"near {space}"] = neighbor_encoder(row, cosine, log1p_price)
 
-    x = ridge.columns(job, rows)
+    x = ridge.columns(job, rows, with_training=True)
     by_name["ridge"] = ridge_encoder(x, log1p_price, job.config.ridge.alpha)
     return by_name
 

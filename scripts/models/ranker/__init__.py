@@ -22,7 +22,7 @@ from common.sections import Count, Positive, Section
 from features.boosting import booster_arrays, gain_shares, read_boosters
 from features.ocr import ocr_file
 from features.target_encoding import inner_folds
-from models.ranker.build import READS, RowTexts, build_candidates
+from models.ranker.build import READS, RowTexts, build_candidates, ocr_files
 from models.ranker.further_labels import further_labels, raw_labels
 from models.ranker.label_stats import Labels, LabelStats
 from models.ranker.softmax import is_right, last_of_rows, parameters, softmax
@@ -49,7 +49,7 @@ def evidence(config):
 
 
 def inputs(config, paths, k):
-    return [] if config.data.text else [ocr_file(paths)]
+    return [] if config.data.text else ocr_files(paths)
 
 
 def packages(config):
@@ -187,6 +187,7 @@ def predict(job, k: int, rows, idx) -> np.ndarray:
 
     # each row's values; "no answer" is what their weights lack to 1
     values = [[] for _ in idx]
+
     is_value = candidates.unit >= 0
     for i in np.flatnonzero(is_value):
         number = float(candidates.number[i])

@@ -41,7 +41,18 @@ class RowTexts:
             whole = " ".join(line.text for line in lines)
             whole_texts.append(whole)
 
-        self.vectors = text_vectors(whole_texts)
+        is_training = rows.fold >= 0
+        self.vectors = text_vectors(whole_texts, is_training)
+
+
+def ocr_files(paths) -> list:
+    """The text on the images of the training rows, and of the rows to answer where there are
+    some."""
+    files = [ocr_file(paths.of(""))]
+    if paths.rows:
+        files.append(ocr_file(paths))
+
+    return files
 
 
 def lines_of_rows(job, rows) -> list[list[Line]]:
@@ -49,8 +60,10 @@ def lines_of_rows(job, rows) -> list[list[Line]]:
     if rows.text is not None:
         return [text_lines(text) for text in rows.text]
 
-    file = ocr_file(job.paths)
-    lines_of_image = read_lines(file)
+    lines_of_image = {}
+    for file in ocr_files(job.paths):
+        lines_of_image |= read_lines(file)
+
     return [lines_of_image.get(image, []) for image in rows.image]
 
 

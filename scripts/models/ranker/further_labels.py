@@ -37,6 +37,7 @@ def further_labels(config) -> Labels:
     label = data.labels[0]
     category = data.category_column
     columns = [*groups, data.question, label]
+
     if category:
         columns.append(category)
 

@@ -12,17 +12,21 @@ POWER = 4  # a similar row counts by this power of its cosine
 CHUNK = 1024  # rows compared at a time, for memory
 
 
-def text_vectors(texts: list[str]):
+def text_vectors(texts: list[str], is_training: np.ndarray):
     """TF-IDF of words and pairs of words, sparse unit rows (n, v); None where no word is in two
-    texts."""
+    training texts, which is_training (n,) says: words are counted in these alone."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, dtype=np.float32)
 
+    training_texts = [texts[i] for i in np.flatnonzero(is_training)]
+
     try:
-        return vectorizer.fit_transform(texts)
+        vectorizer.fit(training_texts)
     except ValueError:
         return None
+
+    return vectorizer.transform(texts)
 
 
 def similar_texts(
@@ -35,6 +39,7 @@ def similar_texts(
     shape = (len(idx), NEAR)
     similar_idx = np.zeros(shape, int)
     cosine = np.zeros(shape, np.float32)
+
     if vectors is None or not len(source_idx):
         return similar_idx, cosine
 

@@ -38,7 +38,7 @@ def check(config):
 
 
 def inputs(config, paths, k):
-    files = []
+    files = inputs(config, paths.of(""), k) if paths.rows else []
     for model in config.models:
         if model == "stack":
             continue

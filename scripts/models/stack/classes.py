@@ -71,6 +71,7 @@ def errors(probs: np.ndarray, rows) -> np.ndarray:
     m, n, _ = probs.shape
     total = np.zeros((n, m))
     count = np.zeros(n)
+
     for log_prob, label in attributes(probs, rows):
         idx = np.flatnonzero(label >= 0)
         likelihood = np.exp(log_prob[:, idx, label[idx]])  # (m, labelled rows)
@@ -91,9 +92,11 @@ def cross_fitted(
     prob = np.empty((n, classes))
 
     weight, bias = fit(log_prob[:, known], label[known])
+
     for k in np.unique(fold):
         fold_weight = weight
         fold_bias = bias
+
         if k >= 0:
             others = known & (fold != k)
             fold_weight, fold_bias = fit(log_prob[:, others], label[others])

@@ -163,6 +163,7 @@ def has_seen_the_price(x: np.ndarray, y: np.ndarray) -> list[str]:
 
     # a price is known by its root or its rank too
     matched = [in_order_of(column, y) for column in x.T]
+
     rank_hits = too_many_hits(np.column_stack(matched), y)
 
     reasons = []
@@ -224,6 +225,7 @@ def too_many_hits(x: np.ndarray, y: np.ndarray) -> list[str]:
         others = np.delete(hits, j)
         usual = max(misses[j], np.median(others))
         noise = (n_hits + usual) ** 0.5
+
         limit = HIT_RATIO * usual + 5 * noise
 
         text = ""

@@ -104,8 +104,8 @@ def check_columns(job, rows, x: np.ndarray, names: list[str], y: np.ndarray) -> 
 
     middle = np.median(x, 0)  # (m,)
     log_factors = middle - np.median(y)
-    factors = np.exp(log_factors)
 
+    factors = np.exp(log_factors)
     for name, factor in zip(names, factors, strict=True):
         is_like_prices = 1 / 3 < factor < 3
         if not is_like_prices:

@@ -129,8 +129,8 @@ def class_frequencies(labels: np.ndarray, k: int) -> np.ndarray:
     """The share (k,) of each class among the labels (n,) >= 0; 1 / k where there is none."""
     known_labels = labels[labels >= 0]
     counts = np.bincount(known_labels, minlength=k)
-    n = counts.sum()
 
+    n = counts.sum()
     if n == 0:
         return np.full(k, 1 / k)
 
@@ -221,6 +221,7 @@ def draw_targets(pred: np.ndarray, spread: float, outputs: Outputs, rng) -> np.n
     for a, columns in enumerate(slices(outputs)):
         prob = pred[:, columns]
         logits = offsets.log_prob(prob) / min(spread, 1.0)
+
         if spread > 1:
             share = 1 / spread
             logits = offsets.log_prob(share * prob + (1 - share) * prob.mean(axis=0))

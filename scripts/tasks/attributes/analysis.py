@@ -147,7 +147,6 @@ def twins(columns: dict[str, pd.Series]) -> pd.DataFrame:
     for name, column in columns.items():
         counts = class_counts(column)
         without_case = ["".join(value.casefold().split()) for value in counts.index]
-
         for _, spellings in counts.groupby(without_case):
             if len(spellings) == 1:
                 continue

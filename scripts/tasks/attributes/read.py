@@ -16,8 +16,11 @@ from tasks.raw import require_distinct, row_texts, rows_of_categories
 MAX_ATTRIBUTES = 10  # attr_1 .. attr_10 in the organisers' table
 
 
-def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
-    """The category's rows, train then test, and the names of the files read.
+SPLITS = ("train", "test")
+
+
+def read_rows(data, folder: Path, splits=SPLITS) -> tuple[pd.DataFrame, list[str]]:
+    """The category's rows of the splits, and the names of the files read.
 
     Columns: id "train:12", split, image, group, text where data.text names columns, category where
     there are several, then the labels of each attribute, "" where a row is not labelled. An
@@ -27,26 +30,31 @@ def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
     if data.category_column:
         shared.append(data.category_column)
 
-    only_train = [*data.labels, *group_column(data)]
-    train_file = folder / data.train
-    train = read_csv(train_file, [*shared, *only_train])
-    test = read_csv(folder / data.test, shared)
+    files = []
+    rows = []
+    columns = {category: [] for category in data.categories}
 
-    columns = label_columns(data, train, folder)
-    if not data.category_column:
-        check_label_names(data, columns[""], train_file)
+    if "train" in splits:
+        only_train = [*data.labels, *group_column(data)]
+        file = folder / data.train
+        train = read_csv(file, [*shared, *only_train])
+        columns = label_columns(data, train, folder)
 
-    labels = sorted(set().union(*columns.values()))
-    train = corrected(train, data, folder, labels, partial(is_class, train))
+        if not data.category_column:
+            check_label_names(data, columns[""], file)
 
-    rows = [
-        rows_of_split(data, folder, "train", train, columns),
-        rows_of_split(data, folder, "test", test, columns),
-    ]
+        labels = sorted(set().union(*columns.values()))
+        train = corrected(train, data, folder, labels, partial(is_class, train))
+        rows.append(rows_of_split(data, folder, "train", train, columns))
+        files.append(data.train)
 
-    files = [data.train, data.test]
-    if not data.labels:
-        files.append(data.attributes)
+        if not data.labels:
+            files.append(data.attributes)
+
+    if "test" in splits:
+        test = read_csv(folder / data.test, shared)
+        rows.append(rows_of_split(data, folder, "test", test, columns))
+        files.append(data.test)
 
     return pd.concat(rows, ignore_index=True), files
 

@@ -30,8 +30,8 @@ def read_replies(replies, rows, idx) -> np.ndarray:
     class of an attribute can be read SAID of its probability, else the baseline."""
     pred = rows.baselines(idx)
     class_numbers = read_classes(replies, rows, idx)
-    ends = np.cumsum(rows.sizes)
 
+    ends = np.cumsum(rows.sizes)
     for a, (end, size) in enumerate(zip(ends, rows.sizes, strict=True)):
         start = end - size
         read = np.flatnonzero(class_numbers[:, a] >= 0)
@@ -79,6 +79,7 @@ def read_lines(reply: str, names: tuple[str, ...]) -> dict[str, str]:
 
     reply = reply.replace("\\n", "\n")
     by_key = {squashed(name): name for name in names}
+
     headings = list(heading(names).finditer(reply))
     if not headings:
         return lines_in_order(reply, names)
@@ -87,6 +88,7 @@ def read_lines(reply: str, names: tuple[str, ...]) -> dict[str, str]:
     for match, end in zip(headings, [*ends, len(reply)], strict=True):
         name = by_key.get(squashed(match["name"]))
         value = reply[match.end() : end].strip()
+
         if name is not None:  # a Turkish "ı" matches "i" and is none
             values.setdefault(name, value.partition("\n")[0])
 

@@ -56,7 +56,6 @@ def encode_table(table: pd.DataFrame, outputs: Outputs, data) -> np.ndarray:
     for output in outputs:
         label = table[label_column(output)]
         category = category_of(output)
-
         if category:
             in_category = table[data.category_column] == category
             label = np.where(in_category, label, "")
@@ -137,6 +136,7 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
     ids = table[data.id]
     test_ids = test[data.id]
     lines = id_problems(ids, test_ids, data.id)
+
     for column in columns[1:]:
         lines += empty_cells(table, column, data.id)
 

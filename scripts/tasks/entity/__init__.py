@@ -160,13 +160,13 @@ def fit_blend(pred: np.ndarray, target: np.ndarray, outputs: Outputs) -> np.ndar
 
     best_score = blend_score(pred, best, target)
     twice = [*range(m), *range(m)]
-
     for i in twice:
         others = shares_without(best, i)
 
         for share in SHARES:
             shares_of_others = others * (1 - share)
             weights = np.insert(shares_of_others, i, share)
+
             score = blend_score(pred, weights, target)
             if score > best_score:
                 best = weights
@@ -179,7 +179,6 @@ def shares_without(weights: np.ndarray, i: int) -> np.ndarray:
     """The weights (m - 1,) of the models but the i-th, scaled to sum 1; equal where all are 0."""
     others = np.delete(weights, i)
     total = others.sum()
-
     if total == 0:
         n = len(others)
         return np.full(n, 1 / n)

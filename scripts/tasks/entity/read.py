@@ -30,16 +30,16 @@ def value_column(data) -> str:
     return data.labels[0]
 
 
-def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
-    """The rows, train then test, and the names of the files read.
+def read_rows(data, folder: Path, splits=SPLITS) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of the splits, and the names of the files read.
 
     Columns: id "train:12", split, image, group, question, category, text where rows have one,
     value. A training file without ids has its row numbers. Raises UserError on a question that is
     no entity, and on a table without rows.
     """
     value_column(data)
-    rows = [rows_of_split(data, folder, split) for split in SPLITS]
-    return pd.concat(rows, ignore_index=True), [data.train, data.test]
+    rows = [rows_of_split(data, folder, split) for split in splits]
+    return pd.concat(rows, ignore_index=True), [getattr(data, split) for split in splits]
 
 
 def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:

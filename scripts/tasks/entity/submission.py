@@ -36,6 +36,7 @@ def format_answers(answer: np.ndarray, outputs: Outputs) -> pd.DataFrame:
     answered = np.flatnonzero(is_given(answer))
 
     cells = [""] * len(answer)
+
     for i in answered:
         unit_name = UNITS[unit[i]]
         cells[i] = format_value(number[i], unit_name)

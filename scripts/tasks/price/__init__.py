@@ -249,6 +249,7 @@ def score_replicates(
     term = terms(price, truth)
 
     scores = np.full(len(weights), np.nan)
+
     for j, weight in enumerate(weights):
         count = weight[known].astype(float)
         if count.any():
@@ -308,6 +309,7 @@ def problems(table: pd.DataFrame, test: pd.DataFrame, outputs: Outputs, data, po
     lines = id_problems(table[data.id], test[data.id], data.id)
 
     is_right = is_price(table[column])
+
     wrong = table[~is_right]
     if len(wrong):
         cell = name_cell(wrong, column, data.id)

@@ -73,6 +73,7 @@ def price_facts(cells: pd.Series, price: np.ndarray) -> dict:
     is_no_number = ~is_empty & ~is_number
 
     mean = deviation = np.nan
+
     if len(known):
         mean = known.mean()
         deviation = known.std()
@@ -258,7 +259,6 @@ def money(texts: pd.Series, price: np.ndarray) -> dict:
     known = price > 0
     n_money = 0
     n_price = 0
-
     for text, row_price in zip(texts[known], price[known], strict=True):
         digits = PATTERNS["money"].findall(text)
         amounts = {round(number(text), 2) for text in digits}

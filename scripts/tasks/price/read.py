@@ -24,16 +24,16 @@ def price_column(data) -> str:
     return data.labels[0]
 
 
-def read_rows(data, folder: Path) -> tuple[pd.DataFrame, list[str]]:
-    """The rows, train then test, and the names of the files read.
+def read_rows(data, folder: Path, splits=SPLITS) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of the splits, and the names of the files read.
 
     Columns: id "train:12", split, image, group, text, price. A price is "" where it is not known;
     such a row is predicted, but not learnt from. Raises UserError on a price that is no positive
     number.
     """
     price_column(data)
-    rows = [rows_of_split(data, folder, split) for split in SPLITS]
-    return pd.concat(rows, ignore_index=True), [data.train, data.test]
+    rows = [rows_of_split(data, folder, split) for split in splits]
+    return pd.concat(rows, ignore_index=True), [getattr(data, split) for split in splits]
 
 
 def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:

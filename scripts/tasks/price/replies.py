@@ -80,8 +80,8 @@ def read_price(reply: str, low: float, high: float) -> float | None:
     """
     reply = reply.replace('"', " ")  # of JSON; else they would be inches
     sizes = size_spans(reply)
-    first = None
 
+    first = None
     for number in join_ranges(find_numbers(reply, low, high), reply):
         if number.is_money:
             return number.value
@@ -105,6 +105,7 @@ def find_numbers(reply: str, low: float, high: float) -> list[Number]:
         factor = FACTOR.match(reply, match.end())
         scale = FACTORS[factor[1].lower()] if factor else 1.0
         values = [scale * value for value in readings(match[0])]
+
         believed = [value for value in values if low <= value <= high]
         if believed:
             is_money = is_money or bool(MONEY_AFTER.match(reply, match.end()))
@@ -143,6 +144,7 @@ def join_ranges(numbers: list[Number], reply: str) -> list[Number]:
     for first, second in pairwise(numbers):
         between = BETWEEN_WORDS.sub("", reply[first.end : second.start]).lower()
         is_range = between in RANGE_SIGNS
+
         if between == "and":
             is_range = "between" in reply[: first.start].lower()
 

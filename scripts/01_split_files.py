@@ -157,7 +157,7 @@ def main(argv=None):
     if job.paths.rows:
         return write_rows(job)
 
-    _ = job.input_folder  # raises where it is not there, before weights are looked for
+    log(input=job.input_folder)  # raises where there is none, before weights are looked for
     preflight(job.config)
     write_folds(job)
 

@@ -129,14 +129,11 @@ def tell_mixed(job) -> None:
 
 
 def choose(job, preds: dict[str, np.ndarray], record: dict) -> choice.Fitted:
-    """What to submit, of the models' predictions {model: (n, k)}; what was chosen and why goes to
-    the record."""
-    rows = job.rows
-    train = rows.fold >= 0
-    labelled = choice.labelled_rows(rows)
-    out_of_fold = {model: pred[train] for model, pred in preds.items()}
+    """What to submit, of the models' out-of-fold predictions {model: (n, k)}; what was chosen and
+    why goes to the record."""
+    labelled = choice.labelled_rows(job.rows)
     final = graph.final_models(job.config, job.paths)
-    fitted = choice.fit(out_of_fold, final, labelled, job.config.post.decode == "fitted")
+    fitted = choice.fit(preds, final, labelled, job.config.post.decode == "fitted")
 
     record["choice"] = fitted.choice.record()
     record["chosen"] = fitted.choice.label
@@ -187,7 +184,7 @@ def merge_training(job) -> None:
         preds = {model: merge_model(model, tables, rows) for model in config.models}
         fitted = choose(job, preds, record)
         scores = Scores(rows, preds, config.data.n_folds)
-        scores.add_submitted(fitted.pred, fitted.answer)
+        scores.add(SUBMITTED, fitted.pred, fitted.answer)
         record["score"] = scores.official[SUBMITTED]
         record["official"] = scores.official
         record["scores"] = scores.tables

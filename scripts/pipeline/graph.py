@@ -7,7 +7,7 @@ A numbered script says it of its own file, and this module asks it:
   OPTION    of many files: the option that says which, by its name without folder and suffix
   needs(config, paths, name)     the files that it reads; paths: those of the rows that it is for
   settings(config, paths, name)  the config's sections, or section.key, that shape it
-  gpus(config, name)          GPUs that it computes on; may be left out: none
+  gpus(config, name)             GPUs that it computes on; may be left out: none
   FIRST     True where make all makes it before all others, as it shows early what is wrong with
             the input; may be left out
   FINAL     True where make all is to make it though nothing needs it; may be left out
@@ -37,10 +37,12 @@ class Step:
     command: str  # e.g. "04_train_fold c2 --member net_0"
     needs: tuple[Path, ...]
     settings: tuple[str, ...]  # keys of the config, e.g. "net" or "features.views"
-    gpus: int = 0  # how many GPUs it computes on, where the machine has some
     # those of the needs by which it grows old: what was learnt may have seen images of rows to
-    # answer (net.mmd), and is as good when other rows are to be answered
-    inputs: tuple[Path, ...] | None = ()
+    # answer (net.mmd), and is as good when other rows are to be answered; None: it does not grow
+    # old by what it was made from
+    inputs: tuple[Path, ...] | None
+    rows: str  # the name of the rows to answer that it is of; "" = the training rows
+    gpus: int = 0  # how many GPUs it computes on, where the machine has some
 
     @property
     def shell(self) -> str:
@@ -216,11 +218,11 @@ def step_of(target: Path, config: Config, paths: Paths) -> Step:
 
     own_paths = paths.of(rows)
     needs = tuple(script.needs(config, own_paths, name))
-    shows_all = rows or getattr(script, "FINAL", False)
-    inputs = tuple(need for need in needs if shows_all or not step_rows(need, paths))
+    learns = not rows and not getattr(script, "FINAL", False)  # a report shows what there is
+    inputs = tuple(need for need in needs if not (learns and step_rows(need, paths)))
     settings = tuple(script.settings(config, own_paths, name))
     gpus = script.gpus(config, name) if hasattr(script, "gpus") else 0
-    return Step(target, command, needs, settings, gpus, inputs)
+    return Step(target, command, needs, settings, inputs, rows, gpus)
 
 
 def name_of(target: Path, paths: Paths) -> str:

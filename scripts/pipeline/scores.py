@@ -16,30 +16,23 @@ class Scores:
     """
 
     def __init__(self, rows: Rows, preds: dict[str, np.ndarray], n_folds: int):
-        """preds: {name: (n, K)}, out-of-fold for training rows."""
+        """rows: the training rows; preds: {name: (n, K)}, out-of-fold."""
         self.task = rows.task
         self.outputs = rows.outputs
+        self.target = rows.target
         self.tables = {}
         self.official = {}
 
-        self.train = rows.fold >= 0
-        self.target = rows.target[self.train]
-
         # each row's baseline is fitted on the other folds, as its models are
         baselines = np.stack([rows.baseline(k) for k in range(n_folds)])
-        fold = rows.fold[self.train]
-        self.add(self.task.BASELINE, baselines[fold])
+        self.add(self.task.BASELINE, baselines[rows.fold])
 
         for name, pred in preds.items():
-            self.add(name, pred[self.train])
-
-    def add_submitted(self, pred: np.ndarray, answer: np.ndarray) -> None:
-        """Score what is submitted: predictions (n, K) and answers (n, a) of all rows."""
-        self.add(SUBMITTED, pred[self.train], answer[self.train])
+            self.add(name, pred)
 
     def add(self, name: str, pred: np.ndarray, answer: np.ndarray | None = None) -> None:
-        """Score the predictions (m, K) of the training rows, or their answers (m, a) where these
-        are others than the predictions say."""
+        """Score predictions (n, K), or answers (n, a) where these are others than the predictions
+        say."""
         task = self.task
         outputs = self.outputs
         target = self.target

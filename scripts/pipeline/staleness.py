@@ -140,7 +140,7 @@ def reason_to_make(step: Step, config: Config, stale_before: dict[Path, str]) ->
 
     name = ""
     if step.inputs is not None:
-        name = replaced(record, config, is_answering=ANSWERS in target.parts)
+        name = replaced(record, config, is_answering=bool(step.rows))
 
     name = name or replaced_weights(record, config)
     if name:

@@ -6,8 +6,8 @@ from pipeline.crossfit import cross_fitted
 
 
 def test_cross_fitting_never_fits_on_the_rows_it_answers():
-    fold = np.array([0, 0, 1, 1, -1])
-    rows = np.arange(5)
+    fold = np.array([0, 0, 1, 1])
+    rows = np.arange(4)
 
     def fit(pred, target):
         return set(target[:, 0])
@@ -18,5 +18,5 @@ def test_cross_fitting_never_fits_on_the_rows_it_answers():
     result, final = cross_fitted(
         fit, count_fitted, rows[:, None].astype(float), rows[:, None], fold
     )
-    assert result[:4].tolist() == [0, 0, 0, 0]
+    assert result.tolist() == [0, 0, 0, 0]
     assert final == {0, 1, 2, 3}

@@ -44,7 +44,7 @@ def made(folders):
     paths = Paths("c2")
     paths.dir.mkdir(parents=True)
     paths.merged.write_bytes(b"12345")
-    step = Step(paths.merged, "08_merge_files c2", (), ())
+    step = Step(paths.merged, "08_merge_files c2", (), (), (), "")
 
     def reason(**record):
         record_path(paths.merged).write_text(json.dumps(record))

@@ -112,10 +112,9 @@ def say_packages(job, kernels: list[Kernel]) -> None:
 
 def say_what_needs_internet(job) -> None:
     config = job.config
-    patterns = [config.data.test_image]
-
-    if not job.args.answer:
-        patterns.insert(0, config.data.train_image)
+    patterns = [config.data.train_image, config.data.test_image]
+    if job.args.answer:
+        patterns = [config.data.test_image]
 
     links = [pattern for pattern in patterns if pattern.startswith(("{", "http"))]
     if links:

@@ -10,8 +10,8 @@ from pathlib import Path
 from common.ledger import Ledger
 from images.cache import POSITION, shard_path
 
-# what is known of an image; stamp (of its file) and colours (for near duplicates) stay in the
-# ledger, the others go to images.csv, whose columns 02_download_images.py explains
+# what is known of an image: stamp (of its file) stays in the ledger, colours (for near duplicates)
+# go to colours.npy, the others to images.csv, whose columns 02_download_images.py explains
 FACTS = (
     "file",
     "stamp",

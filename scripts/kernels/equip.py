@@ -40,9 +40,9 @@ def equip(kernel: Kernel, config, paths, folders: list[Path], toolkit: Path) -> 
     searched, description = search_folders(config)
 
     needed = needed_weights(kernel, config)
-    names = needed
-
-    if not kernel["learnt"]:  # 01 asks for those of all members, whatever this kernel makes
+    if kernel["learnt"]:
+        names = needed
+    else:  # 01 asks for those of all members, whatever this kernel makes
         names = weights_of_members(config, graph.members(config))
 
     weights = {}

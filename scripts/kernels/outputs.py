@@ -112,7 +112,12 @@ def find_use(kernel: Kernel, config, paths: Paths, with_images: bool) -> Use:
     answers has use for what was learnt. Any other has use for everything."""
     if kernel["learnt"]:
         learnt = {paths.dir / name for name in kernel["learnt"]}
-        return Use(False, with_companions(learnt, paths), begun=(), with_images=False)
+        return Use(
+            everything=False,
+            files=with_companions(learnt, paths),
+            begun=(),
+            with_images=False,
+        )
 
     if not kernel["sessions"]:
         return Use(everything=True, files=frozenset(), begun=(), with_images=with_images)
@@ -155,14 +160,14 @@ def list_copies(outputs: list[Path], paths: Paths, use: Use) -> dict[Path, Path]
     copies: dict[Path, Path] = {}
     output_of: dict[Path, Path] = {}
     caches = [paths.cache, paths.of(TEST).cache]
-    there = [cache for cache in caches if cache.exists()]
+    existing_caches = [cache for cache in caches if cache.exists()]
 
     for output in outputs:
         for source, target in attached_files(output, paths, use.with_images):
             if target.exists() or not use.has(target, paths):
                 continue
 
-            if any(cache in target.parents for cache in there):
+            if any(cache in target.parents for cache in existing_caches):
                 continue
 
             together = copied_with(target, paths)

@@ -75,7 +75,8 @@ class EndpointChat:
         """Neighbouring questions of one image, at most GROUP together; without images, of a row."""
 
         def key(question: Question):
-            return self.image_files and question.image or question.row
+            shows_image = self.image_files and question.image
+            return question.image if shows_image else question.row
 
         for _, same in groupby(questions, key):
             while group := list(islice(same, GROUP)):
@@ -231,7 +232,7 @@ def unquoted(text: str) -> str:
     """The text of a JSON string, which llama.cpp replies where it is constrained; else the text
     without quotes around it."""
     try:
-        value = json.loads(text, strict=False)
+        value = json.loads(text, strict=False)  # it writes line breaks as they are
     except ValueError:
         return text.strip('"')
 

@@ -12,12 +12,13 @@ from types import SimpleNamespace
 import numpy as np
 
 from common.errors import UserError
-from common.files import load_npz, read_record
+from common.files import read_record
 from common.paths import folder
 from common.rows import Rows
 from config import categories
 from pipeline.load import load_rows
 from report.making import flatten
+from report.view import load_merged
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,19 +52,9 @@ class Run:
 
     @cached_property
     def answer(self) -> np.ndarray:
-        """Answers (n, a), out-of-fold; of a run that was merged before answers were kept there,
-        plain ones. Raises UserError when merged.npz is of other rows."""
-        file = self.dir / "merged.npz"
-        arrays = load_npz(file)
-        if not np.array_equal(arrays["id"], self.rows.id):
-            raise UserError(
-                f"{file} is of other rows than folds.csv beside it; run make all there again"
-            )
-
-        if "answer" in arrays:
-            return arrays["answer"]
-
-        return self.rows.task.answer(arrays["pred"], self.rows.outputs)
+        """Answers (n, a), out-of-fold, as they are submitted. Raises UserError as load_merged."""
+        _, answer = load_merged(self.dir / "merged.npz", self.rows)
+        return answer
 
     @property
     def settings(self) -> dict:

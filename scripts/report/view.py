@@ -117,7 +117,7 @@ def load_view(job: Job) -> View:
     merged = None
     answer = None
     if paths.merged.exists():
-        merged, answer = attempts.call(load_merged, job, rows, default=(None, None))
+        merged, answer = attempts.call(load_merged, paths.merged, rows, default=(None, None))
 
     return replace(
         view,
@@ -217,10 +217,9 @@ def merge_some(tables: dict[str, dict], rows: Rows) -> np.ndarray:
     return pred
 
 
-def load_merged(job: Job, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """(predictions (n, K), answers (n, a)) of merged.npz. Raises UserError when they are of other
-    rows."""
-    file = job.paths.merged
+def load_merged(file: Path, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """(predictions (n, K), answers (n, a)) of a merged.npz. Raises UserError when they are of other
+    rows, or there are no answers."""
     arrays = load_npz(file)
     shape = (len(rows.id), sum(rows.sizes))
     has_rows = np.array_equal(arrays["id"], rows.id)

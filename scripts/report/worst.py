@@ -35,10 +35,11 @@ def worst_blocks(view: View) -> list:
     other_loss = verdict.loss.copy()
     other_loss[suspect] = 0
     wrong = largest(other_loss)
+    how_to_mend = write_suspects(view)
     suspect_caption = (
         f"Most likely labelled wrong. {verdict.how_suspect} Look at each: where the label is "
         "wrong, mend it; where it is right, the models share a fault. "
-        f"{write_suspects(view)}"
+        f"{how_to_mend}"
     )
     wrong_caption = (
         f"Answered most wrong, of the others. {verdict.how_wrong} What do they have in common "

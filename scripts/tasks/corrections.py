@@ -24,13 +24,14 @@ def corrected(
     data,
     folder: Path,
     columns: list[str],
-    is_label: Callable[[pd.Series, str], pd.Series],
+    is_label: Callable[[pd.Series, pd.Series], pd.Series],
 ) -> pd.DataFrame:
     """The training table with the cells of data.corrections; as it is where there are none.
 
-    columns: those of the labels. is_label(values, column): whether each of the values (m,) can be a
-    label there; an empty one is none, and always right. Raises UserError when the table names an
-    unknown row, column or label, or a cell twice.
+    columns: those of the labels. is_label(values, labels): whether each of the values (m,) can be a
+    label of a column that has these labels in the rows of the same category; an empty value is no
+    label, and always right. Raises UserError when the table names an unknown row, column or label,
+    or a cell twice.
     """
     if not data.corrections:
         return train
@@ -43,16 +44,30 @@ def corrected(
     require_known(table, "column", pd.Series(columns, dtype=str), "the labels", file)
     require_once(table, file)
 
-    result = train.copy()
+    category = category_of(train, data)
+    position = pd.Index(train[data.id]).get_indexer(table["id"])
+    table = table.assign(position=position, category=category.to_numpy()[position])
 
-    for column, rows in table.groupby("column"):
-        require_labels(rows, column, is_label, train, file)
-        position = pd.Index(train[data.id]).get_indexer(rows["id"])
-        result.iloc[position, result.columns.get_loc(column)] = rows["value"].to_numpy()
+    result = train.copy()
+    of_category = train.groupby(category)
+
+    for (name, column), rows in table.groupby(["category", "column"]):
+        labels = of_category.get_group(name)[column]
+        require_labels(rows, column, is_label, labels, file)
+        column_number = result.columns.get_loc(column)
+        result.iloc[rows["position"].to_numpy(), column_number] = rows["value"].to_numpy()
 
     n_changed = int((result[columns] != train[columns]).to_numpy().sum())
     log(corrections=data.corrections, cells=len(table), changed=n_changed)
     return result
+
+
+def category_of(train: pd.DataFrame, data) -> pd.Series:
+    """The category (n,) of each training row; "" where the table has none."""
+    if data.category_column in train:
+        return train[data.category_column]
+
+    return pd.Series("", train.index)
 
 
 def of_categories(table: pd.DataFrame, train: pd.DataFrame, data) -> pd.DataFrame:
@@ -83,14 +98,16 @@ def require_once(table: pd.DataFrame, file: Path) -> None:
         )
 
 
-def require_labels(rows: pd.DataFrame, column: str, is_label, train, file: Path) -> None:
-    """Raises UserError when a value can be no label of its column."""
-    is_right = (rows["value"] == "") | is_label(rows["value"], column)
+def require_labels(
+    rows: pd.DataFrame, column: str, is_label, labels: pd.Series, file: Path
+) -> None:
+    """Raises UserError when a value can be no label of its column, which has these labels."""
+    is_right = (rows["value"] == "") | is_label(rows["value"], labels)
     wrong = rows[~is_right]
     if len(wrong):
         first = wrong.iloc[0]
-        labels = np.unique(train[column][train[column] != ""])
-        examples = ", ".join(labels[:MOST])
+        classes = np.unique(labels[labels != ""])
+        examples = ", ".join(classes[:MOST])
         raise UserError(
             f"{file}: value {first['value']!r} at id {first['id']}{and_more(wrong)} can be no "
             f"{column}; {file.parent.name} has e.g. {examples}; leave it empty for no label"

@@ -10,10 +10,12 @@ import pandas as pd
 
 from common.errors import UserError
 from common.paths import input_folder
-from common.tables import and_more, read_csv
+from common.rows import row_id
+from common.tables import and_more, group_column, read_csv
 from images.names import image_names
 from tasks.tables import Tables
 
+SPLITS = ("train", "test")
 # cells that may mean "not known"; to the toolkit they are text
 READ_AS_UNKNOWN = {"na", "n/a", "nan", "null", "none", "unknown", "-", "?"}
 
@@ -59,7 +61,7 @@ def read_raw(config: Any, needs: dict[str, list[str]]) -> Raw:
     folder = input_folder(data.folder, data.train)
 
     tables = {}
-    for split in ("train", "test"):
+    for split in SPLITS:
         name = getattr(data, split)
         columns = needs.get(split, [])
         tables[split] = read_split(data, folder / name, columns)
@@ -102,6 +104,19 @@ def rows_of_categories(table: pd.DataFrame, column: str, categories, file: Path)
     wanted = ", ".join(categories)
     existing = ", ".join(sorted(set(table[column])))
     raise UserError(f"{file} has no row of category {wanted}; there are: {existing}")
+
+
+def common_columns(data, folder: Path, split: str, table: pd.DataFrame) -> dict:
+    """The columns that the rows of every task have: id "train:12", split, image, group; "" where
+    the config names none."""
+    pattern = getattr(data, f"{split}_image")
+    has_group = split == "train" and group_column(data)
+    return {
+        "id": row_id(split, table[data.id]),
+        "split": split,
+        "image": image_names(table, pattern, folder) if pattern else "",
+        "group": table[data.group] if has_group else "",
+    }
 
 
 def row_texts(table: pd.DataFrame, columns, file: Path) -> pd.Series:

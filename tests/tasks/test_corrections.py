@@ -87,6 +87,11 @@ def test_a_table_of_all_categories_serves_each(tmp_path):
     rows, _ = load_task("attributes").read_rows(data, tmp_path)
     assert rows["Tees/a"].tolist() == ["", ""]
 
+    # y is a class of Sarees alone
+    (tmp_path / "mended.csv").write_text("id,column,value\n1,a,y\n")
+    with pytest.raises(UserError, match="value 'y' at id 1 can be no a; .* has e.g. x; "):
+        load_task("attributes").read_rows(data, tmp_path)
+
 
 def test_corrections_make_folds_stale_and_no_image_and_leave_the_raw_file(catalogue, folders):
     def call(name, *settings):

@@ -39,6 +39,8 @@ from tasks.attributes.submission import (  # noqa: F401, verbs of this task
     format_answers,
     problems,
     read_answers,
+    sizes,
+    slices,
     submission,
     truth_columns,
 )
@@ -77,19 +79,6 @@ def label_names(rows: pd.DataFrame) -> list[str]:
         return [name for name in names if name != "category"]
 
     return names
-
-
-def sizes(outputs: Outputs) -> list[int]:
-    """Columns of each attribute in a prediction: the number of its classes."""
-    return [len(classes) for classes in outputs.values()]
-
-
-def slices(outputs: Outputs) -> list[slice]:
-    """Where the columns of each attribute stand in a prediction."""
-    n_columns = sizes(outputs)
-    ends = np.cumsum(n_columns)
-    starts = ends - n_columns
-    return [slice(start, end) for start, end in zip(starts, ends, strict=True)]
 
 
 def strata(target: np.ndarray) -> np.ndarray:

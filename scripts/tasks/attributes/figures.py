@@ -11,6 +11,7 @@ from tasks.attributes import slices
 from tasks.attributes.analysis import attribute_columns, class_counts, labels
 from tasks.attributes.confusions import confusion, weakest
 from tasks.attributes.offsets import log_prob
+from tasks.attributes.suspects import doubts
 
 HEAD = 12  # rows of a long table that are shown
 MIN_GAIN = 0.1  # of one attribute known from another
@@ -183,8 +184,8 @@ def calibration_bias(table: pd.DataFrame) -> str:
 def verdict(view) -> Verdict:
     """How wrong each labelled row is, and how likely its label is wrong.
 
-    loss: the sum of -log p of a row's labels that are answered wrong. suspicion: 1 - quality of the
-    label that looks most wrong, among those that are not the answer.
+    loss: the sum of -log p of a row's labels that are answered wrong. suspicion: the greatest of
+    the `doubts` of its labels.
     """
     idx = view.labelled_idx
     outputs = view.rows.outputs
@@ -211,12 +212,10 @@ def verdict(view) -> Verdict:
         likelihood = label_quality.label_probability(prob, label)
         loss[labelled] -= np.where(is_wrong, log_prob(likelihood), 0)
 
-        is_suspect = label_quality.likely_wrong(prob, label)
-        doubt = 1 - label_quality.quality(prob, label)
-        suspected = np.where(is_suspect & is_wrong, doubt, 0)
-        suspicion[labelled] = np.maximum(suspicion[labelled], suspected)
+        doubt = doubts(prob, label, answer[labelled, a])
+        suspicion[labelled] = np.maximum(suspicion[labelled], doubt)
 
-        n_suspect += int(is_suspect.sum())
+        n_suspect += np.count_nonzero(doubt)
         n_cells += len(labelled)
 
     def facts(i: int) -> dict[str, str]:

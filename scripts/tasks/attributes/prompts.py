@@ -85,18 +85,21 @@ def pattern(rows, i: int) -> str:
 
 
 def refine_pattern(rows, i: int) -> str:
-    """The same, but for an attribute that the reply does not tell."""
+    """The same, where each attribute may also be NO_ANSWER."""
     return pattern_of(classes_asked(rows, i), NO_ANSWER)
 
 
-def pattern_of(asked: dict[str, list[str]], *more: str) -> str:
-    """The lines "attribute: class"; more: what may stand for a class of any attribute. An attribute
-    of very many classes is answered in free words, which are read by their spelling."""
+def pattern_of(asked: dict[str, list[str]], *extra: str) -> str:
+    """The lines "attribute: class"; extra: what may stand for a class of any attribute.
+
+    An attribute of more than MAX_BOUND classes is answered in free words, which are read by their
+    spelling.
+    """
     lines = []
     for output, classes in asked.items():
         answer = ANY_LINE
         if len(classes) <= MAX_BOUND:
-            answer = one_of(dict.fromkeys([*classes, *more]))
+            answer = one_of(dict.fromkeys([*classes, *extra]))
 
         lines.append(f"{literal(label_column(output))}: {answer}")
 

@@ -1,22 +1,16 @@
 """The raw files of the attribute task: which label columns a category has, and its rows."""
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from common.errors import UserError
-from common.rows import row_id
 from common.tables import FIXED, group_column, read_csv
-from images.names import image_names
 from tasks.corrections import corrected
-from tasks.raw import require_distinct, row_texts, rows_of_categories
+from tasks.raw import SPLITS, common_columns, require_distinct, row_texts, rows_of_categories
 
 MAX_ATTRIBUTES = 10  # attr_1 .. attr_10 in the organisers' table
-
-
-SPLITS = ("train", "test")
 
 
 def read_rows(data, folder: Path, splits=SPLITS) -> tuple[pd.DataFrame, list[str]]:
@@ -44,7 +38,7 @@ def read_rows(data, folder: Path, splits=SPLITS) -> tuple[pd.DataFrame, list[str
             check_label_names(data, columns[""], file)
 
         labels = sorted(set().union(*columns.values()))
-        train = corrected(train, data, folder, labels, partial(is_class, train))
+        train = corrected(train, data, folder, labels, is_class)
         rows.append(rows_of_split(data, folder, "train", train, columns))
         files.append(data.train)
 
@@ -59,9 +53,9 @@ def read_rows(data, folder: Path, splits=SPLITS) -> tuple[pd.DataFrame, list[str
     return pd.concat(rows, ignore_index=True), files
 
 
-def is_class(train: pd.DataFrame, values: pd.Series, column: str) -> pd.Series:
-    """Whether each of the values (m,) is a class of the column."""
-    return values.isin(train[column])
+def is_class(values: pd.Series, labels: pd.Series) -> pd.Series:
+    """Whether each of the values (m,) is a class: one of the raw table's labels (n,)."""
+    return values.isin(labels)
 
 
 def label_columns(data, train: pd.DataFrame, folder: Path) -> dict[str, list[str]]:
@@ -156,13 +150,7 @@ def rows_of_split(
     table = rows_of_categories(table, data.category_column, categories, file)
 
     is_train = split == "train"
-    pattern = getattr(data, f"{split}_image")
-    rows = {
-        "id": row_id(split, table[data.id]),
-        "split": split,
-        "image": image_names(table, pattern, folder) if pattern else "",
-        "group": table[data.group] if is_train and group_column(data) else "",
-    }
+    rows = common_columns(data, folder, split, table)
 
     if data.text:
         rows["text"] = row_texts(table, data.text, file)

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from tasks.attributes.prompts import classes_asked
-from tasks.attributes.submission import label_column
+from tasks.attributes.submission import label_column, slices
 
 # Probability of the class that a reply names; the rest is the baseline's, so that a class that no
 # reply names keeps a chance. Of constants from .4 to .97, in blends with drawn models of all
@@ -31,12 +31,10 @@ def read_replies(replies, rows, idx) -> np.ndarray:
     pred = rows.baselines(idx)
     class_numbers = read_classes(replies, rows, idx)
 
-    ends = np.cumsum(rows.sizes)
-    for a, (end, size) in enumerate(zip(ends, rows.sizes, strict=True)):
-        start = end - size
+    for a, columns in enumerate(slices(rows.outputs)):
         read = np.flatnonzero(class_numbers[:, a] >= 0)
-        pred[read, start:end] *= 1 - SAID
-        pred[read, start + class_numbers[read, a]] += SAID
+        pred[read, columns] *= 1 - SAID
+        pred[read, columns.start + class_numbers[read, a]] += SAID
 
     return pred
 

@@ -21,6 +21,19 @@ def label_column(output: str) -> str:
     return output.rpartition("/")[2]
 
 
+def sizes(outputs: Outputs) -> list[int]:
+    """Columns of each attribute in a prediction: the number of its classes."""
+    return [len(classes) for classes in outputs.values()]
+
+
+def slices(outputs: Outputs) -> list[slice]:
+    """Where the columns of each attribute stand in a prediction."""
+    n_columns = sizes(outputs)
+    ends = np.cumsum(n_columns)
+    starts = ends - n_columns
+    return [slice(start, end) for start, end in zip(starts, ends, strict=True)]
+
+
 def submitted_label_columns(data) -> list[str]:
     """The label columns of a submission: data.labels, else attr_1 .. attr_10."""
     return list(data.labels) or official_columns(MAX_ATTRIBUTES)

@@ -12,9 +12,15 @@ from tasks.attributes import slices
 from tasks.attributes.submission import label_column
 
 
+def doubts(prob: np.ndarray, label: np.ndarray, answer: np.ndarray) -> np.ndarray:
+    """1 - quality of each label (n,) that confident learning takes for wrong and the answer (n,)
+    contradicts; 0 of the others. prob: (n, k)."""
+    looks_wrong = label_quality.likely_wrong(prob, label) & (answer != label)
+    return np.where(looks_wrong, 1 - label_quality.quality(prob, label), 0)
+
+
 def suspects(view) -> pd.DataFrame:
-    """The labels that confident learning takes for wrong and the answer contradicts: row, column,
-    value, suggestion, score (1 - quality of the label)."""
+    """The labels of which there are `doubts`: row, column, value, suggestion, score (the doubt)."""
     idx = view.labelled_idx
     outputs = view.rows.outputs
 
@@ -25,8 +31,7 @@ def suspects(view) -> pd.DataFrame:
         label = view.rows.target[labelled, a]
         answer = view.answer[labelled, a]
 
-        is_suspect = label_quality.likely_wrong(prob, label) & (answer != label)
-        doubt = 1 - label_quality.quality(prob, label)
+        doubt = doubts(prob, label, answer)
         classes = np.array(outputs[name], object)
         of_attribute = {
             "row": labelled,
@@ -35,6 +40,6 @@ def suspects(view) -> pd.DataFrame:
             "suggestion": classes[answer],
             "score": doubt,
         }
-        tables.append(pd.DataFrame(of_attribute)[is_suspect])
+        tables.append(pd.DataFrame(of_attribute)[doubt > 0])
 
     return pd.concat(tables, ignore_index=True)

@@ -6,15 +6,11 @@ import numpy as np
 import pandas as pd
 
 from common.errors import UserError
-from common.rows import row_id
 from common.tables import group_column, read_csv
-from images.names import image_names
 from tasks.corrections import corrected
-from tasks.raw import name_cell, require_distinct
+from tasks.raw import SPLITS, common_columns, name_cell, require_distinct
 from texts.value_codes import ENTITY_NAMES
 from texts.values import parse_distinct
-
-SPLITS = ("train", "test")
 
 
 def value_column(data) -> str:
@@ -48,16 +44,9 @@ def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:
     file = folder / getattr(data, split)
     table = read_table(data, folder, file, is_train)
 
-    pattern = getattr(data, f"{split}_image")
-    has_group = is_train and group_column(data)
-    rows = {
-        "id": row_id(split, table[data.id]),
-        "split": split,
-        "image": image_names(table, pattern, folder) if pattern else "",
-        "group": table[data.group] if has_group else "",
-        "question": table[data.question],
-        "category": table[data.category_column] if data.category_column else "",
-    }
+    rows = common_columns(data, folder, split, table)
+    rows["question"] = table[data.question]
+    rows["category"] = table[data.category_column] if data.category_column else ""
 
     if data.text:
         rows["text"] = joined_texts(table, data.text)

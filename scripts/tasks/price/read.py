@@ -6,13 +6,9 @@ import numpy as np
 import pandas as pd
 
 from common.errors import UserError
-from common.rows import row_id
 from common.tables import group_column, read_csv
-from images.names import image_names
 from tasks.corrections import corrected
-from tasks.raw import name_cell, require_distinct, row_texts
-
-SPLITS = ("train", "test")
+from tasks.raw import SPLITS, common_columns, name_cell, require_distinct, row_texts
 
 
 def price_column(data) -> str:
@@ -54,17 +50,10 @@ def rows_of_split(data, folder: Path, split: str) -> pd.DataFrame:
         table = corrected(table, data, folder, price, lambda cells, _: is_price(cells))
         require_prices(table, price[0], data.id, file)
 
-    pattern = getattr(data, f"{split}_image")
-    return pd.DataFrame(
-        {
-            "id": row_id(split, table[data.id]),
-            "split": split,
-            "image": image_names(table, pattern, folder) if pattern else "",
-            "group": table[data.group] if group else "",
-            "text": row_texts(table, data.text, file),
-            "price": table[price[0]] if price else "",
-        }
-    )
+    rows = common_columns(data, folder, split, table)
+    rows["text"] = row_texts(table, data.text, file)
+    rows["price"] = table[price[0]] if price else ""
+    return pd.DataFrame(rows)
 
 
 def require_prices(table: pd.DataFrame, column: str, id_column: str, file: Path) -> None:

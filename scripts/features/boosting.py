@@ -44,7 +44,8 @@ def booster_arrays(boosters: list) -> dict[str, np.ndarray]:
 
 
 def read_boosters(file: Path, *names: str) -> tuple[list, dict[str, np.ndarray]]:
-    """The boosters in a file of booster_arrays, and the other arrays in it, which have these names.
+    """The boosters in a file of booster_arrays, in their order, and the other arrays in it, which
+    have these names.
 
     Raises UserError when the file lacks one of them or cannot be read.
     """
@@ -54,8 +55,9 @@ def read_boosters(file: Path, *names: str) -> tuple[list, dict[str, np.ndarray]]
     boosters = []
     try:
         others = {name: arrays.pop(name) for name in names}
-        for array in arrays.values():
-            text = array.tobytes().decode()
+        # by number: in the file booster_10 stands before booster_2
+        for i in range(len(arrays)):
+            text = arrays[f"booster_{i}"].tobytes().decode()
             boosters.append(lightgbm.Booster(model_str=text))
     except (KeyError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
         raise UserError(f"cannot read {file}: {error}; remove it and run make again") from None

@@ -85,8 +85,8 @@ def read_table(data, files, ids: np.ndarray) -> pd.DataFrame:
         raise UserError(f"tables come in pairs: the one of the {split} rows is not named")
 
     folder = input_folder(data.folder, data.train)
-    train = read_split(folder / files.train, "train", data, ids)
-    test = read_split(folder / files.test, "test", data, ids)
+    train = read_split(folder, files.train, "train", data, ids)
+    test = read_split(folder, files.test, "test", data, ids)
     columns = shared_columns(train, test, data, files)
 
     tables = [train[columns], test[columns]]
@@ -94,10 +94,11 @@ def read_table(data, files, ids: np.ndarray) -> pd.DataFrame:
     return table.loc[ids]  # in the order of the rows
 
 
-def read_split(file: Path, split: str, data, ids: np.ndarray) -> pd.DataFrame:
-    """The table of one split, with "train:12" as its index; without rows where `ids` has none of
-    it. Raises UserError when its rows are not those of `ids`; of the raw table itself more may not
-    be taken, e.g. by data.max_train_rows."""
+def read_split(folder: Path, name: str, split: str, data, ids: np.ndarray) -> pd.DataFrame:
+    """The table `name` of one split, with "train:12" as its index; without rows where `ids` has
+    none of the split. Raises UserError when its rows are not those of `ids`; the raw table itself
+    may have more, e.g. by data.max_train_rows."""
+    file = folder / name  # or `name` itself, where it is a whole path
     table = read_csv(file, [data.id])
 
     # the ids of this split as the table has them, without "train:"
@@ -110,7 +111,7 @@ def read_split(file: Path, split: str, data, ids: np.ndarray) -> pd.DataFrame:
     split_ids = pd.Series(ids[in_split])
     expected = split_ids.str.removeprefix(prefix)
 
-    is_raw = file.name == getattr(data, split)
+    is_raw = name == getattr(data, split)
     if is_raw:
         table = table[table[data.id].isin(expected)]
 
@@ -118,7 +119,8 @@ def read_split(file: Path, split: str, data, ids: np.ndarray) -> pd.DataFrame:
     problems = id_problems(table_ids, expected, data.id)
     if problems:
         text = "; ".join(problems)
-        raise UserError(f"{file} has other rows than folds.csv: {text}")
+        rows = "folds.csv" if split == "train" else "rows.csv"
+        raise UserError(f"{file} has other rows than {rows}: {text}")
 
     index = row_id(split, table_ids)
     return table.set_index(index)

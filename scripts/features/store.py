@@ -84,7 +84,7 @@ def read_columns(file: Path, ids: np.ndarray) -> tuple[np.ndarray, list[str]]:
     array, names = open_features(file)
     position = align(names, ids)
     if (position < 0).any():
-        raise UserError(f"{file} is of other rows than folds.csv; remove it and run make again")
+        raise UserError(f"{file} is of other rows than today's; remove it and run make again")
 
     record = read_record(file)
     columns = record["columns"]

@@ -162,7 +162,7 @@ def read_ngrams(file: Path, ids: np.ndarray) -> dict:
 
     arrays = load_npz(file)
     if not np.array_equal(arrays["id"], ids):
-        raise UserError(f"{file} is of other rows than folds.csv; remove it and run make again")
+        raise UserError(f"{file} is of other rows than today's; remove it and run make again")
 
     ngrams = {name: arrays[name] for name in DENSE}
     for block in SPARSE:

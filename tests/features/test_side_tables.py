@@ -85,3 +85,20 @@ def test_a_text_in_a_column_of_numbers_is_refused(write):
     files = write("sku,a\n1,1\n2,2\n", "sku,a\n1,much\n")
     with pytest.raises(UserError, match="a is 'much' at test:1; it must be a number"):
         read_side(DATA, files, IDS)
+
+
+def test_the_raw_table_itself_may_have_more_rows_and_its_namesake_may_not(write, folders):
+    more = "sku,a\n1,7\n5,9\n"
+    monday = folders / "monday.csv"
+    monday.write_text(more)
+    files = write("sku,a\n1,1\n2,2\n")
+
+    data = DATA.model_copy(update={"test": str(monday)})
+    values, _ = read_numbers(data, Table(train=files.train, test=str(monday)), IDS)
+    assert values.tolist() == [[2], [1], [7]]
+
+    elsewhere = folders / "input/shop/elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "test.csv").write_text(more)
+    with pytest.raises(UserError, match="has other rows than rows.csv: not asked for: 1 row"):
+        read_numbers(DATA, Table(train=files.train, test="elsewhere/test.csv"), IDS)

@@ -34,7 +34,7 @@ train: $(filter $(W)/model/%,$(FILES))  ## all its models
 predict: $(if $(RAY),,$(ASKED))  ## all its members' predictions; PARTS=0-19, those of some parts
 	$(if $(RAY),$(ray) --only $(ASKED:$(W)/%=%))
 
-merge: $(W)/merged.npz  ## their ensemble, with the table of out-of-fold scores
+merge: $(W)/merged.npz  ## what is submitted of them, chosen by their out-of-fold scores
 
 all: $(if $(RAY),$(READY),$(ALL))  ## everything, up to submissions/<CATEGORY>.csv and the report on it; ENGINE=ray ADDRESS=host:port
 	$(if $(RAY),$(ray))

@@ -74,7 +74,7 @@ class Common(Section):
 
     # a folder of tasks/
     task: str
-    # files of models/: what is trained, predicted and ensembled
+    # files of models/: what is trained and predicted, and chosen from or blended
     models: Names = ()
     # categories whose submissions, one below the other, are this one's; then models are theirs
     concat: Names = ()

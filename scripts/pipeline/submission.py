@@ -75,7 +75,7 @@ def outputs_of(category: str) -> dict:
     config = load(category)
     task = load_task(config.task)
     folder = input_folder(config.data.folder, config.data.train)
-    rows, _ = task.read_rows(config.data, folder)
+    rows, _ = task.read_rows(config.data, folder, splits=["train"])
     return task.outputs(rows)
 
 

@@ -57,7 +57,7 @@ class ScaledNumber(Number):
     def __init__(self, net, rows, settings, device, train_idx: np.ndarray | None):
         import torch
 
-        super().__init__(rows, settings, device, train_idx, self.huber_and_smape)
+        super().__init__(rows, settings, device, train_idx)
         self.net = net
         scale = torch.tensor((0.0, 1.0), dtype=torch.float64, device=device)
         net.register_buffer("scale", scale)
@@ -79,9 +79,9 @@ class ScaledNumber(Number):
         """The scale, read once, for it waits for the GPU."""
         return self.net.scale.tolist()
 
-    def huber_and_smape(self, output, log1p_price):
-        """The loss summed over rows (b,): (1 - alpha) Huber on the scaled log1p price + alpha SMAPE
-        of the prices / 200."""
+    def error(self, output, log1p_price):
+        """The loss of outputs (b,) and log1p prices (b,), summed over rows: (1 - alpha) Huber on
+        the scaled log1p price + alpha SMAPE of the prices / 200."""
         import torch
 
         from networks.losses import smape_loss
@@ -97,7 +97,7 @@ class ScaledNumber(Number):
         return (1 - alpha) * huber + alpha * smape
 
     def price(self, output):
-        """The prices of the network's outputs."""
+        """The prices of the network's outputs, either of shape (b,) or (b, 1)."""
         import torch
 
         mean, std = self.mean_and_std

@@ -25,7 +25,7 @@ class Learner:
     row numbers (m,) that it is trained on, None where it only predicts.
 
     A subclass defines `read`. The loss, and what the outputs mean, are networks.objectives' for the
-    rows' task; a subclass may have an `error` of its own for a number.
+    rows' task; a subclass may have an objective of its own.
     """
 
     predict_batch = 64  # rows per forward pass of predict
@@ -36,12 +36,11 @@ class Learner:
     COMPILES_PREDICTIONS = False  # run.compile applies to `predict`
     # the data are row numbers, and all that `inputs` looks up by them is on the GPU
     on_device = False
-    error = None  # of a number: see networks.objectives.Number
 
     def __init__(self, net, settings, rows, run, device, train_idx: np.ndarray | None = None):
         self.net, self.settings = net, settings
         self.rows, self.run, self.device = rows, run, device
-        self.objective = objective_of(rows, settings, device, train_idx, self.error)
+        self.objective = objective_of(rows, settings, device, train_idx)
         self.facts = {}  # what the log says of the member beside the numbers of its rows
         self.record = {}  # what the member's record has beside the history
 

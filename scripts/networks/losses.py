@@ -38,12 +38,6 @@ def mean_kernel(distance):
     return sum(kernels) / len(kernels)
 
 
-def probabilities(logits, sizes: list[int]):
-    """Softmax (b, k) of logits (b, k), attribute by attribute."""
-    per_attribute = logits.split(sizes, 1)
-    return torch.cat([z.float().softmax(1) for z in per_attribute], 1)
-
-
 def smape_loss(price, truth):
     """Sum over rows of |p - a| / (|a| + |p|), of prices (b,): SMAPE / 200.
 

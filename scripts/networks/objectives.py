@@ -107,9 +107,10 @@ class Classes(Objective):
         return cross_entropy(output.float(), target, weight, ignore_index=-1, reduction="sum")
 
     def answer(self, output):
-        from networks.losses import probabilities
+        import torch
 
-        return probabilities(output, self.sizes)
+        columns = output.split(self.sizes, 1)
+        return torch.cat([logits.float().softmax(1) for logits in columns], 1)
 
     def start(self, head):
         import torch
@@ -121,24 +122,21 @@ class Classes(Objective):
 
 
 class Number(Objective):
-    """One number a row: the output is log1p of it. A row that is trained on has its number.
+    """One number a row: the output is log1p of it. A row that is trained on has its number."""
 
-    error: the loss of outputs (b,) and targets (b,) summed over rows; None: SmoothL1 of
-    settings.beta.
-    """
-
-    def __init__(self, rows, settings, device, train_idx: np.ndarray | None = None, error=None):
+    def __init__(self, rows, settings, device, train_idx: np.ndarray | None = None):
         super().__init__(rows, settings, device, train_idx)
         self.target = self.target.float()
-        self.error = error or self.smooth_l1
-
-    def smooth_l1(self, output, target):
-        from torch.nn.functional import smooth_l1_loss
-
-        return smooth_l1_loss(output, target, beta=self.settings.beta, reduction="sum")
 
     def output_loss(self, a, output, target):
         return self.error(output[:, 0].float(), target)
+
+    def error(self, output, target):
+        """The loss of outputs (b,) and targets (b,), summed over rows: SmoothL1 of
+        settings.beta."""
+        from torch.nn.functional import smooth_l1_loss
+
+        return smooth_l1_loss(output, target, beta=self.settings.beta, reduction="sum")
 
     def answer(self, output):
         return output.float()
@@ -149,20 +147,17 @@ class Number(Objective):
         nn.init.constant_(head.bias, float(self.baseline[0]))
 
 
-def objective_of(
-    rows, settings, device, train_idx: np.ndarray | None = None, error=None
-) -> Classes | Number:
+def objective_of(rows, settings, device, train_idx: np.ndarray | None = None) -> Classes | Number:
     """The objective of a network for the rows' task.
 
     train_idx: row numbers (m,) that class weights and biases come from; None: nothing is trained.
-    error: of a Number.
     """
     asks = rows.task.ASKS
     if asks == CLASSES:
         return Classes(rows, settings, device, train_idx)
 
     assert asks == NUMBER, asks
-    return Number(rows, settings, device, train_idx, error)
+    return Number(rows, settings, device, train_idx)
 
 
 def class_weights(prior, exponent: float):

@@ -9,6 +9,8 @@ import numpy as np
 
 from features.target_encoding import MIN_COSINE, first_sources
 
+UNLIKELY = 1e-3  # the share of none_impossible
+
 
 def key_shares(key: np.ndarray, label: np.ndarray, classes: int, smoothing: float = 5.0):
     """encode for encode_out_of_fold: of each class its share (m, classes) among the labels of the
@@ -65,7 +67,8 @@ def neighbor_shares(
 
 def naive_bayes(x, label: np.ndarray, classes: int, smoothing: float = 0.03):
     """encode for encode_out_of_fold: probabilities (m, classes) of multinomial naive Bayes on
-    sparse x (n, v), none below 0. Words come in company, so the log likelihood counts half."""
+    sparse x (n, v) >= 0. It takes words as independent, and they are not: so the log likelihood
+    counts half."""
     from scipy import sparse
     from scipy.special import softmax
 
@@ -77,9 +80,9 @@ def naive_bayes(x, label: np.ndarray, classes: int, smoothing: float = 0.03):
             (np.ones(n, np.float32), (source_label, np.arange(n))), (classes, n)
         )
         count = (one_hot @ x[source_idx]).toarray() + smoothing  # (classes, v)
-        likelihood = np.log(count / count.sum(1, keepdims=True))
-        prior = np.log(class_shares(source_label, classes))
-        return softmax(x[idx] @ likelihood.T / 2 + prior, axis=1)
+        log_likelihood = np.log(count / count.sum(1, keepdims=True))
+        log_prior = np.log(class_shares(source_label, classes))
+        return softmax(x[idx] @ log_likelihood.T / 2 + log_prior, axis=1)
 
     return encode
 
@@ -89,3 +92,8 @@ def class_shares(label: np.ndarray, classes: int) -> np.ndarray:
     classes evenly."""
     count = np.bincount(label, minlength=classes) + 1 / classes
     return count / count.sum()
+
+
+def none_impossible(prob: np.ndarray) -> np.ndarray:
+    """Probabilities (n, classes), a share UNLIKELY of which goes to all classes evenly."""
+    return (1 - UNLIKELY) * prob + UNLIKELY / prob.shape[1]

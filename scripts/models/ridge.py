@@ -15,6 +15,7 @@ import numpy as np
 from common.log import progress
 from common.questions import CLASSES, NUMBER
 from common.sections import Positive
+from features.class_shares import none_impossible
 from features.ngrams import load_ngrams, ngrams_file
 from features.target_encoding import inner_folds
 from networks.settings import Loss
@@ -28,7 +29,6 @@ TOLERANCE = 1e-2  # of support vectors
 # of support vectors' scores as logits; 2 to 10 is usual
 SHARPNESS = 5.0
 SHARPNESS_BOUNDS = (0.1, 100)
-UNLIKELY = 1e-3  # what all classes share evenly, so that none is impossible
 
 
 class Settings(Loss):
@@ -119,16 +119,20 @@ def solve_classes(x, label: np.ndarray, classes: int, settings) -> tuple[np.ndar
 
 def fit_sharpness(scores: np.ndarray, label: np.ndarray) -> float:
     """The factor that makes the labels (n,) likeliest when scores (n, classes), of a fit that did
-    not see them, are multiplied by it and made probabilities: an inverse temperature."""
+    not see them, are multiplied by it and made probabilities: an inverse temperature.
+
+    SHARPNESS where there is no row, or the fit had fewer than two classes: its scores are all 0.
+    """
     from scipy import optimize
 
-    if not len(label):
+    is_of_class = np.isfinite(scores)  # -inf: of a class without rows
+    if not scores[is_of_class].any():
         return SHARPNESS
 
     rows = np.arange(len(label))
 
     def loss(log_sharpness):
-        prob = softmax_by_attribute(scores * np.exp(log_sharpness), [scores.shape[1]])
+        prob = probabilities(scores * np.exp(log_sharpness))
         return -np.log(prob[rows, label]).mean()
 
     bounds = np.log(SHARPNESS_BOUNDS)
@@ -222,18 +226,16 @@ def predict_classes(job, k: int, rows, idx: np.ndarray, state: dict) -> np.ndarr
 
 
 def softmax_by_attribute(logits: np.ndarray, sizes: list[int]) -> np.ndarray:
-    """Probabilities (m, K) of logits (m, K), attribute by attribute, all at least UNLIKELY / number
-    of classes."""
+    """Probabilities (m, K) of logits (m, K), attribute by attribute."""
+    ends = np.cumsum(sizes)
+    per_attribute = np.split(logits, ends[:-1], 1)
+    preds = [probabilities(its_logits) for its_logits in per_attribute]
+    return np.concatenate(preds, 1)
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Probabilities (m, classes) of one attribute's logits (m, classes), none of them 0."""
     from scipy.special import softmax
 
-    ends = np.cumsum(sizes)
-
-    per_attribute = np.split(logits, ends[:-1], 1)
-
-    preds = []
-    for its_logits in per_attribute:
-        classes = its_logits.shape[1]
-        prob = softmax(its_logits, axis=1)
-        preds.append((1 - UNLIKELY) * prob + UNLIKELY / classes)
-
-    return np.concatenate(preds, 1)
+    prob = softmax(logits, axis=1)
+    return none_impossible(prob)

@@ -8,6 +8,7 @@ from models.ridge import (
     SHARPNESS,
     Settings,
     fit_sharpness,
+    probabilities,
     row_weights,
     softmax_by_attribute,
     solve_classes,
@@ -28,7 +29,7 @@ def test_classes_are_told_by_their_words_and_one_without_rows_is_unlikely(presen
     weight, bias = solve_classes(words(label), label, 5, SETTINGS)
     assert weight.shape == (6, 5)
 
-    prob = softmax_by_attribute(words(label) @ weight + bias, [5])
+    prob = probabilities(words(label) @ weight + bias)
     assert prob.sum(1) == pytest.approx(1)
     assert prob.argmax(1).tolist() == label.tolist()
     absent = np.setdiff1d(range(5), present)
@@ -39,7 +40,7 @@ def test_classes_are_told_by_their_words_and_one_without_rows_is_unlikely(presen
 def test_without_a_label_all_classes_are_alike():
     none = np.zeros(0, int)
     weight, bias = solve_classes(words(none), none, 5, SETTINGS)
-    assert softmax_by_attribute(words(np.array([0])) @ weight + bias, [5]) == pytest.approx(0.2)
+    assert probabilities(words(np.array([0])) @ weight + bias) == pytest.approx(0.2)
 
 
 def test_every_attribute_has_probabilities_of_its_own():
@@ -59,7 +60,15 @@ def test_weights_of_rows_even_classes_out_and_have_mean_1():
 def test_the_sharpness_is_what_makes_unseen_labels_likeliest():
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(4000, 3))
-    prob = softmax_by_attribute(4 * scores, [3])
+    prob = probabilities(4 * scores)
     label = (prob.cumsum(1) < rng.random((4000, 1))).sum(1)
     assert fit_sharpness(scores, label) == pytest.approx(4, rel=0.1)
     assert fit_sharpness(scores[:0], label[:0]) == SHARPNESS
+
+
+@pytest.mark.parametrize("present", [[], [3]])
+def test_a_fit_of_fewer_than_two_classes_says_nothing_of_the_sharpness(present):
+    fitted = np.repeat(present, 20).astype(int)
+    weight, bias = solve_classes(words(fitted), fitted, 5, SETTINGS)
+    label = np.repeat([1, 3], 5)
+    assert fit_sharpness(words(label) @ weight + bias, label) == SHARPNESS

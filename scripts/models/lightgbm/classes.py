@@ -14,30 +14,31 @@ from collections.abc import Callable
 import numpy as np
 
 from common.log import progress
-from features.class_shares import class_shares, key_shares, naive_bayes, neighbor_shares
-from features.ngrams import load_ngrams
-from features.side_tables import is_category, read_side
+from features.class_shares import (
+    class_shares,
+    key_shares,
+    naive_bayes,
+    neighbor_shares,
+    none_impossible,
+)
+from features.side_tables import is_category
 from features.target_encoding import encode_out_of_fold
 from models import ridge
 from models.lightgbm.keys import last_words, read_neighbors
-from texts.quantities import brands, quantities
+from models.lightgbm.own import own_columns
+from texts.quantities import brands
 
 CANDIDATES = 8  # classes of an attribute that a row may have, by the mean of what is said of them
-UNLIKELY = 1e-3  # what all classes share evenly, so that none is impossible
 CLASS = "class (category)"
 
 
 def columns(job, k: int, rows) -> tuple[np.ndarray, list[str]]:
     """The columns (n, c) float32 of every row as member k may know them, and their names: those of
     the row itself, then those of each candidate of each attribute, see `lines`."""
-    config = job.config
-    ngrams = load_ngrams(job, rows)
-    _, quantity_names = quantities([])
-    side, side_names = read_side(config.data, config.lightgbm, rows.id)
-
-    blocks = [ngrams["numbers"], side]
-    names = [*quantity_names, *side_names]
-    encoders_of = encoders(job, rows, side, side_names)
+    own, own_names = own_columns(job, rows)
+    blocks = [own]
+    names = list(own_names)
+    encoders_of = encoders(job, rows, own, own_names)
 
     for a, attribute in enumerate(progress(rows.outputs, "attributes")):
         label = rows.target[:, a]
@@ -63,9 +64,9 @@ def columns(job, k: int, rows) -> tuple[np.ndarray, list[str]]:
     return values.astype(np.float32), names
 
 
-def encoders(job, rows, side: np.ndarray, side_names: list[str]) -> dict[str, Callable]:
+def encoders(job, rows, own: np.ndarray, own_names: list[str]) -> dict[str, Callable]:
     """{name: create(label, classes) → encode for features.target_encoding} of what is said of a
-    class."""
+    class; own (n, r): the rows' own columns, of which categories are keys."""
     words = ridge.word_columns(job, rows, with_training=True)
     create_of = {
         "ridge": create_ridge(words, job.config.ridge),
@@ -76,8 +77,9 @@ def encoders(job, rows, side: np.ndarray, side_names: list[str]) -> dict[str, Ca
         create_of[f"brand {n_words}"] = create_key_shares(brands(rows.text, n_words))
 
     create_of["last word"] = create_key_shares(last_words(rows.text))
-    for j in np.flatnonzero(is_category(side_names)):
-        create_of[side_names[j]] = create_key_shares(np.nan_to_num(side[:, j], nan=-1))
+    for j in np.flatnonzero(is_category(own_names)):
+        category = np.nan_to_num(own[:, j], nan=-1)
+        create_of[own_names[j]] = create_key_shares(category)
 
     for space, (row, cosine) in read_neighbors(job, rows).items():
         create_of[f"near {space}"] = create_neighbor_shares(row, cosine)
@@ -92,7 +94,7 @@ def create_ridge(x, settings) -> Callable:
             fitted = ridge.solve_classes(x[source_idx], label[source_idx], classes, settings)
             weight, bias = fitted
             scores = x[idx] @ weight + bias
-            return ridge.softmax_by_attribute(scores * ridge.SHARPNESS, [classes])
+            return ridge.probabilities(scores * ridge.SHARPNESS)
 
         return encode
 
@@ -178,7 +180,6 @@ def probabilities(is_it: np.ndarray, candidates: np.ndarray, classes: int) -> np
     """Probabilities (n, classes), where is_it (n, candidates) says how likely each row's candidate
     classes (n, candidates) are."""
     share = is_it / np.maximum(is_it.sum(1, keepdims=True), 1e-9)
-    prob = np.full((len(share), classes), UNLIKELY / classes)
-    rows = np.arange(len(share))
-    prob[rows[:, None], candidates] += (1 - UNLIKELY) * share
-    return prob
+    prob = np.zeros((len(share), classes))
+    np.put_along_axis(prob, candidates, share, 1)
+    return none_impossible(prob)

@@ -10,25 +10,18 @@ from collections.abc import Callable
 import numpy as np
 
 from common.log import progress
-from features.ngrams import load_ngrams
-from features.side_tables import read_side
 from features.target_encoding import encode_out_of_fold, key_encoder, neighbor_encoder
 from models import ridge
 from models.lightgbm.keys import last_words, read_neighbors
-from texts.quantities import brands, quantities
+from models.lightgbm.own import own_columns
+from texts.quantities import brands
 
 
 def columns(job, k: int, rows) -> tuple[np.ndarray, list[str]]:
     """What LightGBM reads of every row (n, c) float32 as member k may know it, and the columns'
     names."""
-    config = job.config
-    ngrams = load_ngrams(job, rows)
-    _, quantity_names = quantities([])
-    side, side_names = read_side(config.data, config.lightgbm, rows.id)
-
-    # without targets
-    blocks = [ngrams["numbers"], side]
-    names = [*quantity_names, *side_names]
+    own, names = own_columns(job, rows)
+    blocks = [own]
 
     # of other rows' targets
     by_name = encodings(job, rows)
